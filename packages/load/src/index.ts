@@ -1,1 +1,20 @@
-export {}
+export { type ConnectOptions, type Ending, RawConnection, type Target } from './connection.js'
+export { type FailureKind, Fault } from './fault.js'
+export type { Latency } from './histogram.js'
+export { pattern, patternSha256 } from './pattern.js'
+export type { Response, ResponseHead } from './response.js'
+export { type Failure, type LoadResult, type ServedBy, Tally, type WorkloadResult } from './tally.js'
+export {
+  downloads,
+  everyWorkload,
+  keepAlive,
+  type MixedLoadOptions,
+  mixedLoad,
+  newConnections,
+  type RunOptions,
+  slowRequests,
+  type Think,
+  type TransferOptions,
+  uploads,
+  type Workload,
+} from './workloads.js'

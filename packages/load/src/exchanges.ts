@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import { type Exchange, pause } from './client.js'
+import type { RawConnection } from './connection.js'
+import { pattern, patternSha256 } from './pattern.js'
+
+const OK = Buffer.from('ok')
+
+/** `GET path`, answered with `ok`. */
+export function get(path: string): Exchange {
+  const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+  return {
+    send: (connection) => connection.write(request),
+    check: (body) => expectContent(body, OK),
+  }
+}
+
+/** `POST /upload` with the pattern, sent in even slices over `overMs`; answered with its SHA-256. */
+export function upload(bytes: number, overMs: number): Exchange {
+  const head = `POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: ${bytes}\r\n\r\n`
+  const sha256 = Buffer.from(patternSha256(bytes))
+  return {
+    async send(connection) {
+      await connection.write(head)
+      await sendPaced(connection, bytes, overMs)
+    },
+    check: (body) => expectContent(body, sha256),
+  }
+}
+
+/** `GET /download`, read at such a pace that it takes `overMs`. */
+export function download(bytes: number, overMs: number): Exchange {
+  const request = `GET /download?bytes=${bytes} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+  const sha256 = patternSha256(bytes)
+  return {
+    send: (connection) => connection.write(request),
+    check: (body) => expectPattern(body, { bytes, sha256, overMs }),
+  }
+}
+
+/** An answer before the end, or the end of the connection, ends the sending: reading tells what it was. */
+async function sendPaced(connection: RawConnection, bytes: number, overMs: number): Promise<void> {
+  const startedAt = performance.now()
+  let sent = 0
+  for (const slice of pattern(bytes)) {
+    const waitMs = startedAt + (overMs * sent) / bytes - performance.now()
+    if (waitMs > 1) await connection.quiet(waitMs)
+    if (connection.hasUnread || connection.ending) return
+    await connection.write(slice)
+    sent += slice.length
+  }
+}
+
+async function expectPattern(
+  body: AsyncIterable<Buffer>,
+  { bytes, sha256, overMs }: { bytes: number; sha256: string; overMs: number },
+): Promise<string | undefined> {
+  const startedAt = performance.now()
+  const hash = createHash('sha256')
+  let received = 0
+  for await (const chunk of body) {
+    hash.update(chunk)
+    received += chunk.length
+    const waitMs = startedAt + (overMs * received) / bytes - performance.now()
+    if (waitMs > 1) await pause(waitMs)
+  }
+  if (received !== bytes) return `${received} bytes instead of ${bytes}`
+  return hash.digest('hex') === sha256 ? undefined : `${bytes} bytes that are not the pattern`
+}
+
+async function expectContent(body: AsyncIterable<Buffer>, expected: Buffer): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  for await (const chunk of body) chunks.push(chunk)
+  const actual = Buffer.concat(chunks)
+  if (actual.equals(expected)) return undefined
+  return `${JSON.stringify(actual.toString('utf8', 0, 200))} instead of ${JSON.stringify(expected.toString())}`
+}

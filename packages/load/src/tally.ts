@@ -1,0 +1,107 @@
+import type { FailureKind, Fault } from './fault.js'
+import { Histogram, type Latency } from './histogram.js'
+
+/** Who answered, as the headers `x-generation` and `x-pid` say. */
+export interface ServedBy {
+  readonly generation: number
+  readonly pid: number
+}
+
+export interface Failure {
+  readonly workload: string
+  /** The number of the client within its workload, from 0. */
+  readonly client: number
+  readonly kind: FailureKind
+  readonly detail: string
+  /** Milliseconds since the tally was made. */
+  readonly atMs: number
+  /** Who gave this client its last answer, if it got one. */
+  readonly servedBy: ServedBy | undefined
+}
+
+export interface WorkloadResult {
+  readonly requests: number
+  readonly failed: number
+  readonly latency: Latency
+}
+
+export interface LoadResult extends WorkloadResult {
+  /** The first thousand; `failed` counts all. */
+  readonly failures: readonly Failure[]
+  readonly connectionsOpened: number
+  readonly closedByAnswer: number
+  readonly moved: number
+  /** Generation to number of answers. */
+  readonly servedBy: ReadonlyMap<number, number>
+  readonly workloads: ReadonlyMap<string, WorkloadResult>
+}
+
+const KEPT_FAILURES = 1000
+
+/** What the clients saw, readable while they run. Several workloads may share one. Its size has a limit. */
+export class Tally {
+  /** Requests that got the right answer. */
+  requests = 0
+  /** Everything that went wrong, kept in `failures` or not. */
+  failed = 0
+  connectionsOpened = 0
+  /** Connections that ended because an answer said `Connection: close`. */
+  closedByAnswer = 0
+  /** How often the next answer on a connection came from another generation than the one before. */
+  moved = 0
+  readonly failures: Failure[] = []
+  readonly servedBy = new Map<number, number>()
+  readonly #startedAt = performance.now()
+  readonly #latency = new Map<string, Histogram>()
+  readonly #failed = new Map<string, number>()
+
+  answered(workload: string, ms: number, by: ServedBy | undefined): void {
+    this.requests++
+    this.#histogram(workload).record(ms)
+    if (by) this.servedBy.set(by.generation, (this.servedBy.get(by.generation) ?? 0) + 1)
+  }
+
+  failure(workload: string, client: number, { kind, message }: Fault, servedBy: ServedBy | undefined): void {
+    this.failed++
+    this.#failed.set(workload, (this.#failed.get(workload) ?? 0) + 1)
+    if (this.failures.length === KEPT_FAILURES) return
+    const atMs = Math.round(performance.now() - this.#startedAt)
+    this.failures.push({ workload, client, kind, detail: message, atMs, servedBy })
+  }
+
+  result(): LoadResult {
+    const all = new Histogram()
+    for (const histogram of this.#latency.values()) all.merge(histogram)
+    const { requests, failed, connectionsOpened, closedByAnswer, moved } = this
+    return {
+      requests,
+      failed,
+      connectionsOpened,
+      closedByAnswer,
+      moved,
+      failures: [...this.failures],
+      servedBy: new Map(this.servedBy),
+      latency: all.latency(),
+      workloads: this.#workloads(),
+    }
+  }
+
+  #workloads(): Map<string, WorkloadResult> {
+    const names = new Set([...this.#latency.keys(), ...this.#failed.keys()])
+    return new Map(
+      [...names].map((name) => {
+        const histogram = this.#histogram(name)
+        const failed = this.#failed.get(name) ?? 0
+        return [name, { requests: histogram.count, failed, latency: histogram.latency() }]
+      }),
+    )
+  }
+
+  #histogram(workload: string): Histogram {
+    const known = this.#latency.get(workload)
+    if (known) return known
+    const histogram = new Histogram()
+    this.#latency.set(workload, histogram)
+    return histogram
+  }
+}

@@ -1,0 +1,154 @@
+import { Client, type Exchange, pause } from './client.js'
+import type { Target } from './connection.js'
+import { download, get, upload } from './exchanges.js'
+import { type LoadResult, Tally } from './tally.js'
+
+export interface RunOptions {
+  /** No request is begun after it; those that were begun are finished. */
+  readonly signal?: AbortSignal
+  /** Where to count. Shared by those it was given to; the result is then of all of them. */
+  readonly tally?: Tally
+  /** The end of the run, whatever the signal does. */
+  readonly maxMs?: number
+  readonly requestsPerClient?: number
+  /** How long a connection may go without progress. */
+  readonly stallMs?: number
+  /** How long one request may take in all. */
+  readonly requestMs?: number
+}
+
+/** Starts its clients, and resolves when the last of them has finished its last request. */
+export type Workload = (target: Target, options?: RunOptions) => Promise<LoadResult>
+
+export interface Think {
+  readonly minMs: number
+  readonly maxMs: number
+}
+
+const DEFAULTS = Object.freeze({
+  maxMs: 120_000,
+  requestsPerClient: 1_000_000,
+  stallMs: 30_000,
+  requestMs: 60_000,
+})
+const MIB = 1024 * 1024
+
+/** A server that is away fails every request at once: this keeps the count of failures readable. */
+const PAUSE_AFTER_FAILURE_MS = 20
+
+/** A client that thinks looks this often whether the run is over. */
+const THINK_STEP_MS = 100
+
+interface Plan {
+  readonly name: string
+  readonly clients: number
+  readonly exchange: Exchange
+  /** What a client does after each answer. */
+  readonly afterwards?: (client: Client, isOver: () => boolean) => void | Promise<void>
+}
+
+/** A new connection for each request; the client closes it when it has the answer. */
+export function newConnections({ clients = 8 }: { clients?: number } = {}): Workload {
+  return workload({
+    name: 'new-connections',
+    clients,
+    exchange: get('/'),
+    afterwards: (client) => client.close(),
+  })
+}
+
+/** One request after the other on the same connection, with a random pause between them or with none. */
+export function keepAlive({
+  clients = 8,
+  think = 0,
+}: {
+  clients?: number
+  think?: 0 | Think
+} = {}): Workload {
+  const exchange = get('/')
+  if (think === 0) return workload({ name: 'keep-alive', clients, exchange })
+  const { minMs, maxMs } = think
+  return workload({
+    name: 'keep-alive-thinking',
+    clients,
+    exchange,
+    afterwards: (client, isOver) => thinkFor(client, minMs + Math.random() * (maxMs - minMs), isOver),
+  })
+}
+
+/** Keep-alive clients whose every answer takes `ms`. */
+export function slowRequests({ clients = 10, ms = 2000 }: { clients?: number; ms?: number } = {}): Workload {
+  return workload({ name: 'slow-requests', clients, exchange: get(`/slow?ms=${ms}`) })
+}
+
+export interface TransferOptions {
+  readonly clients?: number
+  readonly bytes?: number
+  /** How long one transfer takes at least. */
+  readonly overMs?: number
+}
+
+/** Request bodies that are sent slowly; the answer must be their SHA-256. */
+export function uploads({ clients = 4, bytes = 4 * MIB, overMs = 2000 }: TransferOptions = {}): Workload {
+  return workload({ name: 'uploads', clients, exchange: upload(bytes, overMs) })
+}
+
+/** Answers that are read slowly; their length and SHA-256 must be right. */
+export function downloads({ clients = 4, bytes = 8 * MIB, overMs = 2000 }: TransferOptions = {}): Workload {
+  return workload({ name: 'downloads', clients, exchange: download(bytes, overMs) })
+}
+
+/** Every kind of client at once. */
+export function everyWorkload(): Workload[] {
+  return [
+    newConnections(),
+    keepAlive(),
+    keepAlive({ clients: 50, think: { minMs: 0, maxMs: 400 } }),
+    slowRequests(),
+    uploads(),
+    downloads(),
+  ]
+}
+
+export interface MixedLoadOptions extends RunOptions {
+  readonly workloads?: readonly Workload[]
+}
+
+/** Runs several workloads together, with one result. */
+export async function mixedLoad(
+  target: Target,
+  { workloads = everyWorkload(), tally = new Tally(), ...options }: MixedLoadOptions = {},
+): Promise<LoadResult> {
+  await Promise.all(workloads.map((run) => run(target, { ...options, tally })))
+  return tally.result()
+}
+
+function workload({ name, clients, exchange, afterwards }: Plan): Workload {
+  return async (target, options = {}) => {
+    const { maxMs, requestsPerClient, stallMs, requestMs, signal, tally } = {
+      tally: new Tally(),
+      ...DEFAULTS,
+      ...options,
+    }
+    const endsAt = performance.now() + maxMs
+    const isOver = () => signal?.aborted === true || performance.now() >= endsAt
+
+    const runClient = async (index: number): Promise<void> => {
+      const client = new Client(target, { workload: name, index, tally, stallMs, requestMs })
+      for (let done = 0; done < requestsPerClient && !isOver(); done++) {
+        if (await client.request(exchange)) await afterwards?.(client, isOver)
+        else await pause(PAUSE_AFTER_FAILURE_MS)
+      }
+      client.close()
+    }
+    await Promise.all(Array.from({ length: clients }, (_, index) => runClient(index)))
+    return tally.result()
+  }
+}
+
+async function thinkFor(client: Client, ms: number, isOver: () => boolean): Promise<void> {
+  const until = performance.now() + ms
+  for (let left = ms; left > 0 && !isOver(); left = until - performance.now()) {
+    await client.think(Math.min(left, THINK_STEP_MS))
+  }
+}
