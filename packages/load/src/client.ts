@@ -60,6 +60,12 @@ export class Client {
     this.#reusable()
   }
 
+  /** Closes, after a last look at the open connection. */
+  leave(): void {
+    this.#reusable()
+    this.close()
+  }
+
   close(): void {
     this.#connection?.close()
     this.#connection = undefined

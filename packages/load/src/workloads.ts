@@ -139,7 +139,7 @@ function workload({ name, clients, exchange, afterwards }: Plan): Workload {
         if (await client.request(exchange)) await afterwards?.(client, isOver)
         else await pause(PAUSE_AFTER_FAILURE_MS)
       }
-      client.close()
+      client.leave()
     }
     await Promise.all(Array.from({ length: clients }, (_, index) => runClient(index)))
     return tally.result()

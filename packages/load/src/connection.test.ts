@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { answer, type Behaviour, hostile } from '../test/hostile-server.js'
+import { RawConnection } from './index.js'
+
+const GET = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
+
+test('half a request is a request when the other half comes', async () => {
+  const connection = await RawConnection.connect(await hostile((socket) => socket.write(answer('ok'))))
+  await connection.write(GET.slice(0, 20))
+  await connection.write(GET.slice(20))
+  expect(await connection.response()).toMatchObject({ status: 200, text: 'ok', keepAlive: true })
+  connection.close()
+})
+
+test('two answers in one packet are two answers', async () => {
+  const connection = await RawConnection.connect(
+    await hostile((socket) => socket.write(answer('one') + answer('two'))),
+  )
+  await connection.write(GET)
+  expect((await connection.response()).text).toBe('one')
+  expect((await connection.response()).text).toBe('two')
+  connection.close()
+})
+
+test.each<[string, Behaviour]>([
+  ['end', (socket) => socket.end()],
+  ['reset', (socket) => socket.resetAndDestroy()],
+])('an idle connection tells of its %s though nobody reads', async (how, behave) => {
+  const connection = await RawConnection.connect(await hostile(behave))
+  await connection.write(GET)
+  expect(await connection.closed).toMatchObject({ how })
+  expect(connection.ending).toMatchObject({ how })
+})
+
+test('what came before the end is still read', async () => {
+  const connection = await RawConnection.connect(await hostile((socket) => socket.end(answer('ok'))))
+  await connection.write(GET)
+  await connection.closed
+  expect(connection.hasUnread).toBe(true)
+  expect((await connection.response()).text).toBe('ok')
+  expect(await connection.read()).toBeNull()
+})
+
+test('a write that nobody takes ends the connection at the limit', async () => {
+  const connection = await RawConnection.connect(await hostile((socket) => socket.pause()), { stallMs: 50 })
+  await connection.write(GET)
+  await connection.write(Buffer.alloc(64 * 1024 * 1024))
+  expect(connection.ending).toEqual({ how: 'timeout', detail: 'no byte was taken for 50 ms' })
+})
+
+test('quiet returns early when something comes', async () => {
+  const connection = await RawConnection.connect(await hostile((socket) => socket.write(answer('ok'))))
+  await connection.write(GET)
+  await connection.quiet(60_000)
+  expect(connection.hasUnread).toBe(true)
+  connection.close()
+  expect(await connection.closed).toMatchObject({ how: 'local' })
+})
