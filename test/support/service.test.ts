@@ -1,0 +1,159 @@
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { descendantsOf, descriptorsOf, isRunning, statusOf } from './processes.js'
+import { launchService, type Service, type ServiceOptions } from './service.js'
+import { tempDir } from './temp-dir.js'
+
+const fixture = (name: string) => JSON.stringify(new URL(`../fixtures/${name}`, import.meta.url))
+const prelude = `
+  import { spawn } from 'node:child_process'
+  import { config, tell } from ${fixture('story.mjs')}
+  const again = (config) => spawn(process.execPath, [process.argv[1], JSON.stringify(config)], { stdio: 'inherit' })
+  const stay = () => setTimeout(() => {}, 60_000)
+`
+
+/** A service that is the given program: it knows `config`, `tell`, `again` (start itself) and `stay`. */
+function program(text: string, options: ServiceOptions = {}): Service {
+  const path = join(tempDir(), 'program.mjs')
+  writeFileSync(path, prelude + text)
+  return launchService(path, options)
+}
+
+test('a fact is waited for, or found when it was told before', async () => {
+  const service = program(`tell('a', { n: 1 }); tell('b'); tell('a', { n: 2 })`)
+  const first = await service.event('a')
+  expect(first).toMatchObject({ index: 0, pid: service.pid, n: 1 })
+  expect(await service.event('a', { afterIndex: first.index })).toMatchObject({ index: 2, n: 2 })
+  expect(await service.event(({ n }) => n === 2)).toMatchObject({ index: 2 })
+})
+
+test('waiting ends with the whole output when all processes are gone', async () => {
+  const service = program(`tell('a'); console.error('its last words')`)
+  const waiting = service.event('b')
+  await expect(waiting).rejects.toThrow(
+    /"b" was not told: all processes are gone.*"event":"a".*its last words/s,
+  )
+  await expect(service.event('c')).rejects.toThrow('"c" was not told: all processes are gone')
+})
+
+test('waiting ends at its limit while a process still runs', async () => {
+  const service = program(`stay()`)
+  await expect(service.event('a', { limitMs: 10 })).rejects.toThrow('"a" was not told: 10 ms are over')
+})
+
+test('a program that cannot be started is told of', async () => {
+  const service = program('', { node: '/no/such/node' })
+  await expect(service.event('a')).rejects.toThrow(/ENOENT/)
+  expect(await service.exitOf(service.pid)).toEqual({ pid: 0 })
+})
+
+test('a service goes on in the process that its first process started', async () => {
+  const service = program(`
+    if (config.second) { tell('started'); stay() }
+    else again({ second: true }).on('spawn', () => process.exit(3))`)
+  const { pid } = await service.event('started')
+  expect(await service.exitOf(service.pid)).toEqual({ pid: service.pid, code: 3 })
+  expect(service.processes()).toEqual([pid])
+  service.signal('SIGKILL', pid)
+  expect(await service.exitOf(pid)).toEqual({ pid })
+  await expect(service.event('more')).rejects.toThrow('all processes are gone')
+})
+
+test('stop ends every process of the service and no other', async () => {
+  const bystander = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)'])
+  onTestFinished(() => void bystander.kill('SIGKILL'))
+  const service = program(`
+    if (!config.second) again({ second: true })
+    if (config.second) spawn('sleep', ['60'], { stdio: 'inherit' }).on('spawn', () => tell('started'))
+    stay()`)
+  await service.event('started')
+  const pids = service.processes()
+  expect(pids).toHaveLength(3)
+  expect(descendantsOf(service.pid).sort()).toEqual(pids.filter((pid) => pid !== service.pid).sort())
+  await service.stop()
+  expect(service.processes()).toEqual([])
+  expect(pids.filter((pid) => isRunning(pid))).toEqual([])
+  expect(isRunning(bystander.pid ?? 0)).toBe(true)
+})
+
+test('a process that is left over is found, the serving generation is not one', async () => {
+  const service = program(
+    `
+    tell('state', { generation: 1, state: 'ready' })
+    spawn('sleep', ['60'], { stdio: 'inherit' }).on('spawn', () => tell('started'))
+    stay()`,
+    { leftOvers: 'allowed' },
+  )
+  await service.event('started')
+  expect(await service.leftOvers(0)).toEqual(service.processes().filter((pid) => pid !== service.pid))
+})
+
+test('a zombie is not running and has a status', async () => {
+  const service = program(
+    `
+    spawn('sh', ['-c', 'sleep 0 & echo "{\\\\"event\\\\":\\\\"zombie\\\\",\\\\"pid\\\\":$!}"; exec sleep 60'], { stdio: 'inherit' })
+    stay()`,
+    { leftOvers: 'allowed' },
+  )
+  const { pid } = await service.event('zombie')
+  await service.exitOf(pid)
+  expect(isRunning(pid)).toBe(false)
+  expect(statusOf(pid)).toMatchObject({ state: 'Z' })
+})
+
+test('the descriptors of a process are listed', async () => {
+  const service = program(`tell('started'); stay()`)
+  await service.event('started')
+  expect(descriptorsOf(service.pid)).toEqual(
+    expect.arrayContaining([
+      { fd: 0, target: '/dev/null' },
+      { fd: 1, target: expect.stringMatching(/^(socket|pipe):/) },
+    ]),
+  )
+})
+
+test('a process that is not of the service gets no signal, whatever was told', async () => {
+  const service = program(`tell('state', { pid: ${process.pid}, generation: 1, state: 'ready' })`)
+  await service.event('state')
+  expect(service.serving.pid).toBe(process.pid)
+  expect(() => service.signal('SIGTERM')).toThrow(`${process.pid} is no process of this service`)
+  expect(service.processes()).not.toContain(process.pid)
+})
+
+const release = (behaviour: object) => {
+  const path = join(tempDir(), 'release.json')
+  writeFileSync(path, JSON.stringify(behaviour))
+  return program(
+    `const release = await import(${fixture('release.mjs')})
+    tell('imported', { listen: release.listen })
+    release.afterListen()
+    release.afterReady()
+    stay()`,
+    { config: { release: path } },
+  )
+}
+
+test.each([
+  ['throws', { throw: 'bad release' }, { code: 1 }],
+  ['exits', { exit: 7 }, { code: 7 }],
+  ['throws after it listens', { throwAfterListen: 'too late' }, { code: 1 }],
+  ['dies after it was ready', { dieAfterReadyMs: 1 }, { code: 9 }],
+])('a release that %s', async (_, behaviour, exit) => {
+  const service = release(behaviour)
+  expect(await service.event('started')).toMatchObject({ pid: service.pid })
+  expect(await service.exitOf(service.pid)).toMatchObject(exit)
+})
+
+test.each(['hang', 'spin'])('a release that must %s is alive and never comes up', async (what) => {
+  const service = release({ [what]: true })
+  await service.event('started')
+  await expect(service.event('imported', { limitMs: 100 })).rejects.toThrow('100 ms are over')
+  expect(isRunning(service.pid)).toBe(true)
+})
+
+test('a release that listens elsewhere', async () => {
+  const service = release({ listen: { port: 0, host: '::1' } })
+  expect(await service.event('imported')).toMatchObject({ listen: { port: 0, host: '::1' } })
+})

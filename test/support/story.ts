@@ -1,0 +1,116 @@
+import type { AddressInfo } from 'node:net'
+
+/** One line that a fixture told. Which details it has depends on the event: see `test/fixtures/story.mjs`. */
+export interface Fact {
+  readonly index: number
+  readonly event: string
+  readonly pid: number
+  readonly generation?: number
+  /** Of `state`. */
+  readonly state?: string
+  readonly because?: string
+  /** Of `listening`. */
+  readonly addresses?: readonly Address[]
+  readonly metrics?: Address
+  /** Of `reload-failed`. */
+  readonly code?: string
+  readonly message?: string
+  /** Of `report`. */
+  readonly report?: Readonly<Record<string, unknown>>
+  readonly [detail: string]: unknown
+}
+
+export type Address = AddressInfo | string | null
+
+/** The name of an event, or whatever else tells it. */
+export type Match = string | ((fact: Fact) => boolean)
+
+export interface WaitOptions {
+  /** Only facts with a greater index count. */
+  readonly afterIndex?: number
+  readonly limitMs?: number
+}
+
+interface Waiter {
+  readonly told: (fact: Fact) => void
+  readonly over: (why: string) => void
+}
+
+export const LIMIT_MS = 20_000
+const MAX_OUTPUT_CHARS = 1024 * 1024
+
+/** Everything that the processes of a service printed, and the facts in it. */
+export class Story {
+  readonly facts: Fact[] = []
+  readonly #waiters = new Set<Waiter>()
+  #output = ''
+  #line = ''
+  #over: string | undefined
+
+  /** The end of it, when it is very long. */
+  get output(): string {
+    return this.#output
+  }
+
+  /** What came on standard output: facts and other lines. */
+  tell(text: string): void {
+    this.print(text)
+    const lines = (this.#line + text).split('\n')
+    this.#line = lines.pop() ?? ''
+    for (const line of lines) this.#read(line)
+  }
+
+  /** What came on standard error. */
+  print(text: string): void {
+    this.#output = (this.#output + text).slice(-MAX_OUTPUT_CHARS)
+  }
+
+  /** Nobody is left to tell anything. */
+  end(why: string): void {
+    this.#over = why
+    for (const waiter of this.#waiters) waiter.over(why)
+  }
+
+  /** The first such fact, told already or to come. Rejects, with the whole output, when it cannot come or is late. */
+  async wait(match: Match, { afterIndex = -1, limitMs = LIMIT_MS }: WaitOptions = {}): Promise<Fact> {
+    const matches = (fact: Fact) =>
+      fact.index > afterIndex && (typeof match === 'string' ? fact.event === match : match(fact))
+    const told = this.facts.find(matches)
+    if (told) return told
+    const refuse = (why: string) => new Error(`${describe(match)} was not told: ${why}\n${this.#output}`)
+    if (this.#over !== undefined) throw refuse(this.#over)
+    return new Promise((resolve, reject) => {
+      const settle = (answer: () => void) => {
+        clearTimeout(timer)
+        this.#waiters.delete(waiter)
+        answer()
+      }
+      const waiter: Waiter = {
+        told: (fact) => matches(fact) && settle(() => resolve(fact)),
+        over: (why) => settle(() => reject(refuse(why))),
+      }
+      const timer = setTimeout(() => waiter.over(`${limitMs} ms are over`), limitMs)
+      this.#waiters.add(waiter)
+    })
+  }
+
+  #read(line: string): void {
+    const fact = parse(line, this.facts.length)
+    if (!fact) return
+    this.facts.push(fact)
+    for (const waiter of this.#waiters) waiter.told(fact)
+  }
+}
+
+function parse(line: string, index: number): Fact | undefined {
+  try {
+    const told = JSON.parse(line)
+    return typeof told?.event === 'string' && typeof told.pid === 'number' ? { ...told, index } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function describe(match: Match): string {
+  return typeof match === 'string' ? `"${match}"` : String(match)
+}
