@@ -1,0 +1,52 @@
+'use strict'
+// The first thing that runs in a successor (node --require). It takes the handover out of the environment
+// before user code can pass it on, tells the predecessor which error ended the process, and keeps reload
+// signals that come before anybody listens for them. In any other process it does nothing.
+// It is plain CommonJS: `--import` would load a CommonJS program through the ESM loader.
+
+const variable = 'HANDOVER_INHERITANCE'
+const inheritance = process.env[variable]
+
+if (inheritance !== undefined) {
+  delete process.env[variable]
+  forgetPreload()
+  const early = { inheritance, signals: [], release: () => {} }
+  globalThis[Symbol.for('handover.early')] = early
+  tellErrors()
+  early.release = keepSignals(early.signals)
+}
+
+/** The application's own child processes must not load this file, which may be gone by then. */
+function forgetPreload() {
+  const at = process.execArgv.findIndex((each, i, all) => all[i - 1] === '--require' && each === __filename)
+  if (at > 0) process.execArgv.splice(at - 1, 2)
+}
+
+function tellErrors() {
+  process.on('uncaughtExceptionMonitor', (thrown) => {
+    if (!process.connected) return
+    const { name, message, stack, code } = thrown instanceof Error ? thrown : new Error(String(thrown))
+    const error = { name, message, stack, ...(code === undefined ? {} : { code: String(code) }) }
+    process.send({ handover: 1, type: 'failed', error })
+  })
+}
+
+function keepSignals(kept) {
+  const listeners = wantedSignals().map((signal) => {
+    const listener = () => kept.push(signal)
+    process.on(signal, listener)
+    return () => process.off(signal, listener)
+  })
+  return () => {
+    for (const off of listeners) off()
+  }
+}
+
+function wantedSignals() {
+  try {
+    const { signals } = JSON.parse(inheritance)
+    return Array.isArray(signals) ? signals.filter((each) => each in require('node:os').constants.signals) : []
+  } catch {
+    return [] // Core says what is wrong with it.
+  }
+}

@@ -1,0 +1,86 @@
+import { existsSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { HandoverError } from './errors.js'
+import type { SuccessorOptions } from './options.js'
+import type { Origin } from './origin.js'
+
+/** What is given to the operating system to start the successor. */
+export interface Command {
+  readonly execPath: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+/**
+ * The program of the successor: the one that runs here, found again *now*, so that a `current` link leads to
+ * the release it points to at this moment. Errors: `ERR_HANDOVER_PROGRAM_MISSING`.
+ */
+export function successorCommand(
+  origin: Origin,
+  running: { readonly execPath: string; readonly execArgv: readonly string[] },
+  options: SuccessorOptions,
+): Command {
+  const cwd = resolve(origin.cwd, options.cwd ?? '.')
+  if (!isFolder(cwd)) {
+    throw new HandoverError(
+      'ERR_HANDOVER_PROGRAM_MISSING',
+      `The directory ${cwd} in which the successor would start is gone. This generation keeps serving.`,
+      { cwd },
+    )
+  }
+  const args = options.args ?? origin.args
+  const preload = findPreload(args[0], cwd)
+  const env: NodeJS.ProcessEnv = { ...origin.environment, PWD: cwd, ...options.env }
+  for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name]
+  return {
+    execPath: options.execPath ?? running.execPath,
+    args: [
+      ...withoutInspectorPort(options.execArgv ?? running.execArgv, env.NODE_OPTIONS),
+      ...(preload ? ['--require', preload] : []),
+      ...args,
+    ],
+    cwd,
+    env,
+  }
+}
+
+/** The port of the inspector is taken by this process; a breakpoint on the first line would hold the deploy. */
+function withoutInspectorPort(execArgv: readonly string[], nodeOptions = ''): string[] {
+  const inspects = [...execArgv, ...nodeOptions.split(' ')].some((each) => each.startsWith('--inspect'))
+  if (!inspects) return [...execArgv]
+  const rest = execArgv.filter((each) => !each.startsWith('--inspect-port'))
+  return [...rest.map((each) => each.replace(/^--inspect-(brk|wait)/, '--inspect').replace(/^(--inspect)=.*/, '$1')), '--inspect-port=0']
+}
+
+const preloadName = 'handover-preload.cjs'
+const packages = ['@handover/core', '@handover/fastify', '@handover/express', '@handover/koa']
+
+/**
+ * The preload of the release that will run: it must be there as long as that process lives, since Node loads
+ * it into each worker thread too, and the release that runs here may be deleted. Ours, where that has none.
+ */
+function findPreload(script: string | undefined, cwd: string): string | undefined {
+  const from = createRequire(resolve(cwd, script ?? '.', 'x'))
+  for (const name of packages) {
+    try {
+      const near = createRequire(from.resolve(`${name}/package.json`))
+      const core = name === '@handover/core' ? near : createRequire(near.resolve('@handover/core/package.json'))
+      return core.resolve(`./${preloadName}`)
+    } catch {
+      // Not installed there: the next name, or ours.
+    }
+  }
+  const own = join(fileURLToPath(new URL('..', import.meta.url)), preloadName)
+  return existsSync(own) ? own : undefined
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}

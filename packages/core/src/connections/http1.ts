@@ -1,0 +1,111 @@
+/**
+ * HTTP/1.1, plain and over TLS. Answers are counted from the first request on: a parser that is at a message
+ * boundary can still have an answer on the way. At steady state a request costs three assignments.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type net from 'node:net'
+import { isUpgraded } from '../platform.js'
+import type { ConnectionKind, Holding } from '../report.js'
+import { answerWithClose } from './answer-with-close.js'
+import type { Connection } from './connection.js'
+
+export class Http1Connection implements Connection {
+  readonly socket: net.Socket
+  readonly #secure: boolean
+  readonly #openedAt = performance.now()
+  /** Bytes that came before the first request could: those of a TLS handshake. */
+  readonly #bytesBefore: number
+  #request: IncomingMessage | undefined
+  #response: ServerResponse | undefined
+  /** Pipelined requests whose answers were not out when the next one came. */
+  #earlier: ServerResponse[] = []
+  #begunAt = 0
+  #draining = false
+
+  constructor(socket: net.Socket, secure: boolean) {
+    this.socket = socket
+    this.#secure = secure
+    this.#bytesBefore = secure ? socket.bytesRead : 0
+  }
+
+  get kind(): ConnectionKind {
+    if (isUpgraded(this.socket)) return 'upgraded'
+    return this.#secure ? 'https' : 'http1'
+  }
+
+  /** A request was read as far as its headers. */
+  begin(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#response && isOnTheWay(this.#response)) this.#earlier.push(this.#response)
+    this.#request = request
+    this.#response = response
+    this.#begunAt = performance.now()
+    if (this.#draining) this.#sayCloseWith(response)
+  }
+
+  inFlight(): number {
+    if (this.#earlier.length > 0) this.#earlier = this.#earlier.filter(isOnTheWay)
+    return this.#earlier.length + (this.#response && isOnTheWay(this.#response) ? 1 : 0)
+  }
+
+  /** Connected, and not a byte of a request has come. */
+  isFresh(): boolean {
+    return this.#response === undefined && this.socket.bytesRead === this.#bytesBefore
+  }
+
+  holding(): Holding {
+    const answering = this.inFlight() > 0
+    const since = answering ? this.#begunAt : this.#openedAt
+    return { kind: this.kind, what: this.#what(answering), ageMs: Math.round(performance.now() - since) }
+  }
+
+  startDraining(): void {
+    this.#draining = true
+    if (this.#response && isOnTheWay(this.#response)) this.#sayCloseWith(this.#response)
+  }
+
+  close(): void {
+    this.socket.destroySoon()
+  }
+
+  cut(): void {
+    this.socket.destroy()
+  }
+
+  /** Requests that were pipelined behind this one are answered too: only the last answer says `close`. */
+  #sayCloseWith(response: ServerResponse): void {
+    answerWithClose(response, () => response === this.#response)
+  }
+
+  #what(answering: boolean): string {
+    if (answering) return `${this.#request?.method} ${this.#request?.url}`
+    if (this.kind === 'upgraded') return 'an upgraded connection'
+    return this.isFresh() ? 'a connection that has not spoken yet' : 'an idle or half-received request'
+  }
+}
+
+/** Whether bytes of an answer are still to be given to the kernel. */
+const isOnTheWay = (response: ServerResponse): boolean => !response.writableFinished && !response.destroyed
+
+/**
+ * The sockets of `server` whose parser is at a message boundary. Node keeps that list to itself, but
+ * `closeIdleConnections()` goes by it: note which sockets it would destroy (test/handover/platform.test.ts).
+ * Before Node 26 connections that never sent a byte are not among them: see {@link Http1Connection.isFresh}.
+ */
+export function atBoundary(server: net.Server, sockets: Iterable<net.Socket>): ReadonlySet<net.Socket> {
+  const idle = new Set<net.Socket>()
+  const { closeIdleConnections } = server as Partial<Server>
+  if (!closeIdleConnections) return idle
+  const watched = [...sockets].filter((socket) => !Object.hasOwn(socket, 'destroy'))
+  for (const socket of watched) {
+    socket.destroy = () => {
+      idle.add(socket)
+      return socket
+    }
+  }
+  try {
+    closeIdleConnections.call(server as Server)
+  } finally {
+    for (const socket of watched) Reflect.deleteProperty(socket, 'destroy')
+  }
+  return idle
+}

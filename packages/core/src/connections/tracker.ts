@@ -1,0 +1,174 @@
+/** Every open connection of every server of the process, and how many requests have come. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { ServerHttp2Session } from 'node:http2'
+import type net from 'node:net'
+import tls, { type TLSSocket } from 'node:tls'
+import { underlying } from '../platform.js'
+import type { ConnectionKind, Connections, Holding, KindCount } from '../report.js'
+import type { Connection } from './connection.js'
+import { atBoundary, Http1Connection } from './http1.js'
+import { Http2Connection } from './http2.js'
+import { RawConnection } from './raw.js'
+
+const connectionOf = Symbol('handover.connection')
+type Tracked = net.Socket & { [connectionOf]?: Connection }
+
+/** Told of every request of every server, without wrapping anything (Node: diagnostics_channel, HTTP). */
+const requestStart = 'http.server.request.start'
+
+export class Tracker {
+  readonly #connections = new Map<Connection, net.Server>()
+  readonly #servers = new WeakSet<net.Server>()
+  #requests = 0
+  #draining = false
+  /** Called when a connection has gone. */
+  onClosed: () => void = () => {}
+
+  install(): () => void {
+    subscribe(requestStart, this.#onRequest)
+    return () => void unsubscribe(requestStart, this.#onRequest)
+  }
+
+  get size(): number {
+    return this.#connections.size
+  }
+
+  get requests(): number {
+    return this.#requests
+  }
+
+  /** Follows the connections of a server from now on. */
+  track(server: net.Server): void {
+    if (this.#servers.has(server)) return
+    this.#servers.add(server)
+    if (isHttp2(server)) this.#trackHttp2(server)
+    else if (server instanceof tls.Server) this.#trackTls(server)
+    else server.on('connection', (socket: net.Socket) => this.#add(server, socket, plain(server, socket)))
+  }
+
+  /** Connections that are open now, and those that still come, are told that it is the end. */
+  startDraining(): void {
+    this.#draining = true
+    for (const connection of this.#connections.keys()) connection.startDraining()
+  }
+
+  /** The same for one server, which its owner closes. */
+  startDrainingServer(server: net.Server): void {
+    for (const [connection, owner] of this.#connections) if (owner === server) connection.startDraining()
+  }
+
+  /** Connections that can be closed without cutting a request off. */
+  idle(): Connection[] {
+    return [...this.#byServer()].flatMap(([server, connections]) => idleOf(server, connections))
+  }
+
+  all(): Connection[] {
+    return [...this.#connections.keys()]
+  }
+
+  /** What is not idle, the oldest first. */
+  holding(): Holding[] {
+    const idle = new Set(this.idle())
+    return this.all()
+      .filter((connection) => !idle.has(connection))
+      .map((connection) => connection.holding())
+      .sort((a, b) => b.ageMs - a.ageMs)
+  }
+
+  counts(): Connections {
+    const idle = new Set(this.idle())
+    const kinds: Record<ConnectionKind, KindCount> = { http1: none, https: none, http2: none, raw: none, upgraded: none }
+    let inFlight = 0
+    for (const connection of this.#connections.keys()) {
+      const { idle: i, busy: b } = kinds[connection.kind]
+      kinds[connection.kind] = idle.has(connection) ? { idle: i + 1, busy: b } : { idle: i, busy: b + 1 }
+      inFlight += connection.inFlight()
+    }
+    return { ...kinds, total: this.size, inFlight, requests: this.#requests }
+  }
+
+  readonly #onRequest = (message: unknown): void => {
+    const { request, response } = message as { request: IncomingMessage; response: ServerResponse }
+    this.#requests++
+    const connection = (request.socket as Tracked)[connectionOf]
+    if (connection instanceof Http1Connection) connection.begin(request, response)
+  }
+
+  #trackTls(server: net.Server): void {
+    server.on('connection', (socket: net.Socket) => this.#add(server, socket, new RawConnection(socket, 'https')))
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#handshakeDone(socket)
+      this.#add(server, socket, server instanceof http.Server || isHttps(server) ? new Http1Connection(socket, true) : new RawConnection(socket))
+    })
+  }
+
+  #trackHttp2(server: net.Server): void {
+    const secure = server instanceof tls.Server
+    if (secure) {
+      server.on('connection', (socket: net.Socket) => this.#add(server, socket, new RawConnection(socket, 'https')))
+      server.on('secureConnection', (socket: TLSSocket) => {
+        this.#handshakeDone(socket)
+        if (socket.alpnProtocol !== 'h2') this.#add(server, socket, new Http1Connection(socket, true))
+      })
+    }
+    server.on('session', (session: ServerHttp2Session) => {
+      const connection = new Http2Connection(session)
+      session.on('stream', () => this.#requests++)
+      this.#keep(server, connection, (gone) => session.once('close', gone))
+    })
+  }
+
+  #handshakeDone(socket: TLSSocket): void {
+    const below = underlying(socket) as Tracked | undefined
+    const handshake = below?.[connectionOf]
+    if (handshake) this.#connections.delete(handshake)
+  }
+
+  #add(server: net.Server, socket: Tracked, connection: Connection): void {
+    socket[connectionOf] = connection
+    this.#keep(server, connection, (gone) => socket.once('close', gone))
+  }
+
+  #keep(server: net.Server, connection: Connection, whenGone: (gone: () => void) => void): void {
+    this.#connections.set(connection, server)
+    whenGone(() => {
+      if (this.#connections.delete(connection)) this.onClosed()
+    })
+    if (this.#draining) connection.startDraining()
+  }
+
+  #byServer(): Map<net.Server, Connection[]> {
+    const byServer = new Map<net.Server, Connection[]>()
+    for (const [connection, server] of this.#connections) {
+      const list = byServer.get(server)
+      if (list) list.push(connection)
+      else byServer.set(server, [connection])
+    }
+    return byServer
+  }
+}
+
+const none: KindCount = { idle: 0, busy: 0 }
+
+function idleOf(server: net.Server, connections: readonly Connection[]): Connection[] {
+  const http1 = connections.filter((each) => each instanceof Http1Connection)
+  const boundary = atBoundary(server, http1.map(({ socket }) => socket))
+  return connections.filter((connection) => {
+    if (connection instanceof Http1Connection) {
+      if (connection.kind === 'upgraded' || connection.inFlight() > 0) return false
+      return boundary.has(connection.socket) || connection.isFresh()
+    }
+    if (connection instanceof RawConnection) return connection.isFresh()
+    return connection.kind === 'http2' && connection.inFlight() === 0
+  })
+}
+
+const plain = (server: net.Server, socket: net.Socket): Connection =>
+  server instanceof http.Server ? new Http1Connection(socket, false) : new RawConnection(socket)
+
+/** Node exports no class of HTTP/2 servers; only they have this method. */
+const isHttp2 = (server: net.Server): boolean => 'updateSettings' in server
+
+/** An https.Server is a tls.Server that speaks HTTP/1.1: it has the methods of an http.Server. */
+const isHttps = (server: net.Server): boolean => 'closeIdleConnections' in server

@@ -1,0 +1,148 @@
+/** Stops accepting and finishes what is open: with a limit, politely, and saying what it waits for. */
+import type { Tracker } from './connections/tracker.js'
+import type { Connection } from './connections/connection.js'
+import type { DrainReason } from './lifecycle.js'
+import { pause, turn } from './limits.js'
+import type { Logger } from './logger.js'
+import type { DrainReport, Holding } from './report.js'
+
+/** How often a shutdown looks for connections whose linger is over. Bounds how late the process is gone. */
+const sweepMs = 50
+/** How often a drain says what keeps it. */
+const tellMs = 1_000
+/** How many turns of the event loop a shutdown waits for connections that the kernel has queued already. */
+const queueTurns = 100
+
+export interface DrainParts {
+  readonly tracker: Tracker
+  readonly logger: Logger
+  readonly limits: { readonly drainTimeoutMs: number; readonly lingerMs: number; readonly shutdownDelayMs: number }
+  /** Closes the listeners. */
+  readonly closeListeners: () => void
+}
+
+export class Drain {
+  readonly #parts: DrainParts
+  readonly #cut = new AbortController()
+  #lingering = false
+  #because: DrainReason
+  #run: Promise<DrainReport> | undefined
+
+  constructor(because: DrainReason, parts: DrainParts) {
+    this.#because = because
+    this.#parts = parts
+  }
+
+  run(): Promise<DrainReport> {
+    this.#run ??= this.#drain()
+    return this.#run
+  }
+
+  /** Nobody will come for the idle connections: they are closed when their linger is over. */
+  becomeShutdown(): void {
+    this.#because = 'shutdown'
+    this.#lingering = true
+  }
+
+  /** Ends it now. */
+  cutShort(): void {
+    this.#cut.abort()
+  }
+
+  get wasCutShort(): boolean {
+    return this.#cut.signal.aborted
+  }
+
+  async #drain(): Promise<DrainReport> {
+    const { tracker, closeListeners, limits } = this.#parts
+    const startedAt = performance.now()
+    if (this.#because === 'shutdown') {
+      await pause(limits.shutdownDelayMs, this.#cut.signal)
+      await this.#emptyAcceptQueue()
+      this.#lingering = true
+    }
+    closeListeners()
+    const open = tracker.size
+    tracker.startDraining()
+    const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
+    const cut = await this.#endTheRest()
+    const ms = Math.round(performance.now() - startedAt)
+    return { because: this.#because, ms, open, closed: Math.max(0, open - cut.length), cut, timedOut: timedOut && cut.length > 0 }
+  }
+
+  /** Closing a listener resets what its queue holds. Node accepts one connection a turn: go on while any comes. */
+  async #emptyAcceptQueue(): Promise<void> {
+    const { tracker } = this.#parts
+    for (let turns = 0, before = -1; turns < queueTurns && tracker.size !== before; turns++) {
+      before = tracker.size
+      await turn()
+      await turn()
+    }
+  }
+
+  /** Resolves with whether everything ended by itself within the limit. */
+  #untilEmpty(drainTimeoutMs: number): Promise<boolean> {
+    const { tracker } = this.#parts
+    return new Promise((resolve) => {
+      const timers = [
+        setTimeout(() => end(false), drainTimeoutMs),
+        setInterval(this.#sweeper(), sweepMs),
+        setInterval(() => this.#tell(), tellMs),
+      ]
+      const end = (empty: boolean) => {
+        for (const timer of timers) clearTimeout(timer)
+        this.#cut.signal.removeEventListener('abort', onCut)
+        tracker.onClosed = () => {}
+        resolve(empty)
+      }
+      const onCut = () => end(false)
+      tracker.onClosed = () => tracker.size === 0 && end(true)
+      this.#cut.signal.addEventListener('abort', onCut)
+      if (this.#cut.signal.aborted) end(false)
+      else if (tracker.size === 0) end(true)
+    })
+  }
+
+  /** Closes what has been idle for `lingerMs` since the shutdown began. */
+  #sweeper(): () => void {
+    const { tracker, limits } = this.#parts
+    let idleSince = new Map<Connection, number>()
+    const sweep = () => {
+      if (!this.#lingering) return
+      const now = performance.now()
+      const idle = tracker.idle()
+      idleSince = new Map(idle.map((connection) => [connection, idleSince.get(connection) ?? now]))
+      for (const [connection, since] of idleSince) if (now - since >= limits.lingerMs) connection.close()
+    }
+    sweep()
+    return sweep
+  }
+
+  #tell(): void {
+    const { tracker, logger } = this.#parts
+    const holding = tracker.holding()
+    const oldest = holding.slice(0, 5)
+    const waits = oldest.length === 0 ? 'idle connections only' : oldest.map(inWords).join(', ')
+    const facts = { state: 'draining', connections: tracker.counts(), holding: oldest }
+    logger.info(facts, `draining: ${tracker.size} connections open; waits for ${waits}`)
+  }
+
+  /** What is idle is closed, what is not is cut and named. */
+  async #endTheRest(): Promise<Holding[]> {
+    const { tracker, logger } = this.#parts
+    if (tracker.size === 0) return []
+    await turn()
+    for (const connection of tracker.idle()) connection.close()
+    await turn()
+    const rest = tracker.all()
+    const cut = tracker.holding()
+    for (const connection of rest) connection.cut()
+    if (cut.length > 0) {
+      logger.warn({ cut }, `wait timeout: ${cut.length} connections were cut: ${cut.slice(0, 10).map(inWords).join(', ')}`)
+    }
+    await turn()
+    return cut
+  }
+}
+
+const inWords = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${ageMs} ms)`

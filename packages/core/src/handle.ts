@@ -1,0 +1,76 @@
+import type { Connections, DrainReport, FinalReport, ReloadReport } from './report.js'
+import type { DrainReason, StateName } from './lifecycle.js'
+import type { HandoverError } from './errors.js'
+
+/** What an observer is told when the state changes. */
+export interface StateChange {
+  readonly state: StateName
+  readonly because?: DrainReason
+  readonly generation: number
+  readonly pid: number
+}
+
+/** The events of {@link GracefulHandle.on}, and what each observer gets. */
+export interface GracefulEvents {
+  /** The state has changed. */
+  state: [change: StateChange]
+  /** A reload has failed; this generation serves on. */
+  'reload-failed': [error: HandoverError]
+  /** The successor is proven: the report of the reload, as `reload()` resolves with it. */
+  'handed-over': [report: ReloadReport]
+  /** This generation has drained; what is left are its hooks. */
+  report: [report: FinalReport]
+  /** The predecessor has drained and is leaving. */
+  'predecessor-finished': [report: FinalReport]
+}
+
+/** The generation before this one. */
+export interface PredecessorHandle {
+  readonly pid: number
+  readonly generation: number
+  /** Resolves when it has ended; never rejects. */
+  readonly ended: Promise<void>
+}
+
+/**
+ * What `graceful` returns: one per process, whatever the number of servers. It is also published on
+ * `node:diagnostics_channel` (`handover:state`, `handover:report`).
+ */
+export interface GracefulHandle {
+  readonly state: StateName
+  /** The number of this generation in the line; the first is 1. */
+  readonly generation: number
+  /** `undefined` in the first generation. */
+  readonly predecessor: PredecessorHandle | undefined
+  /**
+   * Starts a successor and hands over to it. Resolves when it is proven; this generation drains from then on.
+   * Rejects with a `HandoverError`, and serves on, with the code `ERR_HANDOVER_NOT_READY`,
+   * `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`, `ERR_HANDOVER_UNSUPPORTED`,
+   * `ERR_HANDOVER_PROGRAM_MISSING`, `ERR_HANDOVER_SPAWN`, `ERR_HANDOVER_SUCCESSOR_EXITED`,
+   * `ERR_HANDOVER_READY_TIMEOUT`, `ERR_HANDOVER_PROBATION`, `ERR_HANDOVER_WIRE_VERSION` or
+   * `ERR_HANDOVER_STATE`. Its property `report` is the {@link ReloadReport}.
+   */
+  reload(): Promise<ReloadReport>
+  /** Drains and ends the process, as SIGTERM does. Asking twice gives the same answer. */
+  shutdown(): Promise<DrainReport>
+  /**
+   * With `ready: 'manual'`: says that this generation can serve. Otherwise it only waits. Resolves when it is
+   * ready; rejects with `ERR_HANDOVER_ADDRESS_IN_USE`, or with what a `beforeReady` hook failed with.
+   */
+  ready(): Promise<void>
+  /** What is open now. */
+  connections(): Connections
+  on<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this
+  off<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this
+  /** Runs before this generation is ready, in order; a failure ends it, and the predecessor serves on. */
+  beforeReady(hook: () => unknown): this
+  /** Runs when everything has drained, in order, each for at most `hookTimeoutMs`. */
+  onDrained(hook: () => unknown): this
+  /**
+   * What the successor gets, if it asks: anything the structured clone algorithm takes. Called at that moment,
+   * for at most `hookTimeoutMs`. A failure fails the reload (`ERR_HANDOVER_STATE`). The last call counts.
+   */
+  provideState(provide: () => unknown): this
+  /** What the predecessor provided; `undefined` in the first generation. Rejects with what that failed with. */
+  inheritedState<T>(): Promise<T | undefined>
+}

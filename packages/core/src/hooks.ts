@@ -1,0 +1,50 @@
+import { HandoverError } from './errors.js'
+import { LimitReached, unlessAborted, withLimit } from './limits.js'
+import type { Logger } from './logger.js'
+
+type Hook = () => unknown
+
+/** What the application asked to be run at the turns of its life, in the order in which it asked. */
+export class Hooks {
+  readonly beforeReady: Hook[] = []
+  readonly drained: Hook[] = []
+  state: Hook = () => undefined
+  readonly #limitMs: number
+  readonly #logger: Logger
+
+  constructor(limitMs: number, logger: Logger) {
+    this.#limitMs = limitMs
+    this.#logger = logger
+  }
+
+  /** Their limit is the predecessor's `readyTimeoutMs`. Rejects with what the first one failed with. */
+  async runBeforeReady(): Promise<void> {
+    for (const hook of this.beforeReady) await hook()
+  }
+
+  /** One that fails, or takes too long, is logged and keeps no other from its turn. Resolves with whether all went well. */
+  async runDrained(): Promise<boolean> {
+    let clean = true
+    for (const [i, hook] of this.drained.entries()) {
+      try {
+        await this.limited(hook, `onDrained hook ${i + 1}`)
+      } catch (error) {
+        clean = false
+        this.#logger.error({ err: error }, `onDrained hook ${i + 1} failed: ${(error as Error)?.message ?? error}`)
+      }
+    }
+    return clean
+  }
+
+  /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and what the hook fails with. */
+  async limited(hook: Hook, name: string): Promise<unknown> {
+    try {
+      return await withLimit(this.#limitMs, (limit) => unlessAborted(Promise.resolve().then(hook), limit))
+    } catch (error) {
+      if (!(error instanceof LimitReached)) throw error
+      throw new HandoverError('ERR_HANDOVER_HOOK_TIMEOUT', `${name} did not end within ${error.ms} ms; it is waited for no longer.`, {
+        hookTimeoutMs: error.ms,
+      })
+    }
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * The listeners of this process: inherited or bound, found by the address that was asked for. Every server of
+ * the process counts, registered or not, since a successor that had to bind one again would find it in use.
+ * What `listen` does is changed here and nowhere else.
+ */
+import { errorMonitor } from 'node:events'
+import type net from 'node:net'
+import { formatTcp, type ListenCall, readListenCall, serves, type Wanted } from './address.js'
+import { HandoverError } from './errors.js'
+import { closeListener, listenerFd, setSocketPath, wrapListen } from './platform.js'
+import type { Inherited } from './systemd.js'
+import { isServed, nameBeside, putInPlace, remove, whatLiesAt } from './unix-path.js'
+import type { ListenerEntry, UnixFile } from './wire.js'
+
+/** A server that listens, and what its successor must know to find its listener. */
+interface Open {
+  readonly key: string
+  readonly unix?: UnixFile
+  readonly systemd?: string
+  readonly inherited?: Inherited
+}
+
+/** `listen` without us. */
+type NodeListen = (args: unknown[]) => net.Server
+
+/** What somebody wants to know of the servers of the process. */
+export interface ListenObserver {
+  /** Before a server listens. */
+  onListen(server: net.Server): void
+  onListening(server: net.Server): void
+  /** A server could not bind. */
+  onListenError(server: net.Server, error: Error): void
+}
+
+export interface ListenersParts {
+  readonly inherited: readonly Inherited[]
+  readonly held: boolean
+  readonly watchOnly: boolean
+  readonly cwd: string
+  readonly observer: ListenObserver
+}
+
+export class Listeners {
+  readonly #unclaimed: Inherited[]
+  readonly #open = new Map<net.Server, Open>()
+  readonly #cwd: string
+  readonly #observer: ListenObserver
+  /** While true, an inherited listener accepts nothing: a successor that never gets ready costs no request. */
+  #held: boolean
+
+  /** Where nothing can be handed on, `listen` is watched and left alone. */
+  readonly #watchOnly: boolean
+
+  constructor(parts: ListenersParts) {
+    this.#unclaimed = [...parts.inherited]
+    this.#held = parts.held
+    this.#cwd = parts.cwd
+    this.#watchOnly = parts.watchOnly
+    this.#observer = parts.observer
+  }
+
+  /** From now on every `listen` of the process comes through here. Returns the way back. */
+  install(): () => void {
+    return wrapListen((server, args, original) => this.#listen(server, args, original))
+  }
+
+  /** Every listener, for the successor; `fd` is the number in this process. */
+  entries(): ListenerEntry[] {
+    return [...this.#open].flatMap(([server, { key, unix, systemd }]) => {
+      const fd = listenerFd(server)
+      // A handle that was given to `listen` is some other server's: its successor makes it again.
+      if (fd === undefined || key === 'handle') return []
+      const address = server.address()
+      const where =
+        typeof address === 'object' && address !== null
+          ? { tcp: { address: address.address, port: address.port } }
+          : { unix: unix ?? { path: address ?? '' } }
+      return [{ fd, key, ...where, ...(systemd === undefined ? {} : { systemd }) }]
+    })
+  }
+
+  /** Accept on what was inherited. */
+  release(): void {
+    this.#held = false
+    for (const { inherited } of this.#open.values()) inherited?.adopted.release()
+  }
+
+  /** Inherited listeners that no server asked for, in words. */
+  unclaimed(): string[] {
+    return this.#unclaimed.map(({ entry }) => describe(entry))
+  }
+
+  /** Closes what nobody asked for: the kernel would go on queueing connections on it that nobody answers. */
+  closeUnclaimed(): void {
+    for (const { entry, adopted } of this.#unclaimed.splice(0)) {
+      adopted.close()
+      if (entry.unix) remove(entry.unix)
+    }
+  }
+
+  /** Closes every listener. With `forGood` the socket files go too: no successor serves them. */
+  close({ forGood }: { forGood: boolean }): void {
+    for (const [server, { unix }] of [...this.#open]) {
+      closeListener(server)
+      if (forGood && unix) remove(unix)
+    }
+    if (forGood) this.closeUnclaimed()
+  }
+
+  #listen(server: net.Server, args: unknown[], original: NodeListen): net.Server {
+    if (server.listening) return original(args)
+    const call = readListenCall(args, this.#cwd)
+    this.#observe(server)
+    if (this.#watchOnly) {
+      this.#remember(server, { key: call.wanted.key })
+      return original(args)
+    }
+    const inherited = this.#claim(call.wanted)
+    if (inherited) return this.#listenOnInherited(server, call, inherited, args)
+    if (call.wanted.kind === 'unix') return this.#bindUnix(server, call.wanted, args, original)
+    this.#remember(server, { key: call.wanted.key })
+    return original(args)
+  }
+
+  /** The inherited listener for what is wanted: asked for in the same words before, or bound to that address. */
+  #claim(wanted: Wanted): Inherited | undefined {
+    const sameWords = this.#unclaimed.findIndex(({ entry }) => entry.key === wanted.key)
+    const at = sameWords >= 0 ? sameWords : this.#unclaimed.findIndex(({ entry }) => isAt(entry, wanted, this.#cwd))
+    return at < 0 ? undefined : this.#unclaimed.splice(at, 1)[0]
+  }
+
+  #listenOnInherited(server: net.Server, call: ListenCall, inherited: Inherited, args: readonly unknown[]): net.Server {
+    const { entry, adopted } = inherited
+    const { wanted, backlog, callback } = call
+    if (callback) server.once('listening', callback)
+    adopted.listen(server, backlog, this.#held)
+    if (entry.unix) setSocketPath(server, wanted.kind === 'unix' ? wanted.path : entry.unix.path)
+    closeOnAbort(server, args[0])
+    this.#remember(server, {
+      key: wanted.key,
+      inherited,
+      ...(entry.unix ? { unix: entry.unix } : {}),
+      ...(entry.systemd === undefined ? {} : { systemd: entry.systemd }),
+    })
+    return server
+  }
+
+  /** Binds beside the path and renames into place; a file that somebody serves, or no socket, is Node's EADDRINUSE. */
+  #bindUnix(
+    server: net.Server,
+    wanted: Wanted & { kind: 'unix' },
+    args: unknown[],
+    original: NodeListen,
+  ): net.Server {
+    const lies = whatLiesAt(wanted.path)
+    if (lies === 'other') return original(args)
+    if (lies === 'nothing') return this.#bindBeside(server, wanted, args, original)
+    void isServed(wanted.path).then((served) =>
+      served ? original(args) : this.#bindBeside(server, wanted, args, original),
+    )
+    return server
+  }
+
+  #bindBeside(
+    server: net.Server,
+    wanted: Wanted & { kind: 'unix' },
+    args: unknown[],
+    original: NodeListen,
+  ): net.Server {
+    const temporary = nameBeside(wanted.path)
+    const [first, ...rest] = args
+    const changed = typeof first === 'string' ? temporary : { ...(first as object), path: temporary }
+    original([changed, ...rest])
+    if (listenerFd(server) === undefined) return server
+    setSocketPath(server, wanted.path)
+    try {
+      this.#remember(server, { key: wanted.key, unix: putInPlace(temporary, wanted.path) })
+    } catch (error) {
+      closeListener(server)
+      process.nextTick(() => server.emit('error', error))
+    }
+    return server
+  }
+
+  #remember(server: net.Server, open: Open): void {
+    this.#open.set(server, open)
+    server.once('close', () => this.#open.delete(server))
+  }
+
+  #observe(server: net.Server): void {
+    this.#observer.onListen(server)
+    server.once('listening', () => this.#observer.onListening(server))
+    server.once(errorMonitor as unknown as 'error', (error: Error) => {
+      if (!server.listening) this.#observer.onListenError(server, inUse(error, this.unclaimed()))
+    })
+  }
+}
+
+/** Whether an inherited listener is bound to what is wanted, though it was asked for in other words. */
+function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {
+  if (wanted.kind === 'tcp') return entry.tcp !== undefined && wanted.port !== 0 && serves(entry.tcp, wanted)
+  return wanted.kind === 'unix' && entry.unix !== undefined && wanted.key === readListenCall([entry.unix.path], cwd).wanted.key
+}
+
+/** `listen({ signal })`, which Node's own `listen` would see to. */
+function closeOnAbort(server: net.Server, options: unknown): void {
+  const signal = (options as { signal?: unknown } | null)?.signal
+  if (!(signal instanceof AbortSignal)) return
+  if (signal.aborted) process.nextTick(() => server.close())
+  else signal.addEventListener('abort', () => server.close(), { once: true })
+}
+
+/** EADDRINUSE in our words, for whoever waits for this generation to be ready; the server's own error stays Node's. */
+function inUse(error: Error, unclaimed: readonly string[]): Error {
+  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+  if (code !== 'EADDRINUSE') return error
+  const where = port === undefined ? (address ?? '') : formatTcp({ address: address ?? '::', port })
+  const left = unclaimed.length === 0 ? '' : ` Handed on, but asked for by nobody: ${unclaimed.join(', ')}.`
+  return new HandoverError(
+    'ERR_HANDOVER_ADDRESS_IN_USE',
+    `${where} is in use, and this process did not inherit it.${left} If the predecessor serves it, it listened there ` +
+      'before its first graceful() (call graceful() first), or by another address that includes this one.',
+    { address, port },
+    error,
+  )
+}
+
+export function describe(entry: ListenerEntry): string {
+  const where = entry.tcp ? formatTcp(entry.tcp) : `unix:${entry.unix?.path}`
+  return entry.systemd === undefined ? where : `${where} (systemd's ${entry.systemd})`
+}

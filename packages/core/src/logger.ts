@@ -1,0 +1,18 @@
+/** What Handover needs of a logger: the three methods of pino, which Fastify's logger has too. */
+export interface Logger {
+  info(facts: object, message: string): void
+  warn(facts: object, message: string): void
+  error(facts: object, message: string): void
+}
+
+/** Lines on standard error: `handover[4711] generation 2 is ready`. */
+export function lineLogger(write: (line: string) => void, pid: number): Logger {
+  const line = (facts: object, message: string) => {
+    const error = (facts as { err?: Error }).err
+    write(`handover[${pid}] ${message}${error?.stack ? `\n${error.stack}` : ''}\n`)
+  }
+  return { info: line, warn: line, error: line }
+}
+
+/** Says nothing. */
+export const silent: Logger = { info() {}, warn() {}, error() {} }

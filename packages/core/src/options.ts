@@ -1,0 +1,192 @@
+import { accessSync, constants as fsConstants, statSync } from 'node:fs'
+import { constants } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { HandoverError } from './errors.js'
+import type { Logger } from './logger.js'
+import { isRecord } from './wire.js'
+
+/** How the successor is started; what is left out stays as this process was started. */
+export interface SuccessorOptions {
+  /** The program, instead of the Node that runs this one. */
+  readonly execPath?: string
+  /** Options for Node, before the script. */
+  readonly execArgv?: readonly string[]
+  /** The script and its arguments. */
+  readonly args?: readonly string[]
+  /** The working directory; a symbolic link is followed anew at each reload. */
+  readonly cwd?: string
+  /** Variables to set; `undefined` removes one. The others are those that this process was started with. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+/** Where liveness and readiness are answered, on every HTTP server of the process. */
+export interface HealthPaths {
+  /** 200 as long as the process answers at all. */
+  readonly liveness?: string
+  /** 200 while the service can be used, 503 before it is ready and from the first moment of a shutdown. */
+  readonly readiness?: string
+}
+
+/** The options of `graceful`. All of them are optional; times are whole milliseconds. */
+export interface GracefulOptions {
+  /** How long a successor may take until it is ready. Default 60000. */
+  readonly readyTimeoutMs?: number
+  /** How long a successor that is ready must live before this generation lets go. Default 1000. */
+  readonly probationMs?: number
+  /** How long open connections may take to finish. Default 30000. */
+  readonly drainTimeoutMs?: number
+  /** How long an idle connection may still speak at a shutdown. Default 1000. */
+  readonly lingerMs?: number
+  /** How long to serve on, answering *not ready*, before a shutdown drains. Default 0. */
+  readonly shutdownDelayMs?: number
+  /** How long each `onDrained` hook, and the state for a successor, may take. Default 10000. */
+  readonly hookTimeoutMs?: number
+  /** Signals that ask for a reload. Default `['SIGHUP']`. */
+  readonly reloadSignals?: readonly NodeJS.Signals[]
+  /** Signals that ask for a shutdown; the second one cuts it short. Default `['SIGTERM', 'SIGINT']`. */
+  readonly shutdownSignals?: readonly NodeJS.Signals[]
+  /** `'listening'`: ready once the server listens; `'manual'`: once `handle.ready()` was called. Default `'listening'`. */
+  readonly ready?: 'listening' | 'manual'
+  /** The file that names the serving process, mode 0600. Default: none. */
+  readonly pidFile?: string | undefined
+  /** Moving open connections is not part of this version: `false` is the only value. Default `false`. */
+  readonly moveConnections?: false
+  /** Paths of the health answers. Default `false`: none. */
+  readonly health?: HealthPaths | false
+  /** What to change for the successor. Default `{}`: nothing. */
+  readonly successor?: SuccessorOptions
+  /** Anything with pino's `info`, `warn` and `error`; `false` for silence. Default: lines on standard error. */
+  readonly logger?: Logger | false | undefined
+}
+
+/** The options with nothing left out. */
+export type Settings = Required<GracefulOptions>
+
+/** The defaults, here and nowhere else. */
+export const defaults: Omit<Settings, 'logger'> = Object.freeze({
+  readyTimeoutMs: 60_000,
+  probationMs: 1_000,
+  drainTimeoutMs: 30_000,
+  lingerMs: 1_000,
+  shutdownDelayMs: 0,
+  hookTimeoutMs: 10_000,
+  reloadSignals: Object.freeze(['SIGHUP'] as const),
+  shutdownSignals: Object.freeze(['SIGTERM', 'SIGINT'] as const),
+  ready: 'listening',
+  pidFile: undefined,
+  moveConnections: false,
+  health: false,
+  successor: Object.freeze({}),
+})
+
+/** The longest time a timer of Node can take. */
+const longestMs = 2 ** 31 - 1
+
+type Check = (value: unknown) => string | undefined
+
+const milliseconds = (least: number): Check => (value) =>
+  Number.isInteger(value) && (value as number) >= least && (value as number) <= longestMs
+    ? undefined
+    : `a whole number of milliseconds from ${least} to ${longestMs}`
+
+const signals: Check = (value) =>
+  Array.isArray(value) && value.every((name) => name in constants.signals && name !== 'SIGKILL' && name !== 'SIGSTOP')
+    ? undefined
+    : 'a list of signal names that a process can catch, like ["SIGHUP"]'
+
+const oneOf =
+  (...values: readonly unknown[]): Check =>
+  (value) =>
+    values.includes(value) ? undefined : values.map((each) => JSON.stringify(each)).join(' or ')
+
+const isText = (value: unknown) => typeof value === 'string' && value !== '' && !value.includes('\0')
+const isTextList = (value: unknown) => Array.isArray(value) && value.every((each) => typeof each === 'string' && !each.includes('\0'))
+
+/** An object of which each known field passes, and that has no other. */
+const fields =
+  (known: Readonly<Record<string, (value: unknown) => boolean>>, expected: string): Check =>
+  (value) =>
+    isRecord(value) && Object.entries(value).every(([name, each]) => each === undefined || known[name]?.(each))
+      ? undefined
+      : expected
+
+const isPath = (value: unknown) => isText(value) && (value as string).startsWith('/')
+const health = fields({ liveness: isPath, readiness: isPath }, 'false, or paths like { liveness: "/livez", readiness: "/readyz" }')
+
+const isEnvironment = (value: unknown) =>
+  isRecord(value) && Object.values(value).every((each) => each === undefined || typeof each === 'string')
+
+const checks: Readonly<Record<keyof Settings, Check>> = {
+  readyTimeoutMs: milliseconds(1),
+  probationMs: milliseconds(0),
+  drainTimeoutMs: milliseconds(0),
+  lingerMs: milliseconds(0),
+  shutdownDelayMs: milliseconds(0),
+  hookTimeoutMs: milliseconds(1),
+  reloadSignals: signals,
+  shutdownSignals: signals,
+  ready: oneOf('listening', 'manual'),
+  pidFile: (value) => (isText(value) ? undefined : 'a path'),
+  moveConnections: (value) => (value === false ? undefined : 'false: this version cannot move connections'),
+  health: (value) => (value === false ? undefined : health(value)),
+  successor: fields(
+    { execPath: isText, execArgv: isTextList, args: isTextList, cwd: isText, env: isEnvironment },
+    'an object with execPath, execArgv, args, cwd, env',
+  ),
+  logger: (value) => (value === false || isLogger(value) ? undefined : 'an object with info, warn and error, or false'),
+}
+
+function isLogger(value: unknown): value is Logger {
+  const candidate = value as Partial<Logger> | null
+  return ['info', 'warn', 'error'].every((level) => typeof candidate?.[level as keyof Logger] === 'function')
+}
+
+/**
+ * Checks options and fills in the defaults. `cwd` resolves a relative PID file.
+ * Errors: `ERR_HANDOVER_OPTION` (wrong name, type or range), `ERR_HANDOVER_PID_FILE` (its folder is missing or closed).
+ */
+export function readOptions(raw: unknown, logger: Logger, cwd: string): Settings {
+  if (raw !== undefined && !isRecord(raw)) throw wrong('options', raw, 'an object')
+  const given = Object.entries(raw ?? {}).filter(([, value]) => value !== undefined)
+  for (const [name, value] of given) {
+    const check = Object.hasOwn(checks, name) ? checks[name as keyof Settings] : undefined
+    const expected = check ? check(value) : `one of ${Object.keys(checks).join(', ')}`
+    if (expected) throw wrong(name, value, expected)
+  }
+  const settings = { ...defaults, logger, ...Object.fromEntries(given) } as Settings
+  const twice = settings.reloadSignals.find((signal) => settings.shutdownSignals.includes(signal))
+  if (twice) throw wrong('reloadSignals', twice, 'signals that are not in shutdownSignals')
+  if (settings.pidFile === undefined) return settings
+  return { ...settings, pidFile: checkedPidFile(resolve(cwd, settings.pidFile)) }
+}
+
+function wrong(option: string, value: unknown, expected: string): HandoverError {
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(JSON.stringify(value) ?? typeof value)
+  const what = checks[option as keyof Settings] || option === 'options' ? `must be ${expected}` : `is no option: it must be ${expected}`
+  return new HandoverError('ERR_HANDOVER_OPTION', `graceful: "${option}" ${what}; it was ${shown.slice(0, 100)}. Nothing was changed.`, { option, value })
+}
+
+function checkedPidFile(path: string): string {
+  const folder = dirname(path)
+  try {
+    if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`)
+    accessSync(folder, fsConstants.W_OK)
+  } catch (cause) {
+    throw new HandoverError(
+      'ERR_HANDOVER_PID_FILE',
+      `graceful: the PID file ${path} cannot be written: its folder is missing, or closed to this user. Nothing was changed.`,
+      { pidFile: path },
+      cause,
+    )
+  }
+  return path
+}
+
+/** The names of options on which two registrations disagree. What one of them leaves open is no contradiction. */
+export function contradictions(settings: Settings, raw: GracefulOptions, cwd: string): string[] {
+  return Object.entries(raw)
+    .filter(([name, value]) => name !== 'logger' && value !== undefined && !same(settings[name as keyof Settings], name === 'pidFile' ? resolve(cwd, value) : value))
+    .map(([name]) => name)
+}
+
+const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other)

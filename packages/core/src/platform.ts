@@ -1,0 +1,216 @@
+/**
+ * The one door to the process, to other processes and to what Node keeps private. Everything private was
+ * tried on Node 20.19, 22, 24 and 26 (test/handover/platform.test.ts) and is looked for before it is used:
+ * `supported()` says no where something is missing, and then there is the graceful shutdown only.
+ */
+import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:child_process'
+import cluster from 'node:cluster'
+import { fstatSync, readFileSync } from 'node:fs'
+import net from 'node:net'
+import { isatty } from 'node:tty'
+import { isMainThread } from 'node:worker_threads'
+import { HandoverError } from './errors.js'
+import type { TcpAddress } from './wire.js'
+
+/** A listening handle of Node: `TCP` or `Pipe` of its C++ side. */
+interface NativeHandle {
+  readonly fd: number
+  listen(backlog: number): number
+  close(): void
+  getsockname?(out: object): number
+  getpeername?(out: object): number
+}
+
+/** A descriptor that was taken over, and that accepts nothing until a server listens on it. */
+export interface AdoptedListener {
+  readonly fd: number
+  /** The bound address; `undefined` for a Unix socket. */
+  readonly tcp: TcpAddress | undefined
+  /** Gives the descriptor back to the kernel. */
+  close(): void
+  /** Makes `server` listen on it, by Node's own `listen`. With `held`, nothing is accepted until `release`. */
+  listen(server: net.Server, backlog: number | undefined, held: boolean): void
+  /** Accept from now on. */
+  release(): void
+}
+
+/** The privates of a `net.Server`. */
+interface ServerInside {
+  _handle: NativeHandle | null
+  _listen2(address: null, port: -1, addressType: -1, backlog: number): void
+}
+
+const handleOf = (server: net.Server): NativeHandle | null => (server as unknown as ServerInside)._handle ?? null
+
+/** Node's own backlog (net.js). */
+const defaultBacklog = 511
+
+/**
+ * Wraps a descriptor as Node would, without accepting on it.
+ * Errors: `ERR_HANDOVER_BAD_DESCRIPTOR` when it is closed, not a stream socket, or connected to a peer.
+ */
+export function adoptListener(fd: number): AdoptedListener {
+  let handle: NativeHandle | null
+  try {
+    if (!fstatSync(fd).isSocket()) throw new Error('it is not a socket')
+    const socket = new net.Socket({ fd, readable: false, writable: false })
+    const bare = socket as unknown as { _handle: NativeHandle | null }
+    handle = bare._handle
+    bare._handle = null
+  } catch (cause) {
+    throw badDescriptor(fd, cause instanceof Error ? cause.message : String(cause), cause)
+  }
+  if (!handle) throw badDescriptor(fd, 'Node made no handle of it')
+  if (handle.getpeername?.({}) === 0) throw badDescriptor(fd, 'it is a connection, not a listening socket')
+  return adopted(handle, fd)
+}
+
+function adopted(handle: NativeHandle, fd: number): AdoptedListener {
+  let backlogWhenReleased = defaultBacklog
+  return {
+    fd,
+    tcp: boundAddress(handle),
+    close: () => handle.close(),
+    listen(server, backlog = defaultBacklog, held) {
+      backlogWhenReleased = backlog
+      // An own property hides the native method: Node does all that it does when it listens, but accepts nothing.
+      if (held) handle.listen = () => 0
+      // What `listen(handle)` does; it takes TCP handles only, and `listen({ fd })` would make a handle of its own.
+      const inside = server as unknown as ServerInside
+      inside._handle = handle
+      inside._listen2(null, -1, -1, backlog)
+    },
+    release() {
+      if (!Object.hasOwn(handle, 'listen')) return
+      delete (handle as Partial<NativeHandle>).listen
+      // A server that its owner closed meanwhile has closed the handle too.
+      if (handle.fd >= 0) handle.listen(backlogWhenReleased)
+    },
+  }
+}
+
+function boundAddress(handle: NativeHandle): TcpAddress | undefined {
+  const out: { address?: string; port?: number } = {}
+  if (handle.getsockname?.(out) !== 0 || out.address === undefined) return undefined
+  return { address: out.address, port: out.port ?? 0 }
+}
+
+function badDescriptor(fd: number, why: string, cause?: unknown): HandoverError {
+  return new HandoverError(
+    'ERR_HANDOVER_BAD_DESCRIPTOR',
+    `Descriptor ${fd} was handed to this process as a listening socket, but ${why}. Nothing was inherited; ` +
+      'whoever handed it on keeps serving.',
+    { fd },
+    cause,
+  )
+}
+
+/** The descriptor that a server listens on; `undefined` when it does not listen or on a platform without. */
+export function listenerFd(server: net.Server): number | undefined {
+  const fd = handleOf(server)?.fd
+  return fd !== undefined && fd >= 0 ? fd : undefined
+}
+
+/** `address()` of a server on an inherited Unix socket is null, on which Fastify crashes, unless it knows its path. */
+export function setSocketPath(server: net.Server, path: string): void {
+  ;(server as unknown as { _pipeName: string })._pipeName = path
+}
+
+/** Puts `replacement` in the place of `net.Server.prototype.listen`; returns the way back. */
+export function wrapListen(
+  replacement: (server: net.Server, args: unknown[], original: (args: unknown[]) => net.Server) => net.Server,
+): () => void {
+  const before = net.Server.prototype.listen as (this: net.Server, ...args: unknown[]) => net.Server
+  function listenWithHandover(this: net.Server, ...args: unknown[]): net.Server {
+    return replacement(this, args, (changed) => before.apply(this, changed))
+  }
+  net.Server.prototype.listen = listenWithHandover as typeof net.Server.prototype.listen
+  return () => {
+    if (net.Server.prototype.listen === (listenWithHandover as unknown)) {
+      net.Server.prototype.listen = before as typeof net.Server.prototype.listen
+    }
+  }
+}
+
+/** The listener alone: `http.Server#close` would close idle connections as well. */
+export function closeListener(server: net.Server): void {
+  if (server.listening) net.Server.prototype.close.call(server)
+}
+
+/** Whether an HTTP/1 socket has been upgraded (or is a CONNECT tunnel): Node takes the parser off it. */
+export function isUpgraded(socket: net.Socket): boolean {
+  return 'parser' in socket && (socket as unknown as { parser: unknown }).parser === null
+}
+
+/** The TCP connection below a TLS one. */
+export function underlying(socket: net.Socket): net.Socket | undefined {
+  return (socket as unknown as { _parent?: net.Socket })._parent
+}
+
+/** Why no successor can be started here; `undefined` where one can. */
+export function unsupported(): string | undefined {
+  if (process.platform === 'win32') return 'Windows cannot hand a listening socket on'
+  if (!isMainThread) return 'this is a worker thread'
+  if (cluster.isWorker) return 'this is a cluster worker, whose sockets belong to its primary'
+  return '_listen2' in net.Server.prototype ? undefined : 'this Node cannot listen on a handle it was given'
+}
+
+/** What was asked of the operating system when this process was started, from /proc where there is one. */
+function initialEnvironment(): NodeJS.ProcessEnv {
+  try {
+    const entries = readFileSync('/proc/self/environ', 'utf8').split('\0')
+    return Object.fromEntries(
+      entries.filter((entry) => entry.includes('=')).map((entry) => split(entry, entry.indexOf('='))),
+    )
+  } catch {
+    return { ...process.env }
+  }
+}
+
+const split = (text: string, at: number): [string, string] => [text.slice(0, at), text.slice(at + 1)]
+
+/** Everything else that is asked of the process, in one object, so that unit tests can give another. */
+export const platform = {
+  pid: process.pid,
+  get ppid() {
+    return process.ppid
+  },
+  isMainThread,
+  argv: process.argv,
+  execPath: process.execPath,
+  get execArgv() {
+    return process.execArgv
+  },
+  environment: process.env,
+  initialEnvironment,
+  cwd: () => process.cwd(),
+  unsupported,
+  /** Milliseconds of a clock that never goes back. */
+  now: () => performance.now(),
+  /** CLOCK_MONOTONIC, which is what systemd compares with (uv_hrtime(3)). */
+  monotonicMicroseconds: () => process.hrtime.bigint() / 1_000n,
+  /** Whether standard input is a terminal that is still there: one that hung up is none any more. */
+  hasTerminal: () => isatty(0),
+  /** The one exit. */
+  exit: (code: number): never => process.exit(code),
+  spawn: (command: string, args: readonly string[], options: SpawnOptions): ChildProcess =>
+    spawn(command, args, options),
+  run: (command: string, args: readonly string[], done: (error: Error | null) => void): void => {
+    execFile(command, args, { timeout: 5_000 }, done)
+  },
+  kill: (pid: number, signal: NodeJS.Signals | 0): boolean => {
+    try {
+      return process.kill(pid, signal)
+    } catch {
+      return false
+    }
+  },
+  onSignal(signal: NodeJS.Signals, listener: () => void): () => void {
+    process.on(signal, listener)
+    return () => process.off(signal, listener)
+  },
+  /** The channel to the process that started this one; `undefined` where there is none. */
+  channel: () => (process.send && process.channel ? process : undefined),
+}
+
+export type Platform = typeof platform

@@ -1,0 +1,126 @@
+/** The generation before, seen from the one that it started: what it gave, and what is said to it. */
+import { deferred } from './deferred.js'
+import { errorData, errorFrom, HandoverError } from './errors.js'
+import type { Origin } from './origin.js'
+import { adoptListener, type Platform } from './platform.js'
+import type { FinalReport } from './report.js'
+import type { Inherited } from './systemd.js'
+import { envelope, type FromSuccessor, type Inheritance, type ListenerEntry, readFromPredecessor, readInheritance } from './wire.js'
+
+export interface PredecessorEvents {
+  /** This generation is proven: the predecessor lets go. */
+  onProven(): void
+  /** It has gone without a word. */
+  onGone(): void
+  onFinished(report: FinalReport): void
+}
+
+/** The inheritance of this process; `undefined` for the first generation. Errors: docs/errors.md, `ERR_HANDOVER_INHERITANCE_…`. */
+export function readOwnInheritance(origin: Origin, platform: Platform): Inheritance | undefined {
+  if (origin.inheritance === undefined) return undefined
+  const inheritance = readInheritance(origin.inheritance)
+  const { predecessor } = inheritance
+  // A predecessor that was killed while we booted is not our parent any more, but we have its channel.
+  const orphaned = platform.ppid !== predecessor && !platform.kill(predecessor, 0) && platform.channel() !== undefined
+  if (platform.ppid === predecessor || orphaned) return inheritance
+  throw new HandoverError(
+    'ERR_HANDOVER_INHERITANCE_FOREIGN',
+    `The handover variables are for a child of process ${predecessor}, and this process (${platform.pid}) is a child of ` +
+      `${platform.ppid}. Nothing was inherited. Start it without them, or without a program in between.`,
+    { predecessor, pid: platform.pid, ppid: platform.ppid },
+  )
+}
+
+/** Takes the listeners over. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`. */
+export function adoptAll(entries: readonly ListenerEntry[]): Inherited[] {
+  return entries.map((entry) => {
+    const adopted = adoptListener(entry.fd)
+    const [want, is] = [entry.tcp, adopted.tcp]
+    if (want?.address === is?.address && want?.port === is?.port) return { entry, adopted }
+    const what = is ? `${is.address}:${is.port}` : 'a Unix socket'
+    throw new HandoverError(
+      'ERR_HANDOVER_BAD_DESCRIPTOR',
+      `Descriptor ${entry.fd} was handed on as ${entry.key}, but it is ${what}. The predecessor keeps serving.`,
+      { fd: entry.fd, key: entry.key },
+    )
+  })
+}
+
+export class Predecessor {
+  readonly pid: number
+  readonly generation: number
+  readonly #platform: Platform
+  readonly #events: PredecessorEvents
+  readonly #ended = deferred()
+  readonly #state = deferred<unknown>()
+  #stateWanted = false
+
+  constructor(inheritance: Inheritance, platform: Platform, events: PredecessorEvents) {
+    this.pid = inheritance.predecessor
+    this.generation = inheritance.generation - 1
+    this.#platform = platform
+    this.#events = events
+    // Whoever does not ask for the state shall not be ended by its failure.
+    this.#state.promise.catch(() => {})
+    this.#listen()
+  }
+
+  /** Resolves when the predecessor has ended. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
+  /** What it hands on. Errors: whatever it failed with over there, or that it ended first. */
+  inheritedState(): Promise<unknown> {
+    if (!this.#stateWanted) this.say({ type: 'state-wanted' })
+    this.#stateWanted = true
+    return this.#state.promise
+  }
+
+  /** Resolves when the message is out, or cannot get out. */
+  say(message: FromSuccessor): Promise<void> {
+    const channel = this.#platform.channel()
+    return new Promise((resolve) => {
+      if (!channel?.connected || !channel.send) resolve()
+      else channel.send(envelope(message), undefined, undefined, () => resolve())
+    })
+  }
+
+  sayFailed(thrown: unknown): Promise<void> {
+    return this.say({ type: 'failed', error: errorData(thrown) })
+  }
+
+  #listen(): void {
+    const channel = this.#platform.channel()
+    if (!channel?.connected) {
+      queueMicrotask(() => this.#gone())
+      return
+    }
+    channel.on('message', (raw: unknown) => this.#onMessage(raw))
+    channel.once('disconnect', () => this.#gone())
+    // The channel alone is no reason to stay.
+    channel.channel?.unref()
+  }
+
+  #onMessage(raw: unknown): void {
+    let message: ReturnType<typeof readFromPredecessor>
+    try {
+      message = readFromPredecessor(raw)
+    } catch (error) {
+      void this.sayFailed(error)
+      return
+    }
+    if (message?.type === 'proven') this.#events.onProven()
+    else if (message?.type === 'state') this.#state.resolve(message.value)
+    else if (message?.type === 'state-failed') this.#state.reject(errorFrom(message.error))
+    else if (message?.type === 'finished') this.#events.onFinished(message.report)
+  }
+
+  #gone(): void {
+    this.#state.reject(
+      new HandoverError('ERR_HANDOVER_STATE', `Predecessor ${this.pid} ended before it handed its state on.`, { pid: this.pid }),
+    )
+    this.#ended.resolve()
+    this.#events.onGone()
+  }
+}

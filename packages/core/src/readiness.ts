@@ -1,0 +1,53 @@
+import type net from 'node:net'
+
+/** What must listen before this generation is ready. */
+export type Awaited =
+  /** This very server. */
+  | { readonly server: net.Server }
+  /** A server that calls one of these functions: adapters know their application, not its server. */
+  | { readonly isHandler: (listener: unknown) => boolean; readonly application: string }
+  /** Any server, for a program that does not know of us. */
+  | { readonly any: true }
+  /** None: the program says so itself, or it has no server. */
+  | { readonly nothing: true }
+
+/** Whether everything that was registered listens. */
+export class Readiness {
+  readonly #awaited: Awaited[] = []
+  readonly #listening = new Set<net.Server>()
+
+  await(what: Awaited): void {
+    this.#awaited.push(what)
+  }
+
+  listening(server: net.Server): void {
+    this.#listening.add(server)
+    server.once('close', () => this.#listening.delete(server))
+  }
+
+  get complete(): boolean {
+    return this.#awaited.length > 0 && this.#awaited.every((each) => this.#isThere(each))
+  }
+
+  /** Whether `server` is one that was registered: its failure to listen is ours. */
+  awaits(server: net.Server): boolean {
+    return this.#awaited.some((each) => matches(each, server))
+  }
+
+  /** What listens though nobody waits for it, while an application is waited for: most likely it is wrapped. */
+  missingApplication(): string | undefined {
+    const missing = this.#awaited.find((each) => !this.#isThere(each))
+    return missing && 'application' in missing && this.#listening.size > 0 ? missing.application : undefined
+  }
+
+  #isThere(awaited: Awaited): boolean {
+    if ('nothing' in awaited) return true
+    return [...this.#listening].some((server) => matches(awaited, server))
+  }
+}
+
+function matches(awaited: Awaited, server: net.Server): boolean {
+  if ('server' in awaited) return awaited.server === server
+  if ('isHandler' in awaited) return server.listeners('request').some(awaited.isHandler)
+  return 'any' in awaited
+}

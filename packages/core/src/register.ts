@@ -1,0 +1,19 @@
+/**
+ * `node --import @handover/core/register server.js`: for a program that nobody may change. Ready is when a
+ * server of it listens. Options come as JSON in the environment variable `HANDOVER_OPTIONS`.
+ */
+import { HandoverError } from './errors.js'
+import { gracefulProgram } from './graceful.js'
+
+const text = process.env.HANDOVER_OPTIONS
+
+function options(): unknown {
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new HandoverError('ERR_HANDOVER_OPTION', `HANDOVER_OPTIONS is not JSON: ${text.slice(0, 100)}. Nothing was changed.`, {}, cause)
+  }
+}
+
+gracefulProgram(options() as Parameters<typeof gracefulProgram>[0])

@@ -1,0 +1,162 @@
+/** One reload: from what the operator asked for to a successor that is proven, or to the reason why not. */
+import { successorCommand } from './command.js'
+import { errorData, HandoverError } from './errors.js'
+import type { Generation } from './generation.js'
+import type { Phase, ReloadReport } from './report.js'
+import { Successor } from './successor.js'
+import { wireVersion } from './wire.js'
+
+export class Reload {
+  readonly #generation: Generation
+  readonly #startedAt = new Date()
+  readonly #phases: Phase[] = []
+  #successor: Successor | undefined
+
+  constructor(generation: Generation) {
+    this.#generation = generation
+  }
+
+  get successor(): Successor | undefined {
+    return this.#successor
+  }
+
+  async run(): Promise<ReloadReport> {
+    const generation = this.#generation
+    try {
+      const successor = this.#start()
+      void generation.serviceManager.reloading()
+      await this.#bringUp(successor)
+    } catch (error) {
+      throw await this.#giveUp(error)
+    }
+    return this.#letGo()
+  }
+
+  /** Why there can be no reload now. */
+  refusal(): HandoverError | undefined {
+    const { state, number, platform } = this.#generation
+    const facts = { generation: number, state: state.name }
+    const unsupported = platform.unsupported()
+    if (unsupported) {
+      return new HandoverError('ERR_HANDOVER_UNSUPPORTED', `A reload is not possible here: ${unsupported}. The graceful shutdown works.`, facts)
+    }
+    if (state.name === 'starting') {
+      return new HandoverError('ERR_HANDOVER_NOT_READY', `Generation ${number} is not ready yet, so it cannot be reloaded. Wait for ready().`, facts)
+    }
+    if (state.name === 'handing-over' || (state.name === 'ready' && state.onProbation)) {
+      return new HandoverError('ERR_HANDOVER_IN_PROGRESS', `A reload is under way; generation ${number} serves. Ask again when it has ended.`, facts)
+    }
+    if (state.name === 'ready') return undefined
+    return new HandoverError('ERR_HANDOVER_DRAINING', `Generation ${number} is ${state.name}: it can hand over no more.`, facts)
+  }
+
+  #start(): Successor {
+    const generation = this.#generation
+    const { platform, settings, origin, listeners } = generation
+    const command = successorCommand(origin, platform, settings.successor)
+    const successor = new Successor(
+      platform,
+      command,
+      {
+        version: wireVersion,
+        predecessor: platform.pid,
+        generation: generation.number + 1,
+        signals: settings.reloadSignals,
+        listeners: listeners.entries(),
+      },
+      { onStateWanted: () => void this.#handStateOn() },
+    )
+    this.#successor = successor
+    generation.dispatch({ name: 'successor-started', successor })
+    return successor
+  }
+
+  async #bringUp(successor: Successor): Promise<void> {
+    const { readyTimeoutMs, probationMs } = this.#generation.settings
+    await this.#timed('starting', () => successor.untilReady(readyTimeoutMs))
+    await this.#timed('probation', async () => {
+      await successor.outliveProbation(probationMs)
+      await successor.takeOver()
+    })
+    await this.#generation.serviceManager.handedOver(successor.pid as number, this.#generation.number + 1)
+    if (this.#generation.state.name !== 'handing-over') throw this.refusal()
+  }
+
+  /** The successor is the service: this generation drains, and leaves. */
+  #letGo(): ReloadReport {
+    const generation = this.#generation
+    const report = this.#report('handed-over')
+    const drain = generation.newDrain('handed-over')
+    this.#successor?.release()
+    generation.dispatch({ name: 'successor-proven', drain })
+    generation.events.emit('handed-over', report)
+    generation.leave(drain, Promise.resolve(), report)
+    return report
+  }
+
+  /** Ends the successor and says why. Back to `ready`, unless a shutdown came in between. */
+  async #giveUp(thrown: unknown): Promise<HandoverError> {
+    const generation = this.#generation
+    const interrupted = generation.state.name === 'draining' ? this.refusal() : undefined
+    await this.#successor?.end()
+    const error = interrupted ?? (thrown as HandoverError)
+    Object.assign(error, { report: this.#report('failed', error) })
+    generation.dispatch({ name: 'successor-failed' })
+    if (interrupted) return error
+    generation.logger.error({ err: error, report: error.report }, `reload failed: ${error.message}`)
+    await generation.serviceManager.reloadFailed(error.message)
+    generation.events.emit('reload-failed', error)
+    return error
+  }
+
+  async #handStateOn(): Promise<void> {
+    const { hooks } = this.#generation
+    const successor = this.#successor
+    try {
+      successor?.send({ type: 'state', value: await hooks.limited(hooks.state, 'provideState') })
+    } catch (cause) {
+      const why = (cause as Error)?.message ?? String(cause)
+      const error = new HandoverError(
+        'ERR_HANDOVER_STATE',
+        `The state for the successor could not be handed on: ${why}. Generation ${this.#generation.number} keeps serving.`,
+        {},
+        cause,
+      )
+      successor?.send({ type: 'state-failed', error: errorData(error) })
+      successor?.fail(error)
+    }
+  }
+
+  async #timed(name: Phase['name'], work: () => Promise<void>): Promise<void> {
+    const from = performance.now()
+    try {
+      await work()
+    } finally {
+      this.#phases.push({ name, ms: Math.round(performance.now() - from) })
+    }
+  }
+
+  #report(outcome: ReloadReport['outcome'], error?: HandoverError): ReloadReport {
+    const { number, platform, tracker } = this.#generation
+    const successor = this.#successor
+    const { cause } = error ?? {}
+    return {
+      outcome,
+      generation: number,
+      pid: platform.pid,
+      successor: { generation: number + 1, pid: successor?.pid },
+      startedAt: this.#startedAt.toISOString(),
+      phases: this.#phases,
+      connections: tracker.counts(),
+      foreignMessages: successor?.foreignMessages ?? [],
+      ...(error && {
+        failure: {
+          ...errorData(error),
+          ...(cause === undefined ? {} : { cause: errorData(cause) }),
+          ...(successor?.exit && { exitCode: successor.exit.code, signal: successor.exit.signal }),
+          lost: successor?.openConnections ?? 0,
+        },
+      }),
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import type { ErrorData } from './errors.js'
+
+/** A part of a reload, in the order in which they happened. */
+export interface Phase {
+  /** `starting` until the successor is ready, `probation` until it is proven, `draining` until the end. */
+  readonly name: 'starting' | 'probation' | 'draining'
+  /** Milliseconds. */
+  readonly ms: number
+}
+
+/** A connection that was cut at the limit, or that keeps a drain. */
+export interface Holding {
+  readonly kind: ConnectionKind
+  /** What it was doing: `GET /slow`, or what is known of it. */
+  readonly what: string
+  /** Milliseconds since the request, or the connection where there is none, began. */
+  readonly ageMs: number
+}
+
+/** The kinds of connection that are told apart (docs/architecture.md). */
+export type ConnectionKind = 'http1' | 'https' | 'http2' | 'raw' | 'upgraded'
+
+/** Connections of one kind. */
+export interface KindCount {
+  /** At a message boundary, with no answer on the way. Always 0 for `raw` and `upgraded`: nobody can know. */
+  readonly idle: number
+  readonly busy: number
+}
+
+/** What is open in this process, and what it has served. */
+export interface Connections extends Readonly<Record<ConnectionKind, KindCount>> {
+  readonly total: number
+  /** HTTP requests that were begun and whose answer is not out yet. */
+  readonly inFlight: number
+  /** HTTP requests begun since this generation started. */
+  readonly requests: number
+}
+
+/** How a reload began and, for the generation that handed over, how it ended. */
+export interface ReloadReport {
+  readonly outcome: 'handed-over' | 'failed'
+  /** The generation that was asked to reload. */
+  readonly generation: number
+  readonly pid: number
+  readonly successor: { readonly generation: number; readonly pid: number | undefined }
+  readonly startedAt: string
+  readonly phases: readonly Phase[]
+  /** Open in this generation at the moment the successor was proven (or had failed). */
+  readonly connections: Connections
+  /** Messages on the channel that were not ours, shortened to 100 characters; at most 10. */
+  readonly foreignMessages: readonly string[]
+  /** Why it failed: the code and the message of the error that `reload()` rejects with. */
+  readonly failure?: ErrorData & {
+    /** The error that ended the successor, where it could be told. */
+    readonly cause?: ErrorData
+    readonly exitCode?: number | null
+    readonly signal?: string | null
+    /** Connections that the successor had open when it died. */
+    readonly lost: number
+  }
+}
+
+/** How a drain ended. */
+export interface DrainReport {
+  readonly because: 'handed-over' | 'shutdown'
+  /** Milliseconds. */
+  readonly ms: number
+  /** Open when the drain began. */
+  readonly open: number
+  /** Connections that ended by themselves or after an answer that said so. */
+  readonly closed: number
+  /** Connections that were cut: at the limit, or by a second signal. */
+  readonly cut: readonly Holding[]
+  readonly timedOut: boolean
+}
+
+/** The whole of a generation's last reload: what the log and the successor get. */
+export interface FinalReport {
+  readonly generation: number
+  readonly pid: number
+  /** HTTP requests that this generation served in its life. */
+  readonly requests: number
+  readonly drain: DrainReport
+  /** The reload that led to it; absent for a shutdown. */
+  readonly reload?: ReloadReport
+}

@@ -1,0 +1,220 @@
+/** The next generation, seen from the one that starts it: start it, watch it, end it. */
+import type { ChildProcess } from 'node:child_process'
+import type { Command } from './command.js'
+import { deferred } from './deferred.js'
+import { type ErrorData, errorFrom, HandoverError } from './errors.js'
+import { LimitReached, unlessAborted, withLimit } from './limits.js'
+import type { Platform } from './platform.js'
+import { envelope, type FromPredecessor, type Inheritance, inheritanceVariable, readFromSuccessor } from './wire.js'
+
+/** How long a successor that is told to end may take before it is killed. */
+const endMs = 5_000
+/** How long a proven successor may take to say that it took over. */
+const takeOverMs = 5_000
+/** Standard streams and the channel: the listeners come right behind, without a gap (docs/protocol.md). */
+export const firstListenerFd = 4
+const mostForeignMessages = 10
+
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+export interface SuccessorEvents {
+  /** It asks for the state that this generation hands on. */
+  onStateWanted(): void
+}
+
+export class Successor {
+  readonly #child: ChildProcess
+  readonly #events: SuccessorEvents
+  readonly #ended = deferred<Exit>()
+  readonly #ready = deferred<void>()
+  readonly #tookOver = deferred<void>()
+  /** Aborts when this successor cannot be the one any more, with the reason. */
+  readonly #failure = new AbortController()
+  readonly #foreign: string[] = []
+  #toldError: ErrorData | undefined
+  #exit: Exit | undefined
+  #open = 0
+  #isReady = false
+
+  /** Errors: `ERR_HANDOVER_SPAWN` comes from {@link untilReady}, as everything else that fails later. */
+  constructor(platform: Platform, command: Command, inheritance: Inheritance, events: SuccessorEvents) {
+    this.#events = events
+    const fds = inheritance.listeners.map(({ fd }) => fd)
+    const listeners = inheritance.listeners.map((entry, i) => ({ ...entry, fd: firstListenerFd + i }))
+    this.#child = platform.spawn(command.execPath, command.args, {
+      cwd: command.cwd,
+      env: { ...command.env, [inheritanceVariable]: JSON.stringify({ ...inheritance, listeners }) },
+      // Standard error stays the real one: a pipe through us would break when we leave.
+      stdio: [0, 1, 2, 'ipc', ...fds],
+      serialization: 'advanced',
+    })
+    this.#child.on('error', (error: NodeJS.ErrnoException) => this.#onError(error, command))
+    this.#child.on('exit', (code, signal) => this.#onExit({ code, signal }))
+    this.#child.on('message', (message) => this.#onMessage(message))
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** Messages on the channel that were not ours. */
+  get foreignMessages(): readonly string[] {
+    return this.#foreign
+  }
+
+  get exit(): Exit | undefined {
+    return this.#exit
+  }
+
+  get toldError(): ErrorData | undefined {
+    return this.#toldError
+  }
+
+  /** Connections that it last said to have open, while on probation. */
+  get openConnections(): number {
+    return this.#open
+  }
+
+  /** Resolves when it is ready. Errors: `ERR_HANDOVER_SPAWN`, `_SUCCESSOR_EXITED`, `_READY_TIMEOUT`, `_WIRE_VERSION`, `_STATE`. */
+  async untilReady(readyTimeoutMs: number): Promise<void> {
+    try {
+      await withLimit(readyTimeoutMs, (limit) => this.#until(this.#ready.promise, limit))
+    } catch (error) {
+      if (!(error instanceof LimitReached)) throw error
+      throw new HandoverError(
+        'ERR_HANDOVER_READY_TIMEOUT',
+        `Successor ${this.pid} was not ready after ${readyTimeoutMs} ms and is ended; this generation keeps serving.`,
+        { pid: this.pid, readyTimeoutMs },
+      )
+    }
+  }
+
+  /** Resolves when it has lived for `probationMs`. Errors: `ERR_HANDOVER_PROBATION`. */
+  async outliveProbation(probationMs: number): Promise<void> {
+    const survived = withLimit(probationMs, (limit) => this.#until(new Promise<never>(() => {}), limit))
+    await survived.catch((error: unknown) => {
+      if (!(error instanceof LimitReached)) throw error
+    })
+  }
+
+  /** Tells it that it is proven, and resolves when it says that it can go on alone. Errors: `ERR_HANDOVER_PROBATION`. */
+  async takeOver(): Promise<void> {
+    this.send({ type: 'proven' })
+    try {
+      await withLimit(takeOverMs, (limit) => this.#until(this.#tookOver.promise, limit))
+    } catch (error) {
+      if (!(error instanceof LimitReached)) throw error
+      throw this.#failed('ERR_HANDOVER_PROBATION', `did not take over within ${takeOverMs} ms`)
+    }
+  }
+
+  /** Fails it from outside: what {@link untilReady} and the others wait for rejects with `reason`. */
+  fail(reason: HandoverError): void {
+    this.#failure.abort(reason)
+  }
+
+  send(message: FromPredecessor): void {
+    if (!this.#child.connected) return
+    this.#child.send(envelope(message), (error) => {
+      // It has died meanwhile: its exit tells.
+      if (error) this.#open = 0
+    })
+  }
+
+  /** As {@link send}; resolves when the message is out, or cannot get out. */
+  deliver(message: FromPredecessor): Promise<void> {
+    return new Promise((resolve) => {
+      if (!this.#child.connected) resolve()
+      else this.#child.send(envelope(message), () => resolve())
+    })
+  }
+
+  /** Ends it, politely first, and resolves when it is gone and reaped. */
+  async end(): Promise<void> {
+    if (this.#exit || this.pid === undefined) return
+    this.#child.kill('SIGTERM')
+    await withLimit(endMs, (limit) => unlessAborted(this.#ended.promise, limit)).catch(() => this.#child.kill('SIGKILL'))
+    await this.#ended.promise
+  }
+
+  /** It stands on its own: this process does not wait for it. */
+  release(): void {
+    this.#child.unref()
+    this.#child.channel?.unref()
+  }
+
+  #until<T>(promise: Promise<T>, limit: AbortSignal): Promise<T> {
+    return unlessAborted(promise, AbortSignal.any([this.#failure.signal, limit]))
+  }
+
+  #onMessage(raw: unknown): void {
+    try {
+      const message = readFromSuccessor(raw)
+      if (message?.type === 'ready') this.#sayReady()
+      else if (message?.type === 'took-over') this.#tookOver.resolve()
+      else if (message?.type === 'failed') this.#toldError = message.error
+      else if (message?.type === 'state-wanted') this.#events.onStateWanted()
+      else if (message?.type === 'open') this.#open = message.connections
+      else this.#keepForeign(raw)
+    } catch (error) {
+      this.fail(error as HandoverError)
+    }
+  }
+
+  #sayReady(): void {
+    this.#isReady = true
+    this.#ready.resolve()
+  }
+
+  #keepForeign(raw: unknown): void {
+    if (this.#foreign.length >= mostForeignMessages) return
+    let text: string
+    try {
+      text = JSON.stringify(raw) ?? String(raw)
+    } catch {
+      text = String(raw)
+    }
+    this.#foreign.push(text.slice(0, 100))
+  }
+
+  #onError(error: NodeJS.ErrnoException, command: Command): void {
+    if (this.pid !== undefined) return
+    this.#exit = { code: null, signal: null }
+    this.#ended.resolve(this.#exit)
+    this.fail(
+      new HandoverError(
+        'ERR_HANDOVER_SPAWN',
+        `The successor could not be started: ${command.execPath}: ${error.message}. This generation keeps serving.`,
+        { execPath: command.execPath },
+        error,
+      ),
+    )
+  }
+
+  #onExit(exit: Exit): void {
+    this.#exit = exit
+    this.#ended.resolve(exit)
+    this.fail(
+      this.#isReady
+        ? this.#failed('ERR_HANDOVER_PROBATION', `${inWords(exit)} within its probation`)
+        : this.#failed('ERR_HANDOVER_SUCCESSOR_EXITED', `${inWords(exit)} before it was ready`),
+    )
+  }
+
+  #failed(code: 'ERR_HANDOVER_PROBATION' | 'ERR_HANDOVER_SUCCESSOR_EXITED', what: string): HandoverError {
+    const told = this.#toldError
+    const why = told ? `: ${told.name}: ${told.message}` : ''
+    return new HandoverError(
+      code,
+      `Successor ${this.pid} ${what}${why}. This generation keeps serving.`,
+      { pid: this.pid, exitCode: this.#exit?.code ?? null, signal: this.#exit?.signal ?? null, lost: this.#open },
+      told && errorFrom(told),
+    )
+  }
+}
+
+const inWords = ({ code, signal }: Exit): string => (signal ? `was ended by ${signal}` : `exited with code ${code}`)

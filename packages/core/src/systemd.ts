@@ -1,0 +1,92 @@
+/**
+ * What is said to systemd and what comes from it. Node has no Unix datagram socket, so notifications go
+ * through systemd-notify(1), which needs `NotifyAccess=all` in the unit.
+ */
+import { readFileSync, readlinkSync } from 'node:fs'
+import { HandoverError } from './errors.js'
+import type { Logger } from './logger.js'
+import type { Origin } from './origin.js'
+import { type AdoptedListener, adoptListener, type Platform } from './platform.js'
+import type { ListenerEntry } from './wire.js'
+
+/** Descriptor of the first socket that systemd passes (sd_listen_fds(3), SD_LISTEN_FDS_START). */
+const firstFd = 3
+
+/** A listener that was taken over, and what is known of it. */
+export interface Inherited {
+  readonly entry: ListenerEntry
+  readonly adopted: AdoptedListener
+}
+
+/** The sockets of socket activation. Errors: `ERR_HANDOVER_INHERITANCE_MALFORMED`, `ERR_HANDOVER_BAD_DESCRIPTOR`. */
+export function activatedListeners(activation: Origin['activation']): Inherited[] {
+  if (!activation) return []
+  const count = Number(activation.count)
+  if (!Number.isInteger(count) || count < 0 || count > 1_000) {
+    throw new HandoverError('ERR_HANDOVER_INHERITANCE_MALFORMED', `LISTEN_FDS is "${activation.count}", not a number of sockets. Nothing was inherited.`)
+  }
+  const names = activation.names?.split(':') ?? []
+  return Array.from({ length: count }, (_, i) => activatedListener(firstFd + i, names[i] ?? `unknown-${i}`))
+}
+
+function activatedListener(fd: number, systemd: string): Inherited {
+  const adopted = adoptListener(fd)
+  const where = adopted.tcp ? { tcp: adopted.tcp } : { unix: { path: unixPathOf(fd) ?? '' } }
+  return { adopted, entry: { fd, key: `systemd:${systemd}`, systemd, ...where } }
+}
+
+/** The path that a Unix socket is bound to, from the kernel's table (proc(5), /proc/net/unix). */
+function unixPathOf(fd: number): string | undefined {
+  try {
+    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
+    const row = readFileSync('/proc/net/unix', 'utf8').split('\n').map((line) => line.trim().split(/\s+/)).find((columns) => columns[6] === inode)
+    return row?.[7]
+  } catch {
+    return undefined
+  }
+}
+
+/** Notifications for the service manager (sd_notify(3)); all of them do nothing where there is none. */
+export class ServiceManager {
+  readonly #platform: Platform
+  readonly #logger: Logger
+  readonly #present: boolean
+
+  constructor(platform: Platform, logger: Logger) {
+    this.#platform = platform
+    this.#logger = logger
+    this.#present = Boolean(platform.environment.NOTIFY_SOCKET)
+  }
+
+  ready(generation: number): Promise<void> {
+    return this.#notify('READY=1', `MAINPID=${this.#platform.pid}`, `STATUS=generation ${generation} serves`)
+  }
+
+  reloading(): Promise<void> {
+    return this.#notify('RELOADING=1', `MONOTONIC_USEC=${this.#platform.monotonicMicroseconds()}`, 'STATUS=the successor starts')
+  }
+
+  /** A reload has ended well: the service is ready, and its main process is the successor. */
+  handedOver(pid: number, generation: number): Promise<void> {
+    return this.#notify('READY=1', `MAINPID=${pid}`, `STATUS=generation ${generation} serves`)
+  }
+
+  /** Without READY `systemctl reload` would hang. */
+  reloadFailed(message: string): Promise<void> {
+    return this.#notify('READY=1', `STATUS=${message.replaceAll('\n', ' ')}`)
+  }
+
+  stopping(): Promise<void> {
+    return this.#notify('STOPPING=1', 'STATUS=draining')
+  }
+
+  #notify(...assignments: readonly string[]): Promise<void> {
+    if (!this.#present) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#platform.run('systemd-notify', assignments, (error) => {
+        if (error) this.#logger.warn({ err: error }, `systemd was not told ${assignments[0]}: systemd-notify failed`)
+        resolve()
+      })
+    })
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Who owns a socket file. libuv unlinks the path when the process that bound it closes the handle, though a
+ * successor still serves it. So a socket is bound to a name beside the path and renamed into place: the close
+ * finds nothing to unlink, and a stale file is replaced without a gap (test/handover/unix-path.test.ts).
+ * The one place that renames and unlinks sockets.
+ */
+import { randomBytes } from 'node:crypto'
+import { lstatSync, renameSync, unlinkSync } from 'node:fs'
+import net from 'node:net'
+import { dirname, join } from 'node:path'
+import type { UnixFile } from './wire.js'
+
+/** What lies at a path: nothing, a socket that may be stale, or something that is not ours to replace. */
+export function whatLiesAt(path: string): 'nothing' | 'socket' | 'other' {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (!stats) return 'nothing'
+  return stats.isSocket() ? 'socket' : 'other'
+}
+
+/** Whether somebody accepts connections at `path`. One connection is made and closed. */
+export function isServed(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = net.connect({ path })
+    const answer = (served: boolean) => {
+      probe.destroy()
+      resolve(served)
+    }
+    probe.once('connect', () => answer(true))
+    // EAGAIN: its queue is full, so somebody listens. EACCES: not ours to replace.
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => answer(code !== 'ECONNREFUSED' && code !== 'ENOENT'))
+  })
+}
+
+/** A name in the same folder, short because a socket's path may have 107 bytes (unix(7)). */
+export const nameBeside = (path: string): string => join(dirname(path), `.${randomBytes(4).toString('hex')}`)
+
+/** Puts the socket that is bound to `temporary` in place. The path is ours from then on. */
+export function putInPlace(temporary: string, path: string): UnixFile {
+  renameSync(temporary, path)
+  const identity = identityOf(path)
+  return identity === undefined ? { path } : { path, identity }
+}
+
+/** Removes the path, if what lies there is still the file that we put there. */
+export function remove(file: UnixFile): void {
+  if (file.identity === undefined || identityOf(file.path) !== file.identity) return
+  try {
+    unlinkSync(file.path)
+  } catch {
+    // Somebody was faster; it is gone.
+  }
+}
+
+function identityOf(path: string): string | undefined {
+  try {
+    const { dev, ino } = lstatSync(path, { bigint: true })
+    return `${dev}:${ino}`
+  } catch {
+    return undefined
+  }
+}

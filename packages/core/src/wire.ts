@@ -1,0 +1,137 @@
+import { type ErrorData, HandoverError } from './errors.js'
+import type { FinalReport } from './report.js'
+
+/** The version of everything below. A generation refuses to talk to another version (docs/protocol.md). */
+export const wireVersion = 1
+
+/** The one environment variable of a handover. Deleted before user code runs (handover-preload.cjs). */
+export const inheritanceVariable = 'HANDOVER_INHERITANCE'
+
+/** The bound address of a TCP listener. */
+export interface TcpAddress {
+  readonly address: string
+  readonly port: number
+}
+
+/** A Unix socket's file: who owns a path is told by the file's identity, not by its name. */
+export interface UnixFile {
+  readonly path: string
+  /** `device:inode` of the socket file that Handover put there; absent when the path is not ours to remove. */
+  readonly identity?: string
+}
+
+/** One inherited listener. */
+export interface ListenerEntry {
+  readonly fd: number
+  /** What was asked for, as address.ts writes it. Entries of one key are in the order of their `listen` calls. */
+  readonly key: string
+  readonly tcp?: TcpAddress
+  readonly unix?: UnixFile
+  /** The name that systemd gave it (sd_listen_fds(3)); such a socket is never unlinked. */
+  readonly systemd?: string
+}
+
+/** What a predecessor hands to its successor in the environment. */
+export interface Inheritance {
+  readonly version: number
+  /** The pid that started the successor; the variable is for nobody else's child. */
+  readonly predecessor: number
+  /** The number of the successor in the line; the first is 1. */
+  readonly generation: number
+  /** Signals that ask for a reload: kept by the preload until core listens for them. */
+  readonly signals: readonly string[]
+  readonly listeners: readonly ListenerEntry[]
+}
+
+/** Messages from the successor to its predecessor. */
+export type FromSuccessor =
+  | { readonly type: 'ready' }
+  /** The answer to `proven`: the PID file names the successor, and it can go on alone. */
+  | { readonly type: 'took-over' }
+  | { readonly type: 'failed'; readonly error: ErrorData }
+  | { readonly type: 'state-wanted' }
+  /** How many connections the successor has open, while on probation: what is lost if it dies. */
+  | { readonly type: 'open'; readonly connections: number }
+
+/** Messages from the predecessor to its successor. */
+export type FromPredecessor =
+  | { readonly type: 'proven' }
+  | { readonly type: 'state'; readonly value: unknown }
+  | { readonly type: 'state-failed'; readonly error: ErrorData }
+  | { readonly type: 'finished'; readonly report: FinalReport }
+
+/** `message` as it goes over the channel. */
+export function envelope<M extends FromSuccessor | FromPredecessor>(message: M): object {
+  return { handover: wireVersion, ...message }
+}
+
+const typesFromSuccessor = new Set(['ready', 'took-over', 'failed', 'state-wanted', 'open'])
+const typesFromPredecessor = new Set(['proven', 'state', 'state-failed', 'finished'])
+
+/** A message of the successor; `undefined` when it is something else that a program sent on its channel. */
+export const readFromSuccessor = (raw: unknown) => read<FromSuccessor>(raw, typesFromSuccessor)
+/** A message of the predecessor; `undefined` when it is something else. */
+export const readFromPredecessor = (raw: unknown) => read<FromPredecessor>(raw, typesFromPredecessor)
+
+function read<M>(raw: unknown, types: ReadonlySet<string>): M | undefined {
+  if (!isRecord(raw) || !('handover' in raw)) return undefined
+  if (raw.handover !== wireVersion) throw anotherVersion(raw.handover)
+  return typeof raw.type === 'string' && types.has(raw.type) && wellFormed(raw) ? (raw as M) : undefined
+}
+
+function wellFormed(raw: Record<string, unknown>): boolean {
+  if (raw.type === 'failed' || raw.type === 'state-failed') {
+    return isRecord(raw.error) && typeof raw.error.message === 'string'
+  }
+  return raw.type !== 'open' || Number.isSafeInteger(raw.connections)
+}
+
+/** Reads the variable. Throws `ERR_HANDOVER_INHERITANCE_MALFORMED` or `ERR_HANDOVER_WIRE_VERSION`. */
+export function readInheritance(text: string): Inheritance {
+  let raw: unknown
+  try {
+    raw = JSON.parse(text)
+  } catch (cause) {
+    throw malformed('it is not JSON', cause)
+  }
+  if (!isRecord(raw)) throw malformed('it is not an object')
+  if (raw.version !== wireVersion) throw anotherVersion(raw.version)
+  if (!isNatural(raw.predecessor)) throw malformed('"predecessor" is not a pid')
+  if (!isNatural(raw.generation)) throw malformed('"generation" is not a number from 1 on')
+  if (!Array.isArray(raw.listeners) || !raw.listeners.every(isListenerEntry)) {
+    throw malformed('"listeners" is not a list of listeners')
+  }
+  return raw as unknown as Inheritance
+}
+
+function isListenerEntry(raw: unknown): boolean {
+  if (!isRecord(raw) || !isNatural(raw.fd) || raw.fd < 3 || typeof raw.key !== 'string') return false
+  const tcp = isRecord(raw.tcp) && typeof raw.tcp.address === 'string' && isNatural(raw.tcp.port)
+  const unix = isRecord(raw.unix) && typeof raw.unix.path === 'string'
+  return tcp !== unix
+}
+
+function malformed(why: string, cause?: unknown): HandoverError {
+  return new HandoverError(
+    'ERR_HANDOVER_INHERITANCE_MALFORMED',
+    `The environment variable ${inheritanceVariable} cannot be used: ${why}. Nothing was inherited. ` +
+      'Only a predecessor sets it; unset it if it was set by hand.',
+    {},
+    cause,
+  )
+}
+
+function anotherVersion(theirs: unknown): HandoverError {
+  return new HandoverError(
+    'ERR_HANDOVER_WIRE_VERSION',
+    `The other generation speaks version ${String(theirs)} of the handover, this one version ${wireVersion}. ` +
+      'The running generation keeps serving. Stop and start the service once to change between the two.',
+    { theirs, ours: wireVersion },
+  )
+}
+
+const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
