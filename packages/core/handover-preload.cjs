@@ -45,7 +45,9 @@ function keepSignals(kept) {
 function wantedSignals() {
   try {
     const { signals } = JSON.parse(inheritance)
-    return Array.isArray(signals) ? signals.filter((each) => each in require('node:os').constants.signals) : []
+    return Array.isArray(signals)
+      ? signals.filter((each) => each in require('node:os').constants.signals)
+      : []
   } catch {
     return [] // Core says what is wrong with it.
   }

@@ -29,7 +29,11 @@ export function readListenCall(args: readonly unknown[], cwd: string): ListenCal
     return { wanted: unix(first, cwd), backlog: asNumber(second), callback }
   }
   const host = typeof second === 'string' ? second : undefined
-  return { wanted: tcp(host, first, false), backlog: asNumber(host === undefined ? (second ?? third) : third), callback }
+  return {
+    wanted: tcp(host, first, false),
+    backlog: asNumber(host === undefined ? (second ?? third) : third),
+    callback,
+  }
 }
 
 function fromOptions(options: Record<string, unknown>, cwd: string): Wanted {

@@ -52,7 +52,12 @@ function withoutInspectorPort(execArgv: readonly string[], nodeOptions = ''): st
   const inspects = [...execArgv, ...nodeOptions.split(' ')].some((each) => each.startsWith('--inspect'))
   if (!inspects) return [...execArgv]
   const rest = execArgv.filter((each) => !each.startsWith('--inspect-port'))
-  return [...rest.map((each) => each.replace(/^--inspect-(brk|wait)/, '--inspect').replace(/^(--inspect)=.*/, '$1')), '--inspect-port=0']
+  return [
+    ...rest.map((each) =>
+      each.replace(/^--inspect-(brk|wait)/, '--inspect').replace(/^(--inspect)=.*/, '$1'),
+    ),
+    '--inspect-port=0',
+  ]
 }
 
 const preloadName = 'handover-preload.cjs'
@@ -67,7 +72,8 @@ function findPreload(script: string | undefined, cwd: string): string | undefine
   for (const name of packages) {
     try {
       const near = createRequire(from.resolve(`${name}/package.json`))
-      const core = name === '@handover/core' ? near : createRequire(near.resolve('@handover/core/package.json'))
+      const core =
+        name === '@handover/core' ? near : createRequire(near.resolve('@handover/core/package.json'))
       return core.resolve(`./${preloadName}`)
     } catch {
       // Not installed there: the next name, or ours.

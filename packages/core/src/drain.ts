@@ -1,6 +1,7 @@
 /** Stops accepting and finishes what is open: with a limit, politely, and saying what it waits for. */
-import type { Tracker } from './connections/tracker.js'
+
 import type { Connection } from './connections/connection.js'
+import type { Tracker } from './connections/tracker.js'
 import type { DrainReason } from './lifecycle.js'
 import { pause, turn } from './limits.js'
 import type { Logger } from './logger.js'
@@ -16,7 +17,11 @@ const queueTurns = 100
 export interface DrainParts {
   readonly tracker: Tracker
   readonly logger: Logger
-  readonly limits: { readonly drainTimeoutMs: number; readonly lingerMs: number; readonly shutdownDelayMs: number }
+  readonly limits: {
+    readonly drainTimeoutMs: number
+    readonly lingerMs: number
+    readonly shutdownDelayMs: number
+  }
   /** Closes the listeners. */
   readonly closeListeners: () => void
 }
@@ -67,7 +72,14 @@ export class Drain {
     const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
     const cut = await this.#endTheRest()
     const ms = Math.round(performance.now() - startedAt)
-    return { because: this.#because, ms, open, closed: Math.max(0, open - cut.length), cut, timedOut: timedOut && cut.length > 0 }
+    return {
+      because: this.#because,
+      ms,
+      open,
+      closed: Math.max(0, open - cut.length),
+      cut,
+      timedOut: timedOut && cut.length > 0,
+    }
   }
 
   /** Closing a listener resets what its queue holds. Node accepts one connection a turn: go on while any comes. */
@@ -138,7 +150,10 @@ export class Drain {
     const cut = tracker.holding()
     for (const connection of rest) connection.cut()
     if (cut.length > 0) {
-      logger.warn({ cut }, `wait timeout: ${cut.length} connections were cut: ${cut.slice(0, 10).map(inWords).join(', ')}`)
+      logger.warn(
+        { cut },
+        `wait timeout: ${cut.length} connections were cut: ${cut.slice(0, 10).map(inWords).join(', ')}`,
+      )
     }
     await turn()
     return cut

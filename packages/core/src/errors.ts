@@ -40,7 +40,7 @@ export type Facts = Readonly<Record<string, unknown>>
  */
 export class HandoverError extends Error {
   override readonly name = 'HandoverError'
-  readonly code: HandoverErrorCode;
+  readonly code: HandoverErrorCode
   readonly [fact: string]: unknown
 
   constructor(code: HandoverErrorCode, message: string, facts: Facts = {}, cause?: unknown) {
@@ -74,5 +74,9 @@ export function errorData(thrown: unknown): ErrorData {
 /** The error that {@link errorData} described, with the stack of the process that threw it. */
 export function errorFrom(data: ErrorData): Error {
   const error = new Error(data.message)
-  return Object.assign(error, { name: data.name, stack: data.stack ?? `${data.name}: ${data.message}` }, data.code === undefined ? {} : { code: data.code })
+  return Object.assign(
+    error,
+    { name: data.name, stack: data.stack ?? `${data.name}: ${data.message}` },
+    data.code === undefined ? {} : { code: data.code },
+  )
 }

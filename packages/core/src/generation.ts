@@ -5,7 +5,7 @@ import type net from 'node:net'
 import { Tracker } from './connections/tracker.js'
 import { deferred } from './deferred.js'
 import { Drain } from './drain.js'
-import { HandoverError } from './errors.js'
+import type { HandoverError } from './errors.js'
 import type { GracefulEvents, StateChange } from './handle.js'
 import { answerHealth } from './health.js'
 import { Hooks } from './hooks.js'
@@ -127,9 +127,8 @@ export class Generation {
     const following = next(this.#state, event)
     if (!following) return false
     this.#state = following
-    const because = following.name === 'draining' ? { because: following.because } : {}
-    const change: StateChange = { state: following.name, ...because, generation: this.number, pid: this.platform.pid }
-    this.logger.info({ ...change, connections: this.tracker.counts() }, inWords(change, following))
+    const change: StateChange = { ...told(following), generation: this.number, pid: this.platform.pid }
+    this.logger.info({ ...change, connections: this.tracker.counts() }, inWords(change))
     this.events.emit('state', change)
     stateChannel.publish(change)
     return true
@@ -156,7 +155,10 @@ export class Generation {
         drain: drained,
         ...(reload ? { reload } : {}),
       }
-      this.logger.info({ report: final }, `drained in ${drained.ms} ms: ${drained.closed} connections closed, ${drained.cut.length} cut`)
+      this.logger.info(
+        { report: final },
+        `drained in ${drained.ms} ms: ${drained.closed} connections closed, ${drained.cut.length} cut`,
+      )
       this.events.emit('report', final)
       reportChannel.publish(final)
       await this.#reload?.successor?.deliver({ type: 'finished', report: final })
@@ -167,7 +169,8 @@ export class Generation {
 
   /** The owner of `server` closes it himself: its connections hear of it, the process goes on. */
   releaseServer(server: net.Server): void {
-    if (this.#state.name === 'starting' || this.#state.name === 'ready') this.tracker.startDrainingServer(server)
+    if (this.#state.name === 'starting' || this.#state.name === 'ready')
+      this.tracker.startDrainingServer(server)
   }
 
   /** Takes every trace of us out of the process. */
@@ -215,7 +218,10 @@ export class Generation {
     if (!application) return
     const timer = setTimeout(() => {
       if (this.#state.name !== 'starting' || this.#becomingReady) return
-      this.logger.warn({}, `a server listens, but none that serves this ${application} application itself: not ready. If the application is wrapped, use graceful(server) of @handover/core, or ready: 'manual'`)
+      this.logger.warn(
+        {},
+        `a server listens, but none that serves this ${application} application itself: not ready. If the application is wrapped, use graceful(server) of @handover/core, or ready: 'manual'`,
+      )
     }, 5_000)
     timer.unref()
   }
@@ -225,17 +231,22 @@ export class Generation {
     if (this.#engaged) return
     this.#engaged = true
     if (!this.platform.isMainThread) return
-    const off = listenForSignals(this.platform, this.settings, {
-      reload: (signal) => this.#reloadBySignal(signal),
-      shutdown: (signal) => {
-        this.logger.info({ signal }, `${signal}: shutting down`)
-        void this.shutdown()
+    const off = listenForSignals(
+      this.platform,
+      this.settings,
+      {
+        reload: (signal) => this.#reloadBySignal(signal),
+        shutdown: (signal) => {
+          this.logger.info({ signal }, `${signal}: shutting down`)
+          void this.shutdown()
+        },
+        cutShort: (signal) => {
+          this.logger.warn({ signal }, `${signal} again: cutting the drain short`)
+          if (this.#state.name === 'draining') this.#state.drain.cutShort()
+        },
       },
-      cutShort: (signal) => {
-        this.logger.warn({ signal }, `${signal} again: cutting the drain short`)
-        if (this.#state.name === 'draining') this.#state.drain.cutShort()
-      },
-    }, this.logger)
+      this.logger,
+    )
     this.#undo.push(off)
     this.origin.early.release()
   }
@@ -284,11 +295,14 @@ export class Generation {
   /** Nobody can take back any more: this process is the service. */
   #takeCharge(): void {
     const unclaimed = this.listeners.unclaimed()
-    if (unclaimed.length > 0) this.logger.info({ unclaimed }, `closing listeners that nobody asked for: ${unclaimed.join(', ')}`)
+    if (unclaimed.length > 0)
+      this.logger.info({ unclaimed }, `closing listeners that nobody asked for: ${unclaimed.join(', ')}`)
     this.listeners.closeUnclaimed()
     this.#writePidFile()
     void this.predecessor?.say({ type: 'took-over' })
-    const kept = this.origin.early.signals.find((signal) => this.settings.reloadSignals.includes(signal as NodeJS.Signals))
+    const kept = this.origin.early.signals.find((signal) =>
+      this.settings.reloadSignals.includes(signal as NodeJS.Signals),
+    )
     if (kept) this.#reloadBySignal(kept)
   }
 
@@ -304,7 +318,10 @@ export class Generation {
   /** This generation cannot come up. */
   async #fatal(error: unknown): Promise<void> {
     this.#ready.reject(error)
-    this.logger.error({ err: error }, `generation ${this.number} cannot come up: ${(error as Error)?.message ?? error}`)
+    this.logger.error(
+      { err: error },
+      `generation ${this.number} cannot come up: ${(error as Error)?.message ?? error}`,
+    )
     await this.predecessor?.sayFailed(error)
     this.platform.exit(1)
   }
@@ -318,11 +335,24 @@ export class Generation {
   #health(): { ready: boolean; state: string; generation: number } {
     const state = this.#state
     const serves = state.name === 'ready' || state.name === 'handing-over'
-    return { ready: serves || (state.name === 'draining' && state.because === 'handed-over'), state: state.name, generation: this.number }
+    return {
+      ready: serves || (state.name === 'draining' && state.because === 'handed-over'),
+      state: state.name,
+      generation: this.number,
+    }
   }
 }
 
-function inWords({ generation, state, because }: StateChange, { name }: State): string {
-  const why = because ? `, because ${because === 'shutdown' ? 'of a shutdown' : 'it handed over'}` : ''
-  return `generation ${generation} is ${name === 'ready' ? 'ready' : state}${why}`
+/** What of a state is told. */
+function told(state: State): Pick<StateChange, 'state' | 'because' | 'onProbation'> {
+  if (state.name === 'draining') return { state: state.name, because: state.because }
+  return state.name === 'ready' && state.onProbation
+    ? { state: state.name, onProbation: true }
+    : { state: state.name }
+}
+
+function inWords({ generation, state, because, onProbation }: StateChange): string {
+  if (because)
+    return `generation ${generation} is draining, because ${because === 'shutdown' ? 'of a shutdown' : 'it handed over'}`
+  return `generation ${generation} is ${state}${onProbation ? ', on probation' : ''}`
 }

@@ -51,7 +51,10 @@ export interface Application {
 }
 
 /** For adapters: ties whatever server serves `application`. Throws as {@link graceful} does. */
-export function gracefulApplication({ name, isHandler }: Application, options?: GracefulOptions): GracefulHandle {
+export function gracefulApplication(
+  { name, isHandler }: Application,
+  options?: GracefulOptions,
+): GracefulHandle {
   return register({ isHandler, application: name }, options)
 }
 
@@ -83,13 +86,20 @@ export function releaseOf(server: net.Server): ServerRelease {
 }
 
 /** A function that is also the handle: what Express and Koa take as middleware. */
-export function carryHandle<F extends (...args: never[]) => unknown>(middleware: F, handle: GracefulHandle): F & GracefulHandle {
+export function carryHandle<F extends (...args: never[]) => unknown>(
+  middleware: F,
+  handle: GracefulHandle,
+): F & GracefulHandle {
   return Object.defineProperties(middleware, Object.getOwnPropertyDescriptors(handle)) as F & GracefulHandle
 }
 
 function register(awaited: Awaited, options: GracefulOptions | undefined): GracefulHandle {
   const { origin, generation } = shared()
-  const settings = readOptions(options, lineLogger((line) => process.stderr.write(line), platform.pid), origin.cwd)
+  const settings = readOptions(
+    options,
+    lineLogger((line) => process.stderr.write(line), platform.pid),
+    origin.cwd,
+  )
   if (generation) {
     const conflicts = contradictions(generation.internals.settings, options ?? {}, origin.cwd)
     if (conflicts.length > 0) throw conflict(conflicts)
@@ -121,7 +131,11 @@ function handleOf(generation: Generation): GracefulHandle {
       return generation.state.name
     },
     generation: generation.number,
-    predecessor: predecessor && { pid: predecessor.pid, generation: predecessor.generation, ended: predecessor.ended },
+    predecessor: predecessor && {
+      pid: predecessor.pid,
+      generation: predecessor.generation,
+      ended: predecessor.ended,
+    },
     reload: () => generation.reload(),
     shutdown: () => generation.shutdown(),
     ready: () => generation.sayReady(),
@@ -146,7 +160,8 @@ function handleOf(generation: Generation): GracefulHandle {
       hooks.state = provide
       return this
     },
-    inheritedState: <T>() => (predecessor?.inheritedState() ?? Promise.resolve(undefined)) as Promise<T | undefined>,
+    inheritedState: <T>() =>
+      (predecessor?.inheritedState() ?? Promise.resolve(undefined)) as Promise<T | undefined>,
   }
   return handle
 }
@@ -160,7 +175,11 @@ function checkedServer(server: net.Server): net.Server {
 }
 
 function looksLikeAnApplication(value: unknown): boolean {
-  return typeof value === 'function' || (value !== undefined && !isRecord(value)) || (isRecord(value) && 'listen' in value)
+  return (
+    typeof value === 'function' ||
+    (value !== undefined && !isRecord(value)) ||
+    (isRecord(value) && 'listen' in value)
+  )
 }
 
 function notAServer(value: unknown): HandoverError {
@@ -173,7 +192,8 @@ function notAServer(value: unknown): HandoverError {
 }
 
 function nameOf(value: unknown): string {
-  if (typeof value === 'function') return 'handle' in value ? 'an Express application' : `the function ${value.name || '(anonymous)'}`
+  if (typeof value === 'function')
+    return 'handle' in value ? 'an Express application' : `the function ${value.name || '(anonymous)'}`
   if (typeof value !== 'object') return JSON.stringify(value)
   if ('register' in (value as object) && 'inject' in (value as object)) return 'a Fastify instance'
   return 'callback' in (value as object) ? 'a Koa application' : 'an object that is no server'

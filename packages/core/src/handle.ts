@@ -1,11 +1,13 @@
-import type { Connections, DrainReport, FinalReport, ReloadReport } from './report.js'
-import type { DrainReason, StateName } from './lifecycle.js'
 import type { HandoverError } from './errors.js'
+import type { DrainReason, StateName } from './lifecycle.js'
+import type { Connections, DrainReport, FinalReport, ReloadReport } from './report.js'
 
 /** What an observer is told when the state changes. */
 export interface StateChange {
   readonly state: StateName
   readonly because?: DrainReason
+  /** With `ready`: the predecessor can still take back. `ready` comes again, without, when it cannot. */
+  readonly onProbation?: true
   readonly generation: number
   readonly pid: number
 }

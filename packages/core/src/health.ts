@@ -13,8 +13,17 @@ export interface Health {
  * Answers liveness and readiness before the application sees the request, on an HTTP server of any kind. The
  * only place where a server's `emit` is wrapped; without `health` nothing is.
  */
-export function answerHealth(server: net.Server, paths: HealthPaths, health: () => Omit<Health, 'status'> & { ready: boolean }): void {
-  if (!(server instanceof http.Server) && !('closeIdleConnections' in server) && !('updateSettings' in server)) return
+export function answerHealth(
+  server: net.Server,
+  paths: HealthPaths,
+  health: () => Omit<Health, 'status'> & { ready: boolean },
+): void {
+  if (
+    !(server instanceof http.Server) &&
+    !('closeIdleConnections' in server) &&
+    !('updateSettings' in server)
+  )
+    return
   const emit = server.emit as (event: string, ...args: unknown[]) => boolean
   server.emit = ((event: string, ...args: unknown[]): boolean => {
     if (event === 'request') {

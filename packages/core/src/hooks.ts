@@ -30,7 +30,10 @@ export class Hooks {
         await this.limited(hook, `onDrained hook ${i + 1}`)
       } catch (error) {
         clean = false
-        this.#logger.error({ err: error }, `onDrained hook ${i + 1} failed: ${(error as Error)?.message ?? error}`)
+        this.#logger.error(
+          { err: error },
+          `onDrained hook ${i + 1} failed: ${(error as Error)?.message ?? error}`,
+        )
       }
     }
     return clean
@@ -42,9 +45,13 @@ export class Hooks {
       return await withLimit(this.#limitMs, (limit) => unlessAborted(Promise.resolve().then(hook), limit))
     } catch (error) {
       if (!(error instanceof LimitReached)) throw error
-      throw new HandoverError('ERR_HANDOVER_HOOK_TIMEOUT', `${name} did not end within ${error.ms} ms; it is waited for no longer.`, {
-        hookTimeoutMs: error.ms,
-      })
+      throw new HandoverError(
+        'ERR_HANDOVER_HOOK_TIMEOUT',
+        `${name} did not end within ${error.ms} ms; it is waited for no longer.`,
+        {
+          hookTimeoutMs: error.ms,
+        },
+      )
     }
   }
 }

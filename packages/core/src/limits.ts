@@ -36,7 +36,9 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
 /** Resolves after `ms`, or when `signal` aborts. Never rejects. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (ms <= 0 || signal.aborted) return
-  await withLimit(ms, (limit) => unlessAborted(new Promise<void>(() => {}), AbortSignal.any([limit, signal]))).catch(() => {})
+  await withLimit(ms, (limit) =>
+    unlessAborted(new Promise<void>(() => {}), AbortSignal.any([limit, signal])),
+  ).catch(() => {})
 }
 
 /** One turn of the event loop: what is readable now has been read when it resolves. */

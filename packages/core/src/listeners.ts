@@ -125,11 +125,17 @@ export class Listeners {
   /** The inherited listener for what is wanted: asked for in the same words before, or bound to that address. */
   #claim(wanted: Wanted): Inherited | undefined {
     const sameWords = this.#unclaimed.findIndex(({ entry }) => entry.key === wanted.key)
-    const at = sameWords >= 0 ? sameWords : this.#unclaimed.findIndex(({ entry }) => isAt(entry, wanted, this.#cwd))
+    const at =
+      sameWords >= 0 ? sameWords : this.#unclaimed.findIndex(({ entry }) => isAt(entry, wanted, this.#cwd))
     return at < 0 ? undefined : this.#unclaimed.splice(at, 1)[0]
   }
 
-  #listenOnInherited(server: net.Server, call: ListenCall, inherited: Inherited, args: readonly unknown[]): net.Server {
+  #listenOnInherited(
+    server: net.Server,
+    call: ListenCall,
+    inherited: Inherited,
+    args: readonly unknown[],
+  ): net.Server {
     const { entry, adopted } = inherited
     const { wanted, backlog, callback } = call
     if (callback) server.once('listening', callback)
@@ -199,7 +205,11 @@ export class Listeners {
 /** Whether an inherited listener is bound to what is wanted, though it was asked for in other words. */
 function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {
   if (wanted.kind === 'tcp') return entry.tcp !== undefined && wanted.port !== 0 && serves(entry.tcp, wanted)
-  return wanted.kind === 'unix' && entry.unix !== undefined && wanted.key === readListenCall([entry.unix.path], cwd).wanted.key
+  return (
+    wanted.kind === 'unix' &&
+    entry.unix !== undefined &&
+    wanted.key === readListenCall([entry.unix.path], cwd).wanted.key
+  )
 }
 
 /** `listen({ signal })`, which Node's own `listen` would see to. */

@@ -84,13 +84,16 @@ const longestMs = 2 ** 31 - 1
 
 type Check = (value: unknown) => string | undefined
 
-const milliseconds = (least: number): Check => (value) =>
-  Number.isInteger(value) && (value as number) >= least && (value as number) <= longestMs
-    ? undefined
-    : `a whole number of milliseconds from ${least} to ${longestMs}`
+const milliseconds =
+  (least: number): Check =>
+  (value) =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= longestMs
+      ? undefined
+      : `a whole number of milliseconds from ${least} to ${longestMs}`
 
 const signals: Check = (value) =>
-  Array.isArray(value) && value.every((name) => name in constants.signals && name !== 'SIGKILL' && name !== 'SIGSTOP')
+  Array.isArray(value) &&
+  value.every((name) => name in constants.signals && name !== 'SIGKILL' && name !== 'SIGSTOP')
     ? undefined
     : 'a list of signal names that a process can catch, like ["SIGHUP"]'
 
@@ -100,18 +103,23 @@ const oneOf =
     values.includes(value) ? undefined : values.map((each) => JSON.stringify(each)).join(' or ')
 
 const isText = (value: unknown) => typeof value === 'string' && value !== '' && !value.includes('\0')
-const isTextList = (value: unknown) => Array.isArray(value) && value.every((each) => typeof each === 'string' && !each.includes('\0'))
+const isTextList = (value: unknown) =>
+  Array.isArray(value) && value.every((each) => typeof each === 'string' && !each.includes('\0'))
 
 /** An object of which each known field passes, and that has no other. */
 const fields =
   (known: Readonly<Record<string, (value: unknown) => boolean>>, expected: string): Check =>
   (value) =>
-    isRecord(value) && Object.entries(value).every(([name, each]) => each === undefined || known[name]?.(each))
+    isRecord(value) &&
+    Object.entries(value).every(([name, each]) => each === undefined || known[name]?.(each))
       ? undefined
       : expected
 
 const isPath = (value: unknown) => isText(value) && (value as string).startsWith('/')
-const health = fields({ liveness: isPath, readiness: isPath }, 'false, or paths like { liveness: "/livez", readiness: "/readyz" }')
+const health = fields(
+  { liveness: isPath, readiness: isPath },
+  'false, or paths like { liveness: "/livez", readiness: "/readyz" }',
+)
 
 const isEnvironment = (value: unknown) =>
   isRecord(value) && Object.values(value).every((each) => each === undefined || typeof each === 'string')
@@ -133,7 +141,8 @@ const checks: Readonly<Record<keyof Settings, Check>> = {
     { execPath: isText, execArgv: isTextList, args: isTextList, cwd: isText, env: isEnvironment },
     'an object with execPath, execArgv, args, cwd, env',
   ),
-  logger: (value) => (value === false || isLogger(value) ? undefined : 'an object with info, warn and error, or false'),
+  logger: (value) =>
+    value === false || isLogger(value) ? undefined : 'an object with info, warn and error, or false',
 }
 
 function isLogger(value: unknown): value is Logger {
@@ -161,9 +170,17 @@ export function readOptions(raw: unknown, logger: Logger, cwd: string): Settings
 }
 
 function wrong(option: string, value: unknown, expected: string): HandoverError {
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(JSON.stringify(value) ?? typeof value)
-  const what = checks[option as keyof Settings] || option === 'options' ? `must be ${expected}` : `is no option: it must be ${expected}`
-  return new HandoverError('ERR_HANDOVER_OPTION', `graceful: "${option}" ${what}; it was ${shown.slice(0, 100)}. Nothing was changed.`, { option, value })
+  const shown =
+    typeof value === 'string' ? JSON.stringify(value) : String(JSON.stringify(value) ?? typeof value)
+  const what =
+    checks[option as keyof Settings] || option === 'options'
+      ? `must be ${expected}`
+      : `is no option: it must be ${expected}`
+  return new HandoverError(
+    'ERR_HANDOVER_OPTION',
+    `graceful: "${option}" ${what}; it was ${shown.slice(0, 100)}. Nothing was changed.`,
+    { option, value },
+  )
 }
 
 function checkedPidFile(path: string): string {
@@ -185,7 +202,12 @@ function checkedPidFile(path: string): string {
 /** The names of options on which two registrations disagree. What one of them leaves open is no contradiction. */
 export function contradictions(settings: Settings, raw: GracefulOptions, cwd: string): string[] {
   return Object.entries(raw)
-    .filter(([name, value]) => name !== 'logger' && value !== undefined && !same(settings[name as keyof Settings], name === 'pidFile' ? resolve(cwd, value) : value))
+    .filter(
+      ([name, value]) =>
+        name !== 'logger' &&
+        value !== undefined &&
+        !same(settings[name as keyof Settings], name === 'pidFile' ? resolve(cwd, value) : value),
+    )
     .map(([name]) => name)
 }
 

@@ -2,9 +2,8 @@
  * How this process was started, taken down when core is first loaded: later the program may have changed its
  * environment and its directory. Shared by all copies of core in the process.
  */
-import { statSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { realpathSync } from 'node:fs'
 import type { Platform } from './platform.js'
 import { inheritanceVariable } from './wire.js'
 
@@ -65,7 +64,8 @@ export function readOrigin(platform: Platform): Origin {
 function readActivationVariables({ environment, pid }: Platform): Origin['activation'] {
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = environment
   if (LISTEN_PID !== String(pid) || LISTEN_FDS === undefined) return undefined
-  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID']) delete environment[name]
+  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID'])
+    delete environment[name]
   return { count: LISTEN_FDS, names: LISTEN_FDNAMES }
 }
 

@@ -40,7 +40,8 @@ interface ServerInside {
   _listen2(address: null, port: -1, addressType: -1, backlog: number): void
 }
 
-const handleOf = (server: net.Server): NativeHandle | null => (server as unknown as ServerInside)._handle ?? null
+const handleOf = (server: net.Server): NativeHandle | null =>
+  (server as unknown as ServerInside)._handle ?? null
 
 /** Node's own backlog (net.js). */
 const defaultBacklog = 511

@@ -5,7 +5,14 @@ import type { Origin } from './origin.js'
 import { adoptListener, type Platform } from './platform.js'
 import type { FinalReport } from './report.js'
 import type { Inherited } from './systemd.js'
-import { envelope, type FromSuccessor, type Inheritance, type ListenerEntry, readFromPredecessor, readInheritance } from './wire.js'
+import {
+  envelope,
+  type FromSuccessor,
+  type Inheritance,
+  type ListenerEntry,
+  readFromPredecessor,
+  readInheritance,
+} from './wire.js'
 
 export interface PredecessorEvents {
   /** This generation is proven: the predecessor lets go. */
@@ -21,7 +28,8 @@ export function readOwnInheritance(origin: Origin, platform: Platform): Inherita
   const inheritance = readInheritance(origin.inheritance)
   const { predecessor } = inheritance
   // A predecessor that was killed while we booted is not our parent any more, but we have its channel.
-  const orphaned = platform.ppid !== predecessor && !platform.kill(predecessor, 0) && platform.channel() !== undefined
+  const orphaned =
+    platform.ppid !== predecessor && !platform.kill(predecessor, 0) && platform.channel() !== undefined
   if (platform.ppid === predecessor || orphaned) return inheritance
   throw new HandoverError(
     'ERR_HANDOVER_INHERITANCE_FOREIGN',
@@ -118,7 +126,11 @@ export class Predecessor {
 
   #gone(): void {
     this.#state.reject(
-      new HandoverError('ERR_HANDOVER_STATE', `Predecessor ${this.pid} ended before it handed its state on.`, { pid: this.pid }),
+      new HandoverError(
+        'ERR_HANDOVER_STATE',
+        `Predecessor ${this.pid} ended before it handed its state on.`,
+        { pid: this.pid },
+      ),
     )
     this.#ended.resolve()
     this.#events.onGone()

@@ -12,7 +12,12 @@ function options(): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new HandoverError('ERR_HANDOVER_OPTION', `HANDOVER_OPTIONS is not JSON: ${text.slice(0, 100)}. Nothing was changed.`, {}, cause)
+    throw new HandoverError(
+      'ERR_HANDOVER_OPTION',
+      `HANDOVER_OPTIONS is not JSON: ${text.slice(0, 100)}. Nothing was changed.`,
+      {},
+      cause,
+    )
   }
 }
 

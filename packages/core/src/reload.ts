@@ -38,16 +38,32 @@ export class Reload {
     const facts = { generation: number, state: state.name }
     const unsupported = platform.unsupported()
     if (unsupported) {
-      return new HandoverError('ERR_HANDOVER_UNSUPPORTED', `A reload is not possible here: ${unsupported}. The graceful shutdown works.`, facts)
+      return new HandoverError(
+        'ERR_HANDOVER_UNSUPPORTED',
+        `A reload is not possible here: ${unsupported}. The graceful shutdown works.`,
+        facts,
+      )
     }
     if (state.name === 'starting') {
-      return new HandoverError('ERR_HANDOVER_NOT_READY', `Generation ${number} is not ready yet, so it cannot be reloaded. Wait for ready().`, facts)
+      return new HandoverError(
+        'ERR_HANDOVER_NOT_READY',
+        `Generation ${number} is not ready yet, so it cannot be reloaded. Wait for ready().`,
+        facts,
+      )
     }
     if (state.name === 'handing-over' || (state.name === 'ready' && state.onProbation)) {
-      return new HandoverError('ERR_HANDOVER_IN_PROGRESS', `A reload is under way; generation ${number} serves. Ask again when it has ended.`, facts)
+      return new HandoverError(
+        'ERR_HANDOVER_IN_PROGRESS',
+        `A reload is under way; generation ${number} serves. Ask again when it has ended.`,
+        facts,
+      )
     }
     if (state.name === 'ready') return undefined
-    return new HandoverError('ERR_HANDOVER_DRAINING', `Generation ${number} is ${state.name}: it can hand over no more.`, facts)
+    return new HandoverError(
+      'ERR_HANDOVER_DRAINING',
+      `Generation ${number} is ${state.name}: it can hand over no more.`,
+      facts,
+    )
   }
 
   #start(): Successor {

@@ -11,7 +11,10 @@ export interface SignalActions {
 /** Listens for the signals of reload and shutdown. Returns the way back. */
 export function listenForSignals(
   platform: Platform,
-  wanted: { readonly reloadSignals: readonly NodeJS.Signals[]; readonly shutdownSignals: readonly NodeJS.Signals[] },
+  wanted: {
+    readonly reloadSignals: readonly NodeJS.Signals[]
+    readonly shutdownSignals: readonly NodeJS.Signals[]
+  },
   actions: SignalActions,
   logger: Logger,
 ): () => void {

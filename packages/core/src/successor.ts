@@ -5,7 +5,13 @@ import { deferred } from './deferred.js'
 import { type ErrorData, errorFrom, HandoverError } from './errors.js'
 import { LimitReached, unlessAborted, withLimit } from './limits.js'
 import type { Platform } from './platform.js'
-import { envelope, type FromPredecessor, type Inheritance, inheritanceVariable, readFromSuccessor } from './wire.js'
+import {
+  envelope,
+  type FromPredecessor,
+  type Inheritance,
+  inheritanceVariable,
+  readFromSuccessor,
+} from './wire.js'
 
 /** How long a successor that is told to end may take before it is killed. */
 const endMs = 5_000
@@ -137,7 +143,9 @@ export class Successor {
   async end(): Promise<void> {
     if (this.#exit || this.pid === undefined) return
     this.#child.kill('SIGTERM')
-    await withLimit(endMs, (limit) => unlessAborted(this.#ended.promise, limit)).catch(() => this.#child.kill('SIGKILL'))
+    await withLimit(endMs, (limit) => unlessAborted(this.#ended.promise, limit)).catch(() =>
+      this.#child.kill('SIGKILL'),
+    )
     await this.#ended.promise
   }
 
@@ -211,10 +219,16 @@ export class Successor {
     return new HandoverError(
       code,
       `Successor ${this.pid} ${what}${why}. This generation keeps serving.`,
-      { pid: this.pid, exitCode: this.#exit?.code ?? null, signal: this.#exit?.signal ?? null, lost: this.#open },
+      {
+        pid: this.pid,
+        exitCode: this.#exit?.code ?? null,
+        signal: this.#exit?.signal ?? null,
+        lost: this.#open,
+      },
       told && errorFrom(told),
     )
   }
 }
 
-const inWords = ({ code, signal }: Exit): string => (signal ? `was ended by ${signal}` : `exited with code ${code}`)
+const inWords = ({ code, signal }: Exit): string =>
+  signal ? `was ended by ${signal}` : `exited with code ${code}`

@@ -23,7 +23,10 @@ export function activatedListeners(activation: Origin['activation']): Inherited[
   if (!activation) return []
   const count = Number(activation.count)
   if (!Number.isInteger(count) || count < 0 || count > 1_000) {
-    throw new HandoverError('ERR_HANDOVER_INHERITANCE_MALFORMED', `LISTEN_FDS is "${activation.count}", not a number of sockets. Nothing was inherited.`)
+    throw new HandoverError(
+      'ERR_HANDOVER_INHERITANCE_MALFORMED',
+      `LISTEN_FDS is "${activation.count}", not a number of sockets. Nothing was inherited.`,
+    )
   }
   const names = activation.names?.split(':') ?? []
   return Array.from({ length: count }, (_, i) => activatedListener(firstFd + i, names[i] ?? `unknown-${i}`))
@@ -39,7 +42,10 @@ function activatedListener(fd: number, systemd: string): Inherited {
 function unixPathOf(fd: number): string | undefined {
   try {
     const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
-    const row = readFileSync('/proc/net/unix', 'utf8').split('\n').map((line) => line.trim().split(/\s+/)).find((columns) => columns[6] === inode)
+    const row = readFileSync('/proc/net/unix', 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .find((columns) => columns[6] === inode)
     return row?.[7]
   } catch {
     return undefined
@@ -63,7 +69,11 @@ export class ServiceManager {
   }
 
   reloading(): Promise<void> {
-    return this.#notify('RELOADING=1', `MONOTONIC_USEC=${this.#platform.monotonicMicroseconds()}`, 'STATUS=the successor starts')
+    return this.#notify(
+      'RELOADING=1',
+      `MONOTONIC_USEC=${this.#platform.monotonicMicroseconds()}`,
+      'STATUS=the successor starts',
+    )
   }
 
   /** A reload has ended well: the service is ready, and its main process is the successor. */
@@ -84,7 +94,8 @@ export class ServiceManager {
     if (!this.#present) return Promise.resolve()
     return new Promise((resolve) => {
       this.#platform.run('systemd-notify', assignments, (error) => {
-        if (error) this.#logger.warn({ err: error }, `systemd was not told ${assignments[0]}: systemd-notify failed`)
+        if (error)
+          this.#logger.warn({ err: error }, `systemd was not told ${assignments[0]}: systemd-notify failed`)
         resolve()
       })
     })

@@ -27,7 +27,9 @@ export function isServed(path: string): Promise<boolean> {
     }
     probe.once('connect', () => answer(true))
     // EAGAIN: its queue is full, so somebody listens. EACCES: not ours to replace.
-    probe.once('error', ({ code }: NodeJS.ErrnoException) => answer(code !== 'ECONNREFUSED' && code !== 'ENOENT'))
+    probe.once('error', ({ code }: NodeJS.ErrnoException) =>
+      answer(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
+    )
   })
 }
 

@@ -3,10 +3,19 @@
  * @packageDocumentation
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { carryHandle, type GracefulHandle, type GracefulOptions, gracefulApplication, HandoverError } from '@handover/core'
+import {
+  carryHandle,
+  type GracefulHandle,
+  type GracefulOptions,
+  gracefulApplication,
+  HandoverError,
+} from '@handover/core'
 
 /** What is needed of an Express application: it is a function, and has `listen`. */
-export type ExpressApplication = ((request: never, response: never) => unknown) & { listen: unknown; set: unknown }
+export type ExpressApplication = ((request: never, response: never) => unknown) & {
+  listen: unknown
+  set: unknown
+}
 
 /** A middleware that lets every request pass. */
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void
@@ -30,5 +39,5 @@ export function graceful(app: ExpressApplication, options?: GracefulOptions): Mi
 }
 
 export default graceful
-export { graceful as 'module.exports' }
 export type { GracefulHandle, GracefulOptions }
+export { graceful as 'module.exports' }

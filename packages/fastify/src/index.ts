@@ -2,7 +2,12 @@
  * Handover for Fastify 5: `await app.register(graceful)`. The handle is `app.graceful`.
  * @packageDocumentation
  */
-import { graceful as gracefulServer, type GracefulHandle, type GracefulOptions, releaseOf } from '@handover/core'
+import {
+  type GracefulHandle,
+  type GracefulOptions,
+  graceful as gracefulServer,
+  releaseOf,
+} from '@handover/core'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 
@@ -39,5 +44,5 @@ const plugin: FastifyPluginAsync<GracefulOptions> = async (app, options) => {
 export const graceful = fp(plugin, { name: '@handover/fastify', fastify: '5.x' })
 
 export default graceful
-export { graceful as 'module.exports' }
 export type { GracefulHandle, GracefulOptions }
+export { graceful as 'module.exports' }

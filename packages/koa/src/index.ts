@@ -2,7 +2,13 @@
  * Handover for Koa 2 and 3: `app.use(graceful(app))`. What it returns is also the handle.
  * @packageDocumentation
  */
-import { carryHandle, type GracefulHandle, type GracefulOptions, gracefulApplication, HandoverError } from '@handover/core'
+import {
+  carryHandle,
+  type GracefulHandle,
+  type GracefulOptions,
+  gracefulApplication,
+  HandoverError,
+} from '@handover/core'
 
 /** What is needed of a Koa application. */
 export interface KoaApplication {
@@ -41,5 +47,5 @@ export function graceful(app: KoaApplication, options?: GracefulOptions): Middle
 }
 
 export default graceful
-export { graceful as 'module.exports' }
 export type { GracefulHandle, GracefulOptions }
+export { graceful as 'module.exports' }

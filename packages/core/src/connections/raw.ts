@@ -21,7 +21,9 @@ export class RawConnection implements Connection {
   }
 
   holding(): Holding {
-    const peer = this.socket.remoteAddress ? `${this.socket.remoteAddress}:${this.socket.remotePort}` : 'a local peer'
+    const peer = this.socket.remoteAddress
+      ? `${this.socket.remoteAddress}:${this.socket.remotePort}`
+      : 'a local peer'
     const what = this.kind === 'raw' ? `a connection of ${peer}` : `a TLS handshake with ${peer}`
     return { kind: this.kind, what, ageMs: Math.round(performance.now() - this.#openedAt) }
   }

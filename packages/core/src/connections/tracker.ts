@@ -78,7 +78,13 @@ export class Tracker {
 
   counts(): Connections {
     const idle = new Set(this.idle())
-    const kinds: Record<ConnectionKind, KindCount> = { http1: none, https: none, http2: none, raw: none, upgraded: none }
+    const kinds: Record<ConnectionKind, KindCount> = {
+      http1: none,
+      https: none,
+      http2: none,
+      raw: none,
+      upgraded: none,
+    }
     let inFlight = 0
     for (const connection of this.#connections.keys()) {
       const { idle: i, busy: b } = kinds[connection.kind]
@@ -96,17 +102,27 @@ export class Tracker {
   }
 
   #trackTls(server: net.Server): void {
-    server.on('connection', (socket: net.Socket) => this.#add(server, socket, new RawConnection(socket, 'https')))
+    server.on('connection', (socket: net.Socket) =>
+      this.#add(server, socket, new RawConnection(socket, 'https')),
+    )
     server.on('secureConnection', (socket: TLSSocket) => {
       this.#handshakeDone(socket)
-      this.#add(server, socket, server instanceof http.Server || isHttps(server) ? new Http1Connection(socket, true) : new RawConnection(socket))
+      this.#add(
+        server,
+        socket,
+        server instanceof http.Server || isHttps(server)
+          ? new Http1Connection(socket, true)
+          : new RawConnection(socket),
+      )
     })
   }
 
   #trackHttp2(server: net.Server): void {
     const secure = server instanceof tls.Server
     if (secure) {
-      server.on('connection', (socket: net.Socket) => this.#add(server, socket, new RawConnection(socket, 'https')))
+      server.on('connection', (socket: net.Socket) =>
+        this.#add(server, socket, new RawConnection(socket, 'https')),
+      )
       server.on('secureConnection', (socket: TLSSocket) => {
         this.#handshakeDone(socket)
         if (socket.alpnProtocol !== 'h2') this.#add(server, socket, new Http1Connection(socket, true))
@@ -153,7 +169,10 @@ const none: KindCount = { idle: 0, busy: 0 }
 
 function idleOf(server: net.Server, connections: readonly Connection[]): Connection[] {
   const http1 = connections.filter((each) => each instanceof Http1Connection)
-  const boundary = atBoundary(server, http1.map(({ socket }) => socket))
+  const boundary = atBoundary(
+    server,
+    http1.map(({ socket }) => socket),
+  )
   return connections.filter((connection) => {
     if (connection instanceof Http1Connection) {
       if (connection.kind === 'upgraded' || connection.inFlight() > 0) return false
