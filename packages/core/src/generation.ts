@@ -44,6 +44,7 @@ export class Generation {
   readonly #undo: (() => void)[] = []
   #state: State = { name: 'starting' }
   #takesSignals = false
+  #keptSignal: string | undefined
 
   /** Errors: `ERR_HANDOVER_INHERITANCE_…`, `ERR_HANDOVER_WIRE_VERSION`, `ERR_HANDOVER_BAD_DESCRIPTOR`. */
   constructor(settings: Settings, origin: Origin, platform: Platform) {
@@ -73,9 +74,21 @@ export class Generation {
     this.#state = following
     const change: StateChange = { ...told(following), generation: this.number, pid: this.platform.pid }
     this.logger.info({ ...change, connections: this.tracker.counts() }, inWords(change))
-    this.events.emit('state', change)
+    this.tell('state', change)
     stateChannel.publish(change)
     return true
+  }
+
+  /** Tells observers. One that throws is an error in the log, not the end of a reload. */
+  tell<Name extends keyof GracefulEvents>(event: Name, ...facts: GracefulEvents[Name]): void {
+    try {
+      ;(this.events as EventEmitter).emit(event, ...facts)
+    } catch (error) {
+      this.logger.error(
+        { err: error },
+        `an observer of '${event}' threw: ${(error as Error)?.message ?? error}`,
+      )
+    }
   }
 
   await(what: Awaited): void {
@@ -108,21 +121,29 @@ export class Generation {
     this.#leaving.handOver(successor, report)
   }
 
-  /** A reload signal that came while this process was booting is not lost. */
-  takeEarlySignal(): void {
-    const { reloadSignals } = this.settings
-    const signal = reloadSignals.find((each) => this.origin.early.signals.includes(each))
+  /** A reload signal that came before this process was in charge is not lost: however many, it is one reload. */
+  takeKeptSignal(): void {
+    const signal =
+      this.#keptSignal ?? this.settings.reloadSignals.find((each) => this.origin.early.signals.includes(each))
     if (signal) this.#reloadBySignal(signal)
   }
 
   /** The owner of `server` closes it himself: its connections hear of it, the process goes on. */
   releaseServer(server: net.Server): void {
     const { name } = this.#state
-    if (name === 'starting' || name === 'ready') this.tracker.startDrainingServer(server)
+    if (name !== 'draining' && name !== 'exited') this.tracker.startDrainingServer(server)
   }
 
-  /** Takes every trace of us out of the process. */
-  dispose(): void {
+  /** He has closed it. Returns whether it was the last one: then every trace of us is out of the process. */
+  forgetServer(server: net.Server): boolean {
+    const { name } = this.#state
+    const last = this.startup.forget(server)
+    if (!last || (name !== 'starting' && name !== 'ready')) return false
+    this.#dispose()
+    return true
+  }
+
+  #dispose(): void {
     for (const undo of this.#undo.splice(0)) undo()
     if (this.settings.pidFile) removePidFile(this.settings.pidFile, this.platform.pid)
   }
@@ -148,7 +169,7 @@ export class Generation {
     return new Predecessor(inheritance, this.platform, {
       onProven: () => this.startup.onProven(),
       onGone: () => this.startup.onPredecessorGone(),
-      onFinished: (report) => this.events.emit('predecessor-finished', report),
+      onFinished: (report) => this.tell('predecessor-finished', report),
     })
   }
 
@@ -177,6 +198,12 @@ export class Generation {
   }
 
   #reloadBySignal(signal: string): void {
+    const { name } = this.#state
+    if (name === 'starting' || (name === 'ready' && this.#state.onProbation)) {
+      this.#keptSignal = signal
+      this.logger.info({ signal }, `${signal}: kept until generation ${this.number} is in charge`)
+      return
+    }
     this.reload().catch((error: HandoverError) => {
       // A failure was reported when it happened; what remains is a signal that came at the wrong time.
       if (!error.report) this.logger.warn({ signal, code: error.code }, `${signal} ignored: ${error.message}`)

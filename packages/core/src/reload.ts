@@ -96,7 +96,7 @@ export class Reload {
     const report = this.#report('handed-over')
     successor.release()
     this.#generation.leaveTo(successor, report)
-    this.#generation.events.emit('handed-over', report)
+    this.#generation.tell('handed-over', report)
     return report
   }
 
@@ -111,7 +111,7 @@ export class Reload {
     if (interrupted) return error
     generation.logger.error({ err: error, report: error.report }, `reload failed: ${error.message}`)
     await generation.serviceManager.reloadFailed(error.message)
-    generation.events.emit('reload-failed', error)
+    generation.tell('reload-failed', error)
     return error
   }
 
