@@ -76,7 +76,11 @@ export function releaseOf(server: net.Server): ServerRelease {
   return {
     closing: () => shared().generation?.internals.releaseServer(server),
     closed() {
-      if (shared().generation?.internals.forgetServer(server)) delete shared().generation
+      const { generation } = shared()
+      const { name } = generation?.internals.state ?? {}
+      if (name !== 'starting' && name !== 'ready') return
+      generation?.internals.dispose()
+      delete shared().generation
     },
   }
 }
