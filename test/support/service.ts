@@ -30,6 +30,10 @@ export interface ServiceOptions {
   /** The Node that runs it; `HANDOVER_TEST_NODE` or that of the test when not given. */
   readonly node?: string
   readonly cwd?: string
+  /** Descriptors of the test that the first process gets, from 3 on. */
+  readonly fds?: readonly number[]
+  /** What a shell does first, like `cd current &&` or `NAME=value`; then it becomes the program. */
+  readonly shell?: string
   readonly execArgv?: readonly string[]
   /** When the test is over, only the serving generation may run, unless this says `allowed`. */
   readonly leftOvers?: 'refused' | 'allowed'
@@ -41,6 +45,9 @@ export interface Exit {
   readonly code?: number
   readonly signal?: NodeJS.Signals
 }
+
+/** The Node that runs what is tested. */
+export const testNode = process.env.HANDOVER_TEST_NODE ?? process.execPath
 
 /** Every process of a service inherits it in its environment, whoever started it. */
 const MARK = 'TEST_SERVICE'
@@ -78,12 +85,14 @@ export class Service {
   readonly #exited: Promise<Exit>
 
   constructor(program: string, options: ServiceOptions) {
-    const { config = {}, args = [], env, node, cwd, execArgv = [] } = options
-    const command = node ?? process.env.HANDOVER_TEST_NODE ?? process.execPath
-    this.#child = spawn(command, [...execArgv, program, JSON.stringify(config), ...args], {
+    const { config = {}, args = [], env, node = testNode, cwd, execArgv = [], fds = [], shell } = options
+    const command = [node, ...execArgv, program, JSON.stringify(config), ...args]
+    const [file = '', ...rest] =
+      shell === undefined ? command : ['/bin/sh', '-c', `${shell} exec "$0" "$@"`, ...command]
+    this.#child = spawn(file, rest, {
       cwd,
       env: { ...process.env, ...env, [MARK]: this.#id },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...fds],
     })
     this.pid = this.#child.pid ?? 0
     this.#exited = exitOfChild(this.#child)

@@ -148,11 +148,12 @@ export class Drain {
     await turn()
     const rest = tracker.all()
     const cut = tracker.holding()
+    const why = this.wasCutShort ? 'cut short' : 'wait timeout'
     for (const connection of rest) connection.cut()
     if (cut.length > 0) {
       logger.warn(
         { cut },
-        `wait timeout: ${cut.length} connections were cut: ${cut.slice(0, 10).map(inWords).join(', ')}`,
+        `${why}: ${cut.length} connections were cut: ${cut.slice(0, 10).map(inWords).join(', ')}`,
       )
     }
     await turn()

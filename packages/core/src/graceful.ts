@@ -76,11 +76,7 @@ export function releaseOf(server: net.Server): ServerRelease {
   return {
     closing: () => shared().generation?.internals.releaseServer(server),
     closed() {
-      const { generation } = shared()
-      const { name } = generation?.internals.state ?? {}
-      if (name !== 'starting' && name !== 'ready') return
-      generation?.internals.dispose()
-      delete shared().generation
+      if (shared().generation?.internals.forgetServer(server)) delete shared().generation
     },
   }
 }

@@ -13,11 +13,17 @@ export type Awaited =
 
 /** Whether everything that was registered listens. */
 export class Readiness {
-  readonly #awaited: Awaited[] = []
+  #awaited: Awaited[] = []
   readonly #listening = new Set<net.Server>()
 
   await(what: Awaited): void {
     this.#awaited.push(what)
+  }
+
+  /** Returns whether nothing is waited for any more. */
+  forget(server: net.Server): boolean {
+    this.#awaited = this.#awaited.filter((each) => !('server' in each && each.server === server))
+    return this.#awaited.length === 0
   }
 
   listening(server: net.Server): void {

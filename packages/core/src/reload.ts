@@ -16,20 +16,16 @@ export class Reload {
     this.#generation = generation
   }
 
-  get successor(): Successor | undefined {
-    return this.#successor
-  }
-
   async run(): Promise<ReloadReport> {
     const generation = this.#generation
     try {
       const successor = this.#start()
       void generation.serviceManager.reloading()
       await this.#bringUp(successor)
+      return this.#letGo(successor)
     } catch (error) {
       throw await this.#giveUp(error)
     }
-    return this.#letGo()
   }
 
   /** Why there can be no reload now. */
@@ -70,18 +66,15 @@ export class Reload {
     const generation = this.#generation
     const { platform, settings, origin, listeners } = generation
     const command = successorCommand(origin, platform, settings.successor)
-    const successor = new Successor(
-      platform,
-      command,
-      {
-        version: wireVersion,
-        predecessor: platform.pid,
-        generation: generation.number + 1,
-        signals: settings.reloadSignals,
-        listeners: listeners.entries(),
-      },
-      { onStateWanted: () => void this.#handStateOn() },
-    )
+    const inheritance = {
+      version: wireVersion,
+      predecessor: platform.pid,
+      generation: generation.number + 1,
+      signals: settings.reloadSignals,
+      listeners: listeners.entries(),
+    }
+    const events = { onStateWanted: () => void this.#handStateOn() }
+    const successor = new Successor(platform, command, inheritance, events)
     this.#successor = successor
     generation.dispatch({ name: 'successor-started', successor })
     return successor
@@ -99,14 +92,11 @@ export class Reload {
   }
 
   /** The successor is the service: this generation drains, and leaves. */
-  #letGo(): ReloadReport {
-    const generation = this.#generation
+  #letGo(successor: Successor): ReloadReport {
     const report = this.#report('handed-over')
-    const drain = generation.newDrain('handed-over')
-    this.#successor?.release()
-    generation.dispatch({ name: 'successor-proven', drain })
-    generation.events.emit('handed-over', report)
-    generation.leave(drain, Promise.resolve(), report)
+    successor.release()
+    this.#generation.leaveTo(successor, report)
+    this.#generation.tell('handed-over', report)
     return report
   }
 
@@ -121,7 +111,7 @@ export class Reload {
     if (interrupted) return error
     generation.logger.error({ err: error, report: error.report }, `reload failed: ${error.message}`)
     await generation.serviceManager.reloadFailed(error.message)
-    generation.events.emit('reload-failed', error)
+    generation.tell('reload-failed', error)
     return error
   }
 

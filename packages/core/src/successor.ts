@@ -46,18 +46,12 @@ export class Successor {
   #open = 0
   #isReady = false
 
-  /** Errors: `ERR_HANDOVER_SPAWN` comes from {@link untilReady}, as everything else that fails later. */
+  /** Errors: `ERR_HANDOVER_SPAWN`, here or from {@link untilReady}, as the system tells it at once or later. */
   constructor(platform: Platform, command: Command, inheritance: Inheritance, events: SuccessorEvents) {
     this.#events = events
     const fds = inheritance.listeners.map(({ fd }) => fd)
     const listeners = inheritance.listeners.map((entry, i) => ({ ...entry, fd: firstListenerFd + i }))
-    this.#child = platform.spawn(command.execPath, command.args, {
-      cwd: command.cwd,
-      env: { ...command.env, [inheritanceVariable]: JSON.stringify({ ...inheritance, listeners }) },
-      // Standard error stays the real one: a pipe through us would break when we leave.
-      stdio: [0, 1, 2, 'ipc', ...fds],
-      serialization: 'advanced',
-    })
+    this.#child = spawned(platform, command, { ...inheritance, listeners }, fds)
     this.#child.on('error', (error: NodeJS.ErrnoException) => this.#onError(error, command))
     this.#child.on('exit', (code, signal) => this.#onExit({ code, signal }))
     this.#child.on('message', (message) => this.#onMessage(message))
@@ -193,14 +187,7 @@ export class Successor {
     if (this.pid !== undefined) return
     this.#exit = { code: null, signal: null }
     this.#ended.resolve(this.#exit)
-    this.fail(
-      new HandoverError(
-        'ERR_HANDOVER_SPAWN',
-        `The successor could not be started: ${command.execPath}: ${error.message}. This generation keeps serving.`,
-        { execPath: command.execPath },
-        error,
-      ),
-    )
+    this.fail(notStarted(command.execPath, error))
   }
 
   #onExit(exit: Exit): void {
@@ -228,6 +215,32 @@ export class Successor {
       told && errorFrom(told),
     )
   }
+}
+
+function spawned(
+  platform: Platform,
+  command: Command,
+  inheritance: Inheritance,
+  fds: number[],
+): ChildProcess {
+  const { execPath, args, cwd } = command
+  const env = { ...command.env, [inheritanceVariable]: JSON.stringify(inheritance) }
+  // Standard error stays the real one: a pipe through us would break when we leave.
+  const stdio = [0, 1, 2, 'ipc' as const, ...fds]
+  try {
+    return platform.spawn(execPath, args, { cwd, env, stdio, serialization: 'advanced' })
+  } catch (error) {
+    throw notStarted(execPath, error as Error)
+  }
+}
+
+function notStarted(execPath: string, cause: Error): HandoverError {
+  return new HandoverError(
+    'ERR_HANDOVER_SPAWN',
+    `The successor could not be started: ${execPath}: ${cause.message}. This generation keeps serving.`,
+    { execPath },
+    cause,
+  )
 }
 
 const inWords = ({ code, signal }: Exit): string =>

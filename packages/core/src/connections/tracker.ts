@@ -38,13 +38,14 @@ export class Tracker {
     return this.#requests
   }
 
-  /** Follows the connections of a server from now on. */
-  track(server: net.Server): void {
-    if (this.#servers.has(server)) return
+  /** Follows the connections of a server from now on. Returns whether it is a new one. */
+  track(server: net.Server): boolean {
+    if (this.#servers.has(server)) return false
     this.#servers.add(server)
     if (isHttp2(server)) this.#trackHttp2(server)
     else if (server instanceof tls.Server) this.#trackTls(server)
     else server.on('connection', (socket: net.Socket) => this.#add(server, socket, plain(server, socket)))
+    return true
   }
 
   /** Connections that are open now, and those that still come, are told that it is the end. */

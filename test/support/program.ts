@@ -1,0 +1,42 @@
+// Programs in the words of one test.
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { isReady } from './generations.js'
+import { launchService, type Service, type ServiceOptions, testNode } from './service.js'
+import { tempDir } from './temp-dir.js'
+
+const { resolve } = createRequire(import.meta.url)
+
+/** Where the built core is, to import it from a program that is in no workspace. */
+export const coreUrl = pathToFileURL(resolve('@handover/core')).href
+const storyUrl = new URL('../fixtures/story.mjs', import.meta.url).href
+
+const prelude = `
+import { graceful } from '${coreUrl}'
+import { config, tell, tellOf } from '${storyUrl}'
+`
+
+/** A service that is the given program: it knows `graceful`, `config`, `tell` and `tellOf`. */
+export function launchProgram(text: string, options?: ServiceOptions): Service {
+  const path = join(tempDir(), 'program.mjs')
+  writeFileSync(path, prelude + text)
+  return launchService(path, options)
+}
+
+/** As `launchProgram`, when it is ready. */
+export async function startProgram(text: string, options?: ServiceOptions): Promise<Service> {
+  const service = launchProgram(text, options)
+  await service.event(isReady)
+  return service
+}
+
+/** What the program prints, as JSON, in the Node that is tested. */
+export async function evaluate(text: string, execArgv: readonly string[] = []): Promise<unknown> {
+  const args = [...execArgv, '--input-type=module', '--eval', text]
+  const { stdout } = await promisify(execFile)(testNode, args, { timeout: 20_000 })
+  return JSON.parse(stdout)
+}
