@@ -69,6 +69,7 @@ export class Client {
   close(): void {
     this.#connection?.close()
     this.#connection = undefined
+    this.options.tally.lastAnswer(this.#onConnection, undefined)
     this.#onConnection = undefined
   }
 
@@ -105,6 +106,7 @@ export class Client {
     if (generation === undefined) return
     const by = { generation: Number(generation), pid: Number(headers.get('x-pid')) }
     if (this.#onConnection && this.#onConnection.generation !== by.generation) this.options.tally.moved++
+    this.options.tally.lastAnswer(this.#onConnection, by)
     this.#onConnection = by
     this.#last = by
   }

@@ -3,21 +3,19 @@ import { type Exchange, pause } from './client.js'
 import type { RawConnection } from './connection.js'
 import { pattern, patternSha256 } from './pattern.js'
 
-const OK = Buffer.from('ok')
-
-/** `GET path`, answered with `ok`. */
-export function get(path: string): Exchange {
+/** `GET path`; the whole answer must match. */
+export function get(path: string, answer = /^ok$/): Exchange {
   const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   return {
     send: (connection) => connection.write(request),
-    check: (body) => expectContent(body, OK),
+    check: (body) => expectContent(body, answer),
   }
 }
 
 /** `POST /upload` with the pattern, sent in even slices over `overMs`; answered with its SHA-256. */
 export function upload(bytes: number, overMs: number): Exchange {
   const head = `POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: ${bytes}\r\n\r\n`
-  const sha256 = Buffer.from(patternSha256(bytes))
+  const sha256 = patternSha256(bytes)
   return {
     async send(connection) {
       await connection.write(head)
@@ -67,10 +65,14 @@ async function expectPattern(
   return hash.digest('hex') === sha256 ? undefined : `${bytes} bytes that are not the pattern`
 }
 
-async function expectContent(body: AsyncIterable<Buffer>, expected: Buffer): Promise<string | undefined> {
+async function expectContent(
+  body: AsyncIterable<Buffer>,
+  expected: string | RegExp,
+): Promise<string | undefined> {
   const chunks: Buffer[] = []
   for await (const chunk of body) chunks.push(chunk)
-  const actual = Buffer.concat(chunks)
-  if (actual.equals(expected)) return undefined
-  return `${JSON.stringify(actual.toString('utf8', 0, 200))} instead of ${JSON.stringify(expected.toString())}`
+  const actual = Buffer.concat(chunks).toString()
+  const isRight = typeof expected === 'string' ? actual === expected : expected.test(actual)
+  if (isRight) return undefined
+  return `${JSON.stringify(actual.slice(0, 200))} instead of ${typeof expected === 'string' ? JSON.stringify(expected) : expected}`
 }

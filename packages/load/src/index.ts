@@ -11,6 +11,7 @@ export {
   type MixedLoadOptions,
   mixedLoad,
   newConnections,
+  type RequestOptions,
   type RunOptions,
   slowRequests,
   type Think,

@@ -50,6 +50,8 @@ export class Tally {
   /** How often the next answer on a connection came from another generation than the one before. */
   moved = 0
   readonly failures: Failure[] = []
+  /** Generation to number of connections that are open and on which it gave the last answer. */
+  readonly open = new Map<number, number>()
   readonly servedBy = new Map<number, number>()
   readonly #startedAt = performance.now()
   readonly #latency = new Map<string, Histogram>()
@@ -59,6 +61,12 @@ export class Tally {
     this.requests++
     this.#histogram(workload).record(ms)
     if (by) this.servedBy.set(by.generation, (this.servedBy.get(by.generation) ?? 0) + 1)
+  }
+
+  /** The last answer on a connection now comes from another one; `undefined` before the first and at the end. */
+  lastAnswer(from: ServedBy | undefined, to: ServedBy | undefined): void {
+    if (from) this.open.set(from.generation, (this.open.get(from.generation) ?? 0) - 1)
+    if (to) this.open.set(to.generation, (this.open.get(to.generation) ?? 0) + 1)
   }
 
   failure(workload: string, client: number, { kind, message }: Fault, servedBy: ServedBy | undefined): void {

@@ -41,6 +41,44 @@ test('new connections: one for each request', async () => {
   expect(result).toMatchObject({ requests: 10, failed: 0, connectionsOpened: 10 })
 })
 
+test('what a right answer is can be said', async () => {
+  const target = await hostile((socket, n) => socket.write(answer(n === 0 ? '{"release":1}' : 'ok')))
+  const result = await keepAlive({ clients: 1, answer: /^\{"release":\d\}$/ })(target, {
+    requestsPerClient: 2,
+  })
+  expect(result).toMatchObject({ requests: 1, failed: 1 })
+  expect(result.failures).toMatchObject([{ kind: 'wrong-body' }])
+})
+
+test('a client with new connections can think between them, with none open', async () => {
+  const tally = new Tally()
+  const target = await hostile((socket) => socket.write(answer('ok', { headers: 'X-Generation: 1\r\n' })))
+  const think = { minMs: 20, maxMs: 20 }
+  const startedAt = performance.now()
+  await newConnections({ clients: 1, think })(target, { requestsPerClient: 3, tally })
+  expect(performance.now() - startedAt).toBeGreaterThan(55)
+  expect(tally).toMatchObject({ connectionsOpened: 3, open: new Map([[1, 0]]) })
+})
+
+test('the open connections are counted for the generation that answered on them last', async () => {
+  const tally = new Tally()
+  const seen: (readonly [number, number][])[] = []
+  const target = await hostile((socket, n) => {
+    seen.push([...tally.open])
+    socket.write(answer('ok', { headers: `X-Generation: ${n < 2 ? 1 : 2}\r\nX-Pid: 1\r\n` }))
+  })
+  await keepAlive({ clients: 1 })(target, { requestsPerClient: 4, tally })
+  const [on1, on2] = [
+    [[1, 1]],
+    [
+      [1, 0],
+      [2, 1],
+    ],
+  ]
+  expect(seen).toEqual([[], on1, on1, on2])
+  expect([...tally.open.values()]).toEqual([0, 0])
+})
+
 test('the generations that answered are counted, and the connections that moved between them', async () => {
   const target = await hostile((socket, n) => {
     const headers = `X-Generation: ${n < 3 ? 1 : 2}\r\nX-Pid: ${n < 3 ? 111 : 222}\r\n`

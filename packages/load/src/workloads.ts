@@ -44,41 +44,47 @@ interface Plan {
   readonly clients: number
   readonly exchange: Exchange
   /** What a client does after each answer. */
-  readonly afterwards?: (client: Client, isOver: () => boolean) => void | Promise<void>
+  readonly afterwards?: (client: Client, isOver: () => boolean) => Promise<void>
+}
+
+export interface RequestOptions {
+  readonly clients?: number
+  /** A random pause after each answer, or none. */
+  readonly think?: 0 | Think
+  /** What a right answer is. */
+  readonly answer?: RegExp
 }
 
 /** A new connection for each request; the client closes it when it has the answer. */
-export function newConnections({ clients = 8 }: { clients?: number } = {}): Workload {
+export function newConnections({ clients = 8, think = 0, answer }: RequestOptions = {}): Workload {
   return workload({
     name: 'new-connections',
     clients,
-    exchange: get('/'),
-    afterwards: (client) => client.close(),
+    exchange: get('/', answer),
+    afterwards(client, isOver) {
+      client.close()
+      return thinkFor(client, think, isOver)
+    },
   })
 }
 
-/** One request after the other on the same connection, with a random pause between them or with none. */
-export function keepAlive({
-  clients = 8,
-  think = 0,
-}: {
-  clients?: number
-  think?: 0 | Think
-} = {}): Workload {
-  const exchange = get('/')
-  if (think === 0) return workload({ name: 'keep-alive', clients, exchange })
-  const { minMs, maxMs } = think
+/** One request after the other on the same connection. */
+export function keepAlive({ clients = 8, think = 0, answer }: RequestOptions = {}): Workload {
   return workload({
-    name: 'keep-alive-thinking',
+    name: think === 0 ? 'keep-alive' : 'keep-alive-thinking',
     clients,
-    exchange,
-    afterwards: (client, isOver) => thinkFor(client, minMs + Math.random() * (maxMs - minMs), isOver),
+    exchange: get('/', answer),
+    afterwards: (client, isOver) => thinkFor(client, think, isOver),
   })
 }
 
 /** Keep-alive clients whose every answer takes `ms`. */
-export function slowRequests({ clients = 10, ms = 2000 }: { clients?: number; ms?: number } = {}): Workload {
-  return workload({ name: 'slow-requests', clients, exchange: get(`/slow?ms=${ms}`) })
+export function slowRequests({
+  clients = 10,
+  ms = 2000,
+  answer,
+}: Omit<RequestOptions, 'think'> & { readonly ms?: number } = {}): Workload {
+  return workload({ name: 'slow-requests', clients, exchange: get(`/slow?ms=${ms}`, answer) })
 }
 
 export interface TransferOptions {
@@ -146,7 +152,9 @@ function workload({ name, clients, exchange, afterwards }: Plan): Workload {
   }
 }
 
-async function thinkFor(client: Client, ms: number, isOver: () => boolean): Promise<void> {
+async function thinkFor(client: Client, think: 0 | Think, isOver: () => boolean): Promise<void> {
+  if (think === 0) return
+  const ms = think.minMs + Math.random() * (think.maxMs - think.minMs)
   const until = performance.now() + ms
   for (let left = ms; left > 0 && !isOver(); left = until - performance.now()) {
     await client.think(Math.min(left, THINK_STEP_MS))
