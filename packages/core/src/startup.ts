@@ -1,0 +1,160 @@
+/** How a generation comes up: what must listen, what must be done before, and the probation after. */
+import type net from 'node:net'
+import { deferred } from './deferred.js'
+import type { Generation } from './generation.js'
+import { writePidFile } from './pid-file.js'
+import { type Awaited, Readiness } from './readiness.js'
+
+/** How often a generation on probation says what it has open. */
+const tellOpenMs = 50
+/** How long a server may listen without the application that is waited for, before we wonder. */
+const wonderMs = 5_000
+
+export class Startup {
+  readonly #generation: Generation
+  readonly #readiness = new Readiness()
+  readonly #ready = deferred()
+  #begun = false
+  #predecessorGone = false
+  #proven = false
+
+  constructor(generation: Generation) {
+    this.#generation = generation
+    // Whoever does not wait for it shall not be ended by its failure.
+    this.#ready.promise.catch(() => {})
+  }
+
+  /** Resolves when this generation is ready. Errors: `ERR_HANDOVER_ADDRESS_IN_USE`, and those of `beforeReady` hooks. */
+  get ready(): Promise<void> {
+    return this.#ready.promise
+  }
+
+  /** Whether nobody can take back any more: what lies at our paths is ours to remove then. */
+  get inCharge(): boolean {
+    return this.#generation.predecessor === undefined || this.#predecessorGone || this.#proven
+  }
+
+  /** The server is its owner's affair again. Returns whether it was the last that was waited for. */
+  forget(server: net.Server): boolean {
+    return this.#readiness.forget(server)
+  }
+
+  /** What must listen before this generation is ready. */
+  await(what: Awaited): void {
+    this.#readiness.await(what)
+    if ('nothing' in what) setImmediate(() => this.consider())
+  }
+
+  onListening(server: net.Server): void {
+    this.#readiness.listening(server)
+    this.consider()
+  }
+
+  /** A successor that cannot bind has failed, even if its program takes no notice. */
+  onListenError(server: net.Server, error: Error): void {
+    const { state, predecessor } = this.#generation
+    if (state.name !== 'starting') return
+    if (predecessor) void this.#fail(error)
+    else if (this.#readiness.awaits(server)) this.#ready.reject(error)
+  }
+
+  /** Begins, if all that was waited for is there. */
+  consider(): void {
+    if (this.#generation.settings.ready === 'manual') return
+    if (this.#readiness.complete) this.begin()
+    else this.#wonder()
+  }
+
+  /** It can serve, as far as anybody knows: the hooks run, then it is ready. Once. */
+  begin(): void {
+    if (this.#begun) return
+    this.#begun = true
+    this.#prepare().catch((error: unknown) => this.#fail(error))
+  }
+
+  /** Nobody can take back any more: this process is the service. */
+  onProven(): void {
+    this.#proven = true
+    if (this.#generation.dispatch({ name: 'proven' })) this.#takeCharge()
+  }
+
+  onPredecessorGone(): void {
+    this.#predecessorGone = true
+    this.onProven()
+  }
+
+  async #prepare(): Promise<void> {
+    const generation = this.#generation
+    await generation.hooks.runBeforeReady()
+    if (generation.state.name !== 'starting') return
+    generation.listeners.release()
+    const onProbation = generation.predecessor !== undefined && !this.#predecessorGone
+    generation.dispatch({ name: 'ready', onProbation })
+    void generation.predecessor?.say({ type: 'ready' })
+    if (onProbation) this.#tellWhatIsOpen()
+    else this.#takeCharge()
+    this.#ready.resolve()
+  }
+
+  #takeCharge(): void {
+    const { listeners, logger, predecessor, serviceManager, number } = this.#generation
+    const unclaimed = listeners.unclaimed()
+    if (unclaimed.length > 0) {
+      logger.info({ unclaimed }, `closing listeners that nobody asked for: ${unclaimed.join(', ')}`)
+    }
+    listeners.closeUnclaimed()
+    this.#writePidFile()
+    // A predecessor that lives tells systemd itself, before it leaves.
+    if (!predecessor || this.#predecessorGone) void serviceManager.ready(number)
+    void predecessor?.say({ type: 'took-over' })
+    this.#generation.takeKeptSignal()
+  }
+
+  #writePidFile(): void {
+    const { settings, platform, logger } = this.#generation
+    if (!settings.pidFile) return
+    try {
+      writePidFile(settings.pidFile, platform.pid)
+    } catch (error) {
+      logger.error({ err: error }, (error as Error).message)
+    }
+  }
+
+  /** What is lost if it dies now, for the predecessor's report. */
+  #tellWhatIsOpen(): void {
+    const generation = this.#generation
+    let told = 0
+    const timer = setInterval(() => {
+      const { state, tracker, predecessor } = generation
+      if (state.name !== 'ready' || !state.onProbation) return clearInterval(timer)
+      if (tracker.size !== told) void predecessor?.say({ type: 'open', connections: tracker.size })
+      told = tracker.size
+    }, tellOpenMs)
+    timer.unref()
+  }
+
+  /** This generation cannot come up. */
+  async #fail(error: unknown): Promise<void> {
+    const { logger, number, predecessor, platform } = this.#generation
+    this.#ready.reject(error)
+    const why = error instanceof Error ? error.message : String(error)
+    logger.error({ err: error }, `generation ${number} cannot come up: ${why}`)
+    await predecessor?.sayFailed(error)
+    platform.exit(1)
+  }
+
+  /** A server that listens while its application is missing is most likely a wrapper around it. */
+  #wonder(): void {
+    const application = this.#readiness.missingApplication()
+    if (!application) return
+    const timer = setTimeout(() => {
+      if (this.#begun || this.#readiness.complete) return
+      this.#generation.logger.warn(
+        {},
+        `not ready: a server listens, but none that serves the ${application} application itself. If it is ` +
+          "wrapped, use graceful(server) of @handover/core, or ready: 'manual'",
+      )
+    }, wonderMs)
+    timer.unref()
+  }
+}
