@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 /**
  * Every code that a {@link HandoverError} can carry, with the sentence that docs/errors.md explains.
  * `test/docs/errors.test.ts` compares this list with that page in both directions.
@@ -60,13 +62,15 @@ export interface ErrorData {
 
 /** What `thrown` tells, whatever was thrown. */
 export function errorData(thrown: unknown): ErrorData {
-  if (!(thrown instanceof Error)) return { name: 'Error', message: String(thrown) }
+  if (!(thrown instanceof Error)) {
+    return { name: 'Error', message: typeof thrown === 'string' ? thrown : inspect(thrown) }
+  }
   const { name, message, stack } = thrown
   const code = (thrown as NodeJS.ErrnoException).code
   return {
-    name,
-    message,
-    ...(stack === undefined ? {} : { stack }),
+    name: String(name),
+    message: String(message),
+    ...(typeof stack === 'string' ? { stack } : {}),
     ...(code === undefined ? {} : { code: String(code) }),
   }
 }

@@ -83,7 +83,7 @@ function wellFormed(raw: Record<string, unknown>): boolean {
   if (raw.type === 'failed' || raw.type === 'state-failed') {
     return isRecord(raw.error) && typeof raw.error.message === 'string'
   }
-  return raw.type !== 'open' || Number.isSafeInteger(raw.connections)
+  return raw.type !== 'open' || raw.connections === 0 || isNatural(raw.connections)
 }
 
 /** Reads the variable. Throws `ERR_HANDOVER_INHERITANCE_MALFORMED` or `ERR_HANDOVER_WIRE_VERSION`. */
@@ -98,6 +98,9 @@ export function readInheritance(text: string): Inheritance {
   if (raw.version !== wireVersion) throw anotherVersion(raw.version)
   if (!isNatural(raw.predecessor)) throw malformed('"predecessor" is not a pid')
   if (!isNatural(raw.generation)) throw malformed('"generation" is not a number from 1 on')
+  if (!Array.isArray(raw.signals) || !raw.signals.every((each) => typeof each === 'string')) {
+    throw malformed('"signals" is not a list of signals')
+  }
   if (!Array.isArray(raw.listeners) || !raw.listeners.every(isListenerEntry)) {
     throw malformed('"listeners" is not a list of listeners')
   }
@@ -106,7 +109,7 @@ export function readInheritance(text: string): Inheritance {
 
 function isListenerEntry(raw: unknown): boolean {
   if (!isRecord(raw) || !isNatural(raw.fd) || raw.fd < 3 || typeof raw.key !== 'string') return false
-  const tcp = isRecord(raw.tcp) && typeof raw.tcp.address === 'string' && isNatural(raw.tcp.port)
+  const tcp = isRecord(raw.tcp) && typeof raw.tcp.address === 'string' && isPort(raw.tcp.port)
   const unix = isRecord(raw.unix) && typeof raw.unix.path === 'string'
   return tcp !== unix
 }
@@ -131,6 +134,7 @@ function anotherVersion(theirs: unknown): HandoverError {
 }
 
 const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1
+const isPort = (value: unknown) => isNatural(value) && value <= 65_535
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
