@@ -1,4 +1,4 @@
-// `npm run demo`, `npm test`, `npm run bench`: install, build, run. Needs Node and npm only.
+// `npm run demo`, `npm test`, `npm run bench`: install, build, run. Needs Node and npm only. `npm run build`: no more than that.
 import { fileURLToPath } from 'node:url'
 import { pnpm, root } from './pnpm.mjs'
 
@@ -6,4 +6,4 @@ process.chdir(fileURLToPath(root))
 const [job, ...args] = process.argv.slice(2)
 pnpm('run', '--silent', 'do:install')
 pnpm('run', '--silent', 'do:build')
-pnpm('run', '--silent', `do:${job}`, ...args)
+if (job !== 'build') pnpm('run', '--silent', `do:${job}`, ...args)

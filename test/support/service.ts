@@ -5,7 +5,15 @@ import type { Target } from '@handover/load'
 import { onTestFailed, onTestFinished } from 'vitest'
 import { type Generation, isHandedOver, isReady, servingOf } from './generations.js'
 import { descendantsOf, ended, isRunning, processesWith } from './processes.js'
-import { type Address, type Fact, LIMIT_MS, type Match, Story, type WaitOptions } from './story.js'
+import {
+  type Address,
+  type Fact,
+  LIMIT_MS,
+  type Match,
+  type ReadLine,
+  Story,
+  type WaitOptions,
+} from './story.js'
 
 export type { Generation } from './generations.js'
 export type { Address, Fact, Match, WaitOptions } from './story.js'
@@ -35,6 +43,8 @@ export interface ServiceOptions {
   /** What a shell does first, like `cd current &&` or `NAME=value`; then it becomes the program. */
   readonly shell?: string
   readonly execArgv?: readonly string[]
+  /** How lines of both streams tell facts; for a program that is no fixture, and gets no configuration. */
+  readonly readLine?: ReadLine
   /** When the test is over, only the serving generation may run, unless this says `allowed`. */
   readonly leftOvers?: 'refused' | 'allowed'
 }
@@ -80,13 +90,23 @@ export class Service {
   /** Of the first generation. */
   readonly pid: number
   readonly #id = randomUUID()
-  readonly #story = new Story()
+  readonly #story: Story
   readonly #child: ChildProcess
   readonly #exited: Promise<Exit>
 
   constructor(program: string, options: ServiceOptions) {
-    const { config = {}, args = [], env, node = testNode, cwd, execArgv = [], fds = [], shell } = options
-    const command = [node, ...execArgv, program, JSON.stringify(config), ...args]
+    const {
+      config = {},
+      args = [],
+      env,
+      node = testNode,
+      cwd,
+      execArgv = [],
+      fds = [],
+      shell,
+      readLine,
+    } = options
+    const command = [node, ...execArgv, program, ...(readLine ? [] : [JSON.stringify(config)]), ...args]
     const [file = '', ...rest] =
       shell === undefined ? command : ['/bin/sh', '-c', `${shell} exec "$0" "$@"`, ...command]
     this.#child = spawn(file, rest, {
@@ -95,8 +115,9 @@ export class Service {
       stdio: ['ignore', 'pipe', 'pipe', ...fds],
     })
     this.pid = this.#child.pid ?? 0
+    this.#story = new Story(readLine)
     this.#exited = exitOfChild(this.#child)
-    this.#listen()
+    this.#listen(readLine !== undefined)
   }
 
   /** Everything that was told up to now. */
@@ -181,10 +202,11 @@ export class Service {
     }
   }
 
-  #listen(): void {
+  #listen(errorsTell: boolean): void {
     const { stdout, stderr } = this.#child
-    stdout?.setEncoding('utf8').on('data', (text: string) => this.#story.tell(text))
-    stderr?.setEncoding('utf8').on('data', (text: string) => this.#story.print(text))
+    const printed = (text: string) => this.#story.print(text)
+    stdout?.setEncoding('utf8').on('data', this.#story.stream())
+    stderr?.setEncoding('utf8').on('data', errorsTell ? this.#story.stream() : printed)
     this.#child.on('error', (error) => this.#story.end(error.message))
     // All generations share the two streams: they end with the last process that has them.
     this.#child.on('close', () => this.#story.end('all processes are gone'))

@@ -31,6 +31,9 @@ export interface WaitOptions {
   readonly limitMs?: number
 }
 
+/** What one line tells; the rest of what is printed is kept, and tells nothing. */
+export type ReadLine = (line: string) => Omit<Fact, 'index'> | undefined
+
 interface Waiter {
   readonly told: (fact: Fact) => void
   readonly over: (why: string) => void
@@ -43,24 +46,31 @@ const MAX_OUTPUT_CHARS = 1024 * 1024
 export class Story {
   readonly facts: Fact[] = []
   readonly #waiters = new Set<Waiter>()
+  readonly #readLine: ReadLine
   #output = ''
-  #line = ''
   #over: string | undefined
+
+  constructor(readLine: ReadLine = readFact) {
+    this.#readLine = readLine
+  }
 
   /** The end of it, when it is very long. */
   get output(): string {
     return this.#output
   }
 
-  /** What came on standard output: facts and other lines. */
-  tell(text: string): void {
-    this.print(text)
-    const lines = (this.#line + text).split('\n')
-    this.#line = lines.pop() ?? ''
-    for (const line of lines) this.#read(line)
+  /** Takes what comes on one stream: facts and other lines. */
+  stream(): (text: string) => void {
+    let rest = ''
+    return (text) => {
+      this.print(text)
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) this.#read(line)
+    }
   }
 
-  /** What came on standard error. */
+  /** Takes what tells no facts. */
   print(text: string): void {
     this.#output = (this.#output + text).slice(-MAX_OUTPUT_CHARS)
   }
@@ -95,17 +105,19 @@ export class Story {
   }
 
   #read(line: string): void {
-    const fact = parse(line, this.facts.length)
-    if (!fact) return
+    const told = this.#readLine(line)
+    if (!told) return
+    const fact = { ...told, index: this.facts.length } as Fact
     this.facts.push(fact)
     for (const waiter of this.#waiters) waiter.told(fact)
   }
 }
 
-function parse(line: string, index: number): Fact | undefined {
+/** What the fixtures tell: see `test/fixtures/story.mjs`. */
+function readFact(line: string): Omit<Fact, 'index'> | undefined {
   try {
     const told = JSON.parse(line)
-    return typeof told?.event === 'string' && typeof told.pid === 'number' ? { ...told, index } : undefined
+    return typeof told?.event === 'string' && typeof told.pid === 'number' ? told : undefined
   } catch {
     return undefined
   }

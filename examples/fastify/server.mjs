@@ -1,0 +1,33 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import graceful from '@handover/fastify'
+import Fastify, { LogController } from 'fastify'
+
+const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
+
+// Not a log line for each request, so that those of a reload can be seen.
+const app = Fastify({ logger: true, logController: new LogController({ disableRequestLogging: true }) })
+await app.register(graceful)
+
+const who = () => ({ release: version, generation: app.graceful.generation, pid: process.pid })
+
+app.addHook('onRequest', async (_request, reply) => {
+  reply.headers({ 'x-generation': app.graceful.generation, 'x-pid': process.pid })
+})
+app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+
+app.get('/', async () => who())
+
+app.get('/slow', async ({ query }) => {
+  await pause(Number(query.ms ?? 2000))
+  return who()
+})
+
+app.post('/upload', async ({ body }) => {
+  const hash = createHash('sha256')
+  for await (const chunk of body ?? []) hash.update(chunk)
+  return hash.digest('hex')
+})
+
+await app.listen({ port: Number(process.env.PORT ?? 3000) })

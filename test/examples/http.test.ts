@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { keepAlive, mixedLoad, newConnections, slowRequests, Tally, uploads } from '@handover/load'
+import { describe, expect, test } from 'vitest'
+import { commandsOf, examples, startExample } from '../support/examples.js'
+
+const everyExample = readdirSync(examples)
+const httpExamples = everyExample.filter((name) => name !== 'tcp-ping-pong')
+const answer = /^\{("release":"1\.0\.0",)?"generation":\d+,"pid":\d+\}$/
+
+test('there is an example for each framework, for node:http and for raw TCP', () => {
+  expect(everyExample.sort()).toEqual(['express', 'fastify', 'http', 'koa', 'tcp-ping-pong'])
+})
+
+describe.each(everyExample)('%s', (example) => {
+  test('each program has at most 40 lines', () => {
+    const folder = new URL(`${example}/`, examples)
+    const programs = readdirSync(folder).filter((name) => name.endsWith('.mjs'))
+    for (const program of programs) {
+      expect(readFileSync(new URL(program, folder), 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(
+        40,
+      )
+    }
+  })
+
+  test('its README says how to start, to reload and to stop it', () => {
+    expect(commandsOf(example)).toEqual([
+      [expect.stringMatching(/^node \S+$/)],
+      expect.arrayContaining(['kill -HUP <pid>', 'kill -TERM <pid>']),
+    ])
+  })
+})
+
+test.each(httpExamples)(
+  '%s: reloaded three times under load and stopped, no request fails',
+  async (example) => {
+    const service = await startExample(example)
+    const tally = new Tally()
+    const stop = new AbortController()
+    const load = mixedLoad(service.target, {
+      tally,
+      signal: stop.signal,
+      workloads: [
+        newConnections({ clients: 2, answer }),
+        keepAlive({ clients: 2, answer }),
+        keepAlive({ clients: 10, answer, think: { minMs: 0, maxMs: 200 } }),
+        slowRequests({ clients: 3, ms: 500, answer }),
+        uploads({ clients: 2, bytes: 1024 * 1024, overMs: 500 }),
+      ],
+    })
+    for (const generation of [2, 3, 4]) {
+      const { from, to } = await service.reload()
+      expect(to.generation).toBe(generation)
+      await service.exitOf(from.pid)
+    }
+    stop.abort()
+    const { failures, servedBy, workloads } = await load
+    expect(failures).toEqual([])
+    expect([...servedBy.keys()]).toEqual([1, 2, 3, 4])
+    expect(workloads.size).toBe(5)
+
+    const { pid } = service.serving
+    service.signal('SIGTERM')
+    await service.exitOf(pid)
+    expect(service.processes()).toEqual([])
+  },
+)

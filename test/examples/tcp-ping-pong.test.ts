@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest'
+import { launchExample, startExample } from '../support/examples.js'
+import type { Service } from '../support/service.js'
+import type { Fact } from '../support/story.js'
+
+/** The ping-pong of the README, with a shorter interval. */
+function startClient(server: Service): Service {
+  const port = 'port' in server.target ? server.target.port : 0
+  return launchExample('tcp-ping-pong', 'client.mjs', { PORT: String(port), INTERVAL_MS: '20' })
+}
+
+/** Resolves when the client had that many more answers, all of them from this generation. */
+async function pongs(client: Service, generation: number, count: number): Promise<void> {
+  const isPong = ({ message }: Fact) => String(message).startsWith('pong')
+  for (let afterIndex = client.lastIndex, n = 0; n < count; n++) {
+    const pong = await client.event(isPong, { afterIndex })
+    expect(pong.message).toContain(`pong from generation ${generation}, `)
+    afterIndex = pong.index
+  }
+}
+
+const logged = (beginning: string) => (fact: Fact) => String(fact.message).startsWith(beginning)
+
+/** Ctrl-C, and how it ended. */
+async function leave(client: Service): Promise<unknown> {
+  client.signal('SIGINT', client.pid)
+  return client.exitOf(client.pid)
+}
+
+test('tcp-ping-pong: clients keep their connection in the predecessor through a reload until they leave', async () => {
+  const server = await startExample('tcp-ping-pong')
+  const clients = [startClient(server), startClient(server), startClient(server)]
+  await Promise.all(clients.map((client) => pongs(client, 1, 3)))
+
+  const { from, to } = await server.reload()
+  await Promise.all(clients.map((client) => pongs(client, 1, 20)))
+  const late = startClient(server)
+  await pongs(late, 2, 3)
+
+  for (const client of clients.splice(0, 2)) expect(await leave(client)).toMatchObject({ code: 0 })
+  await server.event(logged('draining: 1 connections open'), { afterIndex: server.lastIndex })
+  for (const client of clients) await pongs(client, 1, 3)
+  expect(server.processes()).toContain(from.pid)
+
+  for (const client of clients) expect(await leave(client)).toMatchObject({ code: 0 })
+  expect(await server.exitOf(from.pid)).toMatchObject({ code: 0 })
+  await pongs(late, 2, 3)
+
+  expect(await leave(late)).toMatchObject({ code: 0 })
+  server.signal('SIGTERM', to.pid)
+  await server.exitOf(to.pid)
+})
+
+test('tcp-ping-pong: a SIGTERM with a limit ends with a logged wait timeout and exit code 1', async () => {
+  const server = await startExample('tcp-ping-pong', { DRAIN_TIMEOUT_MS: '300' })
+  const clients = [startClient(server), startClient(server)]
+  await Promise.all(clients.map((client) => pongs(client, 1, 3)))
+
+  server.signal('SIGTERM')
+  await server.event(logged('SIGTERM: shutting down'))
+  await Promise.all(clients.map((client) => pongs(client, 1, 3)))
+  const { message } = await server.event(logged('wait timeout'))
+  expect(message).toMatch(
+    /^wait timeout: 2 connections were cut: (a connection of \S+ \(raw, \d+ ms\)(, )?){2}$/,
+  )
+  expect(await server.exitOf(server.pid)).toMatchObject({ code: 1 })
+  for (const client of clients) {
+    await client.event(logged('the server closed the connection'))
+    expect(await client.exitOf(client.pid)).toMatchObject({ code: 1 })
+  }
+})
+
+test('tcp-ping-pong: a SIGTERM without clients ends at once, with exit code 0', async () => {
+  const server = await startExample('tcp-ping-pong')
+  const client = startClient(server)
+  await pongs(client, 1, 1)
+  await leave(client)
+  server.signal('SIGTERM')
+  expect(await server.exitOf(server.pid, 5_000)).toMatchObject({ code: 0 })
+  expect(server.output).not.toContain('wait timeout')
+})
