@@ -38,6 +38,13 @@ test('waiting ends with the whole output when all processes are gone', async () 
   await expect(service.event('c')).rejects.toThrow('"c" was not told: all processes are gone')
 })
 
+test('a printed line is waited for on either stream, or found when it was printed before', async () => {
+  const service = program(`console.log('one 1'); setTimeout(() => console.error('two 2'), 1); stay()`)
+  expect(await service.line(/^two/)).toBe('two 2')
+  expect(await service.line(/^one/)).toBe('one 1')
+  await expect(service.line(/^three/, 10)).rejects.toThrow('/^three/ was not printed: 10 ms are over')
+})
+
 test('waiting ends at its limit while a process still runs', async () => {
   const service = program(`stay()`)
   await expect(service.event('a', { limitMs: 10 })).rejects.toThrow('"a" was not told: 10 ms are over')

@@ -23,6 +23,11 @@ export interface FixtureConfig {
   readonly listen?: object | readonly object[]
   readonly graceful?: object
   readonly metrics?: boolean
+  readonly tls?: boolean
+  /** More headers on every answer. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** What runs when all has drained, in order; each is told as `hook`. */
+  readonly hooks?: readonly { readonly name: string; readonly ms: number }[]
   /** The path of a file that says how the release behaves: see `test/fixtures/release.mjs`. */
   readonly release?: string
   readonly [more: string]: unknown
@@ -149,6 +154,11 @@ export class Service {
 
   event(match: Match, options?: WaitOptions): Promise<Fact> {
     return this.#story.wait(match, options)
+  }
+
+  /** The first line that any process printed, on either stream, and that matches: printed already or to come. */
+  line(pattern: RegExp, limitMs?: number): Promise<string> {
+    return this.#story.line(pattern, limitMs)
   }
 
   /** To the serving generation, or to another process of the service. */

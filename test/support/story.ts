@@ -35,7 +35,8 @@ export interface WaitOptions {
 export type ReadLine = (line: string) => Omit<Fact, 'index'> | undefined
 
 interface Waiter {
-  readonly told: (fact: Fact) => void
+  /** Something was told or printed. */
+  readonly look: () => void
   readonly over: (why: string) => void
 }
 
@@ -67,12 +68,14 @@ export class Story {
       const lines = (rest + text).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) this.#read(line)
+      this.#look()
     }
   }
 
   /** Takes what tells no facts. */
   print(text: string): void {
     this.#output = (this.#output + text).slice(-MAX_OUTPUT_CHARS)
+    this.#look()
   }
 
   /** Nobody is left to tell anything. */
@@ -82,12 +85,22 @@ export class Story {
   }
 
   /** The first such fact, told already or to come. Rejects, with the whole output, when it cannot come or is late. */
-  async wait(match: Match, { afterIndex = -1, limitMs = LIMIT_MS }: WaitOptions = {}): Promise<Fact> {
+  wait(match: Match, { afterIndex = -1, limitMs = LIMIT_MS }: WaitOptions = {}): Promise<Fact> {
     const matches = (fact: Fact) =>
       fact.index > afterIndex && (typeof match === 'string' ? fact.event === match : match(fact))
-    const told = this.facts.find(matches)
-    if (told) return told
-    const refuse = (why: string) => new Error(`${describe(match)} was not told: ${why}\n${this.#output}`)
+    return this.#first(() => this.facts.find(matches), `${describe(match)} was not told`, limitMs)
+  }
+
+  /** The first line that matches, printed already or to come. Rejects as `wait` does. */
+  line(pattern: RegExp, limitMs = LIMIT_MS): Promise<string> {
+    const matching = () => this.#output.split('\n').find((line) => pattern.test(line))
+    return this.#first(matching, `${pattern} was not printed`, limitMs)
+  }
+
+  async #first<T>(find: () => T | undefined, otherwise: string, limitMs: number): Promise<T> {
+    const found = find()
+    if (found !== undefined) return found
+    const refuse = (why: string) => new Error(`${otherwise}: ${why}\n${this.#output}`)
     if (this.#over !== undefined) throw refuse(this.#over)
     return new Promise((resolve, reject) => {
       const settle = (answer: () => void) => {
@@ -95,10 +108,11 @@ export class Story {
         this.#waiters.delete(waiter)
         answer()
       }
-      const waiter: Waiter = {
-        told: (fact) => matches(fact) && settle(() => resolve(fact)),
-        over: (why) => settle(() => reject(refuse(why))),
+      const look = () => {
+        const come = find()
+        if (come !== undefined) settle(() => resolve(come))
       }
+      const waiter = { look, over: (why: string) => settle(() => reject(refuse(why))) }
       const timer = setTimeout(() => waiter.over(`${limitMs} ms are over`), limitMs)
       this.#waiters.add(waiter)
     })
@@ -106,10 +120,11 @@ export class Story {
 
   #read(line: string): void {
     const told = this.#readLine(line)
-    if (!told) return
-    const fact = { ...told, index: this.facts.length } as Fact
-    this.facts.push(fact)
-    for (const waiter of this.#waiters) waiter.told(fact)
+    if (told) this.facts.push({ ...told, index: this.facts.length } as Fact)
+  }
+
+  #look(): void {
+    for (const waiter of this.#waiters) waiter.look()
   }
 }
 

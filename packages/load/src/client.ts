@@ -28,11 +28,17 @@ export class Client {
   /** Who answered last on the open connection, and who on any. */
   #onConnection: ServedBy | undefined
   #last: ServedBy | undefined
+  #toldToClose = false
 
   constructor(
     private readonly target: Target,
     private readonly options: ClientOptions,
   ) {}
+
+  /** Whether the latest answer said `Connection: close`. */
+  get toldToClose(): boolean {
+    return this.#toldToClose
+  }
 
   /** Resolves to whether the answer was right. What was wrong is in the tally. */
   async request(exchange: Exchange): Promise<boolean> {
@@ -42,6 +48,7 @@ export class Client {
       const connection = this.#reusable() ?? (await this.#open())
       const { keepAlive } = await this.#exchange(connection, exchange)
       tally.answered(workload, performance.now() - startedAt, this.#last)
+      this.#toldToClose = !keepAlive
       if (keepAlive) return true
       tally.closedByAnswer++
       this.close()

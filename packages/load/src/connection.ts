@@ -1,9 +1,17 @@
 import { once } from 'node:events'
 import net from 'node:net'
+import tls from 'node:tls'
 import { Fault } from './fault.js'
 import { type ByteSource, type Response, type ResponseHead, readBody, readHead } from './response.js'
 
-export type Target = { readonly port: number; readonly host?: string } | { readonly path: string }
+export type Target = TcpTarget | { readonly path: string }
+
+export interface TcpTarget {
+  readonly port: number
+  readonly host?: string
+  /** Speaks TLS, and takes any certificate. */
+  readonly tls?: boolean
+}
 
 /** How a connection ended: the peer closed it, it was reset, nothing moved for too long, or we closed it. */
 export interface Ending {
@@ -38,11 +46,11 @@ export class RawConnection implements ByteSource {
     target: Target,
     { stallMs = DEFAULT_STALL_MS }: ConnectOptions = {},
   ): Promise<RawConnection> {
-    const socket = net.connect('path' in target ? target : { host: '127.0.0.1', ...target })
+    const socket = open(target)
     const connection = new RawConnection(socket, stallMs)
     const late = setTimeout(() => connection.abort(`not connected after ${stallMs} ms`), stallMs)
     try {
-      await once(socket, 'connect')
+      await once(socket, socket instanceof tls.TLSSocket ? 'secureConnect' : 'connect')
       return connection
     } catch (error) {
       const kind = connection.ending?.how === 'timeout' ? 'timeout' : 'refused'
@@ -181,4 +189,10 @@ export class RawConnection implements ByteSource {
       this.#wake = () => settle(true)
     })
   }
+}
+
+function open(target: Target): net.Socket {
+  if ('path' in target) return net.connect(target)
+  const { host = '127.0.0.1', port } = target
+  return target.tls ? tls.connect({ host, port, rejectUnauthorized: false }) : net.connect({ host, port })
 }

@@ -1,4 +1,4 @@
-export { type ConnectOptions, type Ending, RawConnection, type Target } from './connection.js'
+export { type ConnectOptions, type Ending, RawConnection, type Target, type TcpTarget } from './connection.js'
 export { type FailureKind, Fault } from './fault.js'
 export type { Latency } from './histogram.js'
 export { pattern, patternSha256 } from './pattern.js'

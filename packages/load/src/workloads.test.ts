@@ -21,6 +21,15 @@ test('Connection: close is no failure; the next request has a new connection', a
   expect(result).toMatchObject({ requests: 3, failed: 0, connectionsOpened: 3, closedByAnswer: 3 })
 })
 
+test('a client that is to leave when it is told opens no other connection', async () => {
+  const target = await hostile((socket, n) => {
+    if (n === 1) socket.end(answer('ok', { headers: 'Connection: close\r\n' }))
+    else socket.write(answer('ok'))
+  })
+  const result = await keepAlive({ clients: 1 })(target, { requestsPerClient: 9, leaveWhenTold: true })
+  expect(result).toMatchObject({ requests: 2, failed: 0, connectionsOpened: 1, closedByAnswer: 1 })
+})
+
 test('a client keeps its connection as long as it may', async () => {
   const target = await hostile((socket) => socket.write(answer('ok')))
   const result = await keepAlive({ clients: 2 })(target, { requestsPerClient: 50 })

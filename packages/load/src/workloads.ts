@@ -11,6 +11,8 @@ export interface RunOptions {
   /** The end of the run, whatever the signal does. */
   readonly maxMs?: number
   readonly requestsPerClient?: number
+  /** A client that was told `Connection: close` leaves, because the service shuts down. */
+  readonly leaveWhenTold?: boolean
   /** How long a connection may go without progress. */
   readonly stallMs?: number
   /** How long one request may take in all. */
@@ -28,6 +30,7 @@ export interface Think {
 const DEFAULTS = Object.freeze({
   maxMs: 120_000,
   requestsPerClient: 1_000_000,
+  leaveWhenTold: false,
   stallMs: 30_000,
   requestMs: 60_000,
 })
@@ -131,7 +134,7 @@ export async function mixedLoad(
 
 function workload({ name, clients, exchange, afterwards }: Plan): Workload {
   return async (target, options = {}) => {
-    const { maxMs, requestsPerClient, stallMs, requestMs, signal, tally } = {
+    const { maxMs, requestsPerClient, leaveWhenTold, stallMs, requestMs, signal, tally } = {
       tally: new Tally(),
       ...DEFAULTS,
       ...options,
@@ -144,6 +147,7 @@ function workload({ name, clients, exchange, afterwards }: Plan): Workload {
       for (let done = 0; done < requestsPerClient && !isOver(); done++) {
         if (await client.request(exchange)) await afterwards?.(client, isOver)
         else await pause(PAUSE_AFTER_FAILURE_MS)
+        if (leaveWhenTold && client.toldToClose) break
       }
       client.leave()
     }

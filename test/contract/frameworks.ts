@@ -1,0 +1,7 @@
+/** Every framework that the contract holds for, and the service that is made with it. */
+export const frameworks = [
+  { name: 'node:http', fixture: 'http.mjs' },
+  { name: 'Fastify', fixture: 'fastify.mjs' },
+  { name: 'Express', fixture: 'express.mjs' },
+  { name: 'Koa', fixture: 'koa.mjs' },
+] as const

@@ -1,0 +1,54 @@
+// Requests by hand, on connections that nobody looks after.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { RawConnection, type Response, type Target } from '@handover/load'
+import { tempDir } from './temp-dir.js'
+
+/** `connections()` of a handle, as `GET /state` tells it. */
+export interface Counts {
+  readonly total: number
+  readonly inFlight: number
+  readonly requests: number
+  readonly http1: { readonly idle: number; readonly busy: number }
+  readonly https: { readonly idle: number; readonly busy: number }
+}
+
+export interface ServiceState {
+  readonly pid: number
+  readonly generation: number
+  readonly connections: Counts
+}
+
+export const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`
+
+/** One request, and its whole answer. */
+export async function ask(connection: RawConnection, path: string): Promise<Response> {
+  await connection.write(get(path))
+  return connection.response()
+}
+
+/** One request on a connection of its own. */
+export async function askOnce(target: Target, path: string): Promise<Response> {
+  const connection = await RawConnection.connect(target)
+  try {
+    return await ask(connection, path)
+  } finally {
+    connection.close()
+  }
+}
+
+/** What the serving generation says of itself; the connection that asks is one of those it counts. */
+export async function stateOf(target: Target): Promise<ServiceState> {
+  return JSON.parse((await askOnce(target, '/state')).text)
+}
+
+/** Who gave an answer. */
+export function givenBy({ headers }: Response): { pid: number; generation: number } {
+  return { pid: Number(headers.get('x-pid')), generation: Number(headers.get('x-generation')) }
+}
+
+/** Requests to `path` are answered when the test says so. */
+export function gate(): { readonly path: string; open(): void } {
+  const file = join(tempDir(), 'open')
+  return { path: `/held?by=${file}`, open: () => writeFileSync(file, '') }
+}
