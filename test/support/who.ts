@@ -1,4 +1,10 @@
+import { once } from 'node:events'
+import type { ClientRequest } from 'node:http'
+import http2 from 'node:http2'
+import https from 'node:https'
+import tls from 'node:tls'
 import { RawConnection, type Target } from '@handover/load'
+import { cert } from '../fixtures/tls.mjs'
 import type { Generation } from './generations.js'
 
 /** Which generation answers there: an HTTP server with `GET /state`. On a new connection. */
@@ -22,4 +28,36 @@ export async function whoSpeaks(target: Target): Promise<Generation> {
   } finally {
     connection.close()
   }
+}
+
+/** Which generation answers there, to a client of that kind. Each server says who it is to any request. */
+export const whoAnswers: Readonly<Record<string, (port: number) => Promise<Generation>>> = {
+  http: (port) => whoServes({ port }),
+  https: (port) => overHttps(https.get({ ...local(port), agent: false })),
+  http2: (port) => overHttp2(`http://127.0.0.1:${port}`),
+  'http2 over TLS': (port) => overHttp2(`https://127.0.0.1:${port}`),
+  net: (port) => whoSpeaks({ port }),
+  tls: (port) => parsed(tls.connect(local(port))),
+}
+
+const local = (port: number) => ({ host: '127.0.0.1', port, ca: cert })
+
+async function overHttps(request: ClientRequest): Promise<Generation> {
+  const [response] = await once(request, 'response')
+  return parsed(response)
+}
+
+async function overHttp2(url: string): Promise<Generation> {
+  const session = http2.connect(url, { ca: cert })
+  try {
+    return await parsed(session.request({ ':path': '/' }))
+  } finally {
+    session.close()
+  }
+}
+
+async function parsed(stream: AsyncIterable<Buffer>): Promise<Generation> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return JSON.parse(Buffer.concat(chunks).toString())
 }

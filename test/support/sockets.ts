@@ -1,0 +1,28 @@
+// What Linux says about sockets: proc(5), /proc/net/tcp and /proc/net/unix.
+import { readFileSync } from 'node:fs'
+import { descriptorsOf } from './processes.js'
+
+const listening = { tcp: '0A', unix: '00010000' }
+
+/** The listening sockets that a process has: their inodes, which tell a socket from any other. Sorted. */
+export function listenersOf(pid: number): string[] {
+  const inodes = new Set([
+    ...inodesIn('/proc/net/tcp', (row) => row[3] === listening.tcp && row[9]),
+    ...inodesIn('/proc/net/tcp6', (row) => row[3] === listening.tcp && row[9]),
+    ...inodesIn('/proc/net/unix', (row) => row[3] === listening.unix && row[6]),
+  ])
+  const sockets = descriptorsOf(pid).map(({ target }) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? '')
+  return sockets.filter((inode) => inodes.has(inode)).sort()
+}
+
+function inodesIn(table: string, inode: (row: readonly string[]) => string | false | undefined): string[] {
+  const rows = readFileSync(table, 'utf8').split('\n').slice(1)
+  return rows.flatMap((row) => inode(row.trim().split(/\s+/)) || [])
+}
+
+/** The descriptor of a server, or of a socket, of the test. */
+export function descriptorOf(of: object): number {
+  const { _handle } = of as { _handle?: { fd?: number } }
+  if (_handle?.fd === undefined || _handle.fd < 0) throw new Error('it is not open')
+  return _handle.fd
+}
