@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
-import net, { type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { startProgram } from '../support/program.js'
 import { type Address, type Fact, type Service, startService, targetOf } from '../support/service.js'
-import { descriptorOf, listenersOf } from '../support/sockets.js'
+import { descriptorOf, listener, listenersOf } from '../support/sockets.js'
 import { tempDir } from '../support/temp-dir.js'
 import { whoAnswers, whoServes, whoSpeaks } from '../support/who.js'
 
@@ -182,16 +182,6 @@ test('C20: a listener that the program closed itself is not handed on', async ()
   const { to } = await service.reload()
   expect(listenersOf(to.pid)).toEqual(left)
 })
-
-/** A server of the test, closed when the test is over. */
-async function listener(options: net.ListenOptions = loopback): Promise<net.Server> {
-  const server = net.createServer()
-  onTestFinished(() => void server.close())
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(options, resolve)
-  })
-  return server
-}
 
 const tellsThatItListens = (service: Service, pid: number): Promise<Fact> =>
   service.event((fact) => fact.event === 'listening' && fact.pid === pid)

@@ -1,5 +1,7 @@
 // What Linux says about sockets: proc(5), /proc/net/tcp and /proc/net/unix.
 import { readFileSync } from 'node:fs'
+import net from 'node:net'
+import { onTestFinished } from 'vitest'
 import { descriptorsOf } from './processes.js'
 
 const listening = { tcp: '0A', unix: '00010000' }
@@ -25,4 +27,16 @@ export function descriptorOf(of: object): number {
   const { _handle } = of as { _handle?: { fd?: number } }
   if (_handle?.fd === undefined || _handle.fd < 0) throw new Error('it is not open')
   return _handle.fd
+}
+
+/** A server of the test, closed when the test is over. */
+export async function listener(
+  options: net.ListenOptions = { port: 0, host: '127.0.0.1' },
+): Promise<net.Server> {
+  const server = net.createServer()
+  onTestFinished(() => void server.close())
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(options, resolve)
+  })
+  return server
 }

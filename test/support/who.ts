@@ -1,22 +1,16 @@
 import { once } from 'node:events'
-import type { ClientRequest } from 'node:http'
+import http, { type ClientRequest } from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
 import tls from 'node:tls'
 import { RawConnection, type Target } from '@handover/load'
 import { cert } from '../fixtures/tls.mjs'
 import type { Generation } from './generations.js'
+import { askOnce, givenBy } from './http.js'
 
-/** Which generation answers there: an HTTP server with `GET /state`. On a new connection. */
-export async function whoServes(target: Target): Promise<Generation> {
-  const connection = await RawConnection.connect(target)
-  try {
-    await connection.write('GET /state HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')
-    return JSON.parse((await connection.response()).text)
-  } finally {
-    connection.close()
-  }
-}
+/** Which generation answers there: an HTTP server of the fixtures. On a new connection. */
+export const whoServes = async (target: Target): Promise<Generation> =>
+  givenBy(await askOnce(target, '/state'))
 
 /** Which generation answers there: a server that says so as soon as somebody connects, and hangs up. */
 export async function whoSpeaks(target: Target): Promise<Generation> {
@@ -32,8 +26,8 @@ export async function whoSpeaks(target: Target): Promise<Generation> {
 
 /** Which generation answers there, to a client of that kind. Each server says who it is to any request. */
 export const whoAnswers: Readonly<Record<string, (port: number) => Promise<Generation>>> = {
-  http: (port) => whoServes({ port }),
-  https: (port) => overHttps(https.get({ ...local(port), agent: false })),
+  http: (port) => overHttp(http.get({ ...local(port), agent: false })),
+  https: (port) => overHttp(https.get({ ...local(port), agent: false })),
   http2: (port) => overHttp2(`http://127.0.0.1:${port}`),
   'http2 over TLS': (port) => overHttp2(`https://127.0.0.1:${port}`),
   net: (port) => whoSpeaks({ port }),
@@ -42,7 +36,7 @@ export const whoAnswers: Readonly<Record<string, (port: number) => Promise<Gener
 
 const local = (port: number) => ({ host: '127.0.0.1', port, ca: cert })
 
-async function overHttps(request: ClientRequest): Promise<Generation> {
+async function overHttp(request: ClientRequest): Promise<Generation> {
   const [response] = await once(request, 'response')
   return parsed(response)
 }
