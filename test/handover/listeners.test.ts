@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { isProven } from '../support/generations.js'
 import { startProgram } from '../support/program.js'
 import { type Address, type Fact, type Service, startService, targetOf } from '../support/service.js'
 import { descriptorOf, listener, listenersOf } from '../support/sockets.js'
@@ -185,10 +186,6 @@ test('C20: a listener that the program closed itself is not handed on', async ()
 
 const tellsThatItListens = (service: Service, pid: number): Promise<Fact> =>
   service.event((fact) => fact.event === 'listening' && fact.pid === pid)
-
-/** Nobody can take back what it has any more. */
-const isProven = (pid: number) => (fact: Fact) =>
-  fact.pid === pid && fact.state === 'ready' && !fact.onProbation
 
 const addressesIn = (fact: Fact, detail: string): Record<string, Address> =>
   fact[detail] as Record<string, Address>

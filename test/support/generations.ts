@@ -14,6 +14,12 @@ export function isHandedOver({ event, state, because }: Fact): boolean {
   return event === 'state' && state === 'draining' && because === 'handed-over'
 }
 
+/** Nobody can take back any more what that generation has. */
+export const isProven =
+  (of: number) =>
+  ({ pid, state, onProbation }: Fact): boolean =>
+    pid === of && state === 'ready' && !onProbation
+
 /** The latest generation that was ready and whose predecessor leaves or no longer runs. */
 export function servingOf(facts: readonly Fact[], runs: (pid: number) => boolean): Generation | undefined {
   const latest = new Map<number, string>()

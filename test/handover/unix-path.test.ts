@@ -1,0 +1,200 @@
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { RawConnection } from '@handover/load'
+import { expect, test } from 'vitest'
+import { isProven } from '../support/generations.js'
+import { gate, get, stateOf } from '../support/http.js'
+import { startProgram } from '../support/program.js'
+import { launchService, type Service, startService } from '../support/service.js'
+import { descriptorOf, listener } from '../support/sockets.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
+
+const quick = { probationMs: 20 }
+
+/** A service on a Unix socket in a folder of its own; `release` makes the next generation another. */
+function onPath({ graceful = quick, ...listen }: { graceful?: object; [option: string]: unknown } = {}) {
+  const folder = tempDir()
+  const path = join(folder, 'app.sock')
+  const release = join(tempDir(), 'release')
+  const config = { listen: { path, ...listen }, graceful, release }
+  return { folder, path, release, config, start: () => startService('http.mjs', { config }) }
+}
+
+test('C21: the path leads to the same socket through two reloads, and is gone after a shutdown', async () => {
+  const { folder, path, start } = onPath()
+  const service = await start()
+  const file = identity(path)
+  for (const _ of ['first', 'second']) {
+    const { from, to } = await service.reload()
+    await service.exitOf(from.pid)
+    expect(identity(path)).toEqual(file)
+    expect(await whoServes({ path })).toEqual(to)
+  }
+  expect(readdirSync(folder)).toEqual(['app.sock'])
+  await shutDown(service)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test.each([
+  ['before it was ready', { exit: 7 }],
+  ['within its probation', { dieAfterReadyMs: 1 }],
+])('C21: a successor that fails %s leaves the path alone', async (_, behaviour) => {
+  const { path, release, start } = onPath({ graceful: { probationMs: 5_000 } })
+  const service = await start()
+  const file = identity(path)
+  writeFileSync(release, JSON.stringify(behaviour))
+  await expect(service.reload()).rejects.toThrow('the reload failed')
+  expect(identity(path)).toEqual(file)
+  expect(await whoServes({ path })).toEqual({ pid: service.pid, generation: 1 })
+})
+
+test('C21: a successor that does not want the path removes it when it is proven', async () => {
+  const { folder, release, start } = onPath()
+  const service = await start()
+  writeFileSync(release, JSON.stringify({ listen: { port: 0 } }))
+  const { from } = await service.reload()
+  await service.exitOf(from.pid)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('C21: the path is gone after a shutdown while a predecessor still drains', async () => {
+  const { folder, path, start } = onPath()
+  const service = await start()
+  const { path: held, open } = gate()
+  const client = await RawConnection.connect({ path })
+  await client.write(get(held))
+  await until('the request is in flight', async () => (await stateOf({ path })).connections.inFlight === 2)
+  const { from, to } = await service.reload()
+  service.signal('SIGTERM', to.pid)
+  await service.exitOf(to.pid)
+  expect(readdirSync(folder)).toEqual([])
+  open()
+  expect((await client.response()).status).toBe(200)
+  await service.exitOf(from.pid)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('C21: the mode of the file is what listen was told', async () => {
+  const { path, start } = onPath({ writableAll: true, readableAll: true })
+  const service = await start()
+  expect(lstatSync(path).mode & 0o777).toBe(0o777)
+  await service.reload()
+  expect(lstatSync(path).mode & 0o777).toBe(0o777)
+})
+
+test('C21: a stale socket file is replaced', async () => {
+  const { folder, path, start } = onPath()
+  const killed = await start()
+  const stale = identity(path)
+  process.kill(killed.pid, 'SIGKILL')
+  await killed.exitOf(killed.pid)
+  expect(identity(path)).toEqual(stale)
+  const service = await start()
+  expect(identity(path)).not.toEqual(stale)
+  expect(await whoServes({ path })).toEqual({ pid: service.pid, generation: 1 })
+  expect(readdirSync(folder)).toEqual(['app.sock'])
+})
+
+test('C21: a path that somebody else serves is in use, and stays his', async () => {
+  const { folder, path, config } = onPath()
+  const theirs = await listener({ path })
+  const file = identity(path)
+  const service = launchService('http.mjs', { config })
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+  expect(service.output).toContain(`listen EADDRINUSE: address already in use ${path}`)
+  expect(identity(path)).toEqual(file)
+  expect(readdirSync(folder)).toEqual(['app.sock'])
+  expect(theirs.listening).toBe(true)
+})
+
+test('C21: a file that is no socket is not replaced', async () => {
+  const { path, config } = onPath()
+  writeFileSync(path, 'precious')
+  const service = launchService('http.mjs', { config })
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+  expect(service.output).toContain(`listen EADDRINUSE: address already in use ${path}`)
+  expect(readFileSync(path, 'utf8')).toBe('precious')
+})
+
+test.each([
+  ['a file', (path: string) => writeFileSync(path, 'precious')],
+  ['a socket of somebody else', (path: string) => listener({ path })],
+])('C21: %s that took the place of ours is not deleted', async (_, replace) => {
+  const { folder, path, start } = onPath()
+  const service = await start()
+  await service.reload()
+  rmSync(path)
+  await replace(path)
+  const file = identity(path)
+  await shutDown(service)
+  expect(identity(path)).toEqual(file)
+  expect(readdirSync(folder)).toEqual(['app.sock'])
+})
+
+test('C21: a socket from systemd is not deleted, neither by a shutdown nor by a successor that does not want it', async () => {
+  const { path, release, config } = onPath()
+  const lent = await listener({ path })
+  const activated = { config, fds: [descriptorOf(lent)], shell: 'export LISTEN_PID=$$ LISTEN_FDS=1;' }
+  const file = identity(path)
+  const stopped = await startService('http.mjs', activated)
+  await stopped.reload()
+  await shutDown(stopped)
+  expect(identity(path)).toEqual(file)
+
+  const service = await startService('http.mjs', activated)
+  writeFileSync(release, JSON.stringify({ listen: { port: 0 } }))
+  const { from, to } = await service.reload()
+  await service.exitOf(from.pid)
+  await service.event(isProven(to.pid))
+  expect(identity(path)).toEqual(file)
+})
+
+test('C21: a relative path is found again, and removed, though the program has changed its directory', async () => {
+  const { folder } = onPath()
+  const service = await startProgram(
+    `import http from 'node:http'
+    import { mkdirSync } from 'node:fs'
+    const server = http.createServer()
+    tellOf(graceful(server, config.graceful))
+    server.listen('app.sock', () => process.chdir('/'))`,
+    { cwd: folder, config: { graceful: quick } },
+  )
+  const file = identity(join(folder, 'app.sock'))
+  await service.reload()
+  expect(identity(join(folder, 'app.sock'))).toEqual(file)
+  await shutDown(service)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('C21: the longest path that a socket can have works', async () => {
+  const folder = join(tempDir(), 'x'.repeat(103 - tempDir().length))
+  mkdirSync(folder)
+  const path = join(folder, 'y')
+  expect(path).toHaveLength(107)
+  const service = await startService('http.mjs', { config: { listen: { path }, graceful: quick } })
+  const { to } = await service.reload()
+  expect(await whoServes({ path })).toEqual(to)
+  await shutDown(service)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('C21: an error of bind names the path that was asked for', async () => {
+  const path = join(tempDir(), 'missing', 'app.sock')
+  const service = launchService('http.mjs', { config: { listen: { path } } })
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+  expect(service.output).toContain(`${path}\n`)
+})
+
+async function shutDown(service: Service): Promise<void> {
+  const { pid } = service.serving
+  service.signal('SIGTERM', pid)
+  await service.exitOf(pid)
+}
+
+/** Which file lies there. */
+function identity(path: string): { ino: number; mode: number } {
+  const { ino, mode } = lstatSync(path)
+  return { ino, mode }
+}
