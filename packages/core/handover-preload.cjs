@@ -24,11 +24,22 @@ function forgetPreload() {
 
 function tellErrors() {
   process.on('uncaughtExceptionMonitor', (thrown) => {
-    if (!process.connected) return
-    const { name, message, stack, code } = thrown instanceof Error ? thrown : new Error(String(thrown))
-    const error = { name, message, stack, ...(code === undefined ? {} : { code: String(code) }) }
-    process.send({ handover: 1, type: 'failed', error })
+    if (process.connected) process.send({ handover: 1, type: 'failed', error: describe(thrown) })
   })
+}
+
+/** Anything can be thrown; and the process ends at once, so all of it must fit into the channel. */
+function describe(thrown) {
+  const { inspect } = require('node:util')
+  const text = (value) => (typeof value === 'string' ? value : inspect(value)).slice(0, 10_000)
+  if (!(thrown instanceof Error)) return { name: 'Error', message: text(thrown) }
+  const { name, message, stack, code } = thrown
+  return {
+    name: text(name),
+    message: text(message),
+    stack: text(stack),
+    ...(code === undefined ? {} : { code: text(code) }),
+  }
 }
 
 function keepSignals(kept) {

@@ -45,6 +45,8 @@ const handleOf = (server: net.Server): NativeHandle | null =>
 
 /** Node's own backlog (net.js). */
 const defaultBacklog = 511
+/** The longest time a timer of Node can take. */
+const longestMs = 2 ** 31 - 1
 
 /**
  * Wraps a descriptor as Node would, without accepting on it.
@@ -68,6 +70,7 @@ export function adoptListener(fd: number): AdoptedListener {
 
 function adopted(handle: NativeHandle, fd: number): AdoptedListener {
   let backlogWhenReleased = defaultBacklog
+  let stay: NodeJS.Timeout | undefined
   return {
     fd,
     tcp: boundAddress(handle),
@@ -75,13 +78,19 @@ function adopted(handle: NativeHandle, fd: number): AdoptedListener {
     listen(server, backlog = defaultBacklog, held) {
       backlogWhenReleased = backlog
       // An own property hides the native method: Node does all that it does when it listens, but accepts nothing.
-      if (held) handle.listen = () => 0
+      if (held) {
+        handle.listen = () => 0
+        // To libuv it does not listen, so it would not keep the process, as it does where it was bound.
+        stay = setInterval(() => {}, longestMs)
+        server.once('close', () => clearInterval(stay))
+      }
       // What `listen(handle)` does; it takes TCP handles only, and `listen({ fd })` would make a handle of its own.
       const inside = server as unknown as ServerInside
       inside._handle = handle
       inside._listen2(null, -1, -1, backlog)
     },
     release() {
+      clearInterval(stay)
       if (!Object.hasOwn(handle, 'listen')) return
       delete (handle as Partial<NativeHandle>).listen
       // A server that its owner closed meanwhile has closed the handle too.

@@ -80,7 +80,7 @@ export class Predecessor {
 
   /** What it hands on. Errors: whatever it failed with over there, or that it ended first. */
   inheritedState(): Promise<unknown> {
-    if (!this.#stateWanted) this.say({ type: 'state-wanted' })
+    if (!this.#stateWanted) this.#askForState()
     this.#stateWanted = true
     return this.#state.promise
   }
@@ -96,6 +96,15 @@ export class Predecessor {
 
   sayFailed(thrown: unknown): Promise<void> {
     return this.say({ type: 'failed', error: errorData(thrown) })
+  }
+
+  #askForState(): void {
+    void this.say({ type: 'state-wanted' })
+    // A program that waits for nothing but its state must not end for want of work.
+    const { channel } = this.#platform.channel() ?? {}
+    channel?.ref()
+    const answered = () => channel?.unref()
+    this.#state.promise.then(answered, answered)
   }
 
   #listen(): void {
