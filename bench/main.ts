@@ -1,1 +1,89 @@
-export {}
+/**
+ * `npm run bench`: what Handover costs, as ratios within one run, written to bench/RESULTS.md. Exit code 1 when
+ * a figure that must be reached is missed. `--quick` shows that it runs; `--out <file>` writes elsewhere.
+ */
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { type Cores, chooseCores } from './cores.js'
+import { drainTable, measureDrains } from './drain.js'
+import { measureReloads, reloadsTable } from './memory.js'
+import { full, type Plan, quick } from './plan.js'
+import { stopAll } from './service.js'
+import { measureStarts, startTable } from './startup.js'
+import { type Check, markdown, missed, type Table } from './table.js'
+import { measureSteadyState, memoryTable, throughputTable } from './throughput.js'
+
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, out: { type: 'string' } },
+})
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
+process.once('exit', stopAll)
+
+const plan = values.quick ? quick : full
+const cores = chooseCores()
+const startedAt = performance.now()
+const tables = await measureAll(plan, cores)
+const checks = tables.flatMap((table) => table.checks)
+const report = [header(plan, cores), ...tables.map(markdown), verdict(checks)].join('\n')
+writeFileSync(values.out ?? fileURLToPath(new URL('../RESULTS.md', import.meta.url)), report)
+console.log(report)
+process.exitCode = missed(checks, 'must').length > 0 && !values.quick ? 1 : 0
+
+async function measureAll(plan: Plan, cores: Cores): Promise<Table[]> {
+  tell('starts and reloads')
+  const starts = startTable(await measureStarts(plan), plan)
+  tell('drains')
+  const drains = drainTable(await measureDrains(plan), plan)
+  tell('memory over many reloads')
+  const reloads = reloadsTable(await measureReloads(plan, cores), plan)
+  tell('steady throughput')
+  const steady = await measureSteadyState(plan, cores)
+  tell('done')
+  return [throughputTable(steady, plan), starts, drains, memoryTable(steady), reloads]
+}
+
+/** On standard error: the report alone goes to standard output. */
+function tell(what: string): void {
+  console.error(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${what}`)
+}
+
+function header(plan: Plan, { server, load }: Cores): string {
+  const where =
+    server === undefined ? 'not pinned to cores' : `server on core ${server}, load on core ${load}`
+  return [
+    '# What Handover costs',
+    '',
+    'Written by `npm run bench` (bench/README.md). Ratios hold within one run; absolute figures belong to the machine.',
+    ...(plan === quick
+      ? ['', '**A quick run, which only shows that it works: the figures mean nothing.**']
+      : []),
+    '',
+    `- Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores; for throughput ${where}`,
+    `- ${new Date().toISOString().slice(0, 10)}, commit ${commit()}`,
+    '',
+  ].join('\n')
+}
+
+function verdict(checks: readonly Check[]): string {
+  const lines = (['must', 'goal'] as const).flatMap((kind) =>
+    missed(checks, kind).map((what) => `- missed ${kind}: ${what}`),
+  )
+  return ['## Verdict', '', ...(lines.length === 0 ? ['Every goal is met.'] : lines), ''].join('\n')
+}
+
+function commit(): string {
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { encoding: 'utf8', cwd: import.meta.dirname }).trim()
+  try {
+    return (
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '--untracked-files=no') ? ' with changes' : '')
+    )
+  } catch {
+    return 'unknown'
+  }
+}

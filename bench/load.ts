@@ -1,0 +1,80 @@
+/**
+ * The load, a process of its own: keep-alive connections that each send the next request when the answer to the
+ * last one is whole. It counts bytes and parses nothing, so that it needs less of a core than any server does:
+ * a load that is itself at its limit would hide what the server costs.
+ */
+import net from 'node:net'
+
+export interface LoadOrder {
+  readonly port: number
+  readonly connections: number
+  readonly ms: number
+}
+
+export interface LoadCount {
+  readonly requests: number
+  readonly ms: number
+}
+
+const head = Buffer.from('HTTP/1.1 200 OK\r\n')
+const readBufferBytes = 4 * 1024
+
+async function run({ port, connections, ms }: LoadOrder): Promise<LoadCount> {
+  const startedAt = performance.now()
+  const endsAt = startedAt + ms
+  const answerBytes = await lengthOfAnswer(port)
+  const counts = Array.from({ length: connections }, () => oneConnection(port, answerBytes, endsAt))
+  const requests = (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
+  return { requests, ms: performance.now() - startedAt }
+}
+
+/** All answers have the same length, since they differ in the time of day only. */
+function lengthOfAnswer(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ port, host: '127.0.0.1' })
+    socket.on('error', reject)
+    socket.on('connect', () => socket.write(requestTo(port)))
+    socket.once('data', (answer) => {
+      socket.destroy()
+      if (answer.indexOf(head) === 0) resolve(answer.length)
+      else reject(new Error(`not the expected answer: ${answer}`))
+    })
+  })
+}
+
+/** Resolves with the number of answers until `endsAt`, when the connection closes after its last answer. */
+function oneConnection(port: number, answerBytes: number, endsAt: number): Promise<number> {
+  const request = requestTo(port)
+  return new Promise((resolve, reject) => {
+    let answers = 0
+    let received = 0
+    const callback = (bytes: number, buffer: Uint8Array): boolean => {
+      if (received === 0 && head.compare(buffer, 0, head.length) !== 0) return fail('another answer')
+      received += bytes
+      if (received > answerBytes) return fail(`${received} bytes instead of ${answerBytes}`)
+      if (received < answerBytes) return true
+      received = 0
+      answers++
+      if (performance.now() < endsAt) socket.write(request)
+      else socket.destroy()
+      return true
+    }
+    const fail = (why: string): false => {
+      socket.destroy(new Error(why))
+      return false
+    }
+    const onread = { buffer: Buffer.allocUnsafe(readBufferBytes), callback }
+    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true, onread })
+    socket.on('connect', () => socket.write(request))
+    socket.on('error', reject)
+    socket.on('end', () => reject(new Error('the server closed a connection')))
+    socket.on('close', () => resolve(answers))
+  })
+}
+
+const requestTo = (port: number): string => `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`
+
+process.on('message', (order) => {
+  void run(order as LoadOrder).then((count) => process.send?.(count))
+})
+process.on('disconnect', () => process.exit())

@@ -1,0 +1,30 @@
+/** How much is measured. */
+export interface Plan {
+  readonly throughput: {
+    /** Pairs of fresh processes, one with the adapter and one without. */
+    readonly pairs: number
+    readonly warmUpMs: number
+    /** Turns of load that each process of a pair gets; they alternate A B B A. */
+    readonly turns: number
+    readonly turnMs: number
+    readonly connections: number
+  }
+  readonly startRounds: number
+  readonly drain: { readonly rounds: number; readonly idleConnections: number }
+  readonly memory: { readonly reloads: number; readonly loadMs: number }
+}
+
+export const full: Plan = {
+  throughput: { pairs: 7, warmUpMs: 700, turns: 4, turnMs: 500, connections: 32 },
+  startRounds: 15,
+  drain: { rounds: 11, idleConnections: 100 },
+  memory: { reloads: 20, loadMs: 1_000 },
+}
+
+/** Shows that it runs; its figures mean nothing. */
+export const quick: Plan = {
+  throughput: { pairs: 1, warmUpMs: 50, turns: 2, turnMs: 50, connections: 8 },
+  startRounds: 1,
+  drain: { rounds: 1, idleConnections: 10 },
+  memory: { reloads: 2, loadMs: 50 },
+}

@@ -1,0 +1,11 @@
+import http from 'node:http'
+import { graceful } from '@handover/core'
+import { follow, listen, options, tellListening } from '../program.js'
+
+const server = http.createServer((request, response) => {
+  response.setHeader('x-generation', generation)
+  if (request.method === 'POST') request.resume().on('end', () => response.end('ok'))
+  else response.end('ok')
+})
+const generation = follow(graceful(server, options))
+server.listen(listen, () => tellListening(server))

@@ -1,0 +1,9 @@
+import http from 'node:http'
+import { listen, tellListening } from '../program.js'
+
+const server = http.createServer((request, response) => {
+  response.setHeader('x-generation', '1')
+  if (request.method === 'POST') request.resume().on('end', () => response.end('ok'))
+  else response.end('ok')
+})
+server.listen(listen, () => tellListening(server))

@@ -1,0 +1,94 @@
+/** Part 2: how long a reload takes to the successor's first answer, against the plain start of a program. */
+import { firstAnswer, freePort } from './first-answer.js'
+import type { Plan } from './plan.js'
+import { type Framework, frameworks, Service, type Variant } from './service.js'
+import { median } from './statistics.js'
+import { type Check, spread, type Table } from './table.js'
+import { nameOf } from './throughput.js'
+
+const goalMs = 15
+
+interface Starts {
+  readonly framework: Framework
+  /** In milliseconds, one for each round. */
+  readonly plain: number[]
+  readonly graceful: number[]
+  readonly reload: number[]
+}
+
+export async function measureStarts({ startRounds }: Plan): Promise<Starts[]> {
+  const results: Starts[] = []
+  for (const framework of frameworks) {
+    const starts: Starts = { framework, plain: [], graceful: [], reload: [] }
+    const kinds = [
+      async () => starts.plain.push(await start(framework, 'plain')),
+      async () => starts.graceful.push(await start(framework, 'graceful')),
+      async () => starts.reload.push(await reload(framework)),
+    ]
+    for (let round = 0; round < startRounds; round++) {
+      for (const measure of round % 2 === 0 ? kinds : kinds.toReversed()) await measure()
+    }
+    results.push(starts)
+  }
+  return results
+}
+
+async function start(framework: Framework, variant: Variant): Promise<number> {
+  const port = await freePort()
+  const startedAt = performance.now()
+  const service = new Service(framework, variant, { port })
+  const ms = (await firstAnswer(port, 1)) - startedAt
+  await service.stop()
+  return ms
+}
+
+async function reload(framework: Framework): Promise<number> {
+  const port = await freePort()
+  const service = new Service(framework, 'graceful', { port })
+  await service.proven(1)
+  const startedAt = performance.now()
+  process.kill(service.pid, 'SIGHUP')
+  const ms = (await firstAnswer(port, 2)) - startedAt
+  await service.stop()
+  return ms
+}
+
+export function startTable(results: readonly Starts[], { startRounds }: Plan): Table {
+  return {
+    title: 'Time to the first answer',
+    note:
+      `Milliseconds, the median of ${startRounds} rounds by turns: from the start of the program without and with the adapter, ` +
+      'and from SIGHUP to the successor. The client connects anew every millisecond. Differences are of the same round, with quartiles.',
+    columns: [
+      '',
+      'start without',
+      'start with',
+      'reload',
+      'reload − start without',
+      'reload − start with',
+      'ratio',
+    ],
+    rows: results.map(({ framework, plain, graceful, reload }) => [
+      nameOf(framework),
+      median(plain).toFixed(1),
+      median(graceful).toFixed(1),
+      median(reload).toFixed(1),
+      spread(differences(reload, plain), 1),
+      spread(differences(reload, graceful), 1),
+      (median(reload) / median(plain)).toFixed(3),
+    ]),
+    checks: results.map(checkOf),
+  }
+}
+
+const differences = (these: readonly number[], those: readonly number[]): number[] =>
+  these.map((ms, i) => ms - (those[i] as number))
+
+function checkOf({ framework, plain, reload }: Starts): Check {
+  const more = median(differences(reload, plain))
+  return {
+    kind: 'goal',
+    what: `${nameOf(framework)}: a reload answers at most ${goalMs} ms later than a plain start, is ${more.toFixed(1)}`,
+    met: more <= goalMs,
+  }
+}

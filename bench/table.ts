@@ -1,0 +1,36 @@
+/** What the parts find, and how it is written down. */
+import { type Summary, summary } from './statistics.js'
+
+/** A figure that must be reached, or that is the goal. */
+export interface Check {
+  readonly kind: 'must' | 'goal'
+  readonly what: string
+  readonly met: boolean
+}
+
+export interface Table {
+  readonly title: string
+  /** How it was measured. */
+  readonly note: string
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+  readonly checks: readonly Check[]
+}
+
+export function markdown({ title, note, columns, rows }: Table): string {
+  const lines = [columns, columns.map((_, i) => (i === 0 ? '---' : '--:')), ...rows]
+  return `## ${title}\n\n${note}\n\n${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`
+}
+
+export function missed(checks: readonly Check[], kind: Check['kind']): string[] {
+  return checks.filter((check) => check.kind === kind && !check.met).map(({ what }) => what)
+}
+
+/** `0.993 (0.990 to 0.997)`: the median and the quartiles. */
+export function spread(values: readonly number[], digits: number): string {
+  const { median, lower, upper }: Summary = summary(values)
+  return `${median.toFixed(digits)} (${lower.toFixed(digits)} to ${upper.toFixed(digits)})`
+}
+
+export const thousands = (value: number): string =>
+  Math.round(value).toLocaleString('en').replaceAll(',', ' ')
