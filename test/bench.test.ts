@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { tempDir } from './support/temp-dir.js'
+
+const limitMs = 180_000
+const main = fileURLToPath(new URL('../bench/dist/main.js', import.meta.url))
+
+/** The names of the rows under each heading. */
+function rows(markdown: string): Record<string, string[]> {
+  const [, ...sections] = markdown.split(/^## /m)
+  return Object.fromEntries(
+    sections.map((section) => {
+      const [title = ''] = section.split('\n')
+      const lines = section.split('\n').filter((line) => line.startsWith('| '))
+      return [title, lines.slice(2).map((line) => line.split(' | ')[0]?.slice(2) ?? '')]
+    }),
+  )
+}
+
+test(
+  'the benchmark runs, and its report has every row',
+  async () => {
+    const report = join(tempDir(), 'results.md')
+    await promisify(execFile)(process.execPath, [main, '--quick', '--out', report], { timeout: limitMs })
+    const frameworks = ['node:http', 'Fastify', 'Express', 'Koa']
+    const control = 'control: node:http against itself'
+    expect(rows(readFileSync(report, 'utf8'))).toEqual({
+      'Steady throughput': [...frameworks, control],
+      'Time to the first answer': frameworks,
+      'Drain after the last open request': ['node:http', 'node:http', 'Fastify', 'Fastify'],
+      'Resident memory of one generation': [...frameworks, control],
+      'Resident memory of the service before and after 2 reloads': ['node:http', 'Fastify'],
+      Verdict: [],
+    })
+  },
+  limitMs,
+)
