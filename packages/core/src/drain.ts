@@ -1,10 +1,12 @@
 /** Stops accepting and finishes what is open: with a limit, politely, and saying what it waits for. */
 
 import type { Connection } from './connections/connection.js'
+import type { Mover } from './connections/move.js'
 import type { Tracker } from './connections/tracker.js'
 import type { DrainReason } from './lifecycle.js'
 import { pause, turn } from './limits.js'
 import type { Logger } from './logger.js'
+import type { Predecessor } from './predecessor.js'
 import type { DrainReport, Holding } from './report.js'
 
 /** How often a shutdown looks for connections whose linger is over. Bounds how late the process is gone. */
@@ -24,12 +26,17 @@ export interface DrainParts {
   }
   /** Closes the listeners. */
   readonly closeListeners: () => void
+  /** A predecessor that drains itself may still send connections. */
+  readonly predecessor: Pick<Predecessor, 'ended' | 'refuseConnections'> | undefined
+  /** Where connections go; absent where there is no successor that takes them. */
+  readonly mover: Mover | undefined
 }
 
 export class Drain {
   readonly #parts: DrainParts
   readonly #cut = new AbortController()
   #lingering = false
+  #mayStillCome = false
   #because: DrainReason
   #run: Promise<DrainReport> | undefined
 
@@ -59,7 +66,7 @@ export class Drain {
   }
 
   async #drain(): Promise<DrainReport> {
-    const { tracker, closeListeners, limits } = this.#parts
+    const { tracker, closeListeners, limits, mover, predecessor } = this.#parts
     const startedAt = performance.now()
     if (this.#because === 'shutdown') {
       await pause(limits.shutdownDelayMs, this.#cut.signal)
@@ -68,15 +75,20 @@ export class Drain {
     }
     closeListeners()
     const open = tracker.size
-    tracker.startDraining()
+    tracker.startDraining(mover)
     const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
+    mover?.stop()
+    await predecessor?.refuseConnections()
     const cut = await this.#endTheRest()
     const ms = Math.round(performance.now() - startedAt)
     return {
       because: this.#because,
       ms,
       open,
-      closed: Math.max(0, open - cut.length),
+      closed: Math.max(0, open - cut.length - (mover?.counts.moved ?? 0) - (mover?.counts.lost ?? 0)),
+      moved: mover?.counts.moved ?? 0,
+      lost: mover?.counts.lost ?? 0,
+      longestWaitMs: mover?.counts.longestWaitMs ?? 0,
       cut,
       timedOut: timedOut && cut.length > 0,
     }
@@ -108,10 +120,26 @@ export class Drain {
         resolve(empty)
       }
       const onCut = () => end(false)
-      tracker.onClosed = () => tracker.size === 0 && end(true)
+      const look = () => tracker.size === 0 && !this.#mayStillCome && end(true)
+      this.#whenNoneComes(look)
+      tracker.onClosed = look
       this.#cut.signal.addEventListener('abort', onCut)
       if (this.#cut.signal.aborted) end(false)
-      else if (tracker.size === 0) end(true)
+      else look()
+    })
+  }
+
+  /**
+   * A predecessor of ours that drains may still send connections. With a successor of our own they are passed
+   * on, and we stay until it has ended; at a shutdown it is told to keep them.
+   */
+  #whenNoneComes(look: () => void): void {
+    const { predecessor, mover } = this.#parts
+    this.#mayStillCome = predecessor !== undefined
+    const none = mover ? predecessor?.ended : predecessor?.refuseConnections()
+    void none?.then(() => {
+      this.#mayStillCome = false
+      look()
     })
   }
 

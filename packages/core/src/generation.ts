@@ -2,6 +2,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type net from 'node:net'
+import type { Mover } from './connections/move.js'
 import { Tracker } from './connections/tracker.js'
 import type { HandoverError } from './errors.js'
 import type { GracefulEvents, StateChange } from './handle.js'
@@ -14,13 +15,14 @@ import { type Logger, silent } from './logger.js'
 import type { Settings } from './options.js'
 import type { Origin } from './origin.js'
 import { removePidFile } from './pid-file.js'
-import type { Platform } from './platform.js'
+import { acceptSocket, type Platform } from './platform.js'
 import { adoptAll, Predecessor, readOwnInheritance } from './predecessor.js'
 import type { Awaited } from './readiness.js'
 import { Reload } from './reload.js'
 import type { DrainReport, ReloadReport } from './report.js'
 import { listenForSignals } from './signals.js'
 import { Startup } from './startup.js'
+import type { Successor } from './successor.js'
 import { activatedListeners, ServiceManager } from './systemd.js'
 import type { Inheritance } from './wire.js'
 
@@ -117,8 +119,8 @@ export class Generation {
   }
 
   /** `reload` has ended well. */
-  leaveTo(successor: Parameters<Leaving['handOver']>[0], report: ReloadReport): void {
-    this.#leaving.handOver(successor, report)
+  leaveTo(successor: Successor, mover: Mover | undefined, report: ReloadReport): void {
+    this.#leaving.handOver(successor, mover, report)
   }
 
   /** A reload signal that came before this process was in charge is not lost: however many, it is one reload. */
@@ -169,6 +171,10 @@ export class Generation {
     return new Predecessor(inheritance, this.platform, {
       onProven: () => this.startup.onProven(),
       onGone: () => this.startup.onPredecessorGone(),
+      onConnection: (listener, handle) => {
+        const server = this.listeners.serverOf(listener)
+        if (server) acceptSocket(server, handle)
+      },
       onFinished: (report) => this.tell('predecessor-finished', report),
     })
   }

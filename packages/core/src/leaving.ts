@@ -1,5 +1,6 @@
 /** How a generation leaves: because its successor is proven, or because it was told to. */
 import { channel } from 'node:diagnostics_channel'
+import type { Mover } from './connections/move.js'
 import { Drain } from './drain.js'
 import type { Generation } from './generation.js'
 import type { DrainReason } from './lifecycle.js'
@@ -18,8 +19,8 @@ export class Leaving {
   }
 
   /** The successor is proven: it is the service. */
-  handOver(successor: Successor, report: ReloadReport): void {
-    const drain = this.#newDrain('handed-over')
+  handOver(successor: Successor, mover: Mover | undefined, report: ReloadReport): void {
+    const drain = this.#newDrain('handed-over', mover)
     this.#generation.dispatch({ name: 'successor-proven', drain })
     this.#drained = drain.run()
     void this.#drained.then((drained) => this.#leave(drain, drained, { successor, report }))
@@ -52,8 +53,8 @@ export class Leaving {
     return drained
   }
 
-  #newDrain(because: DrainReason): Drain {
-    const { tracker, logger, settings, listeners, startup } = this.#generation
+  #newDrain(because: DrainReason, mover?: Mover): Drain {
+    const { tracker, logger, settings, listeners, startup, predecessor } = this.#generation
     // A successor that is taken back leaves the listeners, and the files of Unix sockets, to its predecessor.
     const forGood = because === 'shutdown' && startup.inCharge
     return new Drain(because, {
@@ -61,6 +62,8 @@ export class Leaving {
       logger,
       limits: settings,
       closeListeners: () => listeners.close({ forGood }),
+      predecessor,
+      mover,
     })
   }
 

@@ -43,6 +43,8 @@ export interface ListenersParts {
 export class Listeners {
   readonly #unclaimed: Inherited[]
   readonly #open = new Map<net.Server, Open>()
+  /** By the descriptor that they inherited. */
+  readonly #servers = new Map<number, net.Server>()
   readonly #cwd: string
   readonly #observer: ListenObserver
   /** While true, an inherited listener accepts nothing: a successor that never gets ready costs no request. */
@@ -64,8 +66,8 @@ export class Listeners {
     return wrapListen((server, args, original) => this.#listen(server, args, original))
   }
 
-  /** Every listener, for the successor; `fd` is the number in this process. */
-  entries(): ListenerEntry[] {
+  /** Every listener that can be handed on, with its server; `fd` is the number in this process. */
+  handOn(): { server: net.Server; entry: ListenerEntry }[] {
     return [...this.#open].flatMap(([server, { key, unix, systemd }]) => {
       const fd = listenerFd(server)
       // A handle that was given to `listen` is some other server's: its successor makes it again.
@@ -75,8 +77,18 @@ export class Listeners {
         typeof address === 'object' && address !== null
           ? { tcp: { address: address.address, port: address.port } }
           : { unix: unix ?? { path: address ?? '' } }
-      return [{ fd, key, ...where, ...(systemd === undefined ? {} : { systemd }) }]
+      return [{ server, entry: { fd, key, ...where, ...(systemd === undefined ? {} : { systemd }) } }]
     })
+  }
+
+  /** Descriptors, as they were inherited, of the listeners that a server of this process serves. */
+  claimed(): number[] {
+    return [...this.#servers.keys()]
+  }
+
+  /** The server of the listener that was inherited as descriptor `fd`, even if it listens no more. */
+  serverOf(fd: number): net.Server | undefined {
+    return this.#servers.get(fd)
   }
 
   /** Accept on what was inherited. */
@@ -142,6 +154,7 @@ export class Listeners {
     adopted.listen(server, backlog, this.#held)
     if (entry.unix) setSocketPath(server, wanted.kind === 'unix' ? wanted.path : entry.unix.path)
     closeOnAbort(server, args[0])
+    this.#servers.set(entry.fd, server)
     this.#remember(server, {
       key: wanted.key,
       inherited,

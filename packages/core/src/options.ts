@@ -49,8 +49,8 @@ export interface GracefulOptions {
   readonly ready?: 'listening' | 'manual'
   /** The file that names the serving process, mode 0600. Default: none. */
   readonly pidFile?: string | undefined
-  /** Moving open connections is not part of this version: `false` is the only value. Default `false`. */
-  readonly moveConnections?: false
+  /** Whether open HTTP/1.1 connections go to the successor; `false`: they end after an answer that says so. Default `true`. */
+  readonly moveConnections?: boolean
   /** Paths of the health answers. Default `false`: none. */
   readonly health?: HealthPaths | false
   /** What to change for the successor. Default `{}`: nothing. */
@@ -74,7 +74,7 @@ export const defaults: Omit<Settings, 'logger'> = Object.freeze({
   shutdownSignals: Object.freeze(['SIGTERM', 'SIGINT'] as const),
   ready: 'listening',
   pidFile: undefined,
-  moveConnections: false,
+  moveConnections: true,
   health: false,
   successor: Object.freeze({}),
 })
@@ -135,7 +135,7 @@ const checks: Readonly<Record<keyof Settings, Check>> = {
   shutdownSignals: signals,
   ready: oneOf('listening', 'manual'),
   pidFile: (value) => (isText(value) ? undefined : 'a path'),
-  moveConnections: (value) => (value === false ? undefined : 'false: this version cannot move connections'),
+  moveConnections: oneOf(true, false),
   health: (value) => (value === false ? undefined : health(value)),
   successor: fields(
     { execPath: isText, execArgv: isTextList, args: isTextList, cwd: isText, env: isEnvironment },

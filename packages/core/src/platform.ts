@@ -152,6 +152,45 @@ export function isUpgraded(socket: net.Socket): boolean {
   return 'parser' in socket && (socket as unknown as { parser: unknown }).parser === null
 }
 
+/** The native handle of a connection. */
+interface NativeStream {
+  readonly fd: number
+  readStop(): number
+}
+
+/**
+ * Stops reading from a plain connection and gives its handle, to be sent to another process: the handle, not
+ * the `Socket`, which Node would track and its server would wait for. Not a byte is read after this.
+ */
+export function giveSocket(socket: net.Socket): object | undefined {
+  const handle = (socket as unknown as { _handle: NativeStream | null })._handle
+  if (!handle || typeof handle.readStop !== 'function' || handle.fd < 0) return undefined
+  // Its keep-alive limit is the successor's affair.
+  socket.setTimeout(0)
+  handle.readStop()
+  return handle
+}
+
+/** Makes a connection of `server` of a handle that another process sent, as if it had been accepted. */
+export function acceptSocket(server: net.Server, handle: object): void {
+  const inside = server as unknown as {
+    allowHalfOpen?: boolean
+    pauseOnConnect?: boolean
+    _connections: number
+  }
+  const { allowHalfOpen, pauseOnConnect: pauseOnCreate } = inside
+  const socket = new net.Socket({
+    handle,
+    allowHalfOpen,
+    pauseOnCreate,
+    readable: true,
+    writable: true,
+  } as object)
+  inside._connections++
+  Object.assign(socket, { server, _server: server })
+  server.emit('connection', socket)
+}
+
 /** The TCP connection below a TLS one. */
 export function underlying(socket: net.Socket): net.Socket | undefined {
   return (socket as unknown as { _parent?: net.Socket })._parent

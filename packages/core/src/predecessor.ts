@@ -20,6 +20,8 @@ export interface PredecessorEvents {
   /** It has gone without a word. */
   onGone(): void
   onFinished(report: FinalReport): void
+  /** An open connection of the listener that was inherited as descriptor `listener`. */
+  onConnection(listener: number, handle: object): void
 }
 
 /** The inheritance of this process; `undefined` for the first generation. Errors: docs/errors.md, `ERR_HANDOVER_INHERITANCE_…`. */
@@ -61,7 +63,10 @@ export class Predecessor {
   readonly #events: PredecessorEvents
   readonly #ended = deferred()
   readonly #state = deferred<unknown>()
+  readonly #noMore = deferred()
+  #noMoreAsked = false
   #stateWanted = false
+  #received = 0
 
   constructor(inheritance: Inheritance, platform: Platform, events: PredecessorEvents) {
     this.pid = inheritance.predecessor
@@ -83,6 +88,13 @@ export class Predecessor {
     if (!this.#stateWanted) this.#askForState()
     this.#stateWanted = true
     return this.#state.promise
+  }
+
+  /** Takes no more connections. Resolves when all that were sent have come. */
+  refuseConnections(): Promise<void> {
+    if (!this.#noMoreAsked) void this.say({ type: 'no-more' })
+    this.#noMoreAsked = true
+    return this.#noMore.promise
   }
 
   /** Resolves when the message is out, or cannot get out. */
@@ -113,13 +125,13 @@ export class Predecessor {
       queueMicrotask(() => this.#gone())
       return
     }
-    channel.on('message', (raw: unknown) => this.#onMessage(raw))
+    channel.on('message', (raw: unknown, handle: unknown) => this.#onMessage(raw, handle))
     channel.once('disconnect', () => this.#gone())
     // The channel alone is no reason to stay.
     channel.channel?.unref()
   }
 
-  #onMessage(raw: unknown): void {
+  #onMessage(raw: unknown, handle: unknown): void {
     let message: ReturnType<typeof readFromPredecessor>
     try {
       message = readFromPredecessor(raw)
@@ -130,7 +142,21 @@ export class Predecessor {
     if (message?.type === 'proven') this.#events.onProven()
     else if (message?.type === 'state') this.#state.resolve(message.value)
     else if (message?.type === 'state-failed') this.#state.reject(errorFrom(message.error))
+    else if (message?.type === 'connection') this.#onConnection(message.listener, handle)
+    else if (message?.type === 'no-more') this.#noMore.resolve()
     else if (message?.type === 'finished') this.#events.onFinished(message.report)
+  }
+
+  /** Several may come in one turn: they are confirmed together. */
+  #onConnection(listener: number, handle: unknown): void {
+    if (this.#received++ === 0) {
+      setImmediate(() => {
+        void this.say({ type: 'received', count: this.#received })
+        this.#received = 0
+      })
+    }
+    // The other side closed it on the way.
+    if (typeof handle === 'object' && handle !== null) this.#events.onConnection(listener, handle)
   }
 
   #gone(): void {
@@ -141,6 +167,7 @@ export class Predecessor {
         { pid: this.pid },
       ),
     )
+    this.#noMore.resolve()
     this.#ended.resolve()
     this.#events.onGone()
   }

@@ -1,16 +1,23 @@
 /** One reload: from what the operator asked for to a successor that is proven, or to the reason why not. */
+import type net from 'node:net'
 import { successorCommand } from './command.js'
+import { Mover } from './connections/move.js'
 import { errorData, HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
 import type { Phase, ReloadReport } from './report.js'
-import { Successor } from './successor.js'
+import { firstListenerFd, Successor } from './successor.js'
 import { wireVersion } from './wire.js'
 
 export class Reload {
   readonly #generation: Generation
   readonly #startedAt = new Date()
   readonly #phases: Phase[] = []
+  /** The descriptors by which the successor knows the listeners of our servers. */
+  readonly #listeners = new Map<net.Server, number>()
+  /** Those that it serves. */
+  #claimed: ReadonlySet<number> = new Set()
   #successor: Successor | undefined
+  #mover: Mover | undefined
 
   constructor(generation: Generation) {
     this.#generation = generation
@@ -66,14 +73,21 @@ export class Reload {
     const generation = this.#generation
     const { platform, settings, origin, listeners } = generation
     const command = successorCommand(origin, platform, settings.successor)
+    const handedOn = listeners.handOn()
+    for (const [i, { server }] of handedOn.entries()) this.#listeners.set(server, firstListenerFd + i)
     const inheritance = {
       version: wireVersion,
       predecessor: platform.pid,
       generation: generation.number + 1,
       signals: settings.reloadSignals,
-      listeners: listeners.entries(),
+      listeners: handedOn.map(({ entry }) => entry),
     }
-    const events = { onStateWanted: () => void this.#handStateOn() }
+    const events = {
+      onStateWanted: () => void this.#handStateOn(),
+      onReceived: (count: number) => this.#mover?.confirm(count),
+      onNoMore: () => this.#mover?.stop(),
+      onGone: () => this.#mover?.successorGone(),
+    }
     const successor = new Successor(platform, command, inheritance, events)
     this.#successor = successor
     generation.dispatch({ name: 'successor-started', successor })
@@ -85,7 +99,7 @@ export class Reload {
     await this.#timed('starting', () => successor.untilReady(readyTimeoutMs))
     await this.#timed('probation', async () => {
       await successor.outliveProbation(probationMs)
-      await successor.takeOver()
+      this.#claimed = new Set(await successor.takeOver())
     })
     await this.#generation.serviceManager.handedOver(successor.pid as number, this.#generation.number + 1)
     if (this.#generation.state.name !== 'handing-over') throw this.refusal()
@@ -95,9 +109,25 @@ export class Reload {
   #letGo(successor: Successor): ReloadReport {
     const report = this.#report('handed-over')
     successor.release()
-    this.#generation.leaveTo(successor, report)
+    this.#mover = this.#newMover(successor)
+    this.#generation.leaveTo(successor, this.#mover, report)
     this.#generation.tell('handed-over', report)
     return report
+  }
+
+  #newMover(successor: Successor): Mover | undefined {
+    const { settings, tracker } = this.#generation
+    if (!settings.moveConnections) return undefined
+    return new Mover({
+      listenerOf: (server) => {
+        const fd = this.#listeners.get(server)
+        return fd !== undefined && this.#claimed.has(fd) ? fd : undefined
+      },
+      idle: () => new Set(tracker.idle()),
+      send: (listener, handle) => successor.sendConnection(listener, handle),
+      moved: (connection) => tracker.forget(connection),
+      keep: (connection) => connection.startDraining(),
+    })
   }
 
   /** Ends the successor and says why. Back to `ready`, unless a shutdown came in between. */

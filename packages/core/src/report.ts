@@ -67,6 +67,12 @@ export interface DrainReport {
   readonly ms: number
   /** Open when the drain began. */
   readonly open: number
+  /** Connections that go on in the successor. */
+  readonly moved: number
+  /** Connections that were on their way to the successor when it died. */
+  readonly lost: number
+  /** Milliseconds that the one that waited longest spent between the two processes, without being read. */
+  readonly longestWaitMs: number
   /** Connections that ended by themselves or after an answer that said so. */
   readonly closed: number
   /** Connections that were cut: at the limit, or by a second signal. */

@@ -106,7 +106,7 @@ export class Startup {
     this.#writePidFile()
     // A predecessor that lives tells systemd itself, before it leaves.
     if (!predecessor || this.#predecessorGone) void serviceManager.ready(number)
-    void predecessor?.say({ type: 'took-over' })
+    void predecessor?.say({ type: 'took-over', listeners: listeners.claimed() })
     this.#generation.takeKeptSignal()
   }
 

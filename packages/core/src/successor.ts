@@ -1,5 +1,5 @@
 /** The next generation, seen from the one that starts it: start it, watch it, end it. */
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, SendHandle } from 'node:child_process'
 import type { Command } from './command.js'
 import { deferred } from './deferred.js'
 import { type ErrorData, errorFrom, HandoverError } from './errors.js'
@@ -28,6 +28,12 @@ export interface Exit {
 }
 
 export interface SuccessorEvents {
+  /** It has the next `count` connections of those that were sent. */
+  onReceived(count: number): void
+  /** It takes no more connections; answered when nothing is sent any more. */
+  onNoMore(): void
+  /** It has ended, or closed the channel: nothing can be sent any more. */
+  onGone(): void
   /** It asks for the state that this generation hands on. */
   onStateWanted(): void
 }
@@ -37,7 +43,7 @@ export class Successor {
   readonly #events: SuccessorEvents
   readonly #ended = deferred<Exit>()
   readonly #ready = deferred<void>()
-  readonly #tookOver = deferred<void>()
+  readonly #tookOver = deferred<readonly number[]>()
   /** Aborts when this successor cannot be the one any more, with the reason. */
   readonly #failure = new AbortController()
   readonly #foreign: string[] = []
@@ -54,6 +60,7 @@ export class Successor {
     this.#child = spawned(platform, command, { ...inheritance, listeners }, fds)
     this.#child.on('error', (error: NodeJS.ErrnoException) => this.#onError(error, command))
     this.#child.on('exit', (code, signal) => this.#onExit({ code, signal }))
+    this.#child.on('disconnect', () => events.onGone())
     this.#child.on('message', (message) => this.#onMessage(message))
   }
 
@@ -101,11 +108,14 @@ export class Successor {
     })
   }
 
-  /** Tells it that it is proven, and resolves when it says that it can go on alone. Errors: `ERR_HANDOVER_PROBATION`. */
-  async takeOver(): Promise<void> {
+  /**
+   * Tells it that it is proven, and resolves when it says that it can go on alone, with the listeners that it
+   * serves. Errors: `ERR_HANDOVER_PROBATION`.
+   */
+  async takeOver(): Promise<readonly number[]> {
     this.send({ type: 'proven' })
     try {
-      await withLimit(takeOverMs, (limit) => this.#until(this.#tookOver.promise, limit))
+      return await withLimit(takeOverMs, (limit) => this.#until(this.#tookOver.promise, limit))
     } catch (error) {
       if (!(error instanceof LimitReached)) throw error
       throw this.#failed('ERR_HANDOVER_PROBATION', `did not take over within ${takeOverMs} ms`)
@@ -123,6 +133,15 @@ export class Successor {
       // It has died meanwhile: its exit tells.
       if (error) this.#open = 0
     })
+  }
+
+  /** Gives it an open connection. */
+  sendConnection(listener: number, handle: object): void {
+    if (!this.#child.connected) this.#events.onGone()
+    else
+      this.#child.send(envelope({ type: 'connection', listener }), handle as SendHandle, {}, (error) => {
+        if (error) this.#events.onGone()
+      })
   }
 
   /** As {@link send}; resolves when the message is out, or cannot get out. */
@@ -157,7 +176,9 @@ export class Successor {
     try {
       const message = readFromSuccessor(raw)
       if (message?.type === 'ready') this.#sayReady()
-      else if (message?.type === 'took-over') this.#tookOver.resolve()
+      else if (message?.type === 'took-over') this.#tookOver.resolve(message.listeners)
+      else if (message?.type === 'no-more') this.#sendNoMore()
+      else if (message?.type === 'received') this.#events.onReceived(message.count)
       else if (message?.type === 'failed') this.#toldError = message.error
       else if (message?.type === 'state-wanted') this.#events.onStateWanted()
       else if (message?.type === 'open') this.#open = message.connections
@@ -165,6 +186,11 @@ export class Successor {
     } catch (error) {
       this.fail(error as HandoverError)
     }
+  }
+
+  #sendNoMore(): void {
+    this.#events.onNoMore()
+    this.send({ type: 'no-more' })
   }
 
   #sayReady(): void {

@@ -46,8 +46,12 @@ export interface Inheritance {
 /** Messages from the successor to its predecessor. */
 export type FromSuccessor =
   | { readonly type: 'ready' }
-  /** The answer to `proven`: the PID file names the successor, and it can go on alone. */
-  | { readonly type: 'took-over' }
+  /** The answer to `proven`: the PID file names it, it can go on alone, and it serves these listeners (by descriptor). */
+  | { readonly type: 'took-over'; readonly listeners: readonly number[] }
+  /** It has the next `count` connections of those that were sent. */
+  | { readonly type: 'received'; readonly count: number }
+  /** It leaves, and can take no more connections. */
+  | { readonly type: 'no-more' }
   | { readonly type: 'failed'; readonly error: ErrorData }
   | { readonly type: 'state-wanted' }
   /** How many connections the successor has open, while on probation: what is lost if it dies. */
@@ -58,6 +62,10 @@ export type FromPredecessor =
   | { readonly type: 'proven' }
   | { readonly type: 'state'; readonly value: unknown }
   | { readonly type: 'state-failed'; readonly error: ErrorData }
+  /** With a handle: an open connection of the listener that the successor inherited as descriptor `listener`. */
+  | { readonly type: 'connection'; readonly listener: number }
+  /** The answer to `no-more`: every connection that was sent came before it. */
+  | { readonly type: 'no-more' }
   | { readonly type: 'finished'; readonly report: FinalReport }
 
 /** `message` as it goes over the channel. */
@@ -65,8 +73,16 @@ export function envelope<M extends FromSuccessor | FromPredecessor>(message: M):
   return { handover: wireVersion, ...message }
 }
 
-const typesFromSuccessor = new Set(['ready', 'took-over', 'failed', 'state-wanted', 'open'])
-const typesFromPredecessor = new Set(['proven', 'state', 'state-failed', 'finished'])
+const typesFromSuccessor = new Set([
+  'ready',
+  'took-over',
+  'received',
+  'no-more',
+  'failed',
+  'state-wanted',
+  'open',
+])
+const typesFromPredecessor = new Set(['proven', 'state', 'state-failed', 'connection', 'no-more', 'finished'])
 
 /** A message of the successor; `undefined` when it is something else that a program sent on its channel. */
 export const readFromSuccessor = (raw: unknown) => read<FromSuccessor>(raw, typesFromSuccessor)
@@ -83,6 +99,9 @@ function wellFormed(raw: Record<string, unknown>): boolean {
   if (raw.type === 'failed' || raw.type === 'state-failed') {
     return isRecord(raw.error) && typeof raw.error.message === 'string'
   }
+  if (raw.type === 'took-over') return Array.isArray(raw.listeners) && raw.listeners.every(isNatural)
+  if (raw.type === 'received') return isNatural(raw.count)
+  if (raw.type === 'connection') return isNatural(raw.listener)
   return raw.type !== 'open' || raw.connections === 0 || isNatural(raw.connections)
 }
 

@@ -21,6 +21,8 @@ export class Http1Connection implements Connection {
   #earlier: ServerResponse[] = []
   #begunAt = 0
   #draining = false
+  /** Whoever moves this connection waits for its answers to be out. */
+  #onAnswered: (() => void) | undefined
 
   constructor(socket: net.Socket, secure: boolean) {
     this.socket = socket
@@ -39,7 +41,8 @@ export class Http1Connection implements Connection {
     this.#request = request
     this.#response = response
     this.#begunAt = performance.now()
-    if (this.#draining) this.#sayCloseWith(response)
+    if (this.#onAnswered) response.once('close', this.#onAnswered)
+    else if (this.#draining) this.#sayCloseWith(response)
   }
 
   inFlight(): number {
@@ -58,7 +61,23 @@ export class Http1Connection implements Connection {
     return { kind: this.kind, what: this.#what(answering), ageMs: Math.round(performance.now() - since) }
   }
 
+  /** It will be moved: it need not end. `onAnswered` is called after each answer, once Node is done with it. */
+  startMoving(onAnswered: () => void): void {
+    this.#onAnswered = onAnswered
+    if (this.#response && !this.#response.closed) this.#response.once('close', onAnswered)
+  }
+
+  /** Whether nothing but a message boundary is missing for it to be moved. */
+  canMove(): boolean {
+    const { socket } = this
+    const open = !socket.destroyed && socket.readable && socket.writable
+    return (
+      open && !this.#secure && !isUpgraded(socket) && this.inFlight() === 0 && socket.writableLength === 0
+    )
+  }
+
   startDraining(): void {
+    this.#onAnswered = undefined
     this.#draining = true
     if (this.#response && isOnTheWay(this.#response)) this.#sayCloseWith(this.#response)
   }

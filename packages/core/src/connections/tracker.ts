@@ -9,6 +9,7 @@ import type { ConnectionKind, Connections, Holding, KindCount } from '../report.
 import type { Connection } from './connection.js'
 import { atBoundary, Http1Connection } from './http1.js'
 import { Http2Connection } from './http2.js'
+import type { Mover } from './move.js'
 import { RawConnection } from './raw.js'
 
 const connectionOf = Symbol('handover.connection')
@@ -22,6 +23,7 @@ export class Tracker {
   readonly #servers = new WeakSet<net.Server>()
   #requests = 0
   #draining = false
+  #mover: Mover | undefined
   /** Called when a connection has gone. */
   onClosed: () => void = () => {}
 
@@ -48,10 +50,17 @@ export class Tracker {
     return true
   }
 
-  /** Connections that are open now, and those that still come, are told that it is the end. */
-  startDraining(): void {
+  /** Connections that are open now, and those that still come, go to `mover`, or are told that it is the end. */
+  startDraining(mover?: Mover): void {
     this.#draining = true
-    for (const connection of this.#connections.keys()) connection.startDraining()
+    this.#mover = mover
+    for (const [connection, server] of this.#connections) this.#drain(connection, server)
+  }
+
+  /** It is in another process now: the descriptor here is closed, the connection goes on. */
+  forget(connection: Connection): void {
+    connection.cut()
+    if (this.#connections.delete(connection)) this.onClosed()
   }
 
   /** The same for one server, which its owner closes. */
@@ -152,7 +161,12 @@ export class Tracker {
     whenGone(() => {
       if (this.#connections.delete(connection)) this.onClosed()
     })
-    if (this.#draining) connection.startDraining()
+    if (this.#draining) this.#drain(connection, server)
+  }
+
+  #drain(connection: Connection, server: net.Server): void {
+    const moves = connection instanceof Http1Connection && this.#mover?.take(connection, server)
+    if (!moves) connection.startDraining()
   }
 
   #byServer(): Map<net.Server, Connection[]> {

@@ -1,0 +1,167 @@
+/**
+ * Moves open connections to the successor, each at a message boundary and one after the other: a connection is
+ * served here until its turn comes. What is unread stays in the kernel and is read by the successor. A
+ * connection counts as moved when the successor says that it has it; not before is our descriptor closed.
+ */
+import type net from 'node:net'
+import { giveSocket } from '../platform.js'
+import type { Http1Connection } from './http1.js'
+
+/** How many connections are between the two processes at a time. Node passes one after the other anyway. */
+const mostUnderway = 16
+/** How often, while connections are waiting, Node is asked which of the busy ones are idle by now. */
+const askAgainMs = 5
+
+export interface MoverParts {
+  /** The number by which the successor knows the listener of a server; `undefined` where it has none. */
+  readonly listenerOf: (server: net.Server) => number | undefined
+  /** Connections that are at a message boundary now. */
+  readonly idle: () => ReadonlySet<unknown>
+  readonly send: (listener: number, handle: object) => void
+  /** A connection has got a new process: forget it here. */
+  readonly moved: (connection: Http1Connection) => void
+  /** It cannot be moved after all. */
+  readonly keep: (connection: Http1Connection) => void
+}
+
+interface AtBoundary {
+  readonly connection: Http1Connection
+  readonly bytesRead: number
+}
+
+interface Underway {
+  readonly connection: Http1Connection
+  readonly since: number
+}
+
+/** What has become of the connections that were to move. */
+export interface MoveCounts {
+  readonly moved: number
+  /** Sent, and never confirmed: the successor died. */
+  readonly lost: number
+  /** Milliseconds that the connection that waited longest spent between the processes. */
+  readonly longestWaitMs: number
+}
+
+export class Mover {
+  readonly #parts: MoverParts
+  /** Every connection that is to move, and the listener of the successor that it goes to. */
+  readonly #listeners = new Map<Http1Connection, number>()
+  /** At a boundary when it had read so many bytes: still there, if it has read no more. */
+  #atBoundary: AtBoundary[] = []
+  #next = 0
+  readonly #answered = new Set<Http1Connection>()
+  readonly #underway: Underway[] = []
+  #counts = { moved: 0, lost: 0, longestWaitMs: 0 }
+  #scheduled = false
+  #stopped = false
+  #askedAt = 0
+
+  constructor(parts: MoverParts) {
+    this.#parts = parts
+  }
+
+  get counts(): MoveCounts {
+    return this.#counts
+  }
+
+  /** Takes a connection on, if the successor has its listener. Returns whether. */
+  take(connection: Http1Connection, server: net.Server): boolean {
+    const listener = this.#parts.listenerOf(server)
+    if (this.#stopped || listener === undefined || connection.kind !== 'http1') return false
+    this.#listeners.set(connection, listener)
+    connection.startMoving(() => this.#look(connection))
+    this.#look(connection)
+    return true
+  }
+
+  /** The successor has the next `count` of those that were sent. */
+  confirm(count: number): void {
+    const now = performance.now()
+    for (const { connection, since } of this.#underway.splice(0, count)) {
+      this.#counts.moved++
+      this.#counts.longestWaitMs = Math.max(this.#counts.longestWaitMs, Math.round(now - since))
+      this.#parts.moved(connection)
+    }
+    this.#schedule()
+  }
+
+  /** The successor is gone: what it did not confirm is lost, the rest ends politely here. */
+  successorGone(): void {
+    this.stop()
+    for (const { connection } of this.#underway.splice(0)) {
+      this.#counts.lost++
+      connection.cut()
+    }
+  }
+
+  /** Nothing more is sent; what has not been sent ends politely here. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    for (const connection of this.#listeners.keys()) this.#parts.keep(connection)
+    this.#listeners.clear()
+  }
+
+  #look(connection: Http1Connection): void {
+    this.#answered.add(connection)
+    this.#schedule()
+  }
+
+  /** After what is being read now was read, and before anything more is: the best moment to look. */
+  #schedule(): void {
+    if (this.#scheduled || this.#stopped) return
+    if (this.#answered.size === 0 && this.#next >= this.#atBoundary.length) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#turn()
+    })
+  }
+
+  #turn(): void {
+    if (this.#stopped) return
+    if (this.#shouldAsk()) this.#ask()
+    while (this.#underway.length < mostUnderway && this.#next < this.#atBoundary.length) {
+      const { connection, bytesRead } = this.#atBoundary[this.#next++] as AtBoundary
+      // Bytes came in between: it comes back when they are answered.
+      if (connection.socket.bytesRead === bytesRead && connection.canMove()) this.#give(connection)
+    }
+    if (this.#underway.length < mostUnderway) this.#schedule()
+  }
+
+  /** Asking costs time for each open connection: not at every turn while others are waiting. */
+  #shouldAsk(): boolean {
+    const waiting = this.#next < this.#atBoundary.length
+    return this.#answered.size > 0 && (!waiting || performance.now() - this.#askedAt >= askAgainMs)
+  }
+
+  #ask(): void {
+    const idle = this.#parts.idle()
+    const found = [...this.#answered].filter(
+      (connection) => idle.has(connection) && this.#listeners.has(connection),
+    )
+    this.#answered.clear()
+    // Those that were busy go first: they may be busy again when the others have gone.
+    const rest = this.#atBoundary.slice(this.#next)
+    this.#atBoundary = [
+      ...found.map((connection) => ({ connection, bytesRead: connection.socket.bytesRead })),
+      ...rest,
+    ]
+    this.#next = 0
+    this.#askedAt = performance.now()
+  }
+
+  #give(connection: Http1Connection): void {
+    const listener = this.#listeners.get(connection)
+    if (listener === undefined) return
+    this.#listeners.delete(connection)
+    const handle = giveSocket(connection.socket)
+    if (!handle) {
+      this.#parts.keep(connection)
+      return
+    }
+    this.#underway.push({ connection, since: performance.now() })
+    this.#parts.send(listener, handle)
+  }
+}
