@@ -2,6 +2,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type net from 'node:net'
+import { Arrivals } from './connections/arrivals.js'
 import type { Mover } from './connections/move.js'
 import { Tracker } from './connections/tracker.js'
 import type { HandoverError } from './errors.js'
@@ -15,7 +16,7 @@ import { type Logger, silent } from './logger.js'
 import type { Settings } from './options.js'
 import type { Origin } from './origin.js'
 import { removePidFile } from './pid-file.js'
-import { acceptSocket, type Platform } from './platform.js'
+import type { Platform } from './platform.js'
 import { adoptAll, Predecessor, readOwnInheritance } from './predecessor.js'
 import type { Awaited } from './readiness.js'
 import { Reload } from './reload.js'
@@ -41,6 +42,7 @@ export class Generation {
   readonly tracker = new Tracker()
   readonly events = new EventEmitter<GracefulEvents>()
   readonly startup: Startup
+  readonly arrivals: Arrivals
   readonly predecessor: Predecessor | undefined
   readonly #leaving: Leaving
   readonly #undo: (() => void)[] = []
@@ -60,6 +62,11 @@ export class Generation {
     this.serviceManager = new ServiceManager(platform, this.logger)
     this.listeners = this.#takeListeners(inheritance)
     this.startup = new Startup(this)
+    this.arrivals = new Arrivals({
+      tracker: this.tracker,
+      logger: this.logger,
+      serverOf: (listener) => this.listeners.serverOf(listener),
+    })
     this.#leaving = new Leaving(this)
     this.#undo.push(this.listeners.install(), this.tracker.install())
     this.predecessor = inheritance && this.#meet(inheritance)
@@ -170,11 +177,12 @@ export class Generation {
   #meet(inheritance: Inheritance): Predecessor {
     return new Predecessor(inheritance, this.platform, {
       onProven: () => this.startup.onProven(),
-      onGone: () => this.startup.onPredecessorGone(),
-      onConnection: (listener, handle) => {
-        const server = this.listeners.serverOf(listener)
-        if (server) acceptSocket(server, handle)
+      onGone: () => {
+        this.arrivals.close()
+        this.startup.onPredecessorGone()
       },
+      onConnection: (message, handle) => this.arrivals.arrive(message, handle),
+      onLate: (id, data) => this.arrivals.arriveLate(id, data),
       onFinished: (report) => this.tell('predecessor-finished', report),
     })
   }

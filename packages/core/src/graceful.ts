@@ -1,5 +1,6 @@
 /** Ties a server, or an application, to the generation of this process. There is one generation per process. */
 import net from 'node:net'
+import { makeMovable, resumeStream, streamProtocol } from './connections/stream.js'
 import { HandoverError } from './errors.js'
 import { Generation } from './generation.js'
 import type { GracefulHandle } from './handle.js'
@@ -121,7 +122,7 @@ function shared(): Shared {
 }
 
 function handleOf(generation: Generation): GracefulHandle {
-  const { hooks, events, predecessor } = generation
+  const { hooks, events, predecessor, tracker, arrivals } = generation
   const handle: GracefulHandle = {
     get state() {
       return generation.state.name
@@ -154,6 +155,18 @@ function handleOf(generation: Generation): GracefulHandle {
     },
     provideState(provide) {
       hooks.state = provide
+      return this
+    },
+    onHandoverFailed(hook) {
+      hooks.failed.push(hook)
+      return this
+    },
+    onHandover(response, hook, options = {}) {
+      makeMovable(tracker, response, hook, options)
+      return this
+    },
+    resumeStreams(resume) {
+      arrivals.receive(streamProtocol, (arrival) => resumeStream(arrival, tracker, resume))
       return this
     },
     inheritedState: <T>() =>

@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http'
+import type { HandoverHook, ResumeStream, StreamOptions } from './connections/stream.js'
 import type { HandoverError } from './errors.js'
 import type { DrainReason, StateName } from './lifecycle.js'
 import type { Connections, DrainReport, FinalReport, ReloadReport } from './report.js'
@@ -73,6 +75,15 @@ export interface GracefulHandle {
    * for at most `hookTimeoutMs`. A failure fails the reload (`ERR_HANDOVER_STATE`). The last call counts.
    */
   provideState(provide: () => unknown): this
+  /** Runs when a reload has failed after `provideState` was called: to take back what was given away. */
+  onHandoverFailed(hook: () => unknown): this
+  /**
+   * Lets a running answer (server-sent events; plain HTTP/1.1) go to the successor: see {@link HandoverHook}.
+   * Without it, or at a shutdown, an event stream is ended in order.
+   */
+  onHandover(response: ServerResponse, hook: HandoverHook, options?: StreamOptions): this
+  /** Goes on with the answers that the predecessor moved. To be called before this generation is ready. */
+  resumeStreams(resume: ResumeStream): this
   /** What the predecessor provided; `undefined` in the first generation. Rejects with what that failed with. */
   inheritedState<T>(): Promise<T | undefined>
 }

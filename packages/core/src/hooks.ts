@@ -8,6 +8,8 @@ type Hook = () => unknown
 export class Hooks {
   readonly beforeReady: Hook[] = []
   readonly drained: Hook[] = []
+  /** To take back what was given to a successor that has failed. */
+  readonly failed: Hook[] = []
   state: Hook = () => undefined
   readonly #limitMs: number
   readonly #logger: Logger
@@ -23,17 +25,24 @@ export class Hooks {
   }
 
   /** One that fails, or takes too long, is logged and keeps no other from its turn. Resolves with whether all went well. */
-  async runDrained(): Promise<boolean> {
+  runDrained(): Promise<boolean> {
+    return this.#runAll(this.drained, 'onDrained')
+  }
+
+  /** As {@link runDrained}. */
+  runFailed(): Promise<boolean> {
+    return this.#runAll(this.failed, 'onHandoverFailed')
+  }
+
+  async #runAll(hooks: readonly Hook[], kind: string): Promise<boolean> {
     let clean = true
-    for (const [i, hook] of this.drained.entries()) {
+    for (const [i, hook] of hooks.entries()) {
+      const name = `${kind} hook ${i + 1}`
       try {
-        await this.limited(hook, `onDrained hook ${i + 1}`)
+        await this.limited(hook, name)
       } catch (error) {
         clean = false
-        this.#logger.error(
-          { err: error },
-          `onDrained hook ${i + 1} failed: ${(error as Error)?.message ?? error}`,
-        )
+        this.#logger.error({ err: error }, `${name} failed: ${(error as Error)?.message ?? error}`)
       }
     }
     return clean

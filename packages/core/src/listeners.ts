@@ -5,6 +5,7 @@
  */
 import { errorMonitor } from 'node:events'
 import type net from 'node:net'
+import tls from 'node:tls'
 import { formatTcp, type ListenCall, readListenCall, serves, type Wanted } from './address.js'
 import { HandoverError } from './errors.js'
 import { closeListener, listenerFd, setSocketPath, wrapListen } from './platform.js'
@@ -45,6 +46,7 @@ export class Listeners {
   readonly #open = new Map<net.Server, Open>()
   /** By the descriptor that they inherited. */
   readonly #servers = new Map<number, net.Server>()
+  #ticketKeys: ReadonlyMap<number, Uint8Array> = new Map()
   readonly #cwd: string
   readonly #observer: ListenObserver
   /** While true, an inherited listener accepts nothing: a successor that never gets ready costs no request. */
@@ -84,6 +86,17 @@ export class Listeners {
   /** Descriptors, as they were inherited, of the listeners that a server of this process serves. */
   claimed(): number[] {
     return [...this.#servers.keys()]
+  }
+
+  /** A client's session goes on in the successor (RFC 5077, RFC 8446 4.6.1): servers of inherited listeners get the same keys. */
+  setTicketKeys(keys: readonly (readonly [number, Uint8Array])[]): void {
+    this.#ticketKeys = new Map(keys)
+    for (const [fd, server] of this.#servers) this.#giveTicketKeys(fd, server)
+  }
+
+  #giveTicketKeys(fd: number, server: net.Server): void {
+    const keys = this.#ticketKeys.get(fd)
+    if (keys && server instanceof tls.Server) server.setTicketKeys(Buffer.from(keys))
   }
 
   /** The server of the listener that was inherited as descriptor `fd`, even if it listens no more. */
@@ -155,6 +168,7 @@ export class Listeners {
     if (entry.unix) setSocketPath(server, wanted.kind === 'unix' ? wanted.path : entry.unix.path)
     closeOnAbort(server, args[0])
     this.#servers.set(entry.fd, server)
+    this.#giveTicketKeys(entry.fd, server)
     this.#remember(server, {
       key: wanted.key,
       inherited,

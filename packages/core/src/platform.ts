@@ -6,6 +6,7 @@
 import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:child_process'
 import cluster from 'node:cluster'
 import { fstatSync, readFileSync } from 'node:fs'
+import http from 'node:http'
 import net from 'node:net'
 import { isatty } from 'node:tty'
 import { isMainThread } from 'node:worker_threads'
@@ -171,8 +172,8 @@ export function giveSocket(socket: net.Socket): object | undefined {
   return handle
 }
 
-/** Makes a connection of `server` of a handle that another process sent, as if it had been accepted. */
-export function acceptSocket(server: net.Server, handle: object): void {
+/** A connection of `server`, of a handle that another process sent. Nothing is read yet. */
+export function socketOf(server: net.Server, handle: object): net.Socket {
   const inside = server as unknown as {
     allowHalfOpen?: boolean
     pauseOnConnect?: boolean
@@ -187,8 +188,61 @@ export function acceptSocket(server: net.Server, handle: object): void {
     writable: true,
   } as object)
   inside._connections++
-  Object.assign(socket, { server, _server: server })
-  server.emit('connection', socket)
+  return Object.assign(socket, { server, _server: server })
+}
+
+/** The privates of an HTTP parser that are needed to make it believe that it has read a request. */
+interface NativeParser {
+  readonly constructor: Readonly<Record<string, number>>
+  [callback: number]: unknown
+  execute(bytes: Buffer): unknown
+}
+
+const parserCallbacks = [
+  'kOnMessageBegin',
+  'kOnHeaders',
+  'kOnHeadersComplete',
+  'kOnBody',
+  'kOnMessageComplete',
+  'kOnExecute',
+]
+
+/**
+ * Puts the parser of a fresh HTTP/1.1 connection where it is after a request. Node gives a connection that has
+ * not sent one `headersTimeout` to do so, and would answer 408 to a client that rests between two requests.
+ * Where this Node has no such parser nothing happens, and that limit applies.
+ */
+export function markBetweenRequests(socket: net.Socket): void {
+  const parser = (socket as unknown as { parser?: NativeParser | null }).parser
+  const numbers = parserCallbacks.map((name) => parser?.constructor[name])
+  if (!parser || !numbers.every((each) => each !== undefined)) return
+  const saved = numbers.map((each) => parser[each])
+  for (const each of numbers) parser[each] = null
+  parser.execute(Buffer.from('GET / HTTP/1.1\r\n\r\n'))
+  for (const [i, each] of numbers.entries()) parser[each] = saved[i]
+}
+
+/** An answer whose head another process has sent, ready to go on on `socket`. */
+export function resumeResponse(
+  request: http.IncomingMessage,
+  socket: net.Socket,
+  chunked: boolean,
+): http.ServerResponse {
+  const response = new http.ServerResponse(request)
+  Object.assign(response, { _header: 'sent by the predecessor', _headerSent: true, chunkedEncoding: chunked })
+  response.shouldKeepAlive = chunked
+  response.assignSocket(socket)
+  response.once('finish', () => {
+    response.detachSocket(socket)
+    // Without chunks the end of the connection is the end of the answer (RFC 9112, 6.3).
+    if (!response.shouldKeepAlive) socket.destroySoon()
+  })
+  return response
+}
+
+/** Marks a socket as {@link isUpgraded} expects it. */
+export function markUpgraded(socket: net.Socket): void {
+  Object.assign(socket, { parser: null })
 }
 
 /** The TCP connection below a TLS one. */

@@ -6,6 +6,7 @@ import { adoptListener, type Platform } from './platform.js'
 import type { FinalReport } from './report.js'
 import type { Inherited } from './systemd.js'
 import {
+  type ConnectionMessage,
   envelope,
   type FromSuccessor,
   type Inheritance,
@@ -14,14 +15,17 @@ import {
   readInheritance,
 } from './wire.js'
 
+type TicketKeys = readonly (readonly [number, Uint8Array])[]
+
 export interface PredecessorEvents {
   /** This generation is proven: the predecessor lets go. */
   onProven(): void
   /** It has gone without a word. */
   onGone(): void
   onFinished(report: FinalReport): void
-  /** An open connection of the listener that was inherited as descriptor `listener`. */
-  onConnection(listener: number, handle: object): void
+  onConnection(message: ConnectionMessage, handle: object): void
+  /** Something for a connection that came before. */
+  onLate(id: number, data: unknown): void
 }
 
 /** The inheritance of this process; `undefined` for the first generation. Errors: docs/errors.md, `ERR_HANDOVER_INHERITANCE_…`. */
@@ -64,6 +68,7 @@ export class Predecessor {
   readonly #ended = deferred()
   readonly #state = deferred<unknown>()
   readonly #noMore = deferred()
+  readonly #greeting = deferred<TicketKeys>()
   #noMoreAsked = false
   #stateWanted = false
   #received = 0
@@ -81,6 +86,11 @@ export class Predecessor {
   /** Resolves when the predecessor has ended. */
   get ended(): Promise<void> {
     return this.#ended.promise
+  }
+
+  /** The session ticket keys of its TLS servers, by the descriptor of their listener. */
+  get ticketKeys(): Promise<TicketKeys> {
+    return this.#greeting.promise
   }
 
   /** What it hands on. Errors: whatever it failed with over there, or that it ended first. */
@@ -142,13 +152,15 @@ export class Predecessor {
     if (message?.type === 'proven') this.#events.onProven()
     else if (message?.type === 'state') this.#state.resolve(message.value)
     else if (message?.type === 'state-failed') this.#state.reject(errorFrom(message.error))
-    else if (message?.type === 'connection') this.#onConnection(message.listener, handle)
+    else if (message?.type === 'connection') this.#onConnection(message, handle)
+    else if (message?.type === 'late') this.#events.onLate(message.id, message.data)
+    else if (message?.type === 'greeting') this.#greeting.resolve(message.ticketKeys)
     else if (message?.type === 'no-more') this.#noMore.resolve()
     else if (message?.type === 'finished') this.#events.onFinished(message.report)
   }
 
   /** Several may come in one turn: they are confirmed together. */
-  #onConnection(listener: number, handle: unknown): void {
+  #onConnection(message: ConnectionMessage, handle: unknown): void {
     if (this.#received++ === 0) {
       setImmediate(() => {
         void this.say({ type: 'received', count: this.#received })
@@ -156,7 +168,7 @@ export class Predecessor {
       })
     }
     // The other side closed it on the way.
-    if (typeof handle === 'object' && handle !== null) this.#events.onConnection(listener, handle)
+    if (typeof handle === 'object' && handle !== null) this.#events.onConnection(message, handle)
   }
 
   #gone(): void {
@@ -167,6 +179,7 @@ export class Predecessor {
         { pid: this.pid },
       ),
     )
+    this.#greeting.resolve([])
     this.#noMore.resolve()
     this.#ended.resolve()
     this.#events.onGone()

@@ -1,11 +1,12 @@
 /** One reload: from what the operator asked for to a successor that is proven, or to the reason why not. */
 import type net from 'node:net'
+import tls from 'node:tls'
 import { successorCommand } from './command.js'
 import { Mover } from './connections/move.js'
 import { errorData, HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
 import type { Phase, ReloadReport } from './report.js'
-import { firstListenerFd, Successor } from './successor.js'
+import { firstListenerFd, Successor, type TakenOver } from './successor.js'
 import { wireVersion } from './wire.js'
 
 export class Reload {
@@ -14,8 +15,8 @@ export class Reload {
   readonly #phases: Phase[] = []
   /** The descriptors by which the successor knows the listeners of our servers. */
   readonly #listeners = new Map<net.Server, number>()
-  /** Those that it serves. */
-  #claimed: ReadonlySet<number> = new Set()
+  #takenOver: TakenOver = { listeners: [], protocols: [] }
+  #stateGiven = false
   #successor: Successor | undefined
   #mover: Mover | undefined
 
@@ -90,6 +91,7 @@ export class Reload {
     }
     const successor = new Successor(platform, command, inheritance, events)
     this.#successor = successor
+    successor.send({ type: 'greeting', ticketKeys: this.#ticketKeys() })
     generation.dispatch({ name: 'successor-started', successor })
     return successor
   }
@@ -99,7 +101,7 @@ export class Reload {
     await this.#timed('starting', () => successor.untilReady(readyTimeoutMs))
     await this.#timed('probation', async () => {
       await successor.outliveProbation(probationMs)
-      this.#claimed = new Set(await successor.takeOver())
+      this.#takenOver = await successor.takeOver()
     })
     await this.#generation.serviceManager.handedOver(successor.pid as number, this.#generation.number + 1)
     if (this.#generation.state.name !== 'handing-over') throw this.refusal()
@@ -115,16 +117,24 @@ export class Reload {
     return report
   }
 
+  #ticketKeys(): [number, Buffer][] {
+    return [...this.#listeners].flatMap(([server, fd]) =>
+      server instanceof tls.Server ? [[fd, server.getTicketKeys()] as [number, Buffer]] : [],
+    )
+  }
+
   #newMover(successor: Successor): Mover | undefined {
     const { settings, tracker } = this.#generation
     if (!settings.moveConnections) return undefined
     return new Mover({
       listenerOf: (server) => {
         const fd = this.#listeners.get(server)
-        return fd !== undefined && this.#claimed.has(fd) ? fd : undefined
+        return fd !== undefined && this.#takenOver.listeners.includes(fd) ? fd : undefined
       },
+      protocols: new Set(this.#takenOver.protocols),
       idle: () => new Set(tracker.idle()),
-      send: (listener, handle) => successor.sendConnection(listener, handle),
+      send: (message, handle) => successor.sendConnection(message, handle),
+      sendLate: (id, data) => successor.send({ type: 'late', id, data }),
       moved: (connection) => tracker.forget(connection),
       keep: (connection) => connection.startDraining(),
     })
@@ -140,6 +150,7 @@ export class Reload {
     generation.dispatch({ name: 'successor-failed' })
     if (interrupted) return error
     generation.logger.error({ err: error, report: error.report }, `reload failed: ${error.message}`)
+    if (this.#stateGiven) await generation.hooks.runFailed()
     await generation.serviceManager.reloadFailed(error.message)
     generation.tell('reload-failed', error)
     return error
@@ -149,6 +160,7 @@ export class Reload {
     const { hooks } = this.#generation
     const successor = this.#successor
     try {
+      this.#stateGiven = true
       successor?.send({ type: 'state', value: await hooks.limited(hooks.state, 'provideState') })
     } catch (cause) {
       const why = (cause as Error)?.message ?? String(cause)

@@ -86,6 +86,7 @@ export class Startup {
   async #prepare(): Promise<void> {
     const generation = this.#generation
     await generation.hooks.runBeforeReady()
+    generation.listeners.setTicketKeys((await generation.predecessor?.ticketKeys) ?? [])
     if (generation.state.name !== 'starting') return
     generation.listeners.release()
     const onProbation = generation.predecessor !== undefined && !this.#predecessorGone
@@ -97,7 +98,7 @@ export class Startup {
   }
 
   #takeCharge(): void {
-    const { listeners, logger, predecessor, serviceManager, number } = this.#generation
+    const { listeners, arrivals, logger, predecessor, serviceManager, number } = this.#generation
     const unclaimed = listeners.unclaimed()
     if (unclaimed.length > 0) {
       logger.info({ unclaimed }, `closing listeners that nobody asked for: ${unclaimed.join(', ')}`)
@@ -106,7 +107,11 @@ export class Startup {
     this.#writePidFile()
     // A predecessor that lives tells systemd itself, before it leaves.
     if (!predecessor || this.#predecessorGone) void serviceManager.ready(number)
-    void predecessor?.say({ type: 'took-over', listeners: listeners.claimed() })
+    void predecessor?.say({
+      type: 'took-over',
+      listeners: listeners.claimed(),
+      protocols: arrivals.protocols,
+    })
     this.#generation.takeKeptSignal()
   }
 

@@ -6,6 +6,7 @@ import { type ErrorData, errorFrom, HandoverError } from './errors.js'
 import { LimitReached, unlessAborted, withLimit } from './limits.js'
 import type { Platform } from './platform.js'
 import {
+  type ConnectionMessage,
   envelope,
   type FromPredecessor,
   type Inheritance,
@@ -20,6 +21,13 @@ const takeOverMs = 5_000
 /** Standard streams and the channel: the listeners come right behind, without a gap (docs/protocol.md). */
 export const firstListenerFd = 4
 const mostForeignMessages = 10
+
+/** What a successor goes on with. */
+export interface TakenOver {
+  /** By the descriptor that it inherited. */
+  readonly listeners: readonly number[]
+  readonly protocols: readonly string[]
+}
 
 /** How a process ended. */
 export interface Exit {
@@ -43,7 +51,7 @@ export class Successor {
   readonly #events: SuccessorEvents
   readonly #ended = deferred<Exit>()
   readonly #ready = deferred<void>()
-  readonly #tookOver = deferred<readonly number[]>()
+  readonly #tookOver = deferred<TakenOver>()
   /** Aborts when this successor cannot be the one any more, with the reason. */
   readonly #failure = new AbortController()
   readonly #foreign: string[] = []
@@ -112,7 +120,7 @@ export class Successor {
    * Tells it that it is proven, and resolves when it says that it can go on alone, with the listeners that it
    * serves. Errors: `ERR_HANDOVER_PROBATION`.
    */
-  async takeOver(): Promise<readonly number[]> {
+  async takeOver(): Promise<TakenOver> {
     this.send({ type: 'proven' })
     try {
       return await withLimit(takeOverMs, (limit) => this.#until(this.#tookOver.promise, limit))
@@ -136,10 +144,10 @@ export class Successor {
   }
 
   /** Gives it an open connection. */
-  sendConnection(listener: number, handle: object): void {
+  sendConnection(message: ConnectionMessage, handle: object): void {
     if (!this.#child.connected) this.#events.onGone()
     else
-      this.#child.send(envelope({ type: 'connection', listener }), handle as SendHandle, {}, (error) => {
+      this.#child.send(envelope(message), handle as SendHandle, {}, (error) => {
         if (error) this.#events.onGone()
       })
   }
@@ -176,7 +184,7 @@ export class Successor {
     try {
       const message = readFromSuccessor(raw)
       if (message?.type === 'ready') this.#sayReady()
-      else if (message?.type === 'took-over') this.#tookOver.resolve(message.listeners)
+      else if (message?.type === 'took-over') this.#tookOver.resolve(message)
       else if (message?.type === 'no-more') this.#sendNoMore()
       else if (message?.type === 'received') this.#events.onReceived(message.count)
       else if (message?.type === 'failed') this.#toldError = message.error

@@ -47,7 +47,11 @@ export interface Inheritance {
 export type FromSuccessor =
   | { readonly type: 'ready' }
   /** The answer to `proven`: the PID file names it, it can go on alone, and it serves these listeners (by descriptor). */
-  | { readonly type: 'took-over'; readonly listeners: readonly number[] }
+  | {
+      readonly type: 'took-over'
+      readonly listeners: readonly number[]
+      readonly protocols: readonly string[]
+    }
   /** It has the next `count` connections of those that were sent. */
   | { readonly type: 'received'; readonly count: number }
   /** It leaves, and can take no more connections. */
@@ -62,11 +66,26 @@ export type FromPredecessor =
   | { readonly type: 'proven' }
   | { readonly type: 'state'; readonly value: unknown }
   | { readonly type: 'state-failed'; readonly error: ErrorData }
-  /** With a handle: an open connection of the listener that the successor inherited as descriptor `listener`. */
-  | { readonly type: 'connection'; readonly listener: number }
+  | ConnectionMessage
+  /** For the connection of that number, from whoever gave it, after it has gone. */
+  | { readonly type: 'late'; readonly id: number; readonly data: unknown }
+  /** The first message: TLS session ticket keys, by the descriptor of the listener. Never on disk, in the environment or in a log. */
+  | { readonly type: 'greeting'; readonly ticketKeys: readonly (readonly [number, Uint8Array])[] }
   /** The answer to `no-more`: every connection that was sent came before it. */
   | { readonly type: 'no-more' }
   | { readonly type: 'finished'; readonly report: FinalReport }
+
+/** With a handle: an open connection of the listener that the successor inherited as descriptor `listener`. */
+export interface ConnectionMessage {
+  readonly type: 'connection'
+  readonly listener: number
+  readonly id: number
+  /** HTTP/1.1 between two requests, and not before the first: it is its keep-alive limit that runs. */
+  readonly betweenRequests: boolean
+  /** Absent for HTTP/1.1 at a message boundary. */
+  readonly protocol?: string
+  readonly state?: unknown
+}
 
 /** `message` as it goes over the channel. */
 export function envelope<M extends FromSuccessor | FromPredecessor>(message: M): object {
@@ -82,7 +101,16 @@ const typesFromSuccessor = new Set([
   'state-wanted',
   'open',
 ])
-const typesFromPredecessor = new Set(['proven', 'state', 'state-failed', 'connection', 'no-more', 'finished'])
+const typesFromPredecessor = new Set([
+  'proven',
+  'state',
+  'state-failed',
+  'connection',
+  'late',
+  'greeting',
+  'no-more',
+  'finished',
+])
 
 /** A message of the successor; `undefined` when it is something else that a program sent on its channel. */
 export const readFromSuccessor = (raw: unknown) => read<FromSuccessor>(raw, typesFromSuccessor)
@@ -99,9 +127,11 @@ function wellFormed(raw: Record<string, unknown>): boolean {
   if (raw.type === 'failed' || raw.type === 'state-failed') {
     return isRecord(raw.error) && typeof raw.error.message === 'string'
   }
-  if (raw.type === 'took-over') return Array.isArray(raw.listeners) && raw.listeners.every(isNatural)
+  if (raw.type === 'took-over') return isList(raw.listeners, isNatural) && isList(raw.protocols, isString)
+  if (raw.type === 'greeting') return isList(raw.ticketKeys, isTicketKey)
   if (raw.type === 'received') return isNatural(raw.count)
-  if (raw.type === 'connection') return isNatural(raw.listener)
+  if (raw.type === 'connection') return isNatural(raw.listener) && isNatural(raw.id)
+  if (raw.type === 'late') return isNatural(raw.id)
   return raw.type !== 'open' || raw.connections === 0 || isNatural(raw.connections)
 }
 
@@ -151,6 +181,12 @@ function anotherVersion(theirs: unknown): HandoverError {
     { theirs, ours: wireVersion },
   )
 }
+
+const isList = (value: unknown, isItem: (item: unknown) => boolean) =>
+  Array.isArray(value) && value.every(isItem)
+const isString = (value: unknown) => typeof value === 'string'
+const isTicketKey = (value: unknown) =>
+  Array.isArray(value) && isNatural(value[0]) && value[1] instanceof Uint8Array
 
 const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1
 const isPort = (value: unknown) => isNatural(value) && value <= 65_535

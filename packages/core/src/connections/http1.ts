@@ -8,6 +8,7 @@ import { isUpgraded } from '../platform.js'
 import type { ConnectionKind, Holding } from '../report.js'
 import { answerWithClose } from './answer-with-close.js'
 import type { Connection } from './connection.js'
+import type { Movable } from './movable.js'
 
 export class Http1Connection implements Connection {
   readonly socket: net.Socket
@@ -21,6 +22,10 @@ export class Http1Connection implements Connection {
   #earlier: ServerResponse[] = []
   #begunAt = 0
   #draining = false
+  /** Who can move it in the middle of its protocol. */
+  movable: Movable | undefined
+  /** The keep-alive limit of a connection that came between two requests: Node does not know that it runs. */
+  #restLimited = false
   /** Whoever moves this connection waits for its answers to be out. */
   #onAnswered: (() => void) | undefined
 
@@ -38,6 +43,7 @@ export class Http1Connection implements Connection {
   /** A request was read as far as its headers. */
   begin(request: IncomingMessage, response: ServerResponse): void {
     if (this.#response && isOnTheWay(this.#response)) this.#earlier.push(this.#response)
+    if (this.#restLimited) this.#unlimitRest()
     this.#request = request
     this.#response = response
     this.#begunAt = performance.now()
@@ -61,6 +67,22 @@ export class Http1Connection implements Connection {
     return { kind: this.kind, what: this.#what(answering), ageMs: Math.round(performance.now() - since) }
   }
 
+  /** It has come between two requests: the next one may take as long as the server lets any client rest. */
+  limitRest(keepAliveTimeout: number): void {
+    this.#restLimited = true
+    this.socket.setTimeout(keepAliveTimeout)
+  }
+
+  #unlimitRest(): void {
+    this.#restLimited = false
+    this.socket.setTimeout((this.socket as { server?: Server }).server?.timeout ?? 0)
+  }
+
+  /** Whether a request has come on it, here or in an earlier process. */
+  get hasSpoken(): boolean {
+    return this.#response !== undefined || this.#restLimited
+  }
+
   /** It will be moved: it need not end. `onAnswered` is called after each answer, once Node is done with it. */
   startMoving(onAnswered: () => void): void {
     this.#onAnswered = onAnswered
@@ -79,6 +101,10 @@ export class Http1Connection implements Connection {
   startDraining(): void {
     this.#onAnswered = undefined
     this.#draining = true
+    if (this.movable) {
+      this.movable.end()
+      return
+    }
     if (this.#response && isOnTheWay(this.#response)) this.#sayCloseWith(this.#response)
   }
 

@@ -5,6 +5,7 @@
  */
 import type net from 'node:net'
 import { giveSocket } from '../platform.js'
+import type { ConnectionMessage } from '../wire.js'
 import type { Http1Connection } from './http1.js'
 
 /** How many connections are between the two processes at a time. Node passes one after the other anyway. */
@@ -17,7 +18,11 @@ export interface MoverParts {
   readonly listenerOf: (server: net.Server) => number | undefined
   /** Connections that are at a message boundary now. */
   readonly idle: () => ReadonlySet<unknown>
-  readonly send: (listener: number, handle: object) => void
+  /** Protocols that the successor goes on with. */
+  readonly protocols: ReadonlySet<string>
+  readonly send: (message: ConnectionMessage, handle: object) => void
+  /** Something for a connection that has gone ahead. */
+  readonly sendLate: (id: number, data: unknown) => void
   /** A connection has got a new process: forget it here. */
   readonly moved: (connection: Http1Connection) => void
   /** It cannot be moved after all. */
@@ -52,6 +57,8 @@ export class Mover {
   #next = 0
   readonly #answered = new Set<Http1Connection>()
   readonly #underway: Underway[] = []
+  readonly #toPrepare: Http1Connection[] = []
+  #lastId = 0
   #counts = { moved: 0, lost: 0, longestWaitMs: 0 }
   #scheduled = false
   #stopped = false
@@ -68,8 +75,15 @@ export class Mover {
   /** Takes a connection on, if the successor has its listener. Returns whether. */
   take(connection: Http1Connection, server: net.Server): boolean {
     const listener = this.#parts.listenerOf(server)
-    if (this.#stopped || listener === undefined || connection.kind !== 'http1') return false
+    if (this.#stopped || listener === undefined) return false
+    const { movable } = connection
+    if (movable ? !this.#parts.protocols.has(movable.protocol) : connection.kind !== 'http1') return false
     this.#listeners.set(connection, listener)
+    if (movable) {
+      this.#toPrepare.push(connection)
+      this.#schedule()
+      return true
+    }
     connection.startMoving(() => this.#look(connection))
     this.#look(connection)
     return true
@@ -111,7 +125,8 @@ export class Mover {
   /** After what is being read now was read, and before anything more is: the best moment to look. */
   #schedule(): void {
     if (this.#scheduled || this.#stopped) return
-    if (this.#answered.size === 0 && this.#next >= this.#atBoundary.length) return
+    if (this.#answered.size === 0 && this.#next >= this.#atBoundary.length && this.#toPrepare.length === 0)
+      return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -127,7 +142,27 @@ export class Mover {
       // Bytes came in between: it comes back when they are answered.
       if (connection.socket.bytesRead === bytesRead && connection.canMove()) this.#give(connection)
     }
+    while (this.#underway.length < mostUnderway && this.#toPrepare.length > 0) {
+      this.#prepare(this.#toPrepare.pop() as Http1Connection)
+    }
     if (this.#underway.length < mostUnderway) this.#schedule()
+  }
+
+  /** The protocol of the connection brings it to a boundary, when it can. */
+  #prepare(connection: Http1Connection): void {
+    const { movable } = connection
+    if (!movable || connection.socket.destroyed) return
+    movable.prepare({
+      give: (state) => {
+        const id = this.#give(connection, { protocol: movable.protocol, state })
+        return { send: (data) => id !== undefined && this.#parts.sendLate(id, data) }
+      },
+      decline: () => this.#keep(connection),
+    })
+  }
+
+  #keep(connection: Http1Connection): void {
+    if (this.#listeners.delete(connection)) this.#parts.keep(connection)
   }
 
   /** Asking costs time for each open connection: not at every turn while others are waiting. */
@@ -152,16 +187,24 @@ export class Mover {
     this.#askedAt = performance.now()
   }
 
-  #give(connection: Http1Connection): void {
+  /** Returns the number of the connection; `undefined` if it could not be given. */
+  #give(
+    connection: Http1Connection,
+    protocol?: Pick<ConnectionMessage, 'protocol' | 'state'>,
+  ): number | undefined {
     const listener = this.#listeners.get(connection)
-    if (listener === undefined) return
-    this.#listeners.delete(connection)
-    const handle = giveSocket(connection.socket)
-    if (!handle) {
-      this.#parts.keep(connection)
-      return
+    const handle = listener === undefined ? undefined : giveSocket(connection.socket)
+    if (listener === undefined || !handle) {
+      this.#keep(connection)
+      return undefined
     }
+    this.#listeners.delete(connection)
+    const id = ++this.#lastId
     this.#underway.push({ connection, since: performance.now() })
-    this.#parts.send(listener, handle)
+    this.#parts.send(
+      { type: 'connection', listener, id, betweenRequests: connection.hasSpoken, ...protocol },
+      handle,
+    )
+    return id
   }
 }

@@ -9,6 +9,7 @@ import type { ConnectionKind, Connections, Holding, KindCount } from '../report.
 import type { Connection } from './connection.js'
 import { atBoundary, Http1Connection } from './http1.js'
 import { Http2Connection } from './http2.js'
+import type { Movable } from './movable.js'
 import type { Mover } from './move.js'
 import { RawConnection } from './raw.js'
 
@@ -55,6 +56,22 @@ export class Tracker {
     this.#draining = true
     this.#mover = mover
     for (const [connection, server] of this.#connections) this.#drain(connection, server)
+  }
+
+  connectionOf(socket: net.Socket): Connection | undefined {
+    return (socket as Tracked)[connectionOf]
+  }
+
+  /** A connection that no server has accepted. */
+  adopt(server: net.Server, socket: net.Socket): void {
+    this.#add(server, socket, new Http1Connection(socket, false))
+  }
+
+  /** Who can move it in the middle of its protocol, if anybody. */
+  setMovable(connection: Http1Connection, movable: Movable | undefined): void {
+    connection.movable = movable
+    const server = this.#connections.get(connection)
+    if (server && this.#draining) this.#drain(connection, server)
   }
 
   /** It is in another process now: the descriptor here is closed, the connection goes on. */
@@ -152,6 +169,8 @@ export class Tracker {
   }
 
   #add(server: net.Server, socket: Tracked, connection: Connection): void {
+    // One that was moved here in the middle of its protocol may meet its server's 'connection' event later.
+    if (connection instanceof Http1Connection && socket[connectionOf] instanceof Http1Connection) return
     socket[connectionOf] = connection
     this.#keep(server, connection, (gone) => socket.once('close', gone))
   }

@@ -1,0 +1,101 @@
+/** Connections that come from the predecessor: each goes to the server that inherited its listener. */
+import type http from 'node:http'
+import type net from 'node:net'
+import type { Logger } from '../logger.js'
+import { markBetweenRequests, markUpgraded, socketOf } from '../platform.js'
+import type { ConnectionMessage } from '../wire.js'
+import { Http1Connection } from './http1.js'
+import type { Arrival, Receiver } from './movable.js'
+import type { Tracker } from './tracker.js'
+
+/** What came for a connection from whoever gave it, until somebody receives it. */
+interface LatePost {
+  readonly waiting: unknown[]
+  receive: ((data: unknown) => void) | undefined
+}
+
+export interface ArrivalsParts {
+  readonly tracker: Tracker
+  readonly logger: Logger
+  /** The server of the listener that was inherited as this descriptor. */
+  readonly serverOf: (listener: number) => net.Server | undefined
+}
+
+export class Arrivals {
+  readonly #parts: ArrivalsParts
+  readonly #receivers = new Map<string, Receiver>()
+  readonly #late = new Map<number, LatePost>()
+
+  constructor(parts: ArrivalsParts) {
+    this.#parts = parts
+  }
+
+  /** Protocols that somebody goes on with here. */
+  get protocols(): string[] {
+    return [...this.#receivers.keys()]
+  }
+
+  /** From now on connections of `protocol` go to `receiver`. */
+  receive(protocol: string, receiver: Receiver): void {
+    this.#receivers.set(protocol, receiver)
+  }
+
+  arrive(message: ConnectionMessage, handle: object): void {
+    const server = this.#parts.serverOf(message.listener)
+    if (!server) return
+    const socket = socketOf(server, handle)
+    if (message.protocol === undefined)
+      this.#goOnWithRequests(server as http.Server, socket, message.betweenRequests)
+    else this.#goOnWith(message, server, socket)
+  }
+
+  arriveLate(id: number, data: unknown): void {
+    const post = this.#postOf(id)
+    if (post.receive) post.receive(data)
+    else post.waiting.push(data)
+  }
+
+  /** The predecessor has ended: nothing more comes. */
+  close(): void {
+    this.#late.clear()
+  }
+
+  #goOnWithRequests(server: http.Server, socket: net.Socket, betweenRequests: boolean): void {
+    server.emit('connection', socket)
+    if (!betweenRequests) return
+    markBetweenRequests(socket)
+    const connection = this.#parts.tracker.connectionOf(socket)
+    if (connection instanceof Http1Connection) connection.limitRest(server.keepAliveTimeout)
+  }
+
+  #goOnWith({ id, protocol = '', state }: ConnectionMessage, server: net.Server, socket: net.Socket): void {
+    markUpgraded(socket)
+    this.#parts.tracker.adopt(server, socket)
+    const arrival: Arrival = { server, socket, state, onLate: (receive) => this.#deliver(id, receive) }
+    try {
+      const receiver = this.#receivers.get(protocol)
+      if (!receiver) throw new Error('nobody goes on with it')
+      receiver(arrival)
+    } catch (error) {
+      this.#parts.logger.error(
+        { err: error, protocol },
+        `a connection that was moved (${protocol}) is closed: ${error}`,
+      )
+      socket.destroy()
+    }
+  }
+
+  #deliver(id: number, receive: (data: unknown) => void): void {
+    const post = this.#postOf(id)
+    for (const data of post.waiting.splice(0)) receive(data)
+    post.receive = receive
+  }
+
+  #postOf(id: number): LatePost {
+    const known = this.#late.get(id)
+    if (known) return known
+    const post: LatePost = { waiting: [], receive: undefined }
+    this.#late.set(id, post)
+    return post
+  }
+}

@@ -1,0 +1,43 @@
+import type net from 'node:net'
+
+/**
+ * Someone who can hand a connection on in the middle of its protocol: a WebSocket, a running event stream.
+ * Core knows when, and passes the descriptor; the protocol knows where its boundaries are.
+ */
+export interface Movable {
+  /** The name under which the successor receives it: see {@link Receiver}. */
+  readonly protocol: string
+  /** Where the connection comes to a boundary it calls `departure.give`; it may take its time. */
+  prepare(departure: Departure): void
+  /** It cannot be moved, or nobody would take it: end it politely, as the protocol says. */
+  end(): void
+}
+
+/** What a {@link Movable} answers. */
+export interface Departure {
+  /**
+   * Nothing is half-read or half-written *now*: nothing may be read from the socket, or written to it, any more.
+   * `state` is what the successor must know; anything the structured clone algorithm takes.
+   */
+  give(state: unknown): Passage
+  /** It cannot be moved: `end` is called. */
+  decline(): void
+}
+
+/** For what must still reach the other side after the connection itself has gone. */
+export interface Passage {
+  /** `data` arrives behind everything that was sent before. */
+  send(data: unknown): void
+}
+
+/** A connection that has come from the predecessor. */
+export interface Arrival {
+  readonly server: net.Server
+  readonly socket: net.Socket
+  readonly state: unknown
+  /** Calls `receive` with everything that the other side sends through the {@link Passage}, in order. */
+  onLate(receive: (data: unknown) => void): void
+}
+
+/** Goes on with a connection in the successor. A connection whose receiver throws is closed. */
+export type Receiver = (arrival: Arrival) => void

@@ -1,0 +1,127 @@
+/**
+ * Answers that go on and on (server-sent events): a running one can be handed on, and the successor goes on
+ * writing on the same connection. Plain HTTP/1.1 only.
+ */
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type net from 'node:net'
+import { markBetweenRequests, resumeResponse } from '../platform.js'
+import { Http1Connection } from './http1.js'
+import type { Arrival, Departure, Movable } from './movable.js'
+import type { Tracker } from './tracker.js'
+
+/** The name of running answers on the wire. */
+export const streamProtocol = 'http-stream'
+/** How often a stream that is to move looks whether its client has taken everything. */
+const lookMs = 5
+
+/**
+ * Called when the answer can go to the successor. Stop writing, then call `move` with what the successor must
+ * know (structured clone); from then on nothing written here goes anywhere.
+ */
+export type HandoverHook = (move: (state: unknown) => void) => void
+
+export interface StreamOptions {
+  /** Milliseconds after which an EventSource shall come back, where the stream has to end instead (`retry:`). Default: not said. */
+  readonly retryMs?: number
+}
+
+/** Goes on with an answer that the predecessor began; its head is out. */
+export type ResumeStream = (response: ServerResponse, state: unknown, request: IncomingMessage) => void
+
+/** What the successor must know of the request and of how the answer is framed. */
+interface StreamState {
+  readonly state: unknown
+  readonly chunked: boolean
+  readonly method: string | undefined
+  readonly url: string | undefined
+  readonly rawHeaders: readonly string[]
+}
+
+/** Makes a running answer movable, as long as it runs. */
+export function makeMovable(
+  tracker: Tracker,
+  response: ServerResponse,
+  hook: HandoverHook,
+  options: StreamOptions,
+): void {
+  const socket = response.socket ?? response.req.socket
+  const connection = tracker.connectionOf(socket)
+  if (!(connection instanceof Http1Connection)) return
+  tracker.setMovable(connection, new MovableStream(socket, response, hook, options))
+  response.once('close', () => tracker.setMovable(connection, undefined))
+}
+
+class MovableStream implements Movable {
+  readonly protocol = streamProtocol
+  readonly #socket: net.Socket
+  readonly #response: ServerResponse
+  readonly #hook: HandoverHook
+  readonly #options: StreamOptions
+
+  constructor(socket: net.Socket, response: ServerResponse, hook: HandoverHook, options: StreamOptions) {
+    this.#socket = socket
+    this.#response = response
+    this.#hook = hook
+    this.#options = options
+  }
+
+  prepare(departure: Departure): void {
+    this.#hook((state) => this.#whenTaken(() => this.#leave(departure, state)))
+  }
+
+  end(): void {
+    endStream(this.#response, this.#options)
+  }
+
+  #leave(departure: Departure, state: unknown): void {
+    const response = this.#response
+    const { method, url, rawHeaders } = response.req
+    const { chunkedEncoding: chunked } = response
+    departure.give({ state, chunked, method, url, rawHeaders } satisfies StreamState)
+    response.write = () => true
+    response.end = () => response
+  }
+
+  /** What was written is out of this process. A client that is gone takes the stream with it. */
+  #whenTaken(done: () => void): void {
+    if (this.#response.closed || this.#response.writableEnded) return
+    const taken = this.#response.writableLength === 0 && this.#socket.writableLength === 0
+    if (taken) done()
+    else setTimeout(() => this.#whenTaken(done), lookMs).unref()
+  }
+}
+
+/** Ends an event stream in order: its last chunk, and when to come back if that was asked for. */
+export function endStream(response: ServerResponse, { retryMs }: StreamOptions = {}): void {
+  if (response.writableEnded) return
+  response.shouldKeepAlive = false
+  response.end(retryMs === undefined ? undefined : `retry: ${retryMs}\n\n`)
+}
+
+/** Goes on with a stream of the predecessor. */
+export function resumeStream(
+  { server, socket, state }: Arrival,
+  tracker: Tracker,
+  resume: ResumeStream,
+): void {
+  const { state: given, chunked, method, url, rawHeaders } = state as StreamState
+  Reflect.deleteProperty(socket, 'parser')
+  server.emit('connection', socket)
+  markBetweenRequests(socket)
+  const request = new http.IncomingMessage(socket)
+  Object.assign(request, { method, url, rawHeaders, headers: headersOf(rawHeaders), complete: true })
+  const response = resumeResponse(request, socket, chunked)
+  const connection = tracker.connectionOf(socket)
+  if (connection instanceof Http1Connection) connection.begin(request, response)
+  resume(response, given, request)
+}
+
+function headersOf(rawHeaders: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase()
+    const value = rawHeaders[i + 1] as string
+    headers[name] = name in headers ? `${headers[name]}, ${value}` : value
+  }
+  return headers
+}
