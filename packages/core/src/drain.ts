@@ -174,6 +174,8 @@ export class Drain {
     await turn()
     for (const connection of tracker.idle()) connection.close()
     await turn()
+    for (const connection of tracker.all()) connection.finish?.()
+    await turn()
     const rest = tracker.all()
     const cut = tracker.holding()
     const why = this.wasCutShort ? 'cut short' : 'wait timeout'

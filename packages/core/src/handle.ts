@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import type { HandoverHook, ResumeStream, StreamOptions } from './connections/stream.js'
+import type { StreamOptions } from './connections/end-stream.js'
+import type { HandoverHook, ResumeStream } from './connections/stream.js'
 import type { HandoverError } from './errors.js'
 import type { DrainReason, StateName } from './lifecycle.js'
 import type { Connections, DrainReport, FinalReport, ReloadReport } from './report.js'

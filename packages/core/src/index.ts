@@ -1,12 +1,17 @@
-export { type ErrorData, type Facts, HandoverError, type HandoverErrorCode } from './errors.js'
 export {
   type Application,
   carryHandle,
-  graceful,
   gracefulApplication,
+  makeConnectionMovable,
+  receiveConnections,
   releaseOf,
   type ServerRelease,
-} from './graceful.js'
+} from './adapters.js'
+export type { StreamOptions } from './connections/end-stream.js'
+export type { Arrival, Departure, Movable, Passage, Receiver } from './connections/movable.js'
+export type { HandoverHook, ResumeStream } from './connections/stream.js'
+export { type ErrorData, type Facts, HandoverError, type HandoverErrorCode } from './errors.js'
+export { graceful } from './graceful.js'
 export type { GracefulEvents, GracefulHandle, PredecessorHandle, StateChange } from './handle.js'
 export type { DrainReason, StateName } from './lifecycle.js'
 export type { Logger } from './logger.js'

@@ -3,7 +3,7 @@
  * server of it listens. Options come as JSON in the environment variable `HANDOVER_OPTIONS`.
  */
 import { HandoverError } from './errors.js'
-import { gracefulProgram } from './graceful.js'
+import { register } from './registry.js'
 
 const text = process.env.HANDOVER_OPTIONS
 
@@ -21,4 +21,4 @@ function options(): unknown {
   }
 }
 
-gracefulProgram(options() as Parameters<typeof gracefulProgram>[0])
+register({ any: true }, options() as Parameters<typeof register>[1])

@@ -12,6 +12,8 @@ export interface Connection {
   holding(): Holding
   /** Be polite: finish what was begun, and let the other side know that this was the last. */
   startDraining(): void
+  /** At the limit: end what can be ended in order, like an event stream. */
+  finish?(): void
   /** End an idle connection in order. */
   close(): void
   /** End it now, whatever it does. */

@@ -8,6 +8,7 @@ import { isUpgraded } from '../platform.js'
 import type { ConnectionKind, Holding } from '../report.js'
 import { answerWithClose } from './answer-with-close.js'
 import type { Connection } from './connection.js'
+import { endStream } from './end-stream.js'
 import type { Movable } from './movable.js'
 
 export class Http1Connection implements Connection {
@@ -106,6 +107,11 @@ export class Http1Connection implements Connection {
       return
     }
     if (this.#response && isOnTheWay(this.#response)) this.#sayCloseWith(this.#response)
+  }
+
+  finish(): void {
+    const type = this.#response?.getHeader('content-type')
+    if (this.#response && String(type).startsWith('text/event-stream')) endStream(this.#response)
   }
 
   close(): void {

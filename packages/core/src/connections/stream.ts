@@ -5,6 +5,7 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type net from 'node:net'
 import { markBetweenRequests, resumeResponse } from '../platform.js'
+import { endStream, type StreamOptions } from './end-stream.js'
 import { Http1Connection } from './http1.js'
 import type { Arrival, Departure, Movable } from './movable.js'
 import type { Tracker } from './tracker.js'
@@ -19,11 +20,6 @@ const lookMs = 5
  * know (structured clone); from then on nothing written here goes anywhere.
  */
 export type HandoverHook = (move: (state: unknown) => void) => void
-
-export interface StreamOptions {
-  /** Milliseconds after which an EventSource shall come back, where the stream has to end instead (`retry:`). Default: not said. */
-  readonly retryMs?: number
-}
 
 /** Goes on with an answer that the predecessor began; its head is out. */
 export type ResumeStream = (response: ServerResponse, state: unknown, request: IncomingMessage) => void
@@ -89,13 +85,6 @@ class MovableStream implements Movable {
     if (taken) done()
     else setTimeout(() => this.#whenTaken(done), lookMs).unref()
   }
-}
-
-/** Ends an event stream in order: its last chunk, and when to come back if that was asked for. */
-export function endStream(response: ServerResponse, { retryMs }: StreamOptions = {}): void {
-  if (response.writableEnded) return
-  response.shouldKeepAlive = false
-  response.end(retryMs === undefined ? undefined : `retry: ${retryMs}\n\n`)
 }
 
 /** Goes on with a stream of the predecessor. */

@@ -1,0 +1,71 @@
+/** What the adapters need beside `graceful`: for frameworks, and for protocols that go on in the successor. */
+import type net from 'node:net'
+import { Http1Connection } from './connections/http1.js'
+import type { Movable, Receiver } from './connections/movable.js'
+import type { GracefulHandle } from './handle.js'
+import type { GracefulOptions } from './options.js'
+import { currentGeneration, forgetGeneration, register } from './registry.js'
+
+/** What an adapter knows of its application. */
+export interface Application {
+  /** Its name for messages: `Express`. */
+  readonly name: string
+  /** Whether a request listener of a server is this application. */
+  readonly isHandler: (listener: unknown) => boolean
+}
+
+/** For adapters: ties whatever server serves `application`. Throws as {@link graceful} does. */
+export function gracefulApplication(
+  { name, isHandler }: Application,
+  options?: GracefulOptions,
+): GracefulHandle {
+  return register({ isHandler, application: name }, options)
+}
+
+/** For adapters whose framework closes its server itself. */
+export interface ServerRelease {
+  /** The framework begins to close: open connections hear of it with their next answer. */
+  closing(): void
+  /** It has closed: every global is undone. */
+  closed(): void
+}
+
+/** For adapters: what to do when the owner of `server` closes it without asking for a shutdown. */
+export function releaseOf(server: net.Server): ServerRelease {
+  return {
+    closing: () => currentGeneration()?.releaseServer(server),
+    closed() {
+      if (currentGeneration()?.forgetServer(server)) forgetGeneration()
+    },
+  }
+}
+
+/** A function that is also the handle: what Express and Koa take as middleware. */
+export function carryHandle<F extends (...args: never[]) => unknown>(
+  middleware: F,
+  handle: GracefulHandle,
+): F & GracefulHandle {
+  return Object.defineProperties(middleware, Object.getOwnPropertyDescriptors(handle)) as F & GracefulHandle
+}
+
+/**
+ * For protocols: lets a connection be moved in the middle of its protocol; `undefined` takes that back. Returns
+ * whether the connection is one of ours: plain, and accepted by an HTTP server of this process.
+ */
+export function makeConnectionMovable(socket: net.Socket, movable: Movable | undefined): boolean {
+  const tracker = currentGeneration()?.tracker
+  const connection = tracker?.connectionOf(socket)
+  if (!(connection instanceof Http1Connection)) return false
+  tracker?.setMovable(connection, movable)
+  return true
+}
+
+/**
+ * For protocols: goes on with connections that the predecessor moved. To be called before this generation is
+ * ready; returns whether there is a generation.
+ */
+export function receiveConnections(protocol: string, receiver: Receiver): boolean {
+  const generation = currentGeneration()
+  generation?.arrivals.receive(protocol, receiver)
+  return generation !== undefined
+}

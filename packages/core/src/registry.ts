@@ -1,0 +1,70 @@
+/** What all copies of core in this process share: there can be an ESM and a CommonJS one, or two versions. */
+import { HandoverError } from './errors.js'
+import { Generation } from './generation.js'
+import type { GracefulHandle } from './handle.js'
+import { handleOf } from './handle-of.js'
+import { lineLogger } from './logger.js'
+import { contradictions, type GracefulOptions, readOptions } from './options.js'
+import { type Origin, readOrigin } from './origin.js'
+import { platform } from './platform.js'
+import type { Awaited } from './readiness.js'
+import { wireVersion } from './wire.js'
+
+interface Shared {
+  readonly version: number
+  readonly origin: Origin
+  generation?: { readonly handle: GracefulHandle; readonly internals: Generation }
+}
+
+const key = Symbol.for('@handover/core')
+const registry = globalThis as unknown as Record<symbol, Shared | undefined>
+registry[key] ??= { version: wireVersion, origin: readOrigin(platform) }
+
+/** Adds `awaited` to the generation of this process, which begins with the first registration. */
+export function register(awaited: Awaited, options: GracefulOptions | undefined): GracefulHandle {
+  const { origin, generation } = shared()
+  const settings = readOptions(
+    options,
+    lineLogger((line) => process.stderr.write(line), platform.pid),
+    origin.cwd,
+  )
+  if (generation) {
+    const conflicts = contradictions(generation.internals.settings, options ?? {}, origin.cwd)
+    if (conflicts.length > 0) throw conflict(conflicts)
+    generation.internals.await(awaited)
+    return generation.handle
+  }
+  const internals = new Generation(settings, origin, platform)
+  const handle = handleOf(internals)
+  shared().generation = { handle, internals }
+  internals.await(awaited)
+  return handle
+}
+
+/** The generation of this process, once there is one. */
+export const currentGeneration = (): Generation | undefined => shared().generation?.internals
+
+/** The next registration begins anew. */
+export function forgetGeneration(): void {
+  delete shared().generation
+}
+
+function shared(): Shared {
+  const found = registry[key] as Shared
+  if (found.version === wireVersion) return found
+  throw new HandoverError(
+    'ERR_HANDOVER_COPIES',
+    `Two copies of @handover/core that do not fit together (${found.version} and ${wireVersion}) are loaded in this ` +
+      'process. Install one version.',
+    { theirs: found.version, ours: wireVersion },
+  )
+}
+
+function conflict(names: readonly string[]): HandoverError {
+  return new HandoverError(
+    'ERR_HANDOVER_OPTIONS_CONFLICT',
+    `graceful was called before in this process with another value for ${names.join(', ')}. There is one generation per ` +
+      'process: give the options once. The first registration stands.',
+    { options: names },
+  )
+}
