@@ -49,7 +49,7 @@ export interface GracefulOptions {
   readonly ready?: 'listening' | 'manual'
   /** The file that names the serving process, mode 0600. Default: none. */
   readonly pidFile?: string | undefined
-  /** Whether open HTTP/1.1 connections go to the successor; `false`: they end after an answer that says so. Default `true`. */
+  /** Whether open HTTP/1.1 connections go to the successor; `false`: they end after an answer that says so. Default `false`. */
   readonly moveConnections?: boolean
   /** Paths of the health answers. Default `false`: none. */
   readonly health?: HealthPaths | false
@@ -74,7 +74,7 @@ export const defaults: Omit<Settings, 'logger'> = Object.freeze({
   shutdownSignals: Object.freeze(['SIGTERM', 'SIGINT'] as const),
   ready: 'listening',
   pidFile: undefined,
-  moveConnections: true,
+  moveConnections: false,
   health: false,
   successor: Object.freeze({}),
 })

@@ -1,8 +1,9 @@
 /** The generation before, seen from the one that it started: what it gave, and what is said to it. */
 import { deferred } from './deferred.js'
 import { errorData, errorFrom, HandoverError } from './errors.js'
+import { adoptListener } from './node-privates.js'
 import type { Origin } from './origin.js'
-import { adoptListener, type Platform } from './platform.js'
+import type { Platform } from './platform.js'
 import type { FinalReport } from './report.js'
 import type { Inherited } from './systemd.js'
 import {

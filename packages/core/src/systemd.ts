@@ -5,8 +5,9 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import { HandoverError } from './errors.js'
 import type { Logger } from './logger.js'
+import { type AdoptedListener, adoptListener } from './node-privates.js'
 import type { Origin } from './origin.js'
-import { type AdoptedListener, adoptListener, type Platform } from './platform.js'
+import type { Platform } from './platform.js'
 import type { ListenerEntry } from './wire.js'
 
 /** Descriptor of the first socket that systemd passes (sd_listen_fds(3), SD_LISTEN_FDS_START). */

@@ -12,7 +12,9 @@ const error = { name: 'Error', message: 'broken' }
 
 test.each([
   { type: 'ready' } as const,
-  { type: 'took-over' } as const,
+  { type: 'took-over', listeners: [4], protocols: ['http-stream'] } as const,
+  { type: 'received', count: 2 } as const,
+  { type: 'no-more' } as const,
   { type: 'failed', error } as const,
   { type: 'state-wanted' } as const,
   { type: 'open', connections: 0 } as const,
@@ -24,6 +26,10 @@ test.each([
   { type: 'proven' } as const,
   { type: 'state', value: undefined } as const,
   { type: 'state-failed', error } as const,
+  { type: 'greeting', ticketKeys: [[4, new Uint8Array(48)]] } as const,
+  { type: 'connection', listener: 4, id: 1, betweenRequests: true } as const,
+  { type: 'late', id: 1, data: 'more' } as const,
+  { type: 'no-more' } as const,
 ])('a predecessor can say $type', (message) => {
   expect(readFromPredecessor(envelope(message))).toMatchObject(message)
 })
@@ -47,6 +53,13 @@ const foreign: readonly unknown[] = [
   { handover: wireVersion, type: 'failed', error: 'broken' },
   { handover: wireVersion, type: 'failed', error: { name: 'Error' } },
   { handover: wireVersion, type: 'state-failed', error: { message: 7 } },
+  { handover: wireVersion, type: 'took-over' },
+  { handover: wireVersion, type: 'took-over', listeners: ['4'], protocols: [] },
+  { handover: wireVersion, type: 'took-over', listeners: [4], protocols: [5] },
+  { handover: wireVersion, type: 'received', count: 0 },
+  { handover: wireVersion, type: 'greeting', ticketKeys: [[4, 'secret']] },
+  { handover: wireVersion, type: 'connection', listener: 4 },
+  { handover: wireVersion, type: 'late', data: 'more' },
   { handover: wireVersion, type: 'open' },
   { handover: wireVersion, type: 'open', connections: '3' },
   { handover: wireVersion, type: 'open', connections: 1.5 },

@@ -2,7 +2,7 @@
 import type http from 'node:http'
 import type net from 'node:net'
 import type { Logger } from '../logger.js'
-import { markBetweenRequests, markUpgraded, socketOf } from '../platform.js'
+import { markBetweenRequests, markUpgraded, socketOf } from '../node-privates.js'
 import type { ConnectionMessage } from '../wire.js'
 import { Http1Connection } from './http1.js'
 import type { Arrival, Receiver } from './movable.js'

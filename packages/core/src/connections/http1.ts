@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { isUpgraded } from '../platform.js'
+import { isUpgraded } from '../node-privates.js'
 import type { ConnectionKind, Holding } from '../report.js'
 import { answerWithClose } from './answer-with-close.js'
 import type { Connection } from './connection.js'

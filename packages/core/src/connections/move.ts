@@ -4,7 +4,7 @@
  * connection counts as moved when the successor says that it has it; not before is our descriptor closed.
  */
 import type net from 'node:net'
-import { giveSocket } from '../platform.js'
+import { giveSocket } from '../node-privates.js'
 import type { ConnectionMessage } from '../wire.js'
 import type { Http1Connection } from './http1.js'
 

@@ -4,7 +4,7 @@
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { markBetweenRequests, resumeResponse } from '../platform.js'
+import { markBetweenRequests, resumeResponse } from '../node-privates.js'
 import { endStream, type StreamOptions } from './end-stream.js'
 import { Http1Connection } from './http1.js'
 import type { Arrival, Departure, Movable } from './movable.js'

@@ -1,0 +1,249 @@
+/**
+ * The one door to what Node keeps private. All of it was tried on Node 20.19, 22, 24 and 26, and is looked for
+ * before it is used (test/handover/platform.test.ts): where something is missing there is less, never a crash.
+ */
+import { fstatSync } from 'node:fs'
+import http from 'node:http'
+import net from 'node:net'
+import { HandoverError } from './errors.js'
+import type { TcpAddress } from './wire.js'
+
+/** A listening handle of Node: `TCP` or `Pipe` of its C++ side. */
+interface NativeHandle {
+  readonly fd: number
+  listen(backlog: number): number
+  close(): void
+  getsockname?(out: object): number
+  getpeername?(out: object): number
+}
+
+/** A descriptor that was taken over, and that accepts nothing until a server listens on it. */
+export interface AdoptedListener {
+  readonly fd: number
+  /** The bound address; `undefined` for a Unix socket. */
+  readonly tcp: TcpAddress | undefined
+  /** Gives the descriptor back to the kernel. */
+  close(): void
+  /** Makes `server` listen on it, by Node's own `listen`. With `held`, nothing is accepted until `release`. */
+  listen(server: net.Server, backlog: number | undefined, held: boolean): void
+  /** Accept from now on. */
+  release(): void
+}
+
+/** The privates of a `net.Server`. */
+interface ServerInside {
+  _handle: NativeHandle | null
+  _listen2(address: null, port: -1, addressType: -1, backlog: number): void
+}
+
+const handleOf = (server: net.Server): NativeHandle | null =>
+  (server as unknown as ServerInside)._handle ?? null
+
+/** Node's own backlog (net.js). */
+const defaultBacklog = 511
+/** The longest time a timer of Node can take. */
+const longestMs = 2 ** 31 - 1
+
+/**
+ * Wraps a descriptor as Node would, without accepting on it.
+ * Errors: `ERR_HANDOVER_BAD_DESCRIPTOR` when it is closed, not a stream socket, or connected to a peer.
+ */
+export function adoptListener(fd: number): AdoptedListener {
+  let handle: NativeHandle | null
+  try {
+    if (!fstatSync(fd).isSocket()) throw new Error('it is not a socket')
+    const socket = new net.Socket({ fd, readable: false, writable: false })
+    const bare = socket as unknown as { _handle: NativeHandle | null }
+    handle = bare._handle
+    bare._handle = null
+  } catch (cause) {
+    throw badDescriptor(fd, cause instanceof Error ? cause.message : String(cause), cause)
+  }
+  if (!handle) throw badDescriptor(fd, 'Node made no handle of it')
+  if (handle.getpeername?.({}) === 0) throw badDescriptor(fd, 'it is a connection, not a listening socket')
+  return adopted(handle, fd)
+}
+
+function adopted(handle: NativeHandle, fd: number): AdoptedListener {
+  let backlogWhenReleased = defaultBacklog
+  let stay: NodeJS.Timeout | undefined
+  return {
+    fd,
+    tcp: boundAddress(handle),
+    close: () => handle.close(),
+    listen(server, backlog = defaultBacklog, held) {
+      backlogWhenReleased = backlog
+      // An own property hides the native method: Node does all that it does when it listens, but accepts nothing.
+      if (held) {
+        handle.listen = () => 0
+        // To libuv it does not listen, so it would not keep the process, as it does where it was bound.
+        stay = setInterval(() => {}, longestMs)
+        server.once('close', () => clearInterval(stay))
+      }
+      // What `listen(handle)` does; it takes TCP handles only, and `listen({ fd })` would make a handle of its own.
+      const inside = server as unknown as ServerInside
+      inside._handle = handle
+      inside._listen2(null, -1, -1, backlog)
+    },
+    release() {
+      clearInterval(stay)
+      if (!Object.hasOwn(handle, 'listen')) return
+      delete (handle as Partial<NativeHandle>).listen
+      // A server that its owner closed meanwhile has closed the handle too.
+      if (handle.fd >= 0) handle.listen(backlogWhenReleased)
+    },
+  }
+}
+
+function boundAddress(handle: NativeHandle): TcpAddress | undefined {
+  const out: { address?: string; port?: number } = {}
+  if (handle.getsockname?.(out) !== 0 || out.address === undefined) return undefined
+  return { address: out.address, port: out.port ?? 0 }
+}
+
+function badDescriptor(fd: number, why: string, cause?: unknown): HandoverError {
+  return new HandoverError(
+    'ERR_HANDOVER_BAD_DESCRIPTOR',
+    `Descriptor ${fd} was handed to this process as a listening socket, but ${why}. Nothing was inherited; ` +
+      'whoever handed it on keeps serving.',
+    { fd },
+    cause,
+  )
+}
+
+/** The descriptor that a server listens on; `undefined` when it does not listen or on a platform without. */
+export function listenerFd(server: net.Server): number | undefined {
+  const fd = handleOf(server)?.fd
+  return fd !== undefined && fd >= 0 ? fd : undefined
+}
+
+/** `address()` of a server on an inherited Unix socket is null, on which Fastify crashes, unless it knows its path. */
+export function setSocketPath(server: net.Server, path: string): void {
+  ;(server as unknown as { _pipeName: string })._pipeName = path
+}
+
+/** Puts `replacement` in the place of `net.Server.prototype.listen`; returns the way back. */
+export function wrapListen(
+  replacement: (server: net.Server, args: unknown[], original: (args: unknown[]) => net.Server) => net.Server,
+): () => void {
+  const before = net.Server.prototype.listen as (this: net.Server, ...args: unknown[]) => net.Server
+  function listenWithHandover(this: net.Server, ...args: unknown[]): net.Server {
+    return replacement(this, args, (changed) => before.apply(this, changed))
+  }
+  net.Server.prototype.listen = listenWithHandover as typeof net.Server.prototype.listen
+  return () => {
+    if (net.Server.prototype.listen === (listenWithHandover as unknown)) {
+      net.Server.prototype.listen = before as typeof net.Server.prototype.listen
+    }
+  }
+}
+
+/** The listener alone: `http.Server#close` would close idle connections as well. */
+export function closeListener(server: net.Server): void {
+  if (server.listening) net.Server.prototype.close.call(server)
+}
+
+/** Whether an HTTP/1 socket has been upgraded (or is a CONNECT tunnel): Node takes the parser off it. */
+export function isUpgraded(socket: net.Socket): boolean {
+  return 'parser' in socket && (socket as unknown as { parser: unknown }).parser === null
+}
+
+/** The native handle of a connection. */
+interface NativeStream {
+  readonly fd: number
+  readStop(): number
+}
+
+/**
+ * Stops reading from a plain connection and gives its handle, to be sent to another process: the handle, not
+ * the `Socket`, which Node would track and its server would wait for. Not a byte is read after this.
+ */
+export function giveSocket(socket: net.Socket): object | undefined {
+  const handle = (socket as unknown as { _handle: NativeStream | null })._handle
+  if (!handle || typeof handle.readStop !== 'function' || handle.fd < 0) return undefined
+  // Its keep-alive limit is the successor's affair.
+  socket.setTimeout(0)
+  handle.readStop()
+  return handle
+}
+
+/** A connection of `server`, of a handle that another process sent. Nothing is read yet. */
+export function socketOf(server: net.Server, handle: object): net.Socket {
+  const inside = server as unknown as {
+    allowHalfOpen?: boolean
+    pauseOnConnect?: boolean
+    _connections: number
+  }
+  const { allowHalfOpen, pauseOnConnect: pauseOnCreate } = inside
+  const socket = new net.Socket({
+    handle,
+    allowHalfOpen,
+    pauseOnCreate,
+    readable: true,
+    writable: true,
+  } as object)
+  inside._connections++
+  return Object.assign(socket, { server, _server: server })
+}
+
+/** The privates of an HTTP parser that are needed to make it believe that it has read a request. */
+interface NativeParser {
+  readonly constructor: Readonly<Record<string, number>>
+  [callback: number]: unknown
+  execute(bytes: Buffer): unknown
+}
+
+const parserCallbacks = [
+  'kOnMessageBegin',
+  'kOnHeaders',
+  'kOnHeadersComplete',
+  'kOnBody',
+  'kOnMessageComplete',
+  'kOnExecute',
+]
+
+/**
+ * Puts the parser of a fresh HTTP/1.1 connection where it is after a request. Node gives a connection that has
+ * not sent one `headersTimeout` to do so, and would answer 408 to a client that rests between two requests.
+ * Where this Node has no such parser nothing happens, and that limit applies.
+ */
+export function markBetweenRequests(socket: net.Socket): void {
+  const parser = (socket as unknown as { parser?: NativeParser | null }).parser
+  const numbers = parserCallbacks.map((name) => parser?.constructor[name])
+  if (!parser || !numbers.every((each) => each !== undefined)) return
+  const saved = numbers.map((each) => parser[each])
+  for (const each of numbers) parser[each] = null
+  parser.execute(Buffer.from('GET / HTTP/1.1\r\n\r\n'))
+  for (const [i, each] of numbers.entries()) parser[each] = saved[i]
+}
+
+/** An answer whose head another process has sent, ready to go on on `socket`. */
+export function resumeResponse(
+  request: http.IncomingMessage,
+  socket: net.Socket,
+  chunked: boolean,
+): http.ServerResponse {
+  const response = new http.ServerResponse(request)
+  Object.assign(response, { _header: 'sent by the predecessor', _headerSent: true, chunkedEncoding: chunked })
+  response.shouldKeepAlive = chunked
+  response.assignSocket(socket)
+  response.once('finish', () => {
+    response.detachSocket(socket)
+    // Without chunks the end of the connection is the end of the answer (RFC 9112, 6.3).
+    if (!response.shouldKeepAlive) socket.destroySoon()
+  })
+  return response
+}
+
+/** Marks a socket as {@link isUpgraded} expects it. */
+export function markUpgraded(socket: net.Socket): void {
+  Object.assign(socket, { parser: null })
+}
+
+/** The TCP connection below a TLS one. */
+export function underlying(socket: net.Socket): net.Socket | undefined {
+  return (socket as unknown as { _parent?: net.Socket })._parent
+}
+
+/** Whether this Node can listen on a handle that it was given. */
+export const canListenOnHandle = (): boolean => '_listen2' in net.Server.prototype
