@@ -18,8 +18,14 @@ export interface Table {
 }
 
 export function markdown({ title, note, columns, rows }: Table): string {
-  const lines = [columns, columns.map((_, i) => (i === 0 ? '---' : '--:')), ...rows]
-  return `## ${title}\n\n${note}\n\n${lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n`
+  const widths = columns.map((_, i) =>
+    Math.max(3, ...[columns, ...rows].map((cells) => cells[i]?.length ?? 0)),
+  )
+  const padded = (cells: readonly string[]) =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+  const ruler = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
+  const lines = [padded(columns), ruler, ...rows.map(padded)].map((cells) => `| ${cells.join(' | ')} |`)
+  return `## ${title}\n\n${note}\n\n${lines.join('\n')}\n`
 }
 
 export function missed(checks: readonly Check[], kind: Check['kind']): string[] {

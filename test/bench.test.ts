@@ -16,7 +16,7 @@ function rows(markdown: string): Record<string, string[]> {
     sections.map((section) => {
       const [title = ''] = section.split('\n')
       const lines = section.split('\n').filter((line) => line.startsWith('| '))
-      return [title, lines.slice(2).map((line) => line.split(' | ')[0]?.slice(2) ?? '')]
+      return [title, lines.slice(2).map((line) => line.split(' | ')[0]?.slice(2).trim() ?? '')]
     }),
   )
 }
