@@ -27,8 +27,8 @@ export class Reload {
   async run(): Promise<ReloadReport> {
     const generation = this.#generation
     try {
-      const successor = this.#start()
       void generation.serviceManager.reloading()
+      const successor = this.#start()
       await this.#bringUp(successor)
       return this.#letGo(successor)
     } catch (error) {
@@ -104,6 +104,7 @@ export class Reload {
       this.#takenOver = await successor.takeOver()
     })
     await this.#generation.serviceManager.handedOver(successor.pid as number, this.#generation.number + 1)
+    successor.throwIfFailed()
     if (this.#generation.state.name !== 'handing-over') throw this.refusal()
   }
 
@@ -149,6 +150,7 @@ export class Reload {
     Object.assign(error, { report: this.#report('failed', error) })
     generation.dispatch({ name: 'successor-failed' })
     if (interrupted) return error
+    generation.startup.writePidFile()
     generation.logger.error({ err: error, report: error.report }, `reload failed: ${error.message}`)
     if (this.#stateGiven) await generation.hooks.runFailed()
     await generation.serviceManager.reloadFailed(error.message)

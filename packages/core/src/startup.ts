@@ -104,7 +104,7 @@ export class Startup {
       logger.info({ unclaimed }, `closing listeners that nobody asked for: ${unclaimed.join(', ')}`)
     }
     listeners.closeUnclaimed()
-    this.#writePidFile()
+    this.writePidFile()
     // A predecessor that lives tells systemd itself, before it leaves.
     if (!predecessor || this.#predecessorGone) void serviceManager.ready(number)
     void predecessor?.say({
@@ -115,7 +115,8 @@ export class Startup {
     this.#generation.takeKeptSignal()
   }
 
-  #writePidFile(): void {
+  /** Says in the PID file that this process is the service: at first, and when a successor was taken back. */
+  writePidFile(): void {
     const { settings, platform, logger } = this.#generation
     if (!settings.pidFile) return
     try {

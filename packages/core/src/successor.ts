@@ -130,6 +130,11 @@ export class Successor {
     }
   }
 
+  /** The last look before this generation lets go. */
+  throwIfFailed(): void {
+    this.#failure.signal.throwIfAborted()
+  }
+
   /** Fails it from outside: what {@link untilReady} and the others wait for rejects with `reason`. */
   fail(reason: HandoverError): void {
     this.#failure.abort(reason)

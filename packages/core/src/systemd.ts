@@ -58,6 +58,8 @@ export class ServiceManager {
   readonly #platform: Platform
   readonly #logger: Logger
   readonly #present: boolean
+  /** One after the other: READY that overtakes RELOADING would leave `systemctl reload` hanging. */
+  #last: Promise<void> = Promise.resolve()
 
   constructor(platform: Platform, logger: Logger) {
     this.#platform = platform
@@ -84,7 +86,7 @@ export class ServiceManager {
 
   /** Without READY `systemctl reload` would hang. */
   reloadFailed(message: string): Promise<void> {
-    return this.#notify('READY=1', `STATUS=${message.replaceAll('\n', ' ')}`)
+    return this.#notify('READY=1', `MAINPID=${this.#platform.pid}`, `STATUS=${message.replaceAll('\n', ' ')}`)
   }
 
   stopping(): Promise<void> {
@@ -92,7 +94,11 @@ export class ServiceManager {
   }
 
   #notify(...assignments: readonly string[]): Promise<void> {
-    if (!this.#present) return Promise.resolve()
+    if (this.#present) this.#last = this.#last.then(() => this.#run(assignments))
+    return this.#last
+  }
+
+  #run(assignments: readonly string[]): Promise<void> {
     return new Promise((resolve) => {
       this.#platform.run('systemd-notify', assignments, (error) => {
         if (error)
