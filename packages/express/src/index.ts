@@ -27,7 +27,7 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
  * @returns a middleware that carries the handle; where it stands among the others does not matter.
  * @throws HandoverError `ERR_HANDOVER_NOT_AN_APP`, and those of `graceful` of `@handover/core`.
  */
-export function graceful(app: ExpressApplication, options?: GracefulOptions): Middleware & GracefulHandle {
+function tie(app: ExpressApplication, options?: GracefulOptions): Middleware & GracefulHandle {
   if (typeof app !== 'function' || typeof app.listen !== 'function' || typeof app.set !== 'function') {
     throw new HandoverError(
       'ERR_HANDOVER_NOT_AN_APP',
@@ -37,6 +37,9 @@ export function graceful(app: ExpressApplication, options?: GracefulOptions): Mi
   const handle = gracefulApplication({ name: 'Express', isHandler: (listener) => listener === app }, options)
   return carryHandle<Middleware>((_request, _response, next) => next(), handle)
 }
+
+/** Express's `graceful(app, options?)`: also what `require('@handover/express')` returns, and its property `graceful`. */
+export const graceful: typeof tie & { readonly graceful: typeof tie } = Object.assign(tie, { graceful: tie })
 
 export default graceful
 export type { GracefulHandle, GracefulOptions }

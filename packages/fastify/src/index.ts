@@ -18,7 +18,9 @@ declare module 'fastify' {
   }
 }
 
-const plugin: FastifyPluginAsync<GracefulOptions> = async (app, options) => {
+type Plugin = FastifyPluginAsync<GracefulOptions>
+
+const plugin: Plugin = async (app, options) => {
   const manual = options.ready === 'manual'
   const logger = options.logger ?? app.log.child({ name: 'handover' })
   const handle = gracefulServer(app.server, { ...options, logger, ready: 'manual' })
@@ -37,11 +39,16 @@ const plugin: FastifyPluginAsync<GracefulOptions> = async (app, options) => {
   handle.onDrained(() => app.close())
 }
 
+const registered = fp(plugin, { name: '@handover/fastify', fastify: '5.x' })
+
 /**
  * The plugin. Options: see `GracefulOptions` of `@handover/core`; `logger` is Fastify's own by default, and
  * `ready: 'listening'` means Fastify's `onListen`. Fails as `graceful` of core does, with a `HandoverError`.
  */
-export const graceful = fp(plugin, { name: '@handover/fastify', fastify: '5.x' })
+export const graceful: Plugin & { readonly graceful: Plugin } = Object.assign(registered, {
+  /** `const { graceful } = require('@handover/fastify')`; without braces it is the plugin itself. */
+  graceful: registered,
+})
 
 export default graceful
 export type { GracefulHandle, GracefulOptions }

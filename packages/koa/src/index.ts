@@ -26,7 +26,7 @@ export type Middleware = (context: unknown, next: () => Promise<unknown>) => Pro
  * @returns a middleware that carries the handle; where it stands among the others does not matter.
  * @throws HandoverError `ERR_HANDOVER_NOT_AN_APP`, and those of `graceful` of `@handover/core`.
  */
-export function graceful(app: KoaApplication, options?: GracefulOptions): Middleware & GracefulHandle {
+function tie(app: KoaApplication, options?: GracefulOptions): Middleware & GracefulHandle {
   if (typeof app?.callback !== 'function' || typeof app.listen !== 'function') {
     throw new HandoverError(
       'ERR_HANDOVER_NOT_AN_APP',
@@ -45,6 +45,9 @@ export function graceful(app: KoaApplication, options?: GracefulOptions): Middle
   const handle = gracefulApplication({ name: 'Koa', isHandler }, options)
   return carryHandle<Middleware>((_context, next) => next(), handle)
 }
+
+/** Koa's `graceful(app, options?)`: also what `require('@handover/koa')` returns, and its property `graceful`. */
+export const graceful: typeof tie & { readonly graceful: typeof tie } = Object.assign(tie, { graceful: tie })
 
 export default graceful
 export type { GracefulHandle, GracefulOptions }

@@ -1,0 +1,37 @@
+import http from 'node:http'
+import {
+  type GracefulHandle,
+  type GracefulOptions,
+  graceful,
+  HandoverError,
+  type ReloadReport,
+} from '@handover/core'
+import gracefulExpress from '@handover/express'
+import gracefulFastify from '@handover/fastify'
+import gracefulKoa, { graceful as namedKoa } from '@handover/koa'
+import express from 'express'
+import Fastify from 'fastify'
+import Koa from 'koa'
+
+const options: GracefulOptions = { drainTimeoutMs: 10_000, health: { readiness: '/readyz' } }
+
+const fastify = Fastify()
+await fastify.register(gracefulFastify, options)
+const state: string = fastify.graceful.state
+
+const expressApp = express()
+const ofExpress = gracefulExpress(expressApp, options)
+expressApp.use(ofExpress)
+
+const koa = new Koa()
+koa.use(gracefulKoa(koa, options))
+koa.use(namedKoa(koa))
+
+const handle: GracefulHandle = graceful(http.createServer(), options)
+handle.on('handed-over', (report: ReloadReport) => console.log(report.phases[0]?.ms, state))
+ofExpress.reload().catch((error: unknown) => {
+  if (error instanceof HandoverError && error.code === 'ERR_HANDOVER_IN_PROGRESS') throw error
+})
+
+// @ts-expect-error: an option that is none
+graceful({ drainTimeout: 1 })

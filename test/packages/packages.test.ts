@@ -1,0 +1,126 @@
+// The packages as users get them: packed, and installed in a folder that knows nothing of this workspace.
+import { execFile } from 'node:child_process'
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { answerOf } from '../support/answer.js'
+import { isReady } from '../support/generations.js'
+import { launchService } from '../support/service.js'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const consumers = fileURLToPath(new URL('consumers', import.meta.url))
+const watched = new URL('../fixtures/watched.mjs', import.meta.url).href
+const names = ['core', 'fastify', 'express', 'koa'] as const
+
+const home = mkdtempSync(join(tmpdir(), 'handover-packages-'))
+const app = join(home, 'app')
+const tarball = (name: string) => join(home, `handover-${name}-${versionOf(name)}.tgz`)
+
+beforeAll(async () => {
+  for (const name of names) {
+    const args = ['--dir', join(root, 'packages', name), 'pack', '--pack-destination', home]
+    await run(process.execPath, [join(root, 'tools', 'pnpm.mjs'), ...args])
+  }
+  mkdirSync(app)
+  writeFileSync(join(app, 'package.json'), '{ "private": true, "type": "module" }')
+  const types = ['@types/node@20', '@types/express@5', '@types/koa@3']
+  const packages = [...names.map(tarball), 'fastify@5', 'express@5', 'koa@3', ...types]
+  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: app })
+  for (const file of readdirSync(consumers)) copyFileSync(join(consumers, file), join(app, file))
+}, 180_000)
+
+afterAll(() => rmSync(home, { recursive: true, force: true }))
+
+describe.each(names)('@handover/%s', (name) => {
+  test('has what it needs and nothing else', async () => {
+    const { stdout } = await run('tar', ['-tzf', tarball(name)])
+    const files = stdout
+      .trim()
+      .split('\n')
+      .map((path) => path.replace(/^package\//, ''))
+    expect(files).toEqual(
+      expect.arrayContaining(['LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts']),
+    )
+    expect(files.includes('handover-preload.cjs')).toBe(name === 'core')
+    expect(files.filter((path) => !isWanted(path))).toEqual([])
+  })
+
+  test('satisfies publint', async () => {
+    expect(await tool('publint', [tarball(name), '--strict'])).toContain('All good!')
+  })
+
+  test('has types that are found as its code is', async () => {
+    // Node loads an ES module by `require` in every version that we support: the consumers below prove it.
+    const args = ['--profile', 'esm-only', '--no-definitely-typed', '--format', 'json']
+    const found = JSON.parse(await tool('attw', [tarball(name), ...args]))
+    expect(found).toMatchObject({ analysis: { packageName: `@handover/${name}` } })
+  })
+})
+
+test('its types are right for an ES module and for CommonJS', async () => {
+  writeFileSync(
+    join(app, 'tsconfig.json'),
+    JSON.stringify({
+      compilerOptions: {
+        module: 'nodenext',
+        target: 'es2023',
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true,
+        types: ['node'],
+      },
+      include: ['types.ts', 'types.cts'],
+    }),
+  )
+  // The declarations of the packages are checked too; that those of others fit together is not our affair.
+  const told = await tool('tsc', ['--project', app]).catch((error: Error) => error.message)
+  const errors = told.split('\n').filter((line) => line.includes('error TS'))
+  expect(errors.filter((line) => !line.includes('/node_modules/@types/'))).toEqual([])
+})
+
+test.each([
+  ['an ES module with Fastify', 'esm.mjs', []],
+  ['CommonJS with Express', 'cjs.cjs', []],
+  ['CommonJS with Koa', 'koa.cjs', []],
+  ['a program that does not know of it', 'plain.mjs', ['--import', '@handover/core/register']],
+])('%s is served by a successor after a reload', async (_, file, execArgv) => {
+  const service = launchService(join(app, file), { cwd: app, execArgv: ['--import', watched, ...execArgv] })
+  await Promise.all([service.event('listening'), service.event(isReady)])
+  expect(await answerOf(service.target)).toMatch(/generation 1|no generation/)
+  const { from } = await service.reload()
+  expect(await answerOf(service.target)).toMatch(/generation 2|no generation/)
+  expect(await service.exitOf(from.pid)).toMatchObject({ code: 0 })
+  const { pid } = service.serving
+  service.signal('SIGTERM')
+  await service.exitOf(pid)
+})
+
+const versionOf = (name: string): string =>
+  JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')).version
+
+const isWanted = (path: string): boolean =>
+  ['LICENSE', 'README.md', 'package.json', 'handover-preload.cjs'].includes(path) ||
+  (/^dist\/.*\.(js|d\.ts)$/.test(path) && !basename(path).includes('.test.'))
+
+/** What it printed. Throws, with all of that, when it found something wrong. */
+async function tool(name: string, args: readonly string[]): Promise<string> {
+  const command = join(root, 'node_modules', '.bin', name)
+  try {
+    return (await run(command, args, { cwd: root, maxBuffer: 2 ** 24 })).stdout
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${name} failed:\n${stdout}${stderr}`)
+  }
+}
