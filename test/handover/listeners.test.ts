@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Server } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isProven } from '../support/generations.js'
-import { startProgram } from '../support/program.js'
+import { isProven, isReady } from '../support/generations.js'
+import { launchProgram, startProgram } from '../support/program.js'
 import { type Address, type Fact, type Service, startService, targetOf } from '../support/service.js'
 import { descriptorOf, listener, listenersOf } from '../support/sockets.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -62,6 +62,30 @@ test('C18: a server that nobody made graceful keeps its socket too', async () =>
   const { to } = await service.reload()
   expect(await tellsThatItListens(service, to.pid)).toMatchObject({ metrics })
   expect(listenersOf(to.pid)).toEqual(sockets)
+})
+
+test('C18: a server that tries until its address is free is one listener, and handed on', async () => {
+  const taken = await listener()
+  const service = launchProgram(
+    `import http from 'node:http'
+    const server = http.createServer()
+    tellOf(graceful(server, config.graceful))
+    const { port } = config
+    const listen = () => server.listen({ port, host: '127.0.0.1' })
+    let tries = 1
+    server.on('error', ({ code }) => {
+      if (tries++ === 20) tell('tired', { code })
+      setTimeout(listen, 1)
+    })
+    listen()`,
+    { config: { graceful: quick, ...portOf(taken) } },
+  )
+  expect(await service.event('tired')).toMatchObject({ code: 'EADDRINUSE' })
+  taken.close()
+  await service.event(isReady)
+  await service.reload()
+  expect(service.output).not.toContain('Warning')
+  expect(service.facts.filter(isProven(service.pid))).toHaveLength(1)
 })
 
 test('C18: a signal given to listen closes an inherited server as well', async () => {
@@ -189,6 +213,8 @@ const tellsThatItListens = (service: Service, pid: number): Promise<Fact> =>
 
 const addressesIn = (fact: Fact, detail: string): Record<string, Address> =>
   fact[detail] as Record<string, Address>
+
+const portOf = (server: Server) => ({ port: (server.address() as AddressInfo).port })
 
 const portsOf = (addresses: readonly Address[] | undefined): number[] =>
   (addresses ?? []).map((address) => (address as AddressInfo).port)

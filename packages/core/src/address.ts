@@ -1,5 +1,6 @@
 import { SocketAddress } from 'node:net'
 import { resolve } from 'node:path'
+import { longestPath } from './unix-path.js'
 import type { TcpAddress } from './wire.js'
 
 /** What a `listen` call asked for, in one form for every way of saying it. */
@@ -55,8 +56,9 @@ function tcp(host: string | undefined, rawPort: unknown, ipv6Only: boolean): Wan
 }
 
 function unix(path: string, cwd: string): Wanted {
-  // Abstract sockets and Windows pipes have no file: nothing to rename, nothing to unlink.
-  if (path.startsWith('\0') || path.startsWith('\\\\')) return { kind: 'other', key: `pipe:${path}` }
+  // Abstract sockets and Windows pipes have no file: nothing to rename, nothing to unlink. What is too long is Node's to judge.
+  const hasFile = !path.startsWith('\0') && !path.startsWith('\\\\') && Buffer.byteLength(path) <= longestPath
+  if (!hasFile) return { kind: 'other', key: `pipe:${path}` }
   return { kind: 'unix', key: `unix:${resolve(cwd, path)}`, path }
 }
 

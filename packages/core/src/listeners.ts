@@ -47,6 +47,7 @@ export class Listeners {
   /** By the descriptor that they inherited. */
   readonly #servers = new Map<number, net.Server>()
   #ticketKeys: ReadonlyMap<number, Uint8Array> = new Map()
+  readonly #observed = new WeakSet<net.Server>()
   readonly #cwd: string
   readonly #observer: ListenObserver
   /** While true, an inherited listener accepts nothing: a successor that never gets ready costs no request. */
@@ -137,13 +138,13 @@ export class Listeners {
     const call = readListenCall(args, this.#cwd)
     this.#observe(server)
     if (this.#watchOnly) {
-      this.#remember(server, { key: call.wanted.key })
+      this.#open.set(server, { key: call.wanted.key })
       return original(args)
     }
     const inherited = this.#claim(call.wanted)
     if (inherited) return this.#listenOnInherited(server, call, inherited, args)
     if (call.wanted.kind === 'unix') return this.#bindUnix(server, call.wanted, args, original)
-    this.#remember(server, { key: call.wanted.key })
+    this.#open.set(server, { key: call.wanted.key })
     return original(args)
   }
 
@@ -169,7 +170,7 @@ export class Listeners {
     closeOnAbort(server, args[0])
     this.#servers.set(entry.fd, server)
     this.#giveTicketKeys(entry.fd, server)
-    this.#remember(server, {
+    this.#open.set(server, {
       key: wanted.key,
       inherited,
       ...(entry.unix ? { unix: entry.unix } : {}),
@@ -201,13 +202,19 @@ export class Listeners {
     original: NodeListen,
   ): net.Server {
     const temporary = nameBeside(wanted.path)
+    if (temporary === undefined) return original(args)
     const [first, ...rest] = args
     const changed = typeof first === 'string' ? temporary : { ...(first as object), path: temporary }
     original([changed, ...rest])
-    if (listenerFd(server) === undefined) return server
+    if (listenerFd(server) === undefined) {
+      server.once(errorMonitor as unknown as 'error', (error: Error) =>
+        sayInstead(error, temporary, wanted.path),
+      )
+      return server
+    }
     setSocketPath(server, wanted.path)
     try {
-      this.#remember(server, { key: wanted.key, unix: putInPlace(temporary, wanted.path) })
+      this.#open.set(server, { key: wanted.key, unix: putInPlace(temporary, wanted.path) })
     } catch (error) {
       closeListener(server)
       process.nextTick(() => server.emit('error', error))
@@ -215,15 +222,14 @@ export class Listeners {
     return server
   }
 
-  #remember(server: net.Server, open: Open): void {
-    this.#open.set(server, open)
-    server.once('close', () => this.#open.delete(server))
-  }
-
+  /** Once for each server: it may try to listen many times. */
   #observe(server: net.Server): void {
+    if (this.#observed.has(server)) return
+    this.#observed.add(server)
     this.#observer.onListen(server)
-    server.once('listening', () => this.#observer.onListening(server))
-    server.once(errorMonitor as unknown as 'error', (error: Error) => {
+    server.on('listening', () => this.#observer.onListening(server))
+    server.on('close', () => this.#open.delete(server))
+    server.on(errorMonitor as unknown as 'error', (error: Error) => {
       if (!server.listening) this.#observer.onListenError(server, inUse(error, this.unclaimed()))
     })
   }
@@ -245,6 +251,13 @@ function closeOnAbort(server: net.Server, options: unknown): void {
   if (!(signal instanceof AbortSignal)) return
   if (signal.aborted) process.nextTick(() => server.close())
   else signal.addEventListener('abort', () => server.close(), { once: true })
+}
+
+/** The name beside the path is our business: an error of `bind` tells of the path that was asked for. */
+function sayInstead(error: Error, temporary: string, path: string): void {
+  error.message = error.message.replace(temporary, path)
+  if (error.stack) error.stack = error.stack.replace(temporary, path)
+  if ('address' in error) error.address = path
 }
 
 /** EADDRINUSE in our words, for whoever waits for this generation to be ready; the server's own error stays Node's. */

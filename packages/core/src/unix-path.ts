@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { lstatSync, renameSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { UnixFile } from './wire.js'
 
 /** What lies at a path: nothing, a socket that may be stale, or something that is not ours to replace. */
@@ -19,11 +19,11 @@ export function whatLiesAt(path: string): 'nothing' | 'socket' | 'other' {
 
 /** Whether somebody accepts connections at `path`. One connection is made and closed. */
 export function isServed(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((told) => {
     const probe = net.connect({ path })
     const answer = (served: boolean) => {
       probe.destroy()
-      resolve(served)
+      told(served)
     }
     probe.once('connect', () => answer(true))
     // EAGAIN: its queue is full, so somebody listens. EACCES: not ours to replace.
@@ -33,11 +33,23 @@ export function isServed(path: string): Promise<boolean> {
   })
 }
 
-/** A name in the same folder, short because a socket's path may have 107 bytes (unix(7)). */
-export const nameBeside = (path: string): string => join(dirname(path), `.${randomBytes(4).toString('hex')}`)
+/** How many bytes the path of a socket may have (unix(7)). */
+export const longestPath = 107
 
-/** Puts the socket that is bound to `temporary` in place. The path is ours from then on. */
-export function putInPlace(temporary: string, path: string): UnixFile {
+/** A free name in the same folder, no longer than a socket's may be; `undefined` when none was found. */
+export function nameBeside(path: string): string | undefined {
+  const inFolder = (name: string) => join(dirname(path), name)
+  const room = longestPath - Buffer.byteLength(inFolder('x')) + 1
+  for (let tries = 0; tries < 100; tries++) {
+    const name = inFolder(`.${randomBytes(4).toString('hex')}`.slice(-room))
+    if (whatLiesAt(name) === 'nothing') return name
+  }
+  return undefined
+}
+
+/** Puts the socket that is bound to `temporary` in place. The path is ours from then on, whatever the directory will be. */
+export function putInPlace(temporary: string, relative: string): UnixFile {
+  const path = resolve(relative)
   renameSync(temporary, path)
   const identity = identityOf(path)
   return identity === undefined ? { path } : { path, identity }
