@@ -6,8 +6,8 @@
 import { errorMonitor } from 'node:events'
 import type net from 'node:net'
 import tls from 'node:tls'
-import { formatTcp, type ListenCall, readListenCall, serves, type Wanted } from './address.js'
-import { HandoverError } from './errors.js'
+import { type ListenCall, readListenCall, serves, type Wanted } from './address.js'
+import { describe, inUse, sayInstead } from './listen-error.js'
 import { closeListener, listenerFd, setSocketPath, wrapListen } from './node-privates.js'
 import type { Inherited } from './systemd.js'
 import { isServed, nameBeside, putInPlace, remove, whatLiesAt } from './unix-path.js'
@@ -207,7 +207,8 @@ export class Listeners {
     const changed = typeof first === 'string' ? temporary : { ...(first as object), path: temporary }
     original([changed, ...rest])
     if (listenerFd(server) === undefined) {
-      server.once(errorMonitor as unknown as 'error', (error: Error) =>
+      // Before the observer hears of it.
+      server.prependOnceListener(errorMonitor as unknown as 'error', (error: Error) =>
         sayInstead(error, temporary, wanted.path),
       )
       return server
@@ -251,31 +252,4 @@ function closeOnAbort(server: net.Server, options: unknown): void {
   if (!(signal instanceof AbortSignal)) return
   if (signal.aborted) process.nextTick(() => server.close())
   else signal.addEventListener('abort', () => server.close(), { once: true })
-}
-
-/** The name beside the path is our business: an error of `bind` tells of the path that was asked for. */
-function sayInstead(error: Error, temporary: string, path: string): void {
-  error.message = error.message.replace(temporary, path)
-  if (error.stack) error.stack = error.stack.replace(temporary, path)
-  if ('address' in error) error.address = path
-}
-
-/** EADDRINUSE in our words, for whoever waits for this generation to be ready; the server's own error stays Node's. */
-function inUse(error: Error, unclaimed: readonly string[]): Error {
-  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
-  if (code !== 'EADDRINUSE') return error
-  const where = port === undefined ? (address ?? '') : formatTcp({ address: address ?? '::', port })
-  const left = unclaimed.length === 0 ? '' : ` Handed on, but asked for by nobody: ${unclaimed.join(', ')}.`
-  return new HandoverError(
-    'ERR_HANDOVER_ADDRESS_IN_USE',
-    `${where} is in use, and this process did not inherit it.${left} If the predecessor serves it, it listened there ` +
-      'before its first graceful() (call graceful() first), or by another address that includes this one.',
-    { address, port },
-    error,
-  )
-}
-
-export function describe(entry: ListenerEntry): string {
-  const where = entry.tcp ? formatTcp(entry.tcp) : `unix:${entry.unix?.path}`
-  return entry.systemd === undefined ? where : `${where} (systemd's ${entry.systemd})`
 }
