@@ -7,7 +7,7 @@ import type { DrainReason } from './lifecycle.js'
 import { pause, turn } from './limits.js'
 import type { Logger } from './logger.js'
 import type { Predecessor } from './predecessor.js'
-import type { DrainReport, Holding } from './report.js'
+import type { DrainReport, Fates, Holding } from './report.js'
 
 /** How often a shutdown looks for connections whose linger is over. Bounds how late the process is gone. */
 const sweepMs = 50
@@ -77,19 +77,22 @@ export class Drain {
     const open = tracker.size
     tracker.startDraining(mover)
     const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
-    mover?.stop()
+    mover?.abandon()
     await predecessor?.refuseConnections()
     const cut = await this.#endTheRest()
     const ms = Math.round(performance.now() - startedAt)
+    const kinds = tracker.fates
+    const sum = (fate: keyof Fates) => Object.values(kinds).reduce((total, each) => total + each[fate], 0)
     return {
       because: this.#because,
       ms,
       open,
-      closed: Math.max(0, open - cut.length - (mover?.counts.moved ?? 0) - (mover?.counts.lost ?? 0)),
-      moved: mover?.counts.moved ?? 0,
-      lost: mover?.counts.lost ?? 0,
-      longestWaitMs: mover?.counts.longestWaitMs ?? 0,
+      closed: sum('closed'),
+      moved: sum('moved'),
+      lost: sum('lost'),
+      longestWaitMs: mover?.longestWaitMs ?? 0,
       cut,
+      kinds,
       timedOut: timedOut && cut.length > 0,
     }
   }
@@ -179,7 +182,7 @@ export class Drain {
     const rest = tracker.all()
     const cut = tracker.holding()
     const why = this.wasCutShort ? 'cut short' : 'wait timeout'
-    for (const connection of rest) connection.cut()
+    for (const connection of rest) tracker.end(connection, 'cut')
     if (cut.length > 0) {
       logger.warn(
         { cut },

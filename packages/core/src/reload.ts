@@ -87,7 +87,7 @@ export class Reload {
       onStateWanted: () => void this.#handStateOn(),
       onReceived: (count: number) => this.#mover?.confirm(count),
       onNoMore: () => this.#mover?.stop(),
-      onGone: () => this.#mover?.successorGone(),
+      onGone: () => this.#mover?.abandon(),
     }
     const successor = new Successor(platform, command, inheritance, events)
     this.#successor = successor
@@ -136,7 +136,8 @@ export class Reload {
       idle: () => new Set(tracker.idle()),
       send: (message, handle) => successor.sendConnection(message, handle),
       sendLate: (id, data) => successor.send({ type: 'late', id, data }),
-      moved: (connection) => tracker.forget(connection),
+      moved: (connection) => tracker.end(connection, 'moved'),
+      lost: (connection) => tracker.end(connection, 'lost'),
       keep: (connection) => connection.startDraining(),
     })
   }

@@ -60,6 +60,18 @@ export interface ReloadReport {
   }
 }
 
+/** What has become of the connections of one kind. */
+export interface Fates {
+  /** Goes on in the successor. */
+  readonly moved: number
+  /** Was on its way to the successor when that died. */
+  readonly lost: number
+  /** Ended by itself, or after an answer that said so. */
+  readonly closed: number
+  /** Ended at the limit, or by a second signal, in the middle of something. */
+  readonly cut: number
+}
+
 /** How a drain ended. */
 export interface DrainReport {
   readonly because: 'handed-over' | 'shutdown'
@@ -67,7 +79,7 @@ export interface DrainReport {
   readonly ms: number
   /** Open when the drain began. */
   readonly open: number
-  /** Connections that go on in the successor. */
+  /** Connections that go on in the successor, of all kinds. */
   readonly moved: number
   /** Connections that were on their way to the successor when it died. */
   readonly lost: number
@@ -77,6 +89,8 @@ export interface DrainReport {
   readonly closed: number
   /** Connections that were cut: at the limit, or by a second signal. */
   readonly cut: readonly Holding[]
+  /** The same by kind. */
+  readonly kinds: Readonly<Record<ConnectionKind, Fates>>
   readonly timedOut: boolean
 }
 

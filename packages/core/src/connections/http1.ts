@@ -23,6 +23,7 @@ export class Http1Connection implements Connection {
   #earlier: ServerResponse[] = []
   #begunAt = 0
   #draining = false
+  #wasUpgraded = false
   /** Who can move it in the middle of its protocol. */
   movable: Movable | undefined
   /** The keep-alive limit of a connection that came between two requests: Node does not know that it runs. */
@@ -36,8 +37,10 @@ export class Http1Connection implements Connection {
     this.#bytesBefore = secure ? socket.bytesRead : 0
   }
 
+  /** An upgraded connection stays one; a socket that is closed tells nothing any more. */
   get kind(): ConnectionKind {
-    if (isUpgraded(this.socket)) return 'upgraded'
+    this.#wasUpgraded ||= !this.socket.destroyed && isUpgraded(this.socket)
+    if (this.#wasUpgraded) return 'upgraded'
     return this.#secure ? 'https' : 'http1'
   }
 

@@ -25,6 +25,8 @@ export interface MoverParts {
   readonly sendLate: (id: number, data: unknown) => void
   /** A connection has got a new process: forget it here. */
   readonly moved: (connection: Http1Connection) => void
+  /** It was sent, and nobody has said that it came. */
+  readonly lost: (connection: Http1Connection) => void
   /** It cannot be moved after all. */
   readonly keep: (connection: Http1Connection) => void
 }
@@ -39,15 +41,6 @@ interface Underway {
   readonly since: number
 }
 
-/** What has become of the connections that were to move. */
-export interface MoveCounts {
-  readonly moved: number
-  /** Sent, and never confirmed: the successor died. */
-  readonly lost: number
-  /** Milliseconds that the connection that waited longest spent between the processes. */
-  readonly longestWaitMs: number
-}
-
 export class Mover {
   readonly #parts: MoverParts
   /** Every connection that is to move, and the listener of the successor that it goes to. */
@@ -59,7 +52,7 @@ export class Mover {
   readonly #underway: Underway[] = []
   readonly #toPrepare: Http1Connection[] = []
   #lastId = 0
-  #counts = { moved: 0, lost: 0, longestWaitMs: 0 }
+  #longestWaitMs = 0
   #scheduled = false
   #stopped = false
   #askedAt = 0
@@ -68,8 +61,9 @@ export class Mover {
     this.#parts = parts
   }
 
-  get counts(): MoveCounts {
-    return this.#counts
+  /** Milliseconds that the connection that waited longest spent between the processes. */
+  get longestWaitMs(): number {
+    return Math.round(this.#longestWaitMs)
   }
 
   /** Takes a connection on, if the successor has its listener. Returns whether. */
@@ -93,20 +87,16 @@ export class Mover {
   confirm(count: number): void {
     const now = performance.now()
     for (const { connection, since } of this.#underway.splice(0, count)) {
-      this.#counts.moved++
-      this.#counts.longestWaitMs = Math.max(this.#counts.longestWaitMs, Math.round(now - since))
+      this.#longestWaitMs = Math.max(this.#longestWaitMs, now - since)
       this.#parts.moved(connection)
     }
     this.#schedule()
   }
 
-  /** The successor is gone: what it did not confirm is lost, the rest ends politely here. */
-  successorGone(): void {
+  /** The successor is gone, or the time is over: what was not confirmed is lost, the rest ends politely here. */
+  abandon(): void {
     this.stop()
-    for (const { connection } of this.#underway.splice(0)) {
-      this.#counts.lost++
-      connection.cut()
-    }
+    for (const { connection } of this.#underway.splice(0)) this.#parts.lost(connection)
   }
 
   /** Nothing more is sent; what has not been sent ends politely here. */

@@ -5,7 +5,7 @@ import type { ServerHttp2Session } from 'node:http2'
 import type net from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
 import { underlying } from '../node-privates.js'
-import type { ConnectionKind, Connections, Holding, KindCount } from '../report.js'
+import type { ConnectionKind, Connections, Fates, Holding, KindCount } from '../report.js'
 import type { Connection } from './connection.js'
 import { atBoundary, Http1Connection } from './http1.js'
 import { Http2Connection } from './http2.js'
@@ -25,6 +25,8 @@ export class Tracker {
   #requests = 0
   #draining = false
   #mover: Mover | undefined
+  /** What has become of connections since the drain began. */
+  readonly #fates: Record<ConnectionKind, Fates> = noFates()
   /** Called when a connection has gone. */
   onClosed: () => void = () => {}
 
@@ -74,10 +76,15 @@ export class Tracker {
     if (server && this.#draining) this.#drain(connection, server)
   }
 
-  /** It is in another process now: the descriptor here is closed, the connection goes on. */
-  forget(connection: Connection): void {
+  /** Ends it here and now: it is in another process, or nothing can be done for it. */
+  end(connection: Connection, fate: 'moved' | 'lost' | 'cut'): void {
+    this.#remove(connection, fate)
     connection.cut()
-    if (this.#connections.delete(connection)) this.onClosed()
+  }
+
+  /** What has become of connections since the drain began, by kind. */
+  get fates(): Readonly<Record<ConnectionKind, Fates>> {
+    return this.#fates
   }
 
   /** The same for one server, which its owner closes. */
@@ -177,10 +184,15 @@ export class Tracker {
 
   #keep(server: net.Server, connection: Connection, whenGone: (gone: () => void) => void): void {
     this.#connections.set(connection, server)
-    whenGone(() => {
-      if (this.#connections.delete(connection)) this.onClosed()
-    })
+    whenGone(() => this.#remove(connection, 'closed'))
     if (this.#draining) this.#drain(connection, server)
+  }
+
+  #remove(connection: Connection, fate: keyof Fates): void {
+    const { kind } = connection
+    if (!this.#connections.delete(connection)) return
+    if (this.#draining) this.#fates[kind] = { ...this.#fates[kind], [fate]: this.#fates[kind][fate] + 1 }
+    this.onClosed()
   }
 
   #drain(connection: Connection, server: net.Server): void {
@@ -200,6 +212,11 @@ export class Tracker {
 }
 
 const none: KindCount = { idle: 0, busy: 0 }
+
+const noFates = (): Record<ConnectionKind, Fates> => {
+  const none: Fates = { moved: 0, lost: 0, closed: 0, cut: 0 }
+  return { http1: none, https: none, http2: none, raw: none, upgraded: none }
+}
 
 function idleOf(server: net.Server, connections: readonly Connection[]): Connection[] {
   const http1 = connections.filter((each) => each instanceof Http1Connection)
