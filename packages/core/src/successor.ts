@@ -232,6 +232,8 @@ export class Successor {
   #onExit(exit: Exit): void {
     this.#exit = exit
     this.#ended.resolve(exit)
+    // Node says 'disconnect' only when it has got rid of every handle, which then never happens.
+    this.#events.onGone()
     this.fail(
       this.#isReady
         ? this.#failed('ERR_HANDOVER_PROBATION', `${inWords(exit)} within its probation`)

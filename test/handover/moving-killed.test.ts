@@ -1,0 +1,72 @@
+import type { RawConnection } from '@handover/load'
+import { expect, test } from 'vitest'
+import { isHandedOver, isReady } from '../support/generations.js'
+import { finalReports } from '../support/reports.js'
+import { callAll, openConnections } from '../support/resting.js'
+import { type Service, startService } from '../support/service.js'
+
+const count = 2_000
+
+/** A service with resting connections, at the moment when they have begun to move. */
+async function whileMoving(): Promise<{ service: Service; connections: RawConnection[]; successor: number }> {
+  const service = await startService('http.mjs', {
+    config: {
+      graceful: { moveConnections: true, probationMs: 50, drainTimeoutMs: 20_000, lingerMs: 1_000 },
+      server: { keepAliveTimeout: 60_000 },
+    },
+    leftOvers: 'allowed',
+  })
+  const connections = await openConnections(service.target, count)
+  await callAll(connections)
+  service.signal('SIGHUP')
+  const { pid: successor } = await service.event((fact) => isReady(fact) && fact.generation === 2)
+  await service.event(isHandedOver)
+  return { service, connections, successor }
+}
+
+test('the successor is killed while 2000 connections move: those that it has not got are served here, and all are counted', async () => {
+  const { service, connections, successor } = await whileMoving()
+  service.signal('SIGKILL', successor)
+  const { servedBy, failures } = await callPolitely(connections)
+  const [report] = await finalReports(service, 1)
+  const { moved, lost, cut } = report?.drain ?? { moved: NaN, lost: NaN, cut: [] }
+  expect(cut).toEqual([])
+  expect(report?.drain.ms).toBeLessThan(10_000)
+  expect(servedBy.get(1) ?? 0).toBe(count - moved - lost)
+  expect(failures).toHaveLength(moved + lost)
+  await service.exitOf(service.pid)
+})
+
+test('the predecessor is killed while 2000 connections move: those that the successor has are served, none hangs', async () => {
+  const { service, connections, successor } = await whileMoving()
+  service.signal('SIGKILL', service.pid)
+  const { servedBy, failures } = await callPolitely(connections)
+  expect([...servedBy.keys()].filter((generation) => generation !== 2)).toEqual([])
+  expect((servedBy.get(2) ?? 0) + failures.length).toBe(count)
+  // It is whole: it serves whoever comes.
+  const [fresh] = await openConnections(service.target, 1)
+  expect((await callAll([fresh as RawConnection])).servedBy).toEqual(new Map([[2, 1]]))
+  expect(service.serving.pid).toBe(successor)
+})
+
+/** One request on each: an answer may say that it is the last. */
+async function callPolitely(connections: readonly RawConnection[]) {
+  const servedBy = new Map<number, number>()
+  const failures: string[] = []
+  await Promise.all(
+    connections.map(async (connection) => {
+      try {
+        connection.write('GET / HTTP/1.1\r\nhost: test\r\n\r\n')
+        const { status, headers } = await connection.response()
+        if (status !== 200) throw new Error(`status ${status}`)
+        const generation = Number(headers.get('x-generation'))
+        servedBy.set(generation, (servedBy.get(generation) ?? 0) + 1)
+      } catch (error) {
+        failures.push(String(error))
+      } finally {
+        connection.close()
+      }
+    }),
+  )
+  return { servedBy, failures }
+}

@@ -1,0 +1,154 @@
+import { join } from 'node:path'
+import { keepAlive, mixedLoad, RawConnection, Tally } from '@handover/load'
+import { expect, test } from 'vitest'
+import { underLoad } from '../support/load.js'
+import { finalReports } from '../support/reports.js'
+import { answeredBy, askOn, callAll, openConnections } from '../support/resting.js'
+import { type ServiceOptions, startService } from '../support/service.js'
+import { tempDir } from '../support/temp-dir.js'
+
+const moving = (graceful: object = {}, more: object = {}): ServiceOptions => ({
+  config: {
+    graceful: { moveConnections: true, probationMs: 50, drainTimeoutMs: 30_000, ...graceful },
+    ...more,
+  },
+})
+
+const untouched = { closed: 0, lost: 0, cut: [] }
+
+test.each([200, 1_000, 10_000])(
+  'C37: %i connections that were silent through a reload are answered by the successor, five times in a row',
+  { timeout: 180_000 },
+  async (count) => {
+    // Long enough to rest on a slow machine: whoever rests longer than the limit is closed, moved or not.
+    const service = await startService('http.mjs', moving({}, { server: { keepAliveTimeout: 120_000 } }))
+    const connections = await openConnections(service.target, count)
+    expect(await callAll(connections)).toEqual({ servedBy: new Map([[1, count]]), failures: [] })
+    for (let generation = 2; generation <= 6; generation++) {
+      await service.reload()
+      const { drain } = (await finalReports(service, generation - 1)).at(-1) as { drain: object }
+      expect(drain).toMatchObject({ ...untouched, open: count, moved: count })
+      expect(await callAll(connections)).toEqual({ servedBy: new Map([[generation, count]]), failures: [] })
+    }
+    for (const connection of connections) connection.close()
+  },
+)
+
+test.each([
+  { clients: 64, think: { minMs: 0, maxMs: 40 } },
+  { clients: 2_000, think: { minMs: 0, maxMs: 1_000 } },
+])(
+  'C36: $clients keep-alive clients that think keep their connection through 20 reloads',
+  { timeout: 180_000 },
+  async (load) => {
+    const service = await startService('http.mjs', moving({}, { server: { keepAliveTimeout: 60_000 } }))
+    const result = await underLoad(service.target, async () => {
+      for (let i = 0; i < 20; i++) await service.reload()
+    }, [keepAlive(load)])
+    expect(result.failures).toEqual([])
+    expect(result).toMatchObject({ connectionsOpened: load.clients, closedByAnswer: 0 })
+  },
+)
+
+test('C35, C40: under every kind of load every connection goes on, over ten reloads', async () => {
+  const service = await startService('http.mjs', moving())
+  const over = new AbortController()
+  const tally = new Tally()
+  const load = mixedLoad(service.target, { tally, signal: over.signal })
+  for (let i = 0; i < 10; i++) await service.reload()
+  over.abort()
+  const { failures, closedByAnswer } = await load
+  expect(failures).toEqual([])
+  expect(closedByAnswer).toBe(0)
+  for (const { drain } of await finalReports(service, 10)) expect(drain).toMatchObject({ lost: 0, cut: [] })
+})
+
+test('C40: a request in flight is answered by the process that began it, and the next one by the successor', async () => {
+  const service = await startService('http.mjs', moving())
+  const connection = await RawConnection.connect(service.target)
+  connection.write('GET /slow?ms=600 HTTP/1.1\r\nhost: test\r\n\r\n')
+  await service.reload()
+  expect(await answeredBy(connection)).toBe(1)
+  expect(await answeredByNext(connection, 2)).toBe(2)
+  connection.close()
+})
+
+test('C38: a connection that was opened and said nothing is answered by the successor', async () => {
+  const service = await startService('http.mjs', moving())
+  const connection = await RawConnection.connect(service.target)
+  await service.reload()
+  await finalReports(service, 1)
+  expect(await askOn(connection)).toBe(2)
+  connection.close()
+})
+
+test('C39: half a request, and two pipelined ones, are answered where they began, then the connection moves', async () => {
+  const service = await startService('http.mjs', moving())
+  const half = await RawConnection.connect(service.target)
+  half.write('GET /sl')
+  const body = await RawConnection.connect(service.target)
+  body.write('POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: 8\r\n\r\nhalf')
+  const two = await RawConnection.connect(service.target)
+  two.write('GET /slow?ms=300 HTTP/1.1\r\nhost: test\r\n\r\nGET /slow?ms=10 HTTP/1.1\r\nhost: test\r\n\r\n')
+  // All of it has come when a request that was sent later is answered.
+  expect(await askOn(await RawConnection.connect(service.target))).toBe(1)
+  await service.reload()
+  half.write('ow?ms=1 HTTP/1.1\r\nhost: test\r\n\r\n')
+  body.write('done')
+  expect(await answeredBy(half)).toBe(1)
+  expect(await answeredBy(body)).toBe(1)
+  expect([await answeredBy(two), await answeredBy(two)]).toEqual([1, 1])
+  for (const connection of [half, body, two]) {
+    expect(await answeredByNext(connection, 2)).toBe(2)
+    connection.close()
+  }
+})
+
+test('connections of a Unix socket move as well', async () => {
+  const path = join(tempDir(), 'service.sock')
+  const service = await startService(
+    'http.mjs',
+    moving({}, { listen: { path }, server: { keepAliveTimeout: 60_000 } }),
+  )
+  const connections = await openConnections({ path }, 50)
+  await callAll(connections)
+  await service.reload()
+  await finalReports(service, 1)
+  expect(await callAll(connections)).toEqual({ servedBy: new Map([[2, 50]]), failures: [] })
+  for (const connection of connections) connection.close()
+})
+
+test('a connection that moved between two requests rests as long as the server lets any rest, and no shorter', async () => {
+  const limits = { keepAliveTimeout: 1_500, headersTimeout: 300, connectionsCheckingInterval: 50 }
+  const service = await startService('http.mjs', moving({}, { server: limits }))
+  const connection = await RawConnection.connect(service.target)
+  await askOn(connection)
+  await service.reload()
+  await finalReports(service, 1)
+  // Longer than headersTimeout, after which Node would answer 408 to a connection that never spoke.
+  await connection.quiet(700)
+  expect(await askOn(connection)).toBe(2)
+  // The answer to a request is not limited by the time to rest.
+  expect(await askOn(connection, '/slow?ms=1800')).toBe(2)
+  expect(await connection.closed).toMatchObject({ how: 'end' })
+})
+
+test('back to back, connections pass through generations that drain themselves', async () => {
+  const service = await startService(
+    'http.mjs',
+    moving({ probationMs: 0 }, { server: { keepAliveTimeout: 60_000 } }),
+  )
+  const connections = await openConnections(service.target, 500)
+  await callAll(connections)
+  for (let i = 0; i < 6; i++) await service.reload()
+  await finalReports(service, 6)
+  expect(await callAll(connections)).toEqual({ servedBy: new Map([[7, 500]]), failures: [] })
+  for (const connection of connections) connection.close()
+})
+
+/** The generation that answers once the connection has moved: it moves in the turn after the last answer. */
+async function answeredByNext(connection: RawConnection, wanted: number): Promise<number> {
+  let generation = await askOn(connection)
+  for (let i = 0; i < 100 && generation !== wanted; i++) generation = await askOn(connection)
+  return generation
+}

@@ -1,0 +1,53 @@
+import { RawConnection, type Target } from '@handover/load'
+
+/** What connections that had rested answered: how many by which generation, and how many not at all. */
+export interface Roll {
+  readonly servedBy: ReadonlyMap<number, number>
+  readonly failures: readonly string[]
+}
+
+const ATONCE = 200
+
+/** Opens connections, `ATONCE` at a time, so that no queue overflows. */
+export async function openConnections(target: Target, count: number): Promise<RawConnection[]> {
+  const connections: RawConnection[] = []
+  while (connections.length < count) {
+    const size = Math.min(ATONCE, count - connections.length)
+    connections.push(
+      ...(await Promise.all(Array.from({ length: size }, () => RawConnection.connect(target)))),
+    )
+  }
+  return connections
+}
+
+/** One request on each connection. */
+export async function callAll(connections: readonly RawConnection[]): Promise<Roll> {
+  const servedBy = new Map<number, number>()
+  const failures: string[] = []
+  for (let i = 0; i < connections.length; i += ATONCE) {
+    await Promise.all(
+      connections.slice(i, i + ATONCE).map(async (connection) => {
+        try {
+          const generation = await askOn(connection)
+          servedBy.set(generation, (servedBy.get(generation) ?? 0) + 1)
+        } catch (error) {
+          failures.push(String(error))
+        }
+      }),
+    )
+  }
+  return { servedBy, failures }
+}
+
+/** One request on an open connection; which generation answered. The answer must leave it open. */
+export async function askOn(connection: RawConnection, path = '/'): Promise<number> {
+  connection.write(`GET ${path} HTTP/1.1\r\nhost: test\r\n\r\n`)
+  return answeredBy(connection)
+}
+
+/** Which generation gives the next answer, which must leave the connection open. */
+export async function answeredBy(connection: RawConnection): Promise<number> {
+  const { status, keepAlive, headers } = await connection.response()
+  if (status !== 200 || !keepAlive) throw new Error(`status ${status}, keep-alive ${keepAlive}`)
+  return Number(headers.get('x-generation'))
+}
