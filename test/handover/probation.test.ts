@@ -93,7 +93,8 @@ test('C6: under load only clients of the successor notice its death', async () =
 })
 
 const failing = {
-  'before it is ready': release({ first: 'process.exit(1)' }),
+  'before it was ready': release({ first: 'process.exit(1)' }),
+  'at readyTimeoutMs, though it listens': release({ options: "{ ready: 'manual' }" }),
   'within its probation': release({ afterListen: 'setTimeout(() => process.exit(1), 50)' }),
   // It is told that it is proven, and has not taken over yet.
   'when it is proven': release({
@@ -109,7 +110,7 @@ test.each(Object.entries(failing))(
     const manager = fakeServiceManager()
     const pidFile = join(tempDir(), 'pid')
     const { service, deploy } = await startRelease({
-      config: { graceful: { probationMs: 500, pidFile } },
+      config: { graceful: { probationMs: 500, readyTimeoutMs: 2_000, pidFile } },
       env: manager.env,
     })
     const namedBy = () => Number(readFileSync(pidFile, 'utf8'))

@@ -61,6 +61,10 @@ export class Drain {
     this.#cut.abort()
   }
 
+  onCutShort(act: () => void): void {
+    this.#cut.signal.addEventListener('abort', act)
+  }
+
   get wasCutShort(): boolean {
     return this.#cut.signal.aborted
   }

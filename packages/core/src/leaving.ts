@@ -43,14 +43,21 @@ export class Leaving {
     const { state } = generation
     const drain = this.#newDrain('shutdown')
     generation.dispatch({ name: 'shutdown', drain })
-    void generation.serviceManager.stopping()
-    const successorEnded = state.name === 'handing-over' ? state.successor.end() : Promise.resolve()
+    // A successor that is taken back ends without the service.
+    if (generation.startup.inCharge) void generation.serviceManager.stopping()
+    const successorEnded =
+      state.name === 'handing-over' ? this.#endSuccessor(state.successor, drain) : undefined
     const drained = drain.run()
     void drained.then(async (report) => {
       await successorEnded
       await this.#leave(drain, report)
     })
     return drained
+  }
+
+  #endSuccessor(successor: Successor, drain: Drain): Promise<void> {
+    drain.onCutShort(() => successor.cutShort())
+    return successor.end(this.#generation.settings.drainTimeoutMs)
   }
 
   #newDrain(because: DrainReason, mover?: Mover): Drain {

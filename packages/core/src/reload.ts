@@ -145,8 +145,8 @@ export class Reload {
   /** Ends the successor and says why. Back to `ready`, unless a shutdown came in between. */
   async #giveUp(thrown: unknown): Promise<HandoverError> {
     const generation = this.#generation
+    await this.#successor?.end(generation.settings.drainTimeoutMs)
     const interrupted = generation.state.name === 'draining' ? this.refusal() : undefined
-    await this.#successor?.end()
     const error = interrupted ?? (thrown as HandoverError)
     Object.assign(error, { report: this.#report('failed', error) })
     generation.dispatch({ name: 'successor-failed' })

@@ -14,7 +14,7 @@ import {
   readFromSuccessor,
 } from './wire.js'
 
-/** How long a successor that is told to end may take before it is killed. */
+/** How long a successor that is told to end may take before it is killed, beside what its requests take. */
 const endMs = 5_000
 /** How long a proven successor may take to say that it took over. */
 const takeOverMs = 5_000
@@ -56,6 +56,7 @@ export class Successor {
   readonly #failure = new AbortController()
   readonly #foreign: string[] = []
   #toldError: ErrorData | undefined
+  #ending: Promise<void> | undefined
   #exit: Exit | undefined
   #open = 0
   #isReady = false
@@ -165,13 +166,25 @@ export class Successor {
     })
   }
 
-  /** Ends it, politely first, and resolves when it is gone and reaped. */
-  async end(): Promise<void> {
+  /**
+   * Ends it, politely first, and resolves when it is gone and reaped. One that was ready has requests of its own
+   * to finish, and gets the time for it. Asking twice gives the same answer: a second SIGTERM would cut them.
+   */
+  end(drainTimeoutMs: number): Promise<void> {
+    this.#ending ??= this.#end(this.#isReady ? drainTimeoutMs + endMs : endMs)
+    return this.#ending
+  }
+
+  /** Ends it now. */
+  cutShort(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  async #end(politeMs: number): Promise<void> {
     if (this.#exit || this.pid === undefined) return
     this.#child.kill('SIGTERM')
-    await withLimit(endMs, (limit) => unlessAborted(this.#ended.promise, limit)).catch(() =>
-      this.#child.kill('SIGKILL'),
-    )
+    const ended = withLimit(politeMs, (limit) => unlessAborted(this.#ended.promise, limit))
+    await ended.catch(() => this.cutShort())
     await this.#ended.promise
   }
 

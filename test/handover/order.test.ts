@@ -1,0 +1,198 @@
+// What is asked for at the wrong moment, twice, or too often.
+import { RawConnection, type Target } from '@handover/load'
+import { expect, test } from 'vitest'
+import { isHandedOver, isReady } from '../support/generations.js'
+import { ask, gate, get, givenBy } from '../support/http.js'
+import { underLoad } from '../support/load.js'
+import { isRunning } from '../support/processes.js'
+import { type Outcome, release, requestReload, startRelease } from '../support/release.js'
+import { finalReports } from '../support/reports.js'
+import { type Service, startService } from '../support/service.js'
+import { whoServes } from '../support/who.js'
+
+const started = (service: Service) => service.facts.filter(({ event }) => event === 'listening').length
+
+test('C12: ten SIGHUPs at once are one reload', async () => {
+  const service = await startService('http.mjs', { config: { graceful: { probationMs: 100 } } })
+  const load = await underLoad(service.target, async () => {
+    for (let i = 0; i < 10; i++) service.signal('SIGHUP')
+    await service.event(isHandedOver)
+    await service.exitOf(service.pid)
+  })
+  expect(load.failures).toEqual([])
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+  expect(started(service)).toBe(2)
+})
+
+test('C12: SIGHUPs while a reload is under way are none of their own', async () => {
+  const service = await startService('http.mjs', { config: { graceful: { probationMs: 500 } } })
+  service.signal('SIGHUP')
+  await service.event(({ state }) => state === 'handing-over')
+  service.signal('SIGHUP', service.pid)
+  await service.event(({ onProbation }) => onProbation === true)
+  service.signal('SIGHUP', service.pid)
+  await service.event(isHandedOver)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+  expect(started(service)).toBe(2)
+  expect(service.output).toMatch(/SIGHUP ignored: A reload is under way; generation 1 serves/)
+})
+
+test('C12: a reload during a reload is refused, in both generations, and the first one is not affected', async () => {
+  const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 500 } } })
+  const { target } = service
+  const goOn = gate()
+  const file = goOn.path.slice(goOn.path.indexOf('=') + 1)
+  deploy(
+    release({
+      first: `
+        const { existsSync } = await import('node:fs')
+        while (!existsSync('${file}')) await new Promise((resolve) => setTimeout(resolve, 5))`,
+    }),
+  )
+  const first = requestReload(target)
+  await service.event(({ state }) => state === 'handing-over')
+  for (let i = 0; i < 3; i++)
+    expect(await requestReload(target)).toMatchObject({ code: 'ERR_HANDOVER_IN_PROGRESS' })
+  goOn.open()
+  await service.event(({ onProbation }) => onProbation === true)
+  const answers = await Promise.all(Array.from({ length: 10 }, () => requestReload(target)))
+  expect(answers.map(({ code }) => code)).toEqual(Array(10).fill('ERR_HANDOVER_IN_PROGRESS'))
+  expect(await first).toMatchObject({ report: { outcome: 'handed-over' } })
+})
+
+/** A download that has begun; its end is read when the test says so. */
+async function slowDownload(
+  target: Target,
+): Promise<{ connection: RawConnection; finish(): Promise<number> }> {
+  const connection = await RawConnection.connect(target)
+  await connection.write(get('/download?bytes=8388608'))
+  const head = await connection.head()
+  const finish = async () => {
+    let bytes = 0
+    for await (const chunk of connection.body(head)) bytes += chunk.length
+    connection.close()
+    return bytes
+  }
+  return { connection, finish }
+}
+
+test.each([false, true])(
+  'C13: reloads back to back succeed while earlier generations still drain (connections move: %s)',
+  async (moveConnections) => {
+    const service = await startService('http.mjs', {
+      config: { graceful: { probationMs: 0, moveConnections } },
+    })
+    const { target } = service
+    const downloads = [await slowDownload(target)]
+    const load = await underLoad(target, async () => {
+      for (let generation = 2; generation <= 5; generation++) {
+        expect((await service.reload()).to.generation).toBe(generation)
+        downloads.push(await slowDownload(target))
+      }
+      expect(service.processes(), 'each still has its download').toHaveLength(5)
+      for (const { finish } of downloads) expect(await finish()).toBe(8_388_608)
+      const reports = await finalReports(service, 4)
+      expect(reports.map(({ generation, drain }) => [generation, drain.cut, drain.timedOut])).toEqual(
+        [1, 2, 3, 4].map((generation) => [generation, [], false]),
+      )
+    })
+    expect(load.failures).toEqual([])
+    expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+    expect(await service.leftOvers()).toEqual([])
+  },
+)
+
+test('C13: a generation that still drains when its limit is over ends then, however many came after it', async () => {
+  const service = await startService('http.mjs', {
+    config: { graceful: { probationMs: 0, drainTimeoutMs: 2_000 } },
+  })
+  const downloads = [await slowDownload(service.target)]
+  for (let i = 0; i < 3; i++) {
+    await service.reload()
+    downloads.push(await slowDownload(service.target))
+  }
+  const reports = await finalReports(service, 3)
+  for (const { drain } of reports) {
+    expect(drain.timedOut).toBe(true)
+    expect(drain.cut).toMatchObject([{ kind: 'http1', what: 'GET /download?bytes=8388608' }])
+    expect(drain.ms).toBeGreaterThanOrEqual(2_000)
+    expect(drain.ms).toBeLessThan(10_000)
+  }
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+  expect(await downloads.at(-1)?.finish()).toBe(8_388_608)
+})
+
+const moments = {
+  boots: {
+    text: release({ first: 'await new Promise((resolve) => setTimeout(resolve, 600_000))' }),
+    event: 'started',
+  },
+  'listens and is not ready yet': { text: release({ options: "{ ready: 'manual' }" }), event: 'listening' },
+  'is on probation': { text: release(), event: 'state' },
+}
+
+test.each(Object.entries(moments))(
+  'C14: a shutdown while the successor %s ends it, then drains; later reloads are refused',
+  async (_, { text, event }) => {
+    const { service, deploy } = await startRelease({
+      config: { graceful: { probationMs: 60_000, lingerMs: 10_000 } },
+    })
+    const { target, pid } = service
+    const held = gate()
+    const [busy, idle] = [await RawConnection.connect(target), await RawConnection.connect(target)]
+    await ask(idle, '/')
+    await busy.write(get(held.path))
+    deploy(text)
+    const reload = requestReload(target)
+    const successor = await service.event((fact) => fact.event === event && fact.pid !== pid)
+    service.signal('SIGTERM', pid)
+    await service.exitOf(successor.pid)
+    expect(await reload).toMatchObject({ code: 'ERR_HANDOVER_DRAINING', report: { outcome: 'failed' } })
+    expect(isRunning(pid)).toBe(true)
+    const refused: Outcome = JSON.parse((await ask(idle, '/reload')).text)
+    expect(refused).toMatchObject({
+      code: 'ERR_HANDOVER_DRAINING',
+      message: expect.stringContaining('can hand over no more'),
+    })
+    held.open()
+    expect(givenBy(await busy.response())).toEqual({ pid, generation: 1 })
+    expect(await service.exitOf(pid)).toMatchObject({ code: 0 })
+    expect(service.processes()).toEqual([])
+  },
+)
+
+test('C14: a request that the successor has begun on its probation is answered before a shutdown ends it', async () => {
+  const { service } = await startRelease({ config: { graceful: { probationMs: 60_000 } } })
+  const { target, pid } = service
+  void requestReload(target)
+  const successor = await service.event((fact) => isReady(fact) && fact.pid !== pid)
+  let connection: RawConnection
+  do connection = await RawConnection.connect(target)
+  while (givenBy(await ask(connection, '/')).pid === pid)
+  // Longer than a successor that hangs is waited for.
+  await connection.write(get('/slow?ms=6000'))
+  service.signal('SIGTERM', pid)
+  expect(givenBy(await connection.response())).toEqual({ pid: successor.pid, generation: 2 })
+  expect(await service.exitOf(pid)).toMatchObject({ code: 0 })
+})
+
+test('C14: a second signal cuts the successor short as well', async () => {
+  const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 60_000 } } })
+  const { pid } = service
+  deploy(release({ afterListen: "process.on('SIGTERM', () => tell('asked'))" }))
+  const reload = requestReload(service.target).catch(() => {})
+  const { pid: successor } = await service.event((fact) => isReady(fact) && fact.pid !== pid)
+  const held = gate()
+  let busy: RawConnection
+  do busy = await RawConnection.connect(service.target)
+  while (givenBy(await ask(busy, '/')).pid === pid)
+  await busy.write(get(held.path))
+  service.signal('SIGTERM', pid)
+  await service.event('asked')
+  expect(isRunning(successor)).toBe(true)
+  service.signal('SIGTERM', pid)
+  expect(await service.exitOf(pid)).toMatchObject({ code: 1 })
+  expect(isRunning(successor)).toBe(false)
+  await reload
+})
