@@ -1,5 +1,5 @@
 // What Linux says about sockets: proc(5), /proc/net/tcp and /proc/net/unix.
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import net from 'node:net'
 import { onTestFinished } from 'vitest'
 import { descriptorsOf } from './processes.js'
@@ -39,4 +39,9 @@ export async function listener(
     server.once('error', reject).listen(options, resolve)
   })
   return server
+}
+
+/** The inode of what a descriptor of the test is: the same in each process that has it. */
+export function inodeOf(fd: number): string | undefined {
+  return /\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
 }
