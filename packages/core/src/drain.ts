@@ -13,6 +13,8 @@ import type { DrainReport, Fates, Holding } from './report.js'
 const sweepMs = 50
 /** How often a drain says what keeps it. */
 const tellMs = 1_000
+/** How many turns what was ended at the limit gets to be gone. */
+const endTurns = 20
 /** How many turns of the event loop a shutdown waits for connections that the kernel has queued already. */
 const queueTurns = 100
 
@@ -179,14 +181,13 @@ export class Drain {
     const { tracker, logger } = this.#parts
     if (tracker.size === 0) return []
     await turn()
-    for (const connection of tracker.idle()) connection.close()
-    await turn()
     for (const connection of tracker.all()) connection.finish?.()
-    await turn()
-    const rest = tracker.all()
+    for (const connection of tracker.idle()) connection.close()
+    for (let turns = 0; turns < endTurns && tracker.size > 0; turns++) await turn()
     const cut = tracker.holding()
     const why = this.wasCutShort ? 'cut short' : 'wait timeout'
-    for (const connection of rest) tracker.end(connection, 'cut')
+    const idle = new Set(tracker.idle())
+    for (const connection of tracker.all()) tracker.end(connection, idle.has(connection) ? 'closed' : 'cut')
     if (cut.length > 0) {
       logger.warn(
         { cut },

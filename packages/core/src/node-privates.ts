@@ -217,6 +217,10 @@ export function markBetweenRequests(socket: net.Socket): void {
   for (const [i, each] of numbers.entries()) parser[each] = saved[i]
 }
 
+/** The head of an answer as it was sent; what was given to `writeHead` alone is found nowhere else. */
+export const sentHead = (response: http.ServerResponse): string =>
+  (response as unknown as { _header?: string | null })._header ?? ''
+
 /** An answer whose head another process has sent, ready to go on on `socket`. */
 export function resumeResponse(
   request: http.IncomingMessage,
@@ -229,6 +233,11 @@ export function resumeResponse(
   response.assignSocket(socket)
   response.once('finish', () => {
     response.detachSocket(socket)
+    // Node says so itself for answers to requests that it has read.
+    process.nextTick(() => {
+      Object.assign(response, { destroyed: true, _closed: true })
+      response.emit('close')
+    })
     // Without chunks the end of the connection is the end of the answer (RFC 9112, 6.3).
     if (!response.shouldKeepAlive) socket.destroySoon()
   })

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { isUpgraded } from '../node-privates.js'
+import { isUpgraded, sentHead } from '../node-privates.js'
 import type { ConnectionKind, Holding } from '../report.js'
 import { answerWithClose } from './answer-with-close.js'
 import type { Connection } from './connection.js'
@@ -113,8 +113,8 @@ export class Http1Connection implements Connection {
   }
 
   finish(): void {
-    const type = this.#response?.getHeader('content-type')
-    if (this.#response && String(type).startsWith('text/event-stream')) endStream(this.#response)
+    const response = this.#response
+    if (response && /^content-type: *text\/event-stream/im.test(sentHead(response))) endStream(response)
   }
 
   close(): void {

@@ -101,7 +101,10 @@ export function resumeStream(
   Object.assign(request, { method, url, rawHeaders, headers: headersOf(rawHeaders), complete: true })
   const response = resumeResponse(request, socket, chunked)
   const connection = tracker.connectionOf(socket)
-  if (connection instanceof Http1Connection) connection.begin(request, response)
+  if (connection instanceof Http1Connection) {
+    connection.begin(request, response)
+    response.once('close', () => connection.limitRest((server as http.Server).keepAliveTimeout))
+  }
   resume(response, given, request)
 }
 

@@ -77,7 +77,7 @@ export class Tracker {
   }
 
   /** Ends it here and now: it is in another process, or nothing can be done for it. */
-  end(connection: Connection, fate: 'moved' | 'lost' | 'cut'): void {
+  end(connection: Connection, fate: keyof Fates): void {
     this.#remove(connection, fate)
     connection.cut()
   }

@@ -1,0 +1,87 @@
+import type { Target } from '@handover/load'
+import { expect, test } from 'vitest'
+import { EventStream } from '../support/events.js'
+import { finalReports } from '../support/reports.js'
+import { startService } from '../support/service.js'
+import { until } from '../support/until.js'
+
+const start = (graceful: object = {}, more: object = {}) =>
+  startService('sse.mjs', {
+    config: { graceful: { moveConnections: true, probationMs: 50, ...graceful }, ...more },
+  })
+
+const openStreams = (target: Target, count: number) =>
+  Promise.all(Array.from({ length: count }, () => EventStream.open(target)))
+
+const allServedBy = (streams: readonly EventStream[], generation: number) => () =>
+  streams.every(({ events }) => events.at(-1)?.data === String(generation))
+
+test('50 event streams go on through five reloads, on the same connection, without a gap or a double', async () => {
+  const service = await start()
+  const streams = await openStreams(service.target, 50)
+  for (let generation = 2; generation <= 6; generation++) {
+    await service.reload()
+    await until(`every stream is served by generation ${generation}`, allServedBy(streams, generation))
+  }
+  expect(streams.flatMap(({ gaps }) => gaps)).toEqual([])
+  for (const { drain } of await finalReports(service, 5)) {
+    expect(drain).toMatchObject({ moved: 50, closed: 0, lost: 0, cut: [] })
+  }
+  for (const stream of streams) stream.close()
+})
+
+test('a stream that moved ends in order, and its connection takes another request', async () => {
+  const service = await start({}, { events: 40 })
+  const [stream] = (await openStreams(service.target, 1)) as [EventStream]
+  await service.reload()
+  expect(await stream.ended).toBe('complete')
+  expect(stream.events.map(({ id }) => id)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
+  expect(stream.events.at(-1)?.data).toBe('2')
+  const next = stream.again()
+  expect(await next.ended).toBe('complete')
+  expect(next.events).toHaveLength(40)
+  next.close()
+})
+
+test('without the hook a stream ends at the limit, with its last chunk', async () => {
+  const service = await start({ drainTimeoutMs: 500 }, { hook: false })
+  const [stream] = (await openStreams(service.target, 1)) as [EventStream]
+  await until('it has begun', () => stream.events.length > 0)
+  await service.reload()
+  expect(await stream.ended).toBe('complete')
+  expect(stream.gaps).toEqual([])
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ moved: 0, closed: 1, cut: [] })
+})
+
+test('a stream whose release knows no way to go on with it ends at once, and says when to come back', async () => {
+  const service = await start({}, { retryMs: 1_234, resume: false })
+  const [stream] = (await openStreams(service.target, 1)) as [EventStream]
+  await until('it has begun', () => stream.events.length > 0)
+  await service.reload()
+  expect(await stream.ended).toBe('complete')
+  expect(stream.retryMs).toBe(1_234)
+})
+
+test('at a shutdown a stream ends in order, and says when to come back', async () => {
+  const service = await start({}, { retryMs: 500 })
+  const [stream] = (await openStreams(service.target, 1)) as [EventStream]
+  await until('it has begun', () => stream.events.length > 0)
+  service.signal('SIGTERM')
+  expect(await stream.ended).toBe('complete')
+  expect(stream.retryMs).toBe(500)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
+test('a client that leaves while its stream moves is no trouble to the others', async () => {
+  const service = await start()
+  const streams = await openStreams(service.target, 20)
+  await until('they have begun', () => streams.every(({ events }) => events.length > 0))
+  const reloaded = service.reload()
+  const [left, stayed] = [streams.slice(0, 10), streams.slice(10)]
+  for (const stream of left) stream.close()
+  await reloaded
+  await until('the others go on', allServedBy(stayed, 2))
+  expect(stayed.flatMap(({ gaps }) => gaps)).toEqual([])
+  for (const stream of stayed) stream.close()
+})
