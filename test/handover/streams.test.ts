@@ -35,7 +35,7 @@ test('a stream that moved ends in order, and its connection takes another reques
   const [stream] = (await openStreams(service.target, 1)) as [EventStream]
   await service.reload()
   expect(await stream.ended).toBe('complete')
-  expect(stream.events.map(({ id }) => id)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
+  expect(stream.gaps).toEqual([])
   expect(stream.events.at(-1)?.data).toBe('2')
   const next = stream.again()
   expect(await next.ended).toBe('complete')
