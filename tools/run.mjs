@@ -1,4 +1,5 @@
-// `npm run demo`, `npm test`, `npm run bench`: install, build, run. Needs Node and npm only. `npm run build`: no more than that.
+// `npm run demo`, `npm test`, `npm run bench`: install, build, run; `npm run build`: no more than that. Needs Node
+// and npm only.
 import { fileURLToPath } from 'node:url'
 import { pnpm, root } from './pnpm.mjs'
 

@@ -1,0 +1,181 @@
+// The story that is shown: start, load, three deploys, stop.
+import { setTimeout as pause } from 'node:timers/promises'
+import type { LoadResult } from '@handover/load'
+import type { Generation } from './generations.js'
+import { Load, loadInWords, whoAnswers } from './load.js'
+import { Problem } from './problem.js'
+import { Releases, version } from './releases.js'
+import { Service } from './service.js'
+import type { Deploy, Stage, View } from './stage.js'
+import { duration, fates, some } from './words.js'
+
+/** The deploys after release 1. */
+const plan = [{ n: 2 }, { n: 3, isBad: true }, { n: 4 }]
+
+export interface DemoOptions {
+  /** The folder of what is deployed: `server.mjs`, `package.json`, `node_modules`. */
+  readonly service: string
+  /** 0 for a free one. */
+  readonly port: number
+  readonly view: View
+  /** How long the load goes on between two deploys, so that one sees something. */
+  readonly betweenMs?: number
+  /** How long each step may take: to start, to hand over, to drain, to stop. */
+  readonly limitMs?: number
+}
+
+/** What there is to report and to judge. */
+export interface Outcome {
+  readonly load: LoadResult
+  readonly deploys: readonly Deploy[]
+  readonly generations: readonly Generation[]
+}
+
+export class Demo {
+  readonly stage: Stage = {
+    startedAt: performance.now(),
+    deploys: [],
+    generations: undefined,
+    load: undefined,
+  }
+  readonly #options: Required<DemoOptions>
+  #releases: Releases | undefined
+  #service: Service | undefined
+
+  constructor(options: DemoOptions) {
+    // A drain ends by itself after 30 seconds: more than that is a step that does not end.
+    this.#options = { betweenMs: 3_000, limitMs: 40_000, ...options }
+  }
+
+  /** Errors: a `Problem`, when there is nothing to judge. */
+  async run(): Promise<Outcome> {
+    const { view, betweenMs } = this.#options
+    view.open(this.stage)
+    try {
+      const service = await this.#start()
+      const load = this.#startLoad(service)
+      await pause(betweenMs)
+      for (const { n, isBad = false } of plan) {
+        await this.#deploy(service, n, isBad)
+        await pause(betweenMs)
+      }
+      const result = await load.stop()
+      view.say(`the load has ended: ${some(result.requests, 'request')} answered, ${result.failed} failed`)
+      await this.#stop(service)
+      return { load: result, deploys: this.stage.deploys, generations: service.generations.all }
+    } finally {
+      view.close()
+      this.clean()
+    }
+  }
+
+  /** Ends what was started, and removes what was written. At any time, and more than once. */
+  clean(): void {
+    void this.stage.load?.stop()
+    this.#service?.kill()
+    this.#releases?.remove()
+  }
+
+  async #start(): Promise<Service> {
+    const { service: program, port, limitMs, view } = this.#options
+    const releases = new Releases(program)
+    this.#releases = releases
+    releases.deploy(1)
+    const service = new Service({ folder: releases.current, port, release: version(1) })
+    this.#service = service
+    this.stage.generations = service.generations
+    const first = await service.until(
+      () => (service.port === undefined ? undefined : service.generations.serving),
+      limitMs,
+      () =>
+        `The service was not ready after ${duration(limitMs)}. It printed:\n${service.errors || 'nothing'}`,
+    )
+    view.say(`release ${first.release} serves on http://localhost:${service.port} as pid ${first.pid}`)
+    return service
+  }
+
+  #startLoad(service: Service): Load {
+    const load = new Load(service.port as number)
+    this.stage.load = load
+    this.#options.view.say(loadInWords)
+    return load
+  }
+
+  async #deploy(service: Service, n: number, isBad: boolean): Promise<void> {
+    const { view } = this.#options
+    const from = await this.#serving(service)
+    const number = this.stage.deploys.length + 1
+    const deploy: Deploy = { number, release: version(n), isBad, from }
+    this.stage.deploys.push(deploy)
+
+    this.#releases?.deploy(n, { isBad })
+    service.generations.deploy(deploy.release)
+    this.stage.load?.mark(String(number))
+    view.say(`deploy ${number}: current -> releases/${n}, kill -HUP ${from.pid}`)
+    service.signal(from.pid as number, 'SIGHUP')
+
+    await this.#outcome(service, deploy)
+    deploy.answer = await whoAnswers(service.port as number)
+    view.say(`GET / answers ${deploy.answer}`)
+    if (deploy.outcome === 'handed-over') await this.#drained(service, from)
+  }
+
+  /** Resolves when the successor has taken over, or has failed. */
+  async #outcome(service: Service, deploy: Deploy): Promise<void> {
+    const { view, limitMs } = this.#options
+    const { from, number, release } = deploy
+    const startedAt = performance.now()
+    const { all } = service.generations
+    const known = new Set(all)
+    const look = () => {
+      const to = all.find((each) => !known.has(each))
+      if (to?.state === 'failed') return { to, outcome: 'failed' as const }
+      return to && from.state === 'draining' ? { to, outcome: 'handed-over' as const } : undefined
+    }
+    const late = () =>
+      `Deploy ${number} did not end in ${duration(limitMs)}: generation ${from.number} is ${from.state}.`
+    Object.assign(deploy, await service.until(look, limitMs, late))
+    const took = duration(performance.now() - startedAt)
+    if (deploy.outcome === 'failed') {
+      const why = deploy.to?.failure?.failure
+      view.say(`release ${release} does not start: ${why?.cause?.message ?? why?.message}`)
+      view.say(`generation ${from.number} serves on`)
+    } else
+      view.say(`${named(deploy.to as Generation)} took over after ${took}, generation ${from.number} drains`)
+  }
+
+  /** Resolves when a predecessor has gone. */
+  async #drained(service: Service, predecessor: Generation): Promise<void> {
+    const { view, limitMs } = this.#options
+    const { number } = predecessor
+    const look = () => (predecessor.state === 'exited' ? predecessor.finished?.drain : undefined)
+    const late = () =>
+      `Generation ${number} still drains after ${duration(limitMs)}: it waits for ${predecessor.waitsFor[0] ?? 'idle connections'}.`
+    const drain = await service.until(look, limitMs, late)
+    view.say(`generation ${number} is gone after ${duration(drain.ms)}; ${fates(drain)}`)
+  }
+
+  async #stop(service: Service): Promise<void> {
+    const { view, limitMs } = this.#options
+    const last = await this.#serving(service)
+    view.say(`stop: kill -TERM ${last.pid}`)
+    service.signal(last.pid as number, 'SIGTERM')
+    await this.#drained(service, last)
+    const late = AbortSignal.timeout(limitMs)
+    await Promise.race([
+      service.ended,
+      new Promise((_, reject) => late.addEventListener('abort', () => reject(stillThere(limitMs)))),
+    ])
+  }
+
+  #serving(service: Service): Promise<Generation> {
+    const { limitMs } = this.#options
+    const late = () => `Nobody serves: no generation was ready within ${duration(limitMs)}.`
+    return service.until(() => service.generations.serving, limitMs, late)
+  }
+}
+
+const named = ({ number, pid }: Generation): string => `generation ${number} (pid ${pid})`
+
+const stillThere = (limitMs: number): Problem =>
+  new Problem(`A process of the service still runs ${duration(limitMs)} after its end was reported.`)

@@ -1,0 +1,84 @@
+import { Fault, Tally } from '@handover/load'
+import { expect, test } from 'vitest'
+import { frame, sparkline } from './frame.js'
+import { Generations } from './generations.js'
+import type { Load, Sample } from './load.js'
+import { paintIf } from './paint.js'
+import type { Stage } from './stage.js'
+import { standing } from './view-plain.js'
+
+const now = 10_000
+const paint = paintIf(false)
+
+/** In the middle of a drain. */
+function stage({ failed = 0 } = {}): Stage {
+  const generations = new Generations('1.0.0', () => 8_800)
+  const tell = (generation: number, state: 'ready' | 'handing-over' | 'draining', open = 0) =>
+    generations.tell({ kind: 'state', change: { generation, pid: 4710 + generation, state }, open })
+  tell(1, 'ready')
+  generations.deploy('2.0.0')
+  tell(1, 'handing-over')
+  tell(2, 'ready')
+  tell(1, 'draining', 33)
+  const holding = [{ kind: 'http1' as const, what: 'GET /slow', ageMs: 5 }]
+  generations.tell({ kind: 'waiting', pid: 4711, open: 11, holding })
+  const tally = new Tally()
+  for (let n = 0; n < 11; n++) tally.lastAnswer(undefined, { generation: 1, pid: 4711 })
+  for (let n = 0; n < 1234; n++) tally.answered('keep-alive', 1, { generation: 1, pid: 4711 })
+  for (let n = 0; n < failed; n++) tally.failure('keep-alive', 0, new Fault('reset', ''), undefined)
+  const samples: Sample[] = [{ rate: 0 }, { rate: 400, mark: '1' }, { rate: 800 }]
+  const load = { tally, samples } as unknown as Load
+  return { startedAt: 0, generations, deploys: [], load }
+}
+
+test('a picture has a line for each generation, and the load', () => {
+  expect(frame(stage(), { now, columns: 110, paint })).toEqual([
+    '',
+    `── 10.0 s, 0 of 3 deploys ${'─'.repeat(84)}`,
+    ' generation  release     pid  requests  connections  state',
+    '          1    1.0.0    4711     1,234           11  draining █████░░░ 11 of 33, 1.2 s, waits for GET /slow',
+    '          2    2.0.0    4712         0            0  ready',
+    '',
+    ' requests/s      400  ▁▅█',
+    '    deploys            1 ',
+    '   answered    1,234  ',
+    '     failed        0  ',
+  ])
+})
+
+test('a failed generation says why', () => {
+  const failing = stage()
+  failing.generations?.tell({
+    kind: 'reload-failed',
+    report: {
+      successor: { generation: 3, pid: 4713 },
+      failure: { cause: { message: 'no database' } },
+    } as never,
+  })
+  expect(frame(failing, { now, columns: 100, paint })).toContain(
+    '          3    1.0.0    4713         -            -  failed: no database'.replace('1.0.0', '2.0.0'),
+  )
+})
+
+test.each([80, 40, 10, 1])('no line is wider than %i columns', (columns) => {
+  const lines = frame(stage(), { now, columns, paint })
+  expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(columns)
+})
+
+test('failures are red', () => {
+  const failed = (n: number) => frame(stage({ failed: n }), { now, columns: 80, paint: paintIf(true) }).at(-1)
+  expect(failed(0)).toContain('\u001b[32m')
+  expect(failed(3)).toContain('\u001b[31m')
+})
+
+test('a sparkline is scaled to its highest value', () => {
+  expect(sparkline([0, 50, 100])).toBe('▁▅█')
+  expect(sparkline([0, 0])).toBe('▁▁')
+  expect(sparkline([])).toBe('')
+})
+
+test('without a terminal, one line says how it stands', () => {
+  expect(standing(stage())).toBe(
+    '| generation 1 draining, waits for GET /slow, 11 open; 2 ready, 0 open | 400 requests/s | 1,234 answered, 0 failed',
+  )
+})

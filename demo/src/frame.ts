@@ -1,0 +1,106 @@
+// One picture of the stage, as lines of at most so many columns.
+import type { Tally } from '@handover/load'
+import cliTruncate from 'cli-truncate'
+import type { Generation } from './generations.js'
+import type { Sample } from './load.js'
+import type { Paint } from './paint.js'
+import type { Stage } from './stage.js'
+import { count, duration } from './words.js'
+
+export interface Picture {
+  /** As `performance.now()`. */
+  readonly now: number
+  readonly columns: number
+  readonly paint: Paint
+}
+
+export function frame({ startedAt, generations, load, deploys }: Stage, picture: Picture): string[] {
+  const { now, columns, paint } = picture
+  const title = ` ${((now - startedAt) / 1000).toFixed(1).padStart(4)} s, ${deploys.length} of 3 deploys `
+  const lines = [
+    '',
+    paint.dim(`──${title}${'─'.repeat(Math.max(0, columns - title.length - 2))}`),
+    paint.dim(` generation  release     pid  requests  connections  state`),
+    ...(generations?.all ?? []).map((each) => row(each, load?.tally, picture)),
+    '',
+    ...(load ? loadLines(load.samples, load.tally, picture) : []),
+  ]
+  return lines.map((line) => cliTruncate(line, columns))
+}
+
+function row(generation: Generation, tally: Tally | undefined, picture: Picture): string {
+  const { number, release, pid, state } = generation
+  const served = state === 'failed' ? '-' : count(tally?.servedBy.get(number) ?? 0)
+  const open = state === 'failed' || state === 'exited' ? '-' : count(openOf(generation, tally))
+  const cells = [
+    String(number).padStart(11),
+    release.padStart(9),
+    String(pid ?? '').padStart(8),
+    served.padStart(10),
+    open.padStart(13),
+  ]
+  return `${cells.join('')}  ${stateOf(generation, tally, picture)}`
+}
+
+/** Connections on which this generation gave the last answer. */
+const openOf = ({ number }: Generation, tally: Tally | undefined) => tally?.open.get(number) ?? 0
+
+function stateOf(generation: Generation, tally: Tally | undefined, { now, paint }: Picture): string {
+  const { state, onProbation, since, finished, failure, waitsFor } = generation
+  switch (state) {
+    case 'ready':
+      return onProbation ? paint.cyan('ready, on probation') : paint.green('ready')
+    case 'handing-over':
+      return `${paint.green('ready')}, hands over`
+    case 'draining': {
+      const [oldest] = waitsFor
+      const why = oldest ? `, waits for ${oldest}` : ''
+      return `${paint.yellow('draining')} ${progress(generation, openOf(generation, tally))}, ${duration(now - since)}${why}`
+    }
+    case 'exited':
+      return paint.dim(finished ? `gone, drained in ${duration(finished.drain.ms)}` : 'gone')
+    case 'failed':
+      return paint.red(
+        `failed: ${failure?.failure?.cause?.message ?? failure?.failure?.message ?? 'unknown'}`,
+      )
+    case 'starting':
+      return paint.cyan(`starting ${duration(now - since)}`)
+  }
+}
+
+const barWidth = 8
+
+/** How many of the connections that were open when it began to drain are gone. */
+function progress({ openAtDrain = 0 }: Generation, open: number): string {
+  const left = Math.min(open, openAtDrain)
+  const done = openAtDrain === 0 ? barWidth : Math.floor((barWidth * (openAtDrain - left)) / openAtDrain)
+  return `${'█'.repeat(done)}${'░'.repeat(barWidth - done)} ${left} of ${openAtDrain}`
+}
+
+function loadLines(samples: readonly Sample[], tally: Tally, { columns, paint }: Picture): string[] {
+  const rate = count(average(samples.slice(-4).map((sample) => sample.rate)))
+  const beginning = figure('requests/s', rate)
+  const shown = samples.slice(-Math.max(0, columns - beginning.length - 1))
+  const marks = shown.map(({ mark }) => mark ?? ' ').join('')
+  const failed = figure('failed', count(tally.failed))
+  return [
+    `${beginning}${paint.green(sparkline(shown.map((sample) => sample.rate)))}`,
+    paint.dim(`${figure('deploys', '')}${marks}`),
+    figure('answered', count(tally.requests)),
+    tally.failed === 0 ? paint.green(failed) : paint.red(paint.bold(failed)),
+  ]
+}
+
+const figure = (what: string, value: string) => `${what.padStart(11)}${value.padStart(9)}  `
+
+const bars = [...'▁▂▃▄▅▆▇█']
+
+/** One bar for each value; the highest is full. */
+export function sparkline(values: readonly number[]): string {
+  const highest = Math.max(1, ...values)
+  return values.map((value) => bars[Math.min(7, Math.floor((value / highest) * 8))]).join('')
+}
+
+export function average(values: readonly number[]): number {
+  return values.length === 0 ? 0 : Math.round(values.reduce((sum, value) => sum + value, 0) / values.length)
+}

@@ -1,0 +1,62 @@
+// What the service tells on standard output: the log lines of its generations, as Fastify's logger prints them.
+import type { FinalReport, Holding, ReloadReport, StateChange } from '@handover/core'
+
+/** What one line tells. */
+export type Telling =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'state'; readonly change: StateChange; readonly open: number }
+  | {
+      readonly kind: 'waiting'
+      readonly pid: number
+      readonly open: number
+      readonly holding: readonly Holding[]
+    }
+  | { readonly kind: 'reload-failed'; readonly report: ReloadReport }
+  | { readonly kind: 'finished'; readonly report: FinalReport }
+
+/** The fields of a line that matter here. Which of them it has says what it tells. */
+interface Line {
+  readonly pid: number
+  readonly msg: string
+  readonly state?: StateChange['state']
+  readonly because?: StateChange['because']
+  readonly onProbation?: true
+  readonly generation?: number
+  readonly connections?: { readonly total: number }
+  readonly holding?: readonly Holding[]
+  readonly report?: ReloadReport | FinalReport
+}
+
+/** `undefined` for a line that tells nothing of the kind. */
+export function readLine(text: string): Telling | undefined {
+  const line = parse(text)
+  if (!line) return undefined
+  if (line.report) return ofReport(line.report)
+  if (line.state) return ofState(line, line.state)
+  const [, port] = /^Server listening at http:\/\/\S+:(\d+)$/.exec(line.msg) ?? []
+  return port === undefined ? undefined : { kind: 'listening', port: Number(port) }
+}
+
+function ofReport(report: ReloadReport | FinalReport): Telling | undefined {
+  if ('drain' in report) return { kind: 'finished', report }
+  return report.outcome === 'failed' ? { kind: 'reload-failed', report } : undefined
+}
+
+function ofState(line: Line, state: StateChange['state']): Telling | undefined {
+  const { pid, generation, because, onProbation } = line
+  const open = line.connections?.total ?? 0
+  if (line.holding) return { kind: 'waiting', pid, open, holding: line.holding }
+  if (generation === undefined) return undefined
+  const change = { state, generation, pid, ...(because && { because }), ...(onProbation && { onProbation }) }
+  return { kind: 'state', change, open }
+}
+
+function parse(text: string): Line | undefined {
+  try {
+    const line: unknown = JSON.parse(text)
+    const isLine = typeof line === 'object' && line !== null && 'pid' in line && 'msg' in line
+    return isLine ? (line as Line) : undefined
+  } catch {
+    return undefined
+  }
+}

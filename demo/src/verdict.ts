@@ -1,0 +1,89 @@
+// What is to be thought of it, in words.
+import type { Failure, LoadResult } from '@handover/load'
+import type { Outcome } from './demo.js'
+import type { Deploy } from './stage.js'
+import { count, duration, some } from './words.js'
+
+export interface Finding {
+  readonly isGood: boolean
+  readonly text: string
+}
+
+export interface Verdict {
+  readonly passed: boolean
+  readonly findings: readonly Finding[]
+}
+
+export function judge(outcome: Outcome): Verdict {
+  const findings = [
+    requests(outcome.load),
+    ...outcome.deploys.map((deploy) => (deploy.isBad ? badRelease(deploy) : goodRelease(deploy))),
+    drains(outcome),
+  ]
+  return { passed: findings.every(({ isGood }) => isGood), findings }
+}
+
+const shownFailures = 5
+
+function requests({ requests: answered, failed, failures }: LoadResult): Finding {
+  if (answered === 0) return { isGood: false, text: 'No request was answered: there was no load.' }
+  if (failed === 0) {
+    const text = `No request failed: ${count(answered)} were answered rightly, and none was sent twice.`
+    return { isGood: true, text }
+  }
+  const more = failed > shownFailures ? [`and ${count(failed - shownFailures)} more`] : []
+  const shown = [...failures.slice(0, shownFailures).map(inWords), ...more]
+  const text = `${some(failed, 'request')} failed, of ${count(answered + failed)}:`
+  return { isGood: false, text: [text, ...shown.map((each) => `  ${each}`)].join('\n') }
+}
+
+function inWords({ workload, kind, detail, atMs, servedBy }: Failure): string {
+  const last = servedBy ? `, after an answer from generation ${servedBy.generation}` : ''
+  return `${duration(atMs)} into the load, ${workload}: ${kind}, ${detail}${last}`
+}
+
+function goodRelease({ release, from, to, outcome, answer }: Deploy): Finding {
+  if (outcome !== 'handed-over') {
+    return {
+      isGood: false,
+      text: `Release ${release} should have taken over from ${from.release}, and did not.`,
+    }
+  }
+  if (!isAnswerOf(release, answer)) {
+    return {
+      isGood: false,
+      text: `Release ${release} took over, but was not the one that answered: ${answer}`,
+    }
+  }
+  return {
+    isGood: true,
+    text: `Release ${release} took over from ${from.release} as generation ${to?.number}.`,
+  }
+}
+
+function badRelease({ release, from, to, outcome, answer }: Deploy): Finding {
+  if (outcome !== 'failed') return { isGood: false, text: `Release ${release} is broken, and took over.` }
+  if (!isAnswerOf(from.release, answer)) {
+    const text = `Release ${release} is broken, and release ${from.release} did not serve on: ${answer}`
+    return { isGood: false, text }
+  }
+  const { cause } = to?.failure?.failure ?? {}
+  if (!cause) return { isGood: false, text: `Release ${release} is broken, and nobody was told why.` }
+  const text = `Broken release ${release} did no harm: ${from.release} served on, and the report says why.`
+  return { isGood: true, text }
+}
+
+function drains({ generations }: Outcome): Finding {
+  const left = generations.filter(({ state }) => state !== 'failed')
+  const bad = left.flatMap(({ number, state, finished }) => {
+    if (state !== 'exited' || !finished) return `generation ${number} did not leave`
+    const { cut, lost } = finished.drain
+    const broken = cut.length + lost
+    return broken === 0 ? [] : `generation ${number} cut or lost ${some(broken, 'connection')}`
+  })
+  if (bad.length > 0) return { isGood: false, text: `Not everybody left in order: ${bad.join(', ')}.` }
+  return { isGood: true, text: `Each generation finished what it had begun, cut no connection, and left.` }
+}
+
+const isAnswerOf = (release: string, answer: string | undefined): boolean =>
+  answer?.includes(`"release":"${release}"`) === true

@@ -1,0 +1,46 @@
+import { average } from './frame.js'
+import type { Generation } from './generations.js'
+import type { Stage, View } from './stage.js'
+import { count } from './words.js'
+
+const stateMs = 2_000
+
+/** One line after the other: what happens, and every two seconds how it stands. */
+export class PlainView implements View {
+  readonly #print: (line: string) => void
+  #stage: Stage | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(print: (line: string) => void) {
+    this.#print = print
+  }
+
+  open(stage: Stage): void {
+    this.#stage = stage
+    this.#timer = setInterval(() => this.say(standing(stage)), stateMs)
+  }
+
+  say(text: string): void {
+    const seconds = (performance.now() - (this.#stage?.startedAt ?? 0)) / 1000
+    this.#print(`${seconds.toFixed(1).padStart(5)} s  ${text}`)
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+/** `| generation 1 draining, 12 open; 2 ready, 21 open | 1,412 requests/s | 24,123 answered, 0 failed` */
+export function standing({ generations, load }: Stage): string {
+  const here = (generations?.all ?? []).filter(({ state }) => state !== 'exited' && state !== 'failed')
+  const states = here.map((each) => inWords(each, load?.tally.open.get(each.number) ?? 0)).join('; ')
+  const rate = average((load?.samples ?? []).slice(-8).map((sample) => sample.rate))
+  const { requests = 0, failed = 0 } = load?.tally ?? {}
+  return `| generation ${states} | ${count(rate)} requests/s | ${count(requests)} answered, ${count(failed)} failed`
+}
+
+function inWords({ number, state, onProbation, waitsFor }: Generation, open: number): string {
+  const [oldest] = waitsFor
+  const more = onProbation ? ' on probation' : state === 'draining' && oldest ? `, waits for ${oldest}` : ''
+  return `${number} ${state}${more}, ${open} open`
+}

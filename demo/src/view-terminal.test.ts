@@ -1,0 +1,47 @@
+import { PassThrough } from 'node:stream'
+import { Tally } from '@handover/load'
+import xterm from '@xterm/headless'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { Generations } from './generations.js'
+import type { Load } from './load.js'
+import { paintIf } from './paint.js'
+import type { Stage } from './stage.js'
+import { TerminalView } from './view-terminal.js'
+
+/** A terminal of 80 to 18, and what has been on it, the scrollback too. */
+function screen() {
+  const terminal = new xterm.Terminal({ cols: 80, rows: 18, convertEol: true, allowProposedApi: true })
+  const stream = Object.assign(new PassThrough(), { columns: 80, rows: 18, isTTY: true })
+  stream.on('data', (bytes: Buffer) => terminal.write(bytes))
+  const { active } = terminal.buffer
+  const lines = () =>
+    Array.from({ length: active.length }, (_, i) => active.getLine(i)?.translateToString(true) ?? '')
+  return { stream, lines }
+}
+
+test('each line of the story stays, and there is one picture below it, when the picture grows', async () => {
+  const { stream, lines } = screen()
+  const generations = new Generations('1.0.0')
+  const load = { tally: new Tally(), samples: [] } as unknown as Load
+  const stage: Stage = { startedAt: performance.now(), generations, deploys: [], load }
+  const view = new TerminalView(stream, paintIf(false))
+  onTestFinished(() => view.close())
+  view.open(stage)
+  const said: string[] = []
+  for (let number = 1; number <= 6; number++) {
+    said.push(`what happened before generation ${number}`)
+    view.say(said.at(-1) ?? '')
+    // The picture grows when it is drawn by itself, with no story above it at the same time.
+    generations.tell({
+      kind: 'state',
+      change: { generation: number, pid: 4710 + number, state: 'ready' },
+      open: 0,
+    })
+    await vi.waitFor(() => expect(lines().some((line) => line.includes(`${4710 + number}`))).toBe(true))
+  }
+  view.close()
+  await vi.waitFor(() => expect(lines().filter((line) => line.includes(' ready'))).toHaveLength(6))
+  const story = lines().filter((line) => line.includes('what happened'))
+  expect(story.map((line) => line.replace(/^ *\d+\.\d s {2}/, ''))).toEqual(said)
+  expect(lines().filter((line) => line.includes('generation  release'))).toHaveLength(1)
+})

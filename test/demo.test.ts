@@ -1,0 +1,139 @@
+import { cpSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { Demo } from '../demo/src/demo.js'
+import type { View } from '../demo/src/stage.js'
+import { processesWith } from './support/processes.js'
+import { launchService, type Service } from './support/service.js'
+import type { ReadLine } from './support/story.js'
+import { tempDir } from './support/temp-dir.js'
+
+const example = fileURLToPath(new URL('../examples/fastify', import.meta.url))
+
+/** Every line is a fact. The pid is of no process of it. */
+const readLine: ReadLine = (message) => ({ event: 'line', pid: 0, message })
+
+/** `node demo/dist/main.js`, without a terminal. What it writes goes to `folder`. */
+function launchDemo(env: Record<string, string> = {}, args: readonly string[] = []) {
+  const folder = tempDir()
+  const service = launchService('../../demo/dist/main.js', {
+    env: { ...env, TMPDIR: folder },
+    args,
+    readLine,
+  })
+  return { service, folder }
+}
+
+/** How it ended, when nothing is left of what it started and wrote. */
+async function end({ service, folder }: { service: Service; folder: string }): Promise<number | undefined> {
+  const { code } = await service.exitOf(service.pid, 100_000)
+  expect(await service.leftOvers()).toEqual([])
+  expect(readdirSync(folder)).toEqual([])
+  return code
+}
+
+const said =
+  (text: string) =>
+  ({ message }: { readonly [detail: string]: unknown }) =>
+    String(message).includes(text)
+
+/** The example with more at its beginning and before it listens, where `version` is its release. */
+function changedExample({ first = '', beforeListen = '' }): string {
+  const folder = tempDir()
+  const modules = join(example, 'node_modules')
+  cpSync(example, folder, { recursive: true, filter: (path) => path !== modules })
+  symlinkSync(realpathSync(modules), join(folder, 'node_modules'))
+  const program = readFileSync(join(example, 'server.mjs'), 'utf8')
+  const listen = 'await app.listen'
+  expect(program).toContain(listen)
+  writeFileSync(join(folder, 'server.mjs'), first + program.replace(listen, `${beforeListen}\n${listen}`))
+  return folder
+}
+
+/** The demo in this process, with little patience. */
+function demoOf(service: string, limitMs: number) {
+  const folder = tempDir()
+  vi.stubEnv('TMPDIR', folder)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const view: View = { open() {}, say() {}, close() {} }
+  return { demo: new Demo({ service, port: 0, view, betweenMs: 200, limitMs }), folder }
+}
+
+/** Its processes got the environment of this one. */
+async function nothingIsLeft(folder: string): Promise<void> {
+  await vi.waitFor(() => expect(processesWith('TMPDIR', folder)).toEqual([]))
+  expect(readdirSync(folder)).toEqual([])
+}
+
+test('the demo survives the bad release, loses no request, and says so in plain lines', async () => {
+  const demo = launchDemo()
+  expect(await end(demo)).toBe(0)
+  const { output } = demo.service
+  expect(output).not.toContain('\u001b')
+  expect(output).toMatch(/deploy 1: current -> releases\/2, kill -HUP \d+/)
+  expect(output).toContain('release 3.0.0 does not start: DEMO_DATABASE_URL is not set')
+  expect(output).toMatch(/GET \/ answers \{"release":"4.0.0","generation":3,"pid":\d+\}/)
+  expect(output).toMatch(/\| generation 1 .* requests\/s \| [\d,]+ answered, 0 failed/)
+  expect(output).toMatch(/starting [\d.]+ m?s, probation [\d.]+ m?s, drain [\d.]+ m?s/)
+  expect(output).toContain('Error: DEMO_DATABASE_URL is not set (3/server.mjs:1)')
+  expect(output).toMatch(/ ok {2}No request failed: [\d,]{4,} were answered rightly/)
+  expect(output).toContain(' ok  Broken release 3.0.0 did no harm: 2.0.0 served on')
+  expect(output).not.toContain(' bad ')
+  expect(output.trimEnd().split('\n').at(-1)).toMatch(/^PASSED: /)
+}, 120_000)
+
+test('the demo fails when the service drops requests, and names them', async () => {
+  const dropping = changedExample({
+    beforeListen: `let n = 0
+    app.addHook('onRequest', async (request) => ++n % 500 === 0 && request.raw.socket.destroy())`,
+  })
+  const demo = launchDemo({}, [dropping])
+  expect(await end(demo)).toBe(1)
+  expect(demo.service.output).toMatch(/ bad \d+ requests failed, of [\d,]+:\n.*(cut-short|reset)/)
+  expect(demo.service.output).toContain('FAILED: see above what was bad.')
+}, 120_000)
+
+test('Ctrl-C ends the demo, its service and its folder', async () => {
+  const demo = launchDemo()
+  const { service } = demo
+  await service.event(said('deploy 1'))
+  expect(service.processes().length).toBeGreaterThan(1)
+  service.signal('SIGINT', service.pid)
+  expect(await end(demo)).toBe(1)
+  expect(service.output).toContain('FAILED: interrupted by SIGINT')
+})
+
+test('a port that is in use is said so', async () => {
+  const holder = net.createServer()
+  onTestFinished(() => void holder.close())
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))
+  const { port } = holder.address() as net.AddressInfo
+  const demo = launchDemo({ PORT: String(port) })
+  expect(await end(demo)).toBe(1)
+  expect(demo.service.output).toContain(`FAILED: port ${port} is in use.`)
+})
+
+test.each(['http', '65536', '-1', '1.5'])('PORT=%s is refused', async (port) => {
+  const demo = launchDemo({ PORT: port })
+  expect(await end(demo)).toBe(1)
+  expect(demo.service.output).toContain(`PORT must be a number from 0 to 65535; it is "${port}"`)
+})
+
+test('a service that does not start ends the demo with what it printed', async () => {
+  const { demo, folder } = demoOf(changedExample({ first: `throw new Error('no luck today')\n` }), 20_000)
+  await expect(demo.run()).rejects.toThrow(/^The service has ended. It printed:\n.*no luck today/s)
+  await nothingIsLeft(folder)
+})
+
+test('a deploy that does not end, ends the demo at the limit', async () => {
+  const hanging = changedExample({
+    beforeListen: `if (version !== '1.0.0') await new Promise((resolve) => setTimeout(resolve, 60_000))`,
+  })
+  const { demo, folder } = demoOf(hanging, 4_000)
+  const run = demo.run()
+  await vi.waitFor(() => expect(processesWith('TMPDIR', folder)).toHaveLength(2), 10_000)
+  await expect(run).rejects.toThrow('Deploy 1 did not end in 4.0 s: generation 1 is handing-over.')
+  await nothingIsLeft(folder)
+})
