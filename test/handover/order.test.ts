@@ -42,12 +42,11 @@ test('C12: a reload during a reload is refused, in both generations, and the fir
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 500 } } })
   const { target } = service
   const goOn = gate()
-  const file = goOn.path.slice(goOn.path.indexOf('=') + 1)
   deploy(
     release({
       first: `
         const { existsSync } = await import('node:fs')
-        while (!existsSync('${file}')) await new Promise((resolve) => setTimeout(resolve, 5))`,
+        while (!existsSync('${goOn.file}')) await new Promise((resolve) => setTimeout(resolve, 5))`,
     }),
   )
   const first = requestReload(target)

@@ -48,7 +48,7 @@ export function givenBy({ headers }: Response): { pid: number; generation: numbe
 }
 
 /** Requests to `path` are answered when the test says so. */
-export function gate(): { readonly path: string; open(): void } {
+export function gate(): { readonly path: string; readonly file: string; open(): void } {
   const file = join(tempDir(), 'open')
-  return { path: `/held?by=${file}`, open: () => writeFileSync(file, '') }
+  return { path: `/held?by=${file}`, file, open: () => writeFileSync(file, '') }
 }

@@ -61,13 +61,16 @@ export class Leaving {
   }
 
   #newDrain(because: DrainReason, mover?: Mover): Drain {
-    const { tracker, logger, settings, listeners, startup, predecessor } = this.#generation
+    const { tracker, logger, settings, listeners, startup, predecessor, state } = this.#generation
     // A successor that is taken back leaves the listeners, and the files of Unix sockets, to its predecessor.
     const forGood = because === 'shutdown' && startup.inCharge
+    // Nobody sends requests here because of what was said of a generation that was never ready.
+    const limits =
+      state.name === 'starting' || !startup.inCharge ? { ...settings, shutdownDelayMs: 0 } : settings
     return new Drain(because, {
       tracker,
       logger,
-      limits: settings,
+      limits,
       closeListeners: () => listeners.close({ forGood }),
       predecessor,
       mover,

@@ -6,7 +6,8 @@ import { Mover } from './connections/move.js'
 import { errorData, HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
 import type { Phase, ReloadReport } from './report.js'
-import { firstListenerFd, Successor, type TakenOver } from './successor.js'
+import { firstListenerFd } from './spawn.js'
+import { Successor, type TakenOver } from './successor.js'
 import { wireVersion } from './wire.js'
 
 export class Reload {
@@ -83,7 +84,9 @@ export class Reload {
       signals: settings.reloadSignals,
       listeners: handedOn.map(({ entry }) => entry),
     }
+    const greet = () => this.#successor?.send({ type: 'greeting', ticketKeys: this.#ticketKeys() })
     const events = {
+      onStarted: greet,
       onStateWanted: () => void this.#handStateOn(),
       onReceived: (count: number) => this.#mover?.confirm(count),
       onNoMore: () => this.#mover?.stop(),
@@ -91,7 +94,7 @@ export class Reload {
     }
     const successor = new Successor(platform, command, inheritance, events)
     this.#successor = successor
-    successor.send({ type: 'greeting', ticketKeys: this.#ticketKeys() })
+    greet()
     generation.dispatch({ name: 'successor-started', successor })
     return successor
   }

@@ -5,12 +5,12 @@ import { deferred } from './deferred.js'
 import { type ErrorData, errorFrom, HandoverError } from './errors.js'
 import { LimitReached, unlessAborted, withLimit } from './limits.js'
 import type { Platform } from './platform.js'
+import { notStarted, spawnSuccessor } from './spawn.js'
 import {
   type ConnectionMessage,
   envelope,
   type FromPredecessor,
   type Inheritance,
-  inheritanceVariable,
   readFromSuccessor,
 } from './wire.js'
 
@@ -18,8 +18,6 @@ import {
 const endMs = 5_000
 /** How long a proven successor may take to say that it took over. */
 const takeOverMs = 5_000
-/** Standard streams and the channel: the listeners come right behind, without a gap (docs/protocol.md). */
-export const firstListenerFd = 4
 const mostForeignMessages = 10
 
 /** What a successor goes on with. */
@@ -36,6 +34,8 @@ export interface Exit {
 }
 
 export interface SuccessorEvents {
+  /** It was started again. */
+  onStarted(): void
   /** It has the next `count` connections of those that were sent. */
   onReceived(count: number): void
   /** It takes no more connections; answered when nothing is sent any more. */
@@ -47,8 +47,10 @@ export interface SuccessorEvents {
 }
 
 export class Successor {
-  readonly #child: ChildProcess
   readonly #events: SuccessorEvents
+  readonly #signals: readonly string[]
+  readonly #spawn: () => ChildProcess
+  #child: ChildProcess
   readonly #ended = deferred<Exit>()
   readonly #ready = deferred<void>()
   readonly #tookOver = deferred<TakenOver>()
@@ -64,13 +66,9 @@ export class Successor {
   /** Errors: `ERR_HANDOVER_SPAWN`, here or from {@link untilReady}, as the system tells it at once or later. */
   constructor(platform: Platform, command: Command, inheritance: Inheritance, events: SuccessorEvents) {
     this.#events = events
-    const fds = inheritance.listeners.map(({ fd }) => fd)
-    const listeners = inheritance.listeners.map((entry, i) => ({ ...entry, fd: firstListenerFd + i }))
-    this.#child = spawned(platform, command, { ...inheritance, listeners }, fds)
-    this.#child.on('error', (error: NodeJS.ErrnoException) => this.#onError(error, command))
-    this.#child.on('exit', (code, signal) => this.#onExit({ code, signal }))
-    this.#child.on('disconnect', () => events.onGone())
-    this.#child.on('message', (message) => this.#onMessage(message))
+    this.#signals = inheritance.signals
+    this.#spawn = () => spawnSuccessor(platform, command, inheritance)
+    this.#child = this.#start(command)
   }
 
   get pid(): number | undefined {
@@ -194,6 +192,37 @@ export class Successor {
     this.#child.channel?.unref()
   }
 
+  #start(command: Command): ChildProcess {
+    const child = this.#spawn()
+    child.on('error', (error: NodeJS.ErrnoException) => this.#onError(error, command))
+    child.on('exit', (code, signal) => {
+      if (!this.#endedTooEarly(signal) || !this.#startAgain(command)) this.#onExit({ code, signal })
+    })
+    child.on('disconnect', () => this.#events.onGone())
+    child.on('message', (message) => this.#onMessage(message))
+    return child
+  }
+
+  /**
+   * Node ends at a reload signal in its first moments, until the preload listens for it. The signal asks for what
+   * is under way: it shall neither be lost nor end the reload (test/handover/signals.test.ts).
+   */
+  #endedTooEarly(signal: string | null): boolean {
+    const awaited = !this.#isReady && !this.#ending && !this.#failure.signal.aborted
+    return awaited && signal !== null && this.#signals.includes(signal)
+  }
+
+  #startAgain(command: Command): boolean {
+    try {
+      this.#child = this.#start(command)
+      this.#events.onStarted()
+      return true
+    } catch (error) {
+      this.fail(error as HandoverError)
+      return false
+    }
+  }
+
   #until<T>(promise: Promise<T>, limit: AbortSignal): Promise<T> {
     return unlessAborted(promise, AbortSignal.any([this.#failure.signal, limit]))
   }
@@ -269,32 +298,6 @@ export class Successor {
       told && errorFrom(told),
     )
   }
-}
-
-function spawned(
-  platform: Platform,
-  command: Command,
-  inheritance: Inheritance,
-  fds: number[],
-): ChildProcess {
-  const { execPath, args, cwd } = command
-  const env = { ...command.env, [inheritanceVariable]: JSON.stringify(inheritance) }
-  // Standard error stays the real one: a pipe through us would break when we leave.
-  const stdio = [0, 1, 2, 'ipc' as const, ...fds]
-  try {
-    return platform.spawn(execPath, args, { cwd, env, stdio, serialization: 'advanced' })
-  } catch (error) {
-    throw notStarted(execPath, error as Error)
-  }
-}
-
-function notStarted(execPath: string, cause: Error): HandoverError {
-  return new HandoverError(
-    'ERR_HANDOVER_SPAWN',
-    `The successor could not be started: ${execPath}: ${cause.message}. This generation keeps serving.`,
-    { execPath },
-    cause,
-  )
 }
 
 const inWords = ({ code, signal }: Exit): string =>

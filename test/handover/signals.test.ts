@@ -1,0 +1,160 @@
+// Signals at the moments in which nobody listens for them yet.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { RawConnection } from '@handover/load'
+import { expect, test } from 'vitest'
+import { isHandedOver, isReady } from '../support/generations.js'
+import { ask, gate } from '../support/http.js'
+import { underLoad } from '../support/load.js'
+import { descendantsOf, isRunning } from '../support/processes.js'
+import { launchProgram } from '../support/program.js'
+import { type Outcome, release, requestReload, startRelease } from '../support/release.js'
+import { type Service, startService } from '../support/service.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
+
+const patient = { shutdownDelayMs: 600_000, lingerMs: 600_000, drainTimeoutMs: 600_000 }
+
+const starting = {
+  'that listens, and never says that it is ready': `
+    const handle = graceful(server, { ...config.graceful, ready: 'manual' })`,
+  'whose beforeReady hook hangs': `
+    const handle = graceful(server, config.graceful).beforeReady(() => new Promise(() => {}))`,
+}
+
+test.each(Object.entries(starting))(
+  'C15: SIGTERM ends a first generation %s at once, and nothing is left',
+  async (_, text) => {
+    const folder = tempDir()
+    const [path, pidFile] = [join(folder, 'socket'), join(folder, 'pid')]
+    const service = launchProgram(
+      `import http from 'node:http'
+    const server = http.createServer()
+    ${text}
+    tellOf(handle)
+    server.listen(config.path, () => tell('listening'))`,
+      { config: { path, graceful: { ...patient, pidFile } } },
+    )
+    await service.event('listening')
+    expect(existsSync(path)).toBe(true)
+    service.signal('SIGTERM', service.pid)
+    expect(await service.exitOf(service.pid)).toEqual({ pid: service.pid, code: 0 })
+    expect(service.facts.some(isReady)).toBe(false)
+    expect([existsSync(path), existsSync(pidFile)]).toEqual([false, false])
+  },
+)
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'C15: %s ends a successor that still starts, and only it',
+  async (signal) => {
+    const listen = { path: join(tempDir(), 'socket') }
+    const { service, deploy } = await startRelease({ config: { listen, graceful: patient } })
+    deploy(release({ options: "{ ready: 'manual' }" }))
+    let outcome: Outcome = {}
+    const load = await underLoad(listen, async () => {
+      const reload = requestReload(listen)
+      const { pid } = await service.event(
+        ({ generation, event }) => generation === 2 && event === 'listening',
+      )
+      service.signal(signal, pid)
+      outcome = await reload
+    })
+    expect(load.failures).toEqual([])
+    expect(outcome).toMatchObject({
+      code: 'ERR_HANDOVER_SUCCESSOR_EXITED',
+      report: { failure: { exitCode: 0, lost: 0 } },
+    })
+    expect(await whoServes(listen)).toEqual({ pid: service.pid, generation: 1 })
+  },
+)
+
+/** The generations that were ready, in the order in which they were. */
+const generations = ({ facts }: Service) => [
+  ...new Set(facts.filter(isReady).map(({ generation }) => generation)),
+]
+
+test('C16: SIGHUPs to a successor that has not loaded core yet do not end it, and are one reload', async () => {
+  const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 100 } } })
+  const goOn = gate()
+  deploy(
+    release({
+      first: `
+        const { existsSync } = await import('node:fs')
+        if (!existsSync('${goOn.file}')) {
+          tell('waits')
+          while (!existsSync('${goOn.file}')) await new Promise((resolve) => setTimeout(resolve, 5))
+        }`,
+    }),
+  )
+  service.signal('SIGHUP')
+  const { pid } = await service.event('waits')
+  for (let i = 0; i < 20; i++) service.signal('SIGHUP', pid)
+  goOn.open()
+  await service.event((fact) => isHandedOver(fact) && fact.generation === 2)
+  await service.exitOf(pid)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 3 })
+  expect(generations(service)).toEqual([1, 2, 3])
+})
+
+test('C16: SIGHUPs to a successor on probation are one reload, once it is proven', async () => {
+  const service = await startService('http.mjs', { config: { graceful: { probationMs: 1_000 } } })
+  service.signal('SIGHUP')
+  const { pid } = await service.event(({ onProbation }) => onProbation === true)
+  for (let i = 0; i < 20; i++) service.signal('SIGHUP', pid)
+  await service.event((fact) => isHandedOver(fact) && fact.generation === 2)
+  await service.exitOf(pid)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 3 })
+  expect(generations(service)).toEqual([1, 2, 3])
+})
+
+test('C16: a SIGHUP to a first generation that is not ready yet is a reload, once it is', async () => {
+  const service = launchProgram(`
+    import net from 'node:net'
+    const server = net.createServer()
+    const handle = graceful(server, { ready: 'manual', probationMs: 0 })
+    tellOf(handle)
+    process.on('SIGUSR2', () => handle.ready())
+    server.listen(0, '127.0.0.1', () => { tell('listening'); if (handle.generation > 1) handle.ready() })`)
+  await service.event('listening')
+  service.signal('SIGHUP', service.pid)
+  await service.line(/SIGHUP: kept until generation 1 is in charge/)
+  service.signal('SIGUSR2', service.pid)
+  await service.event((fact) => isHandedOver(fact) && fact.generation === 1)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
+test('C16: a SIGHUP in the first moments of a successor, before any of its code runs, ends no reload', async () => {
+  const service = await startService('http.mjs', { config: { graceful: { probationMs: 100 } } })
+  const signalled = new Set<number>()
+  const isOver = () => service.facts.some(isHandedOver)
+  const fresh = () => descendantsOf(service.pid).filter((pid) => !signalled.has(pid))
+  const load = await underLoad(service.target, async () => {
+    service.signal('SIGHUP')
+    // Three times at the first sign of life of a process: how often it dies of it depends on the machine.
+    while (signalled.size < 3 && !isOver()) {
+      await until('there is a successor', () => fresh().length > 0 || isOver())
+      for (const pid of fresh()) {
+        process.kill(pid, 'SIGHUP')
+        signalled.add(pid)
+      }
+    }
+    await service.event(isHandedOver)
+  })
+  expect(load.failures).toEqual([])
+  expect(signalled.size).toBeGreaterThan(0)
+  expect(service.facts.filter(({ event }) => event === 'reload-failed')).toEqual([])
+})
+
+test('C16: SIGTERM to a predecessor that has just started its successor ends both', async () => {
+  const service = await startService('http.mjs')
+  const connection = await RawConnection.connect(service.target)
+  await ask(connection, '/')
+  service.signal('SIGHUP')
+  await service.event(({ state }) => state === 'handing-over')
+  service.signal('SIGTERM', service.pid)
+  await service.event(({ state }) => state === 'draining')
+  expect((await ask(connection, '/')).headers.get('connection')).toBe('close')
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+  expect(service.processes()).toEqual([])
+})
