@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { type Cores, chooseCores } from './cores.js'
 import { drainTable, measureDrains } from './drain.js'
 import { measureReloads, reloadsTable } from './memory.js'
+import { pack } from './packed.js'
 import { full, type Plan, quick } from './plan.js'
 import { stopAll } from './service.js'
 import { measureStarts, startTable } from './startup.js'
@@ -34,6 +35,8 @@ console.log(report)
 process.exitCode = missed(checks, 'must').length > 0 && !values.quick ? 1 : 0
 
 async function measureAll(plan: Plan, cores: Cores): Promise<Table[]> {
+  tell('packing')
+  pack()
   tell('starts and reloads')
   const starts = startTable(await measureStarts(plan), plan)
   tell('drains')

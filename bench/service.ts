@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { GracefulOptions } from '@handover/core'
+import { programs } from './packed.js'
 
 export const frameworks = ['http', 'fastify', 'express', 'koa'] as const
 export type Framework = (typeof frameworks)[number]
@@ -48,8 +48,11 @@ export class Service {
   #printed = ''
 
   constructor(framework: Framework, variant: Variant, options: StartOptions = {}) {
-    const program = fileURLToPath(new URL(`programs/${variant}/${framework}.js`, import.meta.url))
-    const args = [program, String(options.port ?? 0), JSON.stringify(options.graceful ?? {})]
+    const args = [
+      `${programs}/${variant}/${framework}.js`,
+      String(options.port ?? 0),
+      JSON.stringify(options.graceful ?? {}),
+    ]
     const [command, ...rest] = pinned(options.core, [process.execPath, ...args])
     // A process group of its own: its number reaches every generation, whatever became of the first.
     this.#process = spawn(command as string, rest, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })

@@ -1,0 +1,24 @@
+/** The packages as users get them: what is measured is what is published. */
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const names = ['core', 'fastify', 'express', 'koa']
+
+/** The programs, where they find the packed packages before those of the workspace. */
+export const programs = here('packed/programs')
+
+export function pack(): void {
+  rmSync(here('packed'), { recursive: true, force: true })
+  for (const name of names) {
+    const [tarballs, installed] = [here(`packed/${name}`), here(`packed/node_modules/@handover/${name}`)]
+    const args = ['--dir', here(`../../packages/${name}`), 'pack', '--pack-destination', tarballs]
+    execFileSync(process.execPath, [here('../../tools/pnpm.mjs'), ...args])
+    mkdirSync(installed, { recursive: true })
+    for (const tarball of readdirSync(tarballs)) {
+      execFileSync('tar', ['-xzf', `${tarballs}/${tarball}`, '-C', installed, '--strip-components=1'])
+    }
+  }
+  cpSync(here('programs'), programs, { recursive: true })
+}
