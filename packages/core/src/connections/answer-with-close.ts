@@ -1,7 +1,5 @@
 import type { ServerResponse } from 'node:http'
 
-type Headers = Readonly<Record<string, unknown>> | readonly unknown[]
-
 /**
  * Makes an answer say `Connection: close` (RFC 9112, 9.6) if `isLast()` when its head is written, whatever the
  * application or a proxy in it says of the connection. Nothing happens to an answer whose head is out already.
@@ -12,20 +10,32 @@ export function answerWithClose(response: ServerResponse, isLast: () => boolean)
   response.writeHead = ((...args: unknown[]) => {
     if (!isLast()) return writeHead.apply(response, args)
     response.shouldKeepAlive = false
-    response.setHeader('Connection', 'close')
-    return writeHead.apply(response, args.map(withoutConnection))
+    // Headers that are given here win over `setHeader`. Where there are some it must not be called at all: Node
+    // then takes lists in another way, in which it knows no pairs, and Node 20 loses names that come twice.
+    if (!args.some(isHeaders)) response.setHeader('Connection', 'close')
+    return writeHead.apply(
+      response,
+      args.map((each) => (isHeaders(each) ? withClose(each) : each)),
+    )
   }) as typeof response.writeHead
 }
 
-/** `writeHead(status, [reason], headers)`: headers given there would win over `setHeader`. */
-function withoutConnection(argument: unknown): unknown {
-  if (typeof argument !== 'object' || argument === null) return argument
-  const headers = argument as Headers
+type Headers = Readonly<Record<string, unknown>> | readonly unknown[]
+
+const isHeaders = (argument: unknown): argument is Headers =>
+  typeof argument === 'object' && argument !== null
+
+/** The forms that `writeHead(status, [reason], headers)` takes: an object, names and values in turn, or pairs. */
+function withClose(headers: Headers): Headers {
   if (!Array.isArray(headers)) {
-    return Object.fromEntries(Object.entries(headers).filter(([name]) => !isConnection(name)))
+    const others = Object.entries(headers).filter(([name]) => !isConnection(name))
+    return { ...Object.fromEntries(others), Connection: 'close' }
   }
-  if (headers.every(Array.isArray)) return headers.filter(([name]) => !isConnection(name))
-  return headers.filter((_, i) => !isConnection(headers[i - (i % 2)]))
+  if (Array.isArray(headers[0])) {
+    return [...headers.filter(([name]) => !isConnection(name)), ['Connection', 'close']]
+  }
+  const others = headers.filter((_, i) => !isConnection(headers[i - (i % 2)]))
+  return [...others, 'Connection', 'close']
 }
 
 const isConnection = (name: unknown): boolean => String(name).toLowerCase() === 'connection'

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { ask, connect } from '../support/http.js'
+import { startService } from '../support/service.js'
+
+/** The head of an answer as a proxy passes it on: what it says of the connection is another connection's. */
+const heads = {
+  'an object': { Connection: 'keep-alive', 'X-One': '1' },
+  'names and values': ['connection', 'keep-alive', 'X-One', '1', 'Set-Cookie', 'a', 'Set-Cookie', 'b'],
+  pairs: [
+    ['Set-Cookie', 'a'],
+    ['CONNECTION', 'keep-alive'],
+    ['Set-Cookie', 'b'],
+  ],
+  'an object that says nothing of the connection': { 'X-One': '1' },
+}
+
+test.each(Object.entries(heads))(
+  'the last answer says "Connection: close" when its head is %s, and keeps every other header',
+  async (_, head) => {
+    const graceful = { moveConnections: false, probationMs: 50 }
+    const service = await startService('http.mjs', { config: { graceful } })
+    const connection = await connect(service.target)
+    const path = `/proxied?head=${encodeURIComponent(JSON.stringify(head))}`
+    const before = await ask(connection, path)
+    const { from } = await service.reload()
+    const last = await ask(connection, path)
+    expect([before.keepAlive, last.keepAlive]).toEqual([true, false])
+    expect(last.headers.get('connection')).toBe('close')
+    expect(others(last.headers)).toEqual(others(before.headers))
+    await service.exitOf(from.pid)
+  },
+)
+
+function others(headers: ReadonlyMap<string, string>): Record<string, string> {
+  const { connection, 'keep-alive': limit, date, ...rest } = Object.fromEntries(headers)
+  return rest
+}
