@@ -1,7 +1,8 @@
 // Requests by hand, on connections that nobody looks after.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { RawConnection, type Response, type Target } from '@handover/load'
+import { Fault, RawConnection, type Response, type Target } from '@handover/load'
+import { onTestFinished } from 'vitest'
 import { tempDir } from './temp-dir.js'
 
 /** `connections()` of a handle, as `GET /state` tells it. */
@@ -17,6 +18,25 @@ export interface ServiceState {
   readonly pid: number
   readonly generation: number
   readonly connections: Counts
+}
+
+/** A connection that is closed when the test is over. */
+export async function connect(target: Target): Promise<RawConnection> {
+  const connection = await RawConnection.connect(target)
+  onTestFinished(() => connection.close())
+  return connection
+}
+
+/** Whether nobody accepts there. */
+export async function isRefused(target: Target): Promise<boolean> {
+  try {
+    const connection = await RawConnection.connect(target)
+    connection.close()
+    return false
+  } catch (error) {
+    if (error instanceof Fault && error.kind === 'refused') return true
+    throw error
+  }
 }
 
 export const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`
@@ -37,9 +57,13 @@ export async function askOnce(target: Target, path: string): Promise<Response> {
   }
 }
 
-/** What the serving generation says of itself; the connection that asks is one of those it counts. */
+/** What the serving generation says of itself. The connection that asks is one of those it counts, and gone then. */
 export async function stateOf(target: Target): Promise<ServiceState> {
-  return JSON.parse((await askOnce(target, '/state')).text)
+  const connection = await RawConnection.connect(target)
+  await connection.write('GET /state HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')
+  const { text } = await connection.response()
+  await connection.closed
+  return JSON.parse(text)
 }
 
 /** Who gave an answer. */

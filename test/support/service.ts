@@ -142,7 +142,12 @@ export class Service {
 
   /** Where the first generation listened first. */
   get target(): Target {
-    return targetOf(this.facts.find(({ event }) => event === 'listening')?.addresses?.[0])
+    return this.targets[0] ?? targetOf(undefined)
+  }
+
+  /** Everywhere that the first generation listened. */
+  get targets(): Target[] {
+    return (this.facts.find(({ event }) => event === 'listening')?.addresses ?? []).map(targetOf)
   }
 
   /** The generation that serves: the latest that was ready and whose predecessor left or is leaving. */

@@ -26,8 +26,8 @@ export interface DrainParts {
     readonly lingerMs: number
     readonly shutdownDelayMs: number
   }
-  /** Closes the listeners. */
-  readonly closeListeners: () => void
+  /** Closes the listeners. The servers say `close` when what is returned is called: when all have drained. */
+  readonly closeListeners: () => () => void
   /** A predecessor that drains itself may still send connections. */
   readonly predecessor: Pick<Predecessor, 'ended' | 'refuseConnections'> | undefined
   /** Where connections go; absent where there is no successor that takes them. */
@@ -79,13 +79,14 @@ export class Drain {
       await this.#emptyAcceptQueue()
       this.#lingering = true
     }
-    closeListeners()
+    const sayClosed = closeListeners()
     const open = tracker.size
     tracker.startDraining(mover)
     const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
     mover?.abandon()
     await predecessor?.refuseConnections()
     const cut = await this.#endTheRest()
+    sayClosed()
     const ms = Math.round(performance.now() - startedAt)
     const kinds = tracker.fates
     const sum = (fate: keyof Fates) => Object.values(kinds).reduce((total, each) => total + each[fate], 0)

@@ -124,13 +124,17 @@ export class Listeners {
     }
   }
 
-  /** Closes every listener. With `forGood` the socket files go too: no successor serves them. */
-  close({ forGood }: { forGood: boolean }): void {
-    for (const [server, { unix }] of [...this.#open]) {
-      closeListener(server)
-      if (forGood && unix) remove(unix)
-    }
+  /**
+   * Closes every listener. With `forGood` the socket files go too: no successor serves them. The servers say
+   * `close` when what is returned is called.
+   */
+  close({ forGood }: { forGood: boolean }): () => void {
+    const sayClose = [...this.#open.keys()].map(closeListener)
+    if (forGood) for (const { unix } of this.#open.values()) if (unix) remove(unix)
     if (forGood) this.closeUnclaimed()
+    return () => {
+      for (const say of sayClose) say()
+    }
   }
 
   #listen(server: net.Server, args: unknown[], original: NodeListen): net.Server {
@@ -217,7 +221,7 @@ export class Listeners {
     try {
       this.#open.set(server, { key: wanted.key, unix: putInPlace(temporary, wanted.path) })
     } catch (error) {
-      closeListener(server)
+      closeListener(server)()
       process.nextTick(() => server.emit('error', error))
     }
     return server

@@ -34,6 +34,7 @@ export interface AdoptedListener {
 interface ServerInside {
   _handle: NativeHandle | null
   _listen2(address: null, port: -1, addressType: -1, backlog: number): void
+  _emitCloseIfDrained?: () => void
 }
 
 const handleOf = (server: net.Server): NativeHandle | null =>
@@ -138,9 +139,21 @@ export function wrapListen(
   }
 }
 
-/** The listener alone: `http.Server#close` would close idle connections as well. */
-export function closeListener(server: net.Server): void {
-  if (server.listening) net.Server.prototype.close.call(server)
+/**
+ * Closes the listener alone: `http.Server#close` would close idle connections as well. The server says `close`
+ * when what is returned is called, and not when its own last connection has gone: who hears it may end more than
+ * that server. Fastify then closes its second one for `localhost`, with all idle connections.
+ */
+export function closeListener(server: net.Server): () => void {
+  if (!server.listening) return () => {}
+  const inside = server as unknown as ServerInside
+  // An own property hides Node's method, which it calls at each end of a connection.
+  inside._emitCloseIfDrained = () => {}
+  net.Server.prototype.close.call(server)
+  return () => {
+    Reflect.deleteProperty(inside, '_emitCloseIfDrained')
+    inside._emitCloseIfDrained?.()
+  }
 }
 
 /** Whether an HTTP/1 socket has been upgraded (or is a CONNECT tunnel): Node takes the parser off it. */
