@@ -1,0 +1,142 @@
+import { keepAlive, mixedLoad, slowRequests, Tally } from '@handover/load'
+import { describe, expect, test } from 'vitest'
+import { ask, askOnce, connect, gate, get, isRefused, stateOf } from '../support/http.js'
+import { finalReports } from '../support/reports.js'
+import { type Fact, type Service, startService } from '../support/service.js'
+import { until } from '../support/until.js'
+import { frameworks } from './frameworks.js'
+
+const lingerMs = 1000
+/** So long that a shutdown which waits for it is told from one that does not. */
+const drainTimeoutMs = 20_000
+/** What is promised is 250 ms; the rest is for a machine that is busy. */
+const goneMs = 2000
+
+const clients = { saturated: 8, thinking: 50, slow: 10 }
+const everyClient = clients.saturated + clients.thinking + clients.slow
+
+const isDraining = ({ event, state }: Fact) => event === 'state' && state === 'draining'
+
+/** SIGTERM; resolves when the service has taken notice. */
+async function terminate(service: Service): Promise<void> {
+  service.signal('SIGTERM')
+  await service.event(isDraining)
+}
+
+describe.each(frameworks)('$name', ({ fixture }) => {
+  const start = (graceful: object, more = {}) =>
+    startService(fixture, { config: { graceful: { lingerMs, drainTimeoutMs, ...graceful }, ...more } })
+
+  test('at SIGTERM under load no request fails, every connection leaves with an answer that says so, and the process goes', async () => {
+    const service = await start({})
+    const tally = new Tally()
+    const load = mixedLoad(service.target, {
+      tally,
+      leaveWhenTold: true,
+      workloads: [
+        keepAlive({ clients: clients.saturated }),
+        keepAlive({ clients: clients.thinking, think: { minMs: 0, maxMs: 400 } }),
+        slowRequests({ clients: clients.slow, ms: 1500 }),
+      ],
+    })
+    await until('every client is connected', () => tally.connectionsOpened === everyClient)
+    await until('every slow request is in flight', async () => {
+      return (await stateOf(service.target)).connections.inFlight > clients.slow
+    })
+
+    await terminate(service)
+    const { failures, connectionsOpened, closedByAnswer } = await load
+    const answeredAt = performance.now()
+    expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+    expect(performance.now() - answeredAt).toBeLessThan(goneMs)
+    expect(failures).toEqual([])
+    expect([connectionsOpened, closedByAnswer]).toEqual([everyClient, everyClient])
+    expect(await isRefused(service.target)).toBe(true)
+    const [report] = await finalReports(service, 1)
+    expect(report?.drain).toMatchObject({ because: 'shutdown', cut: [], timedOut: false })
+  })
+
+  test('an idle connection may speak for lingerMs after a SIGTERM, and a silent one is closed in order after it', async () => {
+    const service = await start({})
+    const speaker = await connect(service.target)
+    const silent = await connect(service.target)
+    const fresh = await connect(service.target)
+    for (const connection of [speaker, silent]) expect((await ask(connection, '/')).keepAlive).toBe(true)
+
+    await terminate(service)
+    const from = performance.now()
+    await speaker.quiet(lingerMs / 2)
+    expect(await ask(speaker, '/')).toMatchObject({ status: 200, keepAlive: false })
+    for (const connection of [silent, fresh]) expect(await connection.closed).toMatchObject({ how: 'end' })
+    expect(performance.now() - from).toBeGreaterThan(lingerMs * 0.9)
+    expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+    expect(performance.now() - from).toBeLessThan(lingerMs + goneMs)
+  })
+
+  test('C47: at SIGTERM readiness says no at once, the service serves on for shutdownDelayMs, drains, runs its hooks in order and exits 0', async () => {
+    const service = await start(
+      { shutdownDelayMs: 2000, health: { liveness: '/livez', readiness: '/readyz' } },
+      {
+        hooks: [
+          { name: 'first', ms: 60 },
+          { name: 'second', ms: 0 },
+        ],
+      },
+    )
+    const kept = await connect(service.target)
+    const ready = await ask(kept, '/readyz')
+    expect([ready.status, JSON.parse(ready.text)]).toEqual([
+      200,
+      { status: 'ready', state: 'ready', generation: 1 },
+    ])
+
+    await terminate(service)
+    for (const answer of [await ask(kept, '/readyz'), await askOnce(service.target, '/readyz')]) {
+      expect(answer).toMatchObject({ status: 503, keepAlive: true })
+      expect(answer.headers.get('content-type')).toMatch(/^application\/json/)
+      expect(JSON.parse(answer.text)).toEqual({ status: 'not ready', state: 'draining', generation: 1 })
+    }
+    expect(await askOnce(service.target, '/livez')).toMatchObject({ status: 200 })
+    expect(await askOnce(service.target, '/')).toMatchObject({ status: 200, keepAlive: true, text: 'ok' })
+
+    const held = gate()
+    await kept.write(get(held.path))
+    await until('nobody is accepted any more', () => isRefused(service.target))
+    expect(service.facts.filter(({ event }) => event === 'hook')).toEqual([])
+    held.open()
+    expect(await kept.response()).toMatchObject({ status: 200, keepAlive: false })
+    expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+    await service.event(({ event, name }) => event === 'hook' && name === 'second')
+    const told = service.facts.filter(({ event }) => event === 'report' || event === 'hook')
+    expect(told.map(({ event, name }) => name ?? event)).toEqual(['report', 'first', 'second'])
+  })
+
+  test('C47: a second signal cuts the shutdown short: exit 1, and what was cut is named', async () => {
+    const service = await start({})
+    const connection = await connect(service.target)
+    await connection.write(get(gate().path))
+    await until('it is in flight', async () => (await stateOf(service.target)).connections.inFlight === 2)
+    await terminate(service)
+    service.signal('SIGTERM')
+    expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+    expect(await service.line(/cut short/)).toMatch(/cut short: 1 connections were cut: GET \/held/)
+    await connection.closed
+  })
+
+  test('C47: readiness stays 200 through a reload, in the predecessor that drains too', async () => {
+    const service = await start({
+      probationMs: 200,
+      moveConnections: false,
+      health: { readiness: '/readyz' },
+    })
+    const kept = await connect(service.target)
+    const statuses = [(await ask(kept, '/readyz')).status]
+    const over = new AbortController()
+    const reload = service.reload().finally(() => over.abort())
+    while (!over.signal.aborted) statuses.push((await askOnce(service.target, '/readyz')).status)
+    await reload
+    const last = await ask(kept, '/readyz')
+    expect(JSON.parse(last.text)).toEqual({ status: 'ready', state: 'draining', generation: 1 })
+    expect(new Set([...statuses, last.status])).toEqual(new Set([200]))
+  })
+})
