@@ -7,7 +7,8 @@ import { type Service, startService } from '../support/service.js'
 import { until } from '../support/until.js'
 import { frameworks } from './frameworks.js'
 
-const graceful = { probationMs: 100, lingerMs: 300, drainTimeoutMs: 20_000 }
+const graceful = { probationMs: 100, lingerMs: 3000, drainTimeoutMs: 20_000 }
+const thinking = () => keepAlive({ clients: 10, think: { minMs: 0, maxMs: 200 } })
 const lastAnswer = { status: 200, keepAlive: false }
 
 const overTls = ({ target }: Service): TcpTarget => ({ ...(target as TcpTarget), tls: true })
@@ -41,12 +42,10 @@ describe.each(frameworks)('$name over TLS', ({ fixture }) => {
     const target = overTls(service)
     const tally = new Tally()
     const over = new AbortController()
-    const passing = newConnections({ clients: 2, think: { minMs: 0, maxMs: 20 } })
-    const beginning = mixedLoad(target, { tally, workloads: [passing], signal: over.signal })
-    const staying = mixedLoad(target, {
+    const load = mixedLoad(target, {
       tally,
       signal: over.signal,
-      workloads: [keepAlive({ clients: 2 }), keepAlive({ clients: 10, think: { minMs: 0, maxMs: 200 } })],
+      workloads: [newConnections({ clients: 2 }), keepAlive({ clients: 2 }), thinking()],
     })
     for (const generation of [2, 3, 4]) {
       const { from } = await service.reload()
@@ -54,15 +53,13 @@ describe.each(frameworks)('$name over TLS', ({ fixture }) => {
       await service.exitOf(from.pid)
     }
     over.abort()
-    await Promise.all([beginning, staying])
+    expect((await load).failures).toEqual([])
 
     const { pid } = service.serving
-    const leaving = keepAlive({ clients: 10, think: { minMs: 0, maxMs: 200 } })
-    const opened = tally.connectionsOpened
-    const load = leaving(target, { tally, leaveWhenTold: true })
-    await until('every client is connected', () => tally.connectionsOpened === opened + 10)
+    const last = thinking()(target, { tally, leaveWhenTold: true })
+    await until('every client is served', () => tally.open.get(4) === 10)
     service.signal('SIGTERM')
-    expect((await load).failures).toEqual([])
+    expect((await last).failures).toEqual([])
     await service.exitOf(pid)
     expect(await isRefused(target)).toBe(true)
   })
