@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { firstListenerFd } from '../../packages/core/src/successor.js'
+import { inheritanceVariable, wireVersion } from '../../packages/core/src/wire.js'
+import { codeWords, read, sectionOf, tableBelow } from './pages.js'
+
+const page = 'docs/protocol.md'
+const wire = read('packages/core/src/wire.ts')
+
+const fieldsIn = (text: string) => [...text.matchAll(/\breadonly (\w+)\??:/g)].map((match) => match[1] ?? '')
+
+/** From a declaration to the next one. */
+function declaration(start: string): string {
+  const at = wire.indexOf(start)
+  if (at < 0) throw new Error(`wire.ts has no ${start}`)
+  const rest = wire.slice(at + start.length)
+  return rest.slice(0, rest.search(/^(\/\*\*|export)/m))
+}
+
+/** The messages of a union type, each with its fields. */
+function messagesOf(name: string): Record<string, string[]> {
+  const text = declaration(`export type ${name} =`).replace(
+    '| ConnectionMessage',
+    `| ${declaration('export interface ConnectionMessage')}`,
+  )
+  const parts = text.split(/\breadonly type: '/).slice(1)
+  return Object.fromEntries(parts.map((part) => [part.slice(0, part.indexOf("'")), fieldsIn(part)]))
+}
+
+const messagesTold = (heading: string) =>
+  Object.fromEntries(
+    tableBelow(page, heading).map(([type = '', fields = '']) => [codeWords(type)[0], codeWords(fields)]),
+  )
+
+const fieldsTold = (heading: string) => tableBelow(page, heading).flatMap(([field = '']) => codeWords(field))
+
+test('the variable, the version and the first descriptor are those of the code', () => {
+  expect(read(page)).toContain(`\`${inheritanceVariable}\``)
+  expect(sectionOf(page, 'Versions')).toContain(`version ${wireVersion}`)
+  expect(sectionOf(page, 'Descriptors')).toContain(`| ${firstListenerFd} `)
+})
+
+test('the fields of the inheritance, and of a listener in it, are told, and no other', () => {
+  expect(fieldsTold('The variable')).toEqual(fieldsIn(declaration('export interface Inheritance')))
+  expect(fieldsTold('A listener')).toEqual(fieldsIn(declaration('export interface ListenerEntry')))
+})
+
+test('the messages both ways are told with their fields, and no other', () => {
+  expect(messagesTold('From the successor')).toEqual(messagesOf('FromSuccessor'))
+  expect(messagesTold('From the predecessor')).toEqual(messagesOf('FromPredecessor'))
+})
