@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { firstListenerFd } from '../../packages/core/src/successor.js'
+import { firstListenerFd } from '../../packages/core/src/spawn.js'
 import { inheritanceVariable, wireVersion } from '../../packages/core/src/wire.js'
 import { codeWords, read, sectionOf, tableBelow } from './pages.js'
 
