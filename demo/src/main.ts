@@ -1,7 +1,7 @@
 // `npm run demo`: shows three deploys under load. See README.md for PORT and for the argument.
 import { fileURLToPath } from 'node:url'
 import { Demo } from './demo.js'
-import { paintIf } from './paint.js'
+import { canPaint, paintIf } from './paint.js'
 import { Problem } from './problem.js'
 import { reportLines, verdictLines } from './reports.js'
 import { judge } from './verdict.js'
@@ -9,10 +9,10 @@ import { PlainView } from './view-plain.js'
 import { TerminalView } from './view-terminal.js'
 
 const { env, stdout } = process
-const isTerminal = stdout.isTTY && !env.CI && !env.NO_COLOR && env.TERM !== 'dumb'
-const paint = paintIf(isTerminal)
+const isLive = canPaint(stdout.isTTY, env)
+const paint = paintIf(isLive)
 const print = (line: string) => console.log(line)
-const view = isTerminal ? new TerminalView(stdout, paint) : new PlainView(print)
+const view = isLive ? new TerminalView(stdout, paint) : new PlainView(print)
 
 function fail(text: string): never {
   view.close()
