@@ -184,8 +184,9 @@ test('C21: the longest path that a socket can have works', async () => {
 test('C21: an error of bind names the path that was asked for', async () => {
   const path = join(tempDir(), 'missing', 'app.sock')
   const service = launchService('http.mjs', { config: { listen: { path } } })
+  expect(await service.line(/listen E[A-Z]+:/)).toMatch(new RegExp(` ${path}$`))
+  expect(await service.line(/address:/)).toContain(`'${path}'`)
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
-  expect(service.output).toContain(`${path}\n`)
 })
 
 async function shutDown(service: Service): Promise<void> {
