@@ -10,7 +10,8 @@ const inheritance = process.env[variable]
 if (inheritance !== undefined) {
   delete process.env[variable]
   forgetPreload()
-  const early = { inheritance, signals: [], release: () => {} }
+  // Whether there is a channel is known now: a predecessor that is killed while we boot takes it with it.
+  const early = { inheritance, hasChannel: process.channel !== undefined, signals: [], release: () => {} }
   globalThis[Symbol.for('handover.early')] = early
   tellErrors()
   early.release = keepSignals(early.signals)

@@ -18,6 +18,8 @@ export interface Origin {
   readonly cwd: string
   /** The script and its arguments; the script through the link as well. */
   readonly args: readonly string[]
+  /** Whether this process was started with a channel, even if its other side has gone by now. */
+  readonly hadChannel: boolean
   /** Reload signals that came before core listened for them. */
   readonly early: { readonly signals: readonly string[]; release(): void }
 }
@@ -25,6 +27,7 @@ export interface Origin {
 /** What handover-preload.cjs leaves for core. */
 interface Early {
   readonly inheritance: string
+  readonly hasChannel: boolean
   readonly signals: string[]
   release(): void
 }
@@ -56,6 +59,7 @@ export function readOrigin(platform: Platform): Origin {
     environment,
     cwd,
     args: spelledArgs(platform.argv.slice(1), platform.cwd(), cwd),
+    hadChannel: early?.hasChannel ?? platform.channel() !== undefined,
     early: early ?? { signals: [], release() {} },
   }
 }

@@ -28,6 +28,21 @@ function initialEnvironment(): NodeJS.ProcessEnv {
 
 const split = (text: string, at: number): [string, string] => [text.slice(0, at), text.slice(at + 1)]
 
+/** Whether there is such a process. A zombie, which nobody has reaped, does not run (proc(5), where there is one). */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  } catch {
+    return true
+  }
+}
+
 /** Everything else that is asked of the process, in one object, so that unit tests can give another. */
 export const platform = {
   pid: process.pid,
@@ -57,13 +72,7 @@ export const platform = {
   run: (command: string, args: readonly string[], done: (error: Error | null) => void): void => {
     execFile(command, args, { timeout: 5_000 }, done)
   },
-  kill: (pid: number, signal: NodeJS.Signals | 0): boolean => {
-    try {
-      return process.kill(pid, signal)
-    } catch {
-      return false
-    }
-  },
+  isRunning,
   onSignal(signal: NodeJS.Signals, listener: () => void): () => void {
     process.on(signal, listener)
     return () => process.off(signal, listener)

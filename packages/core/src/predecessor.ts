@@ -34,9 +34,8 @@ export function readOwnInheritance(origin: Origin, platform: Platform): Inherita
   if (origin.inheritance === undefined) return undefined
   const inheritance = readInheritance(origin.inheritance)
   const { predecessor } = inheritance
-  // A predecessor that was killed while we booted is not our parent any more, but we have its channel.
-  const orphaned =
-    platform.ppid !== predecessor && !platform.kill(predecessor, 0) && platform.channel() !== undefined
+  // A predecessor that was killed while we booted is not our parent any more, but it gave us a channel.
+  const orphaned = origin.hadChannel && !platform.isRunning(predecessor)
   if (platform.ppid === predecessor || orphaned) return inheritance
   throw new HandoverError(
     'ERR_HANDOVER_INHERITANCE_FOREIGN',
