@@ -1,0 +1,168 @@
+import type { TcpTarget } from '@handover/load'
+import { describe, expect, test } from 'vitest'
+import { askOnce, gate } from '../support/http.js'
+import { Http2Client } from '../support/http2-client.js'
+import { Http2Frames } from '../support/http2-frames.js'
+import { watchHttp2 } from '../support/http2-watch.js'
+import { finalReports } from '../support/reports.js'
+import { type Service, startService } from '../support/service.js'
+import { until } from '../support/until.js'
+
+const everyStream = 2 ** 31 - 1
+/** Far less than the limit of the drain, far more than what has to be done. */
+const atOnceMs = 5_000
+
+const start = (config: object = {}) =>
+  startService('http2.mjs', { config: { graceful: { moveConnections: true, probationMs: 50 }, ...config } })
+
+const target = (service: Service) => service.target as TcpTarget
+
+async function drainOf(service: Service) {
+  const [report] = await finalReports(service, 1)
+  return report?.drain
+}
+
+describe('over cleartext', () => {
+  test('C41: streams opened before a reload, and those that cross the GOAWAY, are served by the process that has them', async () => {
+    const service = await start()
+    const client = await Http2Frames.connect(target(service), { silentOn: ['ping'] })
+    const held = gate()
+    const before = client.get(held.path)
+    await client.ready()
+    const { from, to } = await service.reload()
+    expect(await client.goaways(1)).toEqual([everyStream])
+
+    // The PING is not answered yet: this client has heard the first GOAWAY only, and these streams crossed it.
+    const crossing = [client.get('/state'), client.get('/download?bytes=20000')]
+    expect(JSON.parse(await client.answer(crossing[0] as number)).pid).toBe(from.pid)
+    expect(await client.answer(crossing[1] as number)).toHaveLength(20_000)
+    expect(client.lastStreams).toEqual([everyStream])
+    client.answerPings()
+    expect(await client.goaways(2)).toEqual([everyStream, crossing[1]])
+
+    held.open()
+    expect(await client.answer(before)).toBe('ok')
+    await client.closed()
+    expect(await drainOf(service)).toMatchObject({ closed: 1, cut: [] })
+    expect((await service.exitOf(from.pid)).code).toBe(0)
+    expect(JSON.parse(await oneAnswer(service)).pid).toBe(to.pid)
+  })
+
+  test('a peer that answers no PING hears of its last stream all the same', async () => {
+    const service = await start()
+    const client = await Http2Frames.connect(target(service), { silentOn: ['ping'] })
+    await client.answer(client.get('/'))
+    await service.reload()
+    expect(await client.goaways(2)).toEqual([everyStream, 1])
+    await client.closed(atOnceMs)
+  })
+
+  test('a peer that never acknowledged the settings is not told anything before them', async () => {
+    const service = await start()
+    const client = await Http2Frames.connect(target(service), { silentOn: ['settings'] })
+    await client.answer(client.get('/'))
+    await service.reload()
+    expect(await client.goaways(1)).toEqual([1])
+    await client.closed()
+    expect((await drainOf(service))?.ms).toBeLessThan(atOnceMs)
+  })
+})
+
+describe('over TLS', () => {
+  test('C41: streams opened before a reload are served, and the GOAWAY says which those are', async () => {
+    const service = await start({ tls: true })
+    const client = await Http2Frames.connect(target(service), { tls: true })
+    const held = gate()
+    const streams = [client.get(held.path), client.get(held.path)]
+    await client.ready()
+    const { from } = await service.reload()
+    expect(await client.goaways(1)).toEqual([3])
+    held.open()
+    for (const stream of streams) expect(await client.answer(stream)).toBe('ok')
+    await client.closed()
+    expect(await drainOf(service)).toMatchObject({ closed: 1, cut: [] })
+    expect((await service.exitOf(from.pid)).code).toBe(0)
+  })
+
+  test('a client of HTTP/1.1 on the same port is answered with Connection: close', async () => {
+    const service = await start({ tls: true, allowHTTP1: true })
+    const held = gate()
+    const answer = askOnce({ ...target(service), tls: true }, held.path)
+    const session = await Http2Frames.connect(target(service), { tls: true })
+    await session.ready()
+    const { from } = await service.reload()
+    await session.goaways(1)
+    await session.closed()
+    held.open()
+    const { headers, text } = await answer
+    expect([text, headers.get('connection'), headers.get('x-pid')]).toEqual(['ok', 'close', `${from.pid}`])
+    expect(await drainOf(service)).toMatchObject({ cut: [] })
+  })
+})
+
+describe.each([{ tls: false }, { tls: true }])('with TLS: $tls', (config) => {
+  test('a peer that answers nothing any more, not even the end of the connection, holds no drain', async () => {
+    const service = await start(config)
+    const client = await Http2Frames.connect(target(service), { ...config, silentOn: ['ping', 'end'] })
+    await client.answer(client.get('/'))
+    await service.reload()
+    expect(await drainOf(service)).toMatchObject({ closed: 1, cut: [], timedOut: false })
+    expect((await drainOf(service))?.ms).toBeLessThan(atOnceMs)
+  })
+
+  test('C41: idle sessions end at once, at a reload and at a shutdown', async () => {
+    const service = await start(config)
+    for (const leave of [() => service.reload(), async () => service.signal('SIGTERM')]) {
+      const { pid } = service.serving
+      const idle = await Promise.all(
+        Array.from({ length: 10 }, () => Http2Frames.connect(target(service), config)),
+      )
+      await Promise.all(idle.map((client) => client.ready()))
+      await leave()
+      await Promise.all(idle.map((client) => client.closed(atOnceMs)))
+      expect(idle.map(({ lastStreams }) => lastStreams.at(-1))).toEqual(idle.map(() => 0))
+      await service.exitOf(pid, atOnceMs)
+    }
+    for (const { drain } of await finalReports(service, 2)) {
+      expect(drain).toMatchObject({ closed: 10, cut: [], timedOut: false })
+    }
+  })
+})
+
+test("C41: over cleartext every request that Node's client sent is answered, through ten reloads", async () => {
+  const service = await start()
+  const watch = await watchHttp2(target(service))
+  const clients = Array.from({ length: 3 }, () => new Http2Client(watch.target))
+  await throughReloads(service, clients, 10)
+  expect(clients.flatMap(({ failures }) => failures)).toEqual([])
+  expect(watch.sessions.flatMap(({ unanswered, beyond }) => [...unanswered, ...beyond])).toEqual([])
+  const requested = watch.sessions.reduce((sum, session) => sum + session.requested.size, 0)
+  expect(requested).toBe(clients.reduce((sum, { answered }) => sum + answered, 0))
+})
+
+test("C41: over TLS Node's client is answered, or told by the GOAWAY what it may repeat, through ten reloads", async () => {
+  const service = await start({ tls: true })
+  const clients = Array.from({ length: 3 }, () => new Http2Client(target(service), { tls: true }))
+  await throughReloads(service, clients, 10)
+  expect(clients.flatMap(({ failures }) => failures)).toEqual([])
+  for (const { drain } of await finalReports(service, 10)) {
+    expect(drain).toMatchObject({ cut: [], timedOut: false })
+  }
+})
+
+/** Each of the clients was served by every generation. */
+async function throughReloads(service: Service, clients: readonly Http2Client[], reloads: number) {
+  const over = new AbortController()
+  const load = Promise.all(clients.map((client) => client.run(4, over.signal)))
+  for (let generation = 2; generation <= reloads + 1; generation++) {
+    await service.reload()
+    await until(`generation ${generation} serves`, () => clients.every((c) => c.servedBy.has(generation)))
+  }
+  over.abort()
+  await load
+}
+
+async function oneAnswer(service: Service): Promise<string> {
+  const client = await Http2Frames.connect(target(service))
+  return client.answer(client.get('/state'))
+}

@@ -1,0 +1,76 @@
+// A client of Node's own http2 that does what RFC 9113 lets it do: no new request after a GOAWAY, and a request
+// above the last stream of the GOAWAY, which was not processed, again on another connection.
+import { once } from 'node:events'
+import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
+import type { TcpTarget } from '@handover/load'
+
+export interface Http2Load {
+  readonly answered: number
+  /** Requests of which it was told, or knew without having sent them, that they were not processed. */
+  readonly repeated: number
+  /** Every other request that was not answered rightly, in words. */
+  readonly failures: readonly string[]
+  readonly sessions: number
+  /** Generations that answered. */
+  readonly servedBy: ReadonlySet<number>
+}
+
+/** One session at a time with `streams` requests at a time, until `over`. */
+export class Http2Client implements Http2Load {
+  answered = 0
+  repeated = 0
+  sessions = 0
+  readonly failures: string[] = []
+  readonly servedBy = new Set<number>()
+  readonly #url: string
+  #session: ClientHttp2Session | undefined
+  readonly #lastStreams = new WeakMap<ClientHttp2Session, number>()
+
+  constructor({ host = '127.0.0.1', port }: TcpTarget, options: { readonly tls?: boolean } = {}) {
+    this.#url = `${options.tls ? 'https' : 'http'}://${host}:${port}`
+  }
+
+  async run(streams: number, over: AbortSignal): Promise<void> {
+    const one = async () => {
+      while (!over.aborted) await this.#request()
+    }
+    await Promise.all(Array.from({ length: streams }, one))
+    this.#session?.close()
+  }
+
+  async #request(): Promise<void> {
+    const session = await this.#current()
+    let stream: ClientHttp2Stream
+    try {
+      stream = session.request({ ':path': '/' })
+    } catch (error) {
+      this.failures.push(`not begun: ${error}`)
+      return
+    }
+    try {
+      const [headers] = await once(stream, 'response')
+      let body = ''
+      for await (const chunk of stream) body += chunk
+      if (headers[':status'] !== 200 || body !== 'ok') throw new Error(`${headers[':status']} ${body}`)
+      this.servedBy.add(Number(headers['x-generation']))
+      this.answered++
+    } catch (error) {
+      const lastStream = this.#lastStreams.get(session) ?? Number.POSITIVE_INFINITY
+      // Node's client refuses by itself what it had not sent yet when a GOAWAY came: test/support/http2-watch.ts tells.
+      const refused = stream.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM
+      if (refused || (stream.id !== undefined && stream.id > lastStream)) this.repeated++
+      else this.failures.push(`stream ${stream.id}, last ${lastStream}: ${error}`)
+    }
+  }
+
+  async #current(): Promise<ClientHttp2Session> {
+    if (this.#session && !this.#session.closed && !this.#session.destroyed) return this.#session
+    const session = http2.connect(this.#url, { rejectUnauthorized: false })
+    this.#session = session
+    this.sessions++
+    session.on('goaway', (_code, lastStream: number) => this.#lastStreams.set(session, lastStream))
+    session.on('error', (error) => this.failures.push(`session: ${error}`))
+    await once(session, 'connect')
+    return session
+  }
+}

@@ -1,0 +1,75 @@
+// What really went over the wire: a relay in front of an HTTP/2 service over cleartext.
+import { once } from 'node:events'
+import net from 'node:net'
+import type { TcpTarget } from '@handover/load'
+import { onTestFinished } from 'vitest'
+import { endStream, type Frame, FrameReader, preface, types } from './http2-frames.js'
+
+const anyStream = 2 ** 31 - 1
+
+/** One connection of a client. */
+export class WatchedSession {
+  /** Streams on which a request was sent. */
+  readonly requested = new Set<number>()
+  /** Those that the service answered to the end. */
+  readonly answered = new Set<number>()
+  /** Those that the service reset. */
+  readonly reset = new Set<number>()
+  /** The last streams of the GOAWAY frames of the service, one after the other. */
+  readonly lastStreams: number[] = []
+
+  /** Requests within the GOAWAY that were not answered. */
+  get unanswered(): number[] {
+    const last = this.lastStreams.at(-1) ?? anyStream
+    return [...this.requested].filter((stream) => stream <= last && !this.answered.has(stream))
+  }
+
+  /** Requests that the client must send again on another connection. */
+  get beyond(): number[] {
+    const last = this.lastStreams.at(-1) ?? anyStream
+    return [...this.requested].filter((stream) => stream > last)
+  }
+
+  fromClient({ type, stream }: Frame): void {
+    if (type === types.headers) this.requested.add(stream)
+  }
+
+  fromService({ type, flags, stream, payload }: Frame): void {
+    if (type === types.goaway) this.lastStreams.push(payload.readUInt32BE(0))
+    if (type === types.reset) this.reset.add(stream)
+    if ((type === types.data || type === types.headers) && flags & endStream) this.answered.add(stream)
+  }
+}
+
+/** Listens on a port of its own, and notes every frame on the way to the service and back. */
+export async function watchHttp2(service: TcpTarget): Promise<{
+  readonly target: TcpTarget
+  readonly sessions: readonly WatchedSession[]
+}> {
+  const sessions: WatchedSession[] = []
+  const server = net.createServer({ allowHalfOpen: true }, (client) => {
+    const upstream = net.connect({ host: '127.0.0.1', ...service, allowHalfOpen: true })
+    const session = new WatchedSession()
+    sessions.push(session)
+    relay(client, upstream, preface.length, (frame) => session.fromClient(frame))
+    relay(upstream, client, 0, (frame) => session.fromService(frame))
+  })
+  onTestFinished(() => void server.close())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { target: { port: (server.address() as net.AddressInfo).port }, sessions }
+}
+
+function relay(from: net.Socket, to: net.Socket, skip: number, note: (frame: Frame) => void): void {
+  const reader = new FrameReader()
+  let toSkip = skip
+  from.on('data', (bytes: Buffer) => {
+    to.write(bytes)
+    const frames = bytes.subarray(toSkip)
+    toSkip = Math.max(0, toSkip - bytes.length)
+    for (const frame of reader.read(frames)) note(frame)
+  })
+  from.on('end', () => to.end())
+  from.on('error', () => to.destroy())
+  from.on('close', () => to.destroySoon())
+}
