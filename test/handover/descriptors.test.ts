@@ -1,11 +1,12 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { isProven } from '../support/generations.js'
 import { descriptorsOf } from '../support/processes.js'
 import { startProgram } from '../support/program.js'
-import { startService, testNode } from '../support/service.js'
-import { descriptorOf, listener } from '../support/sockets.js'
+import { startService, targetOf, testNode } from '../support/service.js'
+import { listenersOf } from '../support/sockets.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
@@ -13,37 +14,133 @@ import { whoServes } from '../support/who.js'
 const quick = { probationMs: 20 }
 const loopback = { port: 0, host: '127.0.0.1' }
 
+const startsSubProcesses = `
+  import { spawn } from 'node:child_process'
+  import { readdirSync, readlinkSync } from 'node:fs'
+  import http from 'node:http'
+  const start = (when) => {
+    const sub = spawn('sleep', ['60'], { stdio: 'ignore' })
+    sub.on('spawn', () => {
+      tell('sub-process', { when, has: openIn(sub.pid) })
+      sub.kill('SIGKILL')
+    })
+  }
+  const openIn = (pid) => readdirSync('/proc/' + pid + '/fd').map((fd) => {
+    try { return readlinkSync('/proc/' + pid + '/fd/' + fd) } catch { return 'closed again' }
+  })
+  start('first')
+  const servers = Array.from({ length: config.count }, () => http.createServer())
+  const [handle] = servers.map((server) => graceful(server, config.graceful))
+  tellOf(handle)
+  handle.on('state', ({ state }) => /ready|handing-over/.test(state) && start(state))
+  for (const server of servers) server.listen(0, '127.0.0.1')`
+
+/** What one that the test starts has open beside files: whoever started the test may have left some open. */
+async function descriptorsOfASubProcess(): Promise<string[]> {
+  const sub = spawn('sleep', ['60'], { stdio: 'ignore' })
+  await once(sub, 'spawn')
+  const targets = descriptorsOf(sub.pid ?? 0).map(({ target }) => target)
+  sub.kill('SIGKILL')
+  return targets.filter(isNoFile)
+}
+
+/** It may be opening its libraries right now. */
+const isNoFile = (target: string) => /^[a-z_]+:/.test(target)
+
 test.each([1, 40])(
   'C23: no descriptor reaches a sub-process of the program, with %i listeners, in three generations',
   async (count) => {
-    const service = await startProgram(
-      `import { spawn } from 'node:child_process'
-    import { readdirSync } from 'node:fs'
-    import http from 'node:http'
-    const start = (when) => {
-      const sub = spawn('sleep', ['60'], { stdio: 'ignore' })
-      sub.on('spawn', () => {
-        tell('sub-process', { when, fds: readdirSync('/proc/' + sub.pid + '/fd') })
-        sub.kill('SIGKILL')
-      })
-    }
-    start('first')
-    const servers = Array.from({ length: config.count }, () => http.createServer())
-    const [handle] = servers.map((server) => graceful(server, config.graceful))
-    tellOf(handle)
-    handle.on('state', ({ state }) => start(state))
-    for (const server of servers) server.listen(0, '127.0.0.1')`,
-      { config: { count, graceful: quick }, leftOvers: 'allowed' },
-    )
+    const usual = await descriptorsOfASubProcess()
+    const service = await startProgram(startsSubProcesses, { config: { count, graceful: quick } })
     const inTurn = [service.pid]
     for (const _ of ['first', 'second']) inTurn.push((await service.reload()).to.pid)
-    // Before anything of Handover ran, while it is ready, and while it hands over.
-    const moments = ['first', 'ready', 'handing-over']
-    for (const [i, pid] of inTurn.entries()) {
-      for (const moment of i < 2 ? moments : moments.slice(0, 2)) {
-        const { sub } = await service.event((fact) => fact.pid === pid && fact.when === moment)
-        expect(descriptorsOf(Number(sub)).map(({ fd }) => fd)).toEqual([0, 1, 2])
+    // Before anything else of the program, while it is ready, and while it hands over.
+    for (const moment of ['first', 'ready', 'handing-over']) {
+      for (const pid of moment === 'handing-over' ? inTurn.slice(0, 2) : inTurn) {
+        const { has } = await service.event((fact) => fact.pid === pid && fact.when === moment)
+        expect((has as string[]).filter(isNoFile), `${moment} of ${pid}`).toEqual(usual)
       }
     }
   },
 )
+
+test('C24: the descriptors are the same after 50 reloads as after one', { timeout: 240_000 }, async () => {
+  const service = await startService('http.mjs', {
+    config: { listen: [loopback, loopback], graceful: { probationMs: 0 } },
+  })
+  // What it has open once the channel to its predecessor is closed, which comes as descriptor 3.
+  const openIn = async (pid: number, channel: string | undefined) => {
+    await until('it is alone', () => !descriptorsOf(pid).some(({ target }) => target === channel))
+    return descriptorsOf(pid)
+      .map(({ target }) => target.replace(/\d+/, ''))
+      .sort()
+  }
+  let first: string[] | undefined
+  let last: string[] = []
+  for (let reloads = 0; reloads < 50; reloads++) {
+    const { from, to } = await service.reload()
+    const channel = descriptorsOf(to.pid).find(({ fd }) => fd === 3)?.target
+    await service.exitOf(from.pid)
+    last = await openIn(to.pid, channel)
+    first ??= last
+  }
+  expect(service.serving.generation).toBe(51)
+  expect(last).toEqual(first)
+})
+
+/** What becomes the successor, once the shell has changed its descriptors; 4 and 5 are the listeners. */
+function tamperedWith(redirections: string): string {
+  const path = join(tempDir(), 'node')
+  writeFileSync(path, `#!/bin/sh\nexec ${redirections}\nexec '${testNode}' "$@"\n`)
+  chmodSync(path, 0o755)
+  return path
+}
+
+test.each([
+  ['is a file', '4</dev/null', 'Descriptor 4 .* it is not a socket'],
+  ['is closed', '4<&-', 'Descriptor 4 .* it is not a socket'],
+  ['is a connection', '4<&3', 'Descriptor 4 was handed on as tcp:127.0.0.1:0, but it is a Unix socket'],
+  [
+    'is of another address',
+    '6<&4 4<&5 5<&6 6<&-',
+    'Descriptor 4 was handed on as tcp:127.0.0.1:0, but it is 127.0.0.1:',
+  ],
+])('C25: a descriptor that %s fails the reload, not the service', async (_, redirections, why) => {
+  const service = await startService('http.mjs', {
+    config: {
+      listen: [loopback, loopback],
+      graceful: { ...quick, successor: { execPath: tamperedWith(redirections) } },
+    },
+  })
+  const { addresses = [] } = await service.event('listening')
+  await expect(service.reload()).rejects.toThrow(
+    new RegExp(
+      `ERR_HANDOVER_SUCCESSOR_EXITED Successor \\d+ exited with code 1 before it was ready: HandoverError: ${why}`,
+    ),
+  )
+  for (const address of addresses)
+    expect(await whoServes(targetOf(address))).toEqual({ pid: service.pid, generation: 1 })
+})
+
+test('C25: a listener that was closed behind our back fails the reload, not the service', async () => {
+  const service = await startProgram(
+    `import http from 'node:http'
+    import { closeSync } from 'node:fs'
+    const servers = [http.createServer(), http.createServer()]
+    const [handle] = servers.map((server) => graceful(server, config.graceful))
+    tellOf(handle)
+    for (const server of servers) server.listen(0, '127.0.0.1')
+    process.on('SIGUSR2', () => {
+      closeSync(servers[0]._handle.fd)
+      tell('closed')
+    })`,
+    { config: { graceful: quick } },
+  )
+  service.signal('SIGUSR2')
+  await service.event('closed')
+  await expect(service.reload()).rejects.toThrow(
+    /the reload failed: ERR_HANDOVER_BAD_DESCRIPTOR The listener tcp:127.0.0.1:0 cannot be handed on: .*EBADF/,
+  )
+  expect(service.serving.pid).toBe(service.pid)
+  expect(listenersOf(service.pid)).toHaveLength(1)
+})

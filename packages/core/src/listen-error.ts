@@ -1,4 +1,4 @@
-/** What is said when a server cannot listen. */
+/** What is said when a server cannot listen, or what it listens on cannot be handed on. */
 import { formatTcp } from './address.js'
 import { HandoverError } from './errors.js'
 import type { ListenerEntry } from './wire.js'
@@ -22,6 +22,18 @@ export function inUse(error: Error, unclaimed: readonly string[]): Error {
       'before its first graceful() (call graceful() first), or by another address that includes this one.',
     { address, port },
     error,
+  )
+}
+
+/** The descriptor of a server that listens is not what Node believes it to be. */
+export function cannotHandOn(fd: number, key: string, cause: unknown): HandoverError {
+  const { code } = cause as NodeJS.ErrnoException
+  return new HandoverError(
+    'ERR_HANDOVER_BAD_DESCRIPTOR',
+    `The listener ${key} cannot be handed on: its descriptor ${fd} is no socket any more (${code}). Something in this ` +
+      'program has closed it. This generation keeps serving what it can.',
+    { fd, key },
+    cause,
   )
 }
 

@@ -7,7 +7,7 @@ import { errorMonitor } from 'node:events'
 import type net from 'node:net'
 import tls from 'node:tls'
 import { type ListenCall, readListenCall, serves, type Wanted } from './address.js'
-import { describe, inUse, sayInstead } from './listen-error.js'
+import { cannotHandOn, describe, inUse, sayInstead } from './listen-error.js'
 import { closeListener, listenerFd, setSocketPath, wrapListen } from './node-privates.js'
 import type { Inherited } from './systemd.js'
 import { isServed, nameBeside, putInPlace, remove, whatLiesAt } from './unix-path.js'
@@ -69,13 +69,16 @@ export class Listeners {
     return wrapListen((server, args, original) => this.#listen(server, args, original))
   }
 
-  /** Every listener that can be handed on, with its server; `fd` is the number in this process. */
+  /**
+   * Every listener that can be handed on, with its server; `fd` is the number in this process.
+   * Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`.
+   */
   handOn(): { server: net.Server; entry: ListenerEntry }[] {
     return [...this.#open].flatMap(([server, { key, unix, systemd }]) => {
       const fd = listenerFd(server)
       // A handle that was given to `listen` is some other server's: its successor makes it again.
       if (fd === undefined || key === 'handle') return []
-      const address = server.address()
+      const address = addressOf(server, fd, key)
       const where =
         typeof address === 'object' && address !== null
           ? { tcp: { address: address.address, port: address.port } }
@@ -250,6 +253,14 @@ function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {
     entry.unix !== undefined &&
     wanted.key === readListenCall([entry.unix.path], cwd).wanted.key
   )
+}
+
+function addressOf(server: net.Server, fd: number, key: string): ReturnType<net.Server['address']> {
+  try {
+    return server.address()
+  } catch (cause) {
+    throw cannotHandOn(fd, key, cause)
+  }
 }
 
 /** `listen({ signal })`, which Node's own `listen` would see to. */

@@ -5,6 +5,7 @@
 import { fstatSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
+import { getSystemErrorName } from 'node:util'
 import { HandoverError } from './errors.js'
 import type { TcpAddress } from './wire.js'
 
@@ -26,7 +27,7 @@ export interface AdoptedListener {
   close(): void
   /** Makes `server` listen on it, by Node's own `listen`. With `held`, nothing is accepted until `release`. */
   listen(server: net.Server, backlog: number | undefined, held: boolean): void
-  /** Accept from now on. */
+  /** Accept from now on. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR` when the kernel does not let it listen. */
   release(): void
 }
 
@@ -91,7 +92,8 @@ function adopted(handle: NativeHandle, fd: number): AdoptedListener {
       if (!Object.hasOwn(handle, 'listen')) return
       delete (handle as Partial<NativeHandle>).listen
       // A server that its owner closed meanwhile has closed the handle too.
-      if (handle.fd >= 0) handle.listen(backlogWhenReleased)
+      const failed = handle.fd >= 0 && handle.listen(backlogWhenReleased)
+      if (failed) throw badDescriptor(fd, `it cannot listen (${getSystemErrorName(failed)})`)
     },
   }
 }

@@ -285,7 +285,7 @@ export class Successor {
 
   #failed(code: 'ERR_HANDOVER_PROBATION' | 'ERR_HANDOVER_SUCCESSOR_EXITED', what: string): HandoverError {
     const told = this.#toldError
-    const why = told ? `: ${told.name}: ${told.message}` : ''
+    const why = told ? `: ${told.name}: ${told.message.replace(/\.$/, '')}` : ''
     return new HandoverError(
       code,
       `Successor ${this.pid} ${what}${why}. This generation keeps serving.`,
