@@ -1,0 +1,141 @@
+// A protocol that only the application knows: nobody can say when such a connection is idle. It is waited for.
+import { type Ending, RawConnection } from '@handover/load'
+import { expect, test } from 'vitest'
+import { startProgram } from '../support/program.js'
+import type { Service, ServiceOptions } from '../support/service.js'
+import { targetOf } from '../support/service.js'
+
+/** Answers each line with the line and the generation; `flood` with four megabytes, `bye` by hanging up. */
+const program = `
+  import net from 'node:net'
+  import { createInterface } from 'node:readline'
+  const server = net.createServer((socket) => {
+    createInterface(socket).on('line', (line) => {
+      if (line === 'flood') socket.write('x'.repeat(4_194_304))
+      else if (line === 'bye') socket.end('bye\\n')
+      else socket.write(line + ' ' + handle.generation + '\\n')
+    }).on('error', () => {})
+  })
+  const handle = graceful(server, config.graceful)
+  tellOf(handle)
+  server.listen(config.listen ?? { port: 0, host: '127.0.0.1' }, () => {
+    tell('listening', { generation: handle.generation, addresses: [server.address()] })
+  })
+`
+
+async function start(graceful: object = {}, options: ServiceOptions = {}): Promise<Service> {
+  const service = await startProgram(program, {
+    ...options,
+    config: { graceful: { probationMs: 0, ...graceful } },
+  })
+  await service.event('listening')
+  return service
+}
+
+const connect = ({ facts }: Service) =>
+  RawConnection.connect(targetOf(facts.find(({ event }) => event === 'listening')?.addresses?.[0]))
+
+async function say(connection: RawConnection, line: string): Promise<string> {
+  await connection.write(`${line}\n`)
+  return String(await connection.read()).trim()
+}
+
+const draining = (service: Service) => service.event(({ state }) => state === 'draining')
+
+test('a connection stays where it is through reloads, and its generation leaves when it has ended', async () => {
+  const service = await start()
+  const connections = [await connect(service)]
+  for (const generation of [2, 3]) {
+    await service.reload()
+    connections.push(await connect(service))
+    for (const [i, connection] of connections.entries())
+      expect(await say(connection, 'ping')).toBe(`ping ${i + 1}`)
+    expect(service.processes()).toHaveLength(generation)
+  }
+  connections[0]?.close()
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+  for (const [i, connection] of connections.slice(1).entries()) {
+    expect(await say(connection, 'ping')).toBe(`ping ${i + 2}`)
+    connection.close()
+  }
+})
+
+test('half of a message that is sent before a reload is finished after it', async () => {
+  const service = await start()
+  const connection = await connect(service)
+  await say(connection, 'ping')
+  await connection.write('pi')
+  await service.reload()
+  expect(await say(connection, 'ng')).toBe('ping 1')
+  connection.close()
+})
+
+test('at SIGTERM nobody new is let in; who is there goes on until he leaves, then the process ends with 0', async () => {
+  const service = await start()
+  const [speaks, silent, lastWord] = [await connect(service), await connect(service), await connect(service)]
+  await say(speaks, 'ping')
+  service.signal('SIGTERM')
+  await draining(service)
+  await say(speaks, 'ping')
+  await expect(connect(service)).rejects.toMatchObject({ kind: 'refused' })
+  // A client that has not said anything may be waiting for the server to speak: it is no idle one.
+  expect(await say(silent, 'ping')).toBe('ping 1')
+  expect(await say(lastWord, 'bye')).toBe('bye')
+  await say(speaks, 'ping')
+  for (const connection of [speaks, silent, lastWord]) connection.close()
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+  expect(service.output).not.toContain('wait timeout')
+})
+
+test('what was written before the end is read to its end, however slowly', async () => {
+  const service = await start()
+  const connection = await connect(service)
+  await connection.write('flood\nbye\n')
+  let bytes = (await connection.read())?.length ?? 0
+  service.signal('SIGTERM')
+  await draining(service)
+  for (let chunk = await connection.read(); chunk; chunk = await connection.read()) bytes += chunk.length
+  expect(bytes).toBe(4_194_304 + 'bye\n'.length)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
+const endings: [string, (service: Service) => Promise<unknown>, object, RegExp][] = [
+  ['the limit', draining, { drainTimeoutMs: 300 }, /wait timeout: 2 connections were cut/],
+  [
+    'a second signal',
+    async (service) => {
+      await draining(service)
+      service.signal('SIGTERM', service.pid)
+    },
+    {},
+    /cut short: 2 connections were cut/,
+  ],
+]
+
+test.each(endings)(
+  '%s cuts who has not left, says so, and the process ends with 1',
+  async (_, end, graceful, says) => {
+    const service = await start(graceful)
+    const connections = [await connect(service), await connect(service)]
+    for (const connection of connections) await say(connection, 'ping')
+    service.signal('SIGTERM')
+    await end(service)
+    const ended: Ending[] = await Promise.all(connections.map(({ closed }) => closed))
+    for (const { how } of ended) expect(how).toMatch(/^(end|reset)$/)
+    expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+    expect(await service.line(says)).toMatch(/\(raw, \d+ ms\)/)
+  },
+)
+
+test('a shutdown of the successor leaves the clients of its predecessor alone', async () => {
+  const service = await start()
+  const connection = await connect(service)
+  await say(connection, 'ping')
+  const { to } = await service.reload()
+  service.signal('SIGTERM', to.pid)
+  await service.exitOf(to.pid)
+  await expect(connect(service)).rejects.toMatchObject({ kind: 'refused' })
+  expect(await say(connection, 'ping')).toBe('ping 1')
+  connection.close()
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
