@@ -1,15 +1,16 @@
 'use strict'
 // The first thing that runs in a successor (node --require). It takes the handover out of the environment
 // before user code can pass it on, tells the predecessor which error ended the process, and keeps reload
-// signals that come before anybody listens for them. In any other process it does nothing.
+// signals that come before anybody listens for them. Node loads it into worker threads too, where it only
+// takes itself out of `execArgv`; in any other process it does nothing.
 // It is plain CommonJS: `--import` would load a CommonJS program through the ESM loader.
 
 const variable = 'HANDOVER_INHERITANCE'
 const inheritance = process.env[variable]
 
+forgetPreload()
 if (inheritance !== undefined) {
   delete process.env[variable]
-  forgetPreload()
   // Whether there is a channel is known now: a predecessor that is killed while we boot takes it with it.
   const early = { inheritance, hasChannel: process.channel !== undefined, signals: [], release: () => {} }
   globalThis[Symbol.for('handover.early')] = early

@@ -51,7 +51,10 @@ export function successorCommand(
 function withoutInspectorPort(execArgv: readonly string[], nodeOptions = ''): string[] {
   const inspects = [...execArgv, ...nodeOptions.split(' ')].some((each) => each.startsWith('--inspect'))
   if (!inspects) return [...execArgv]
-  const rest = execArgv.filter((each) => !each.startsWith('--inspect-port'))
+  const isPort = (each: string | undefined) => /^--(inspect|debug)-port(=|$)/.test(each ?? '')
+  // The port may be the argument after.
+  const isItsValue = (i: number) => isPort(execArgv[i - 1]) && !execArgv[i - 1]?.includes('=')
+  const rest = execArgv.filter((each, i) => !isPort(each) && !isItsValue(i))
   return [
     ...rest.map((each) =>
       each.replace(/^--inspect-(brk|wait)/, '--inspect').replace(/^(--inspect)=.*/, '$1'),

@@ -106,10 +106,7 @@ export class Generation {
 
   /** `handle.ready()`. */
   sayReady(): Promise<void> {
-    if (this.settings.ready === 'manual') {
-      this.#takeSignals()
-      this.startup.begin()
-    }
+    if (this.settings.ready === 'manual') this.startup.begin()
     return this.startup.ready
   }
 
@@ -166,7 +163,7 @@ export class Generation {
       observer: {
         onListen: (server) => this.#onListen(server),
         onListening: (server) => {
-          this.#takeSignals()
+          this.takeSignals()
           this.startup.onListening(server)
         },
         onListenError: (server, error) => this.startup.onListenError(server, error),
@@ -192,8 +189,8 @@ export class Generation {
     if (this.tracker.track(server) && health) answerHealth(server, health, () => this.#health())
   }
 
-  /** From the first listener on this process is a service. A program that never listens keeps its signals. */
-  #takeSignals(): void {
+  /** From the first listener on, or once it comes up without one, this process is a service. Until then its signals are its own. */
+  takeSignals(): void {
     if (this.#takesSignals || !this.platform.isMainThread) return
     this.#takesSignals = true
     const actions = {

@@ -69,6 +69,7 @@ export class Startup {
   begin(): void {
     if (this.#begun) return
     this.#begun = true
+    this.#generation.takeSignals()
     this.#prepare().catch((error: unknown) => this.#fail(error))
   }
 
