@@ -236,6 +236,23 @@ export function markBetweenRequests(socket: net.Socket): void {
 export const sentHead = (response: http.ServerResponse): string =>
   (response as unknown as { _header?: string | null })._header ?? ''
 
+/** The answer that is being given on `socket`: Node lets go of it when its last byte is with the kernel. */
+export const answerOn = (socket: net.Socket): http.ServerResponse | undefined =>
+  (socket as unknown as { _httpMessage?: http.ServerResponse | null })._httpMessage ?? undefined
+
+let answersAreTold: boolean | undefined
+
+/** Whether this Node tells by {@link answerOn}. */
+export function tellsAnswers(): boolean {
+  if (answersAreTold === undefined) {
+    const socket = new net.Socket()
+    const response = new http.ServerResponse(new http.IncomingMessage(socket))
+    response.assignSocket(socket)
+    answersAreTold = answerOn(socket) === response
+  }
+  return answersAreTold
+}
+
 /** An answer whose head another process has sent, ready to go on on `socket`. */
 export function resumeResponse(
   request: http.IncomingMessage,

@@ -1,10 +1,11 @@
 /**
- * HTTP/1.1, plain and over TLS. Answers are counted from the first request on: a parser that is at a message
- * boundary can still have an answer on the way. At steady state a request costs three assignments.
+ * HTTP/1.1, plain and over TLS. A parser that is at a message boundary can still have an answer on the way: Node
+ * knows it. At steady state a request costs one assignment, and nothing of it is kept when it is answered: a
+ * connection may be idle for long, and the application may have attached anything to its last request.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { isUpgraded, sentHead } from '../node-privates.js'
+import { answerOn, isUpgraded, sentHead, tellsAnswers } from '../node-privates.js'
 import type { ConnectionKind, Holding } from '../report.js'
 import { answerWithClose } from './answer-with-close.js'
 import type { Connection } from './connection.js'
@@ -17,10 +18,9 @@ export class Http1Connection implements Connection {
   readonly #openedAt = performance.now()
   /** Bytes that came before the first request could: those of a TLS handshake. */
   readonly #bytesBefore: number
-  #request: IncomingMessage | undefined
-  #response: ServerResponse | undefined
-  /** Pipelined requests whose answers were not out when the next one came. */
-  #earlier: ServerResponse[] = []
+  /** Answers to pipelined requests: those that had to wait for others, the newest last. */
+  readonly #queued = new Set<ServerResponse>()
+  /** When the last request came; 0 before the first. */
   #begunAt = 0
   #draining = false
   #wasUpgraded = false
@@ -45,24 +45,23 @@ export class Http1Connection implements Connection {
   }
 
   /** A request was read as far as its headers. */
-  begin(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#response && isOnTheWay(this.#response)) this.#earlier.push(this.#response)
+  begin(response: ServerResponse): void {
+    const current = answerOn(this.socket)
+    if (!tellsAnswers() || (current && current !== response)) this.#queue(response)
     if (this.#restLimited) this.#unlimitRest()
-    this.#request = request
-    this.#response = response
     this.#begunAt = performance.now()
     if (this.#onAnswered) response.once('close', this.#onAnswered)
     else if (this.#draining) this.#sayCloseWith(response)
   }
 
   inFlight(): number {
-    if (this.#earlier.length > 0) this.#earlier = this.#earlier.filter(isOnTheWay)
-    return this.#earlier.length + (this.#response && isOnTheWay(this.#response) ? 1 : 0)
+    const current = answerOn(this.socket)
+    return this.#queued.size + (current && !this.#queued.has(current) ? 1 : 0)
   }
 
   /** Connected, and not a byte of a request has come. */
   isFresh(): boolean {
-    return this.#response === undefined && this.socket.bytesRead === this.#bytesBefore
+    return this.#begunAt === 0 && this.socket.bytesRead === this.#bytesBefore
   }
 
   holding(): Holding {
@@ -84,13 +83,13 @@ export class Http1Connection implements Connection {
 
   /** Whether a request has come on it, here or in an earlier process. */
   get hasSpoken(): boolean {
-    return this.#response !== undefined || this.#restLimited
+    return this.#begunAt > 0 || this.#restLimited
   }
 
   /** It will be moved: it need not end. `onAnswered` is called after each answer, once Node is done with it. */
   startMoving(onAnswered: () => void): void {
     this.#onAnswered = onAnswered
-    if (this.#response && !this.#response.closed) this.#response.once('close', onAnswered)
+    this.#newest()?.once('close', onAnswered)
   }
 
   /** Whether nothing but a message boundary is missing for it to be moved. */
@@ -109,11 +108,12 @@ export class Http1Connection implements Connection {
       this.movable.end()
       return
     }
-    if (this.#response && isOnTheWay(this.#response)) this.#sayCloseWith(this.#response)
+    const response = this.#newest()
+    if (response) this.#sayCloseWith(response)
   }
 
   finish(): void {
-    const response = this.#response
+    const response = this.#newest()
     if (response && /^content-type: *text\/event-stream/im.test(sentHead(response))) endStream(response)
   }
 
@@ -127,18 +127,26 @@ export class Http1Connection implements Connection {
 
   /** Requests that were pipelined behind this one are answered too: only the last answer says `close`. */
   #sayCloseWith(response: ServerResponse): void {
-    answerWithClose(response, () => response === this.#response)
+    answerWithClose(response, () => response === this.#newest())
+  }
+
+  #queue(response: ServerResponse): void {
+    this.#queued.add(response)
+    response.once('close', () => this.#queued.delete(response))
+  }
+
+  /** The answer to the last request, if it is not out yet. */
+  #newest(): ServerResponse | undefined {
+    return [...this.#queued].at(-1) ?? answerOn(this.socket)
   }
 
   #what(answering: boolean): string {
-    if (answering) return `${this.#request?.method} ${this.#request?.url}`
+    const { req: request } = this.#newest() ?? {}
+    if (answering && request) return `${request.method} ${request.url}`
     if (this.kind === 'upgraded') return 'an upgraded connection'
     return this.isFresh() ? 'a connection that has not spoken yet' : 'an idle or half-received request'
   }
 }
-
-/** Whether bytes of an answer are still to be given to the kernel. */
-const isOnTheWay = (response: ServerResponse): boolean => !response.writableFinished && !response.destroyed
 
 /**
  * The sockets of `server` whose parser is at a message boundary. Node keeps that list to itself, but

@@ -102,7 +102,7 @@ export function resumeStream(
   const response = resumeResponse(request, socket, chunked)
   const connection = tracker.connectionOf(socket)
   if (connection instanceof Http1Connection) {
-    connection.begin(request, response)
+    connection.begin(response)
     response.once('close', () => connection.limitRest((server as http.Server).keepAliveTimeout))
   }
   resume(response, given, request)

@@ -1,6 +1,6 @@
 /** Every open connection of every server of the process, and how many requests have come. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import http, { type ServerResponse } from 'node:http'
 import type { ServerHttp2Session } from 'node:http2'
 import type net from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
@@ -129,10 +129,10 @@ export class Tracker {
   }
 
   readonly #onRequest = (message: unknown): void => {
-    const { request, response } = message as { request: IncomingMessage; response: ServerResponse }
+    const { socket, response } = message as { socket: Tracked; response: ServerResponse }
     this.#requests++
-    const connection = (request.socket as Tracked)[connectionOf]
-    if (connection instanceof Http1Connection) connection.begin(request, response)
+    const connection = socket[connectionOf]
+    if (connection instanceof Http1Connection) connection.begin(response)
   }
 
   #trackTls(server: net.Server): void {
