@@ -1,10 +1,12 @@
 // Fastify on localhost has a second, private server for the second address.
 import { fileURLToPath } from 'node:url'
 import type { Target } from '@handover/load'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { ask, connect, givenBy } from '../support/http.js'
-import { halfOfEveryWorkload, reloadUnder } from '../support/reload-under.js'
+import { halfOfEveryWorkload, longestMs, reloadUnder } from '../support/reload-under.js'
 import { type Service, startService } from '../support/service.js'
+
+vi.setConfig({ testTimeout: longestMs })
 
 interface OnLocalhost {
   readonly service: Service

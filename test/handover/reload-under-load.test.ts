@@ -1,10 +1,12 @@
 // No request fails over ten reloads, wherever the service listens.
 import { join } from 'node:path'
 import { everyWorkload, keepAlive, newConnections } from '@handover/load'
-import { expect, test } from 'vitest'
-import { halfOfEveryWorkload, reloadUnder, think } from '../support/reload-under.js'
+import { expect, test, vi } from 'vitest'
+import { halfOfEveryWorkload, longestMs, reloadUnder, think } from '../support/reload-under.js'
 import { startService, targetOf } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
+
+vi.setConfig({ testTimeout: longestMs })
 
 const reloads = 10
 const graceful = { probationMs: 100 }

@@ -1,4 +1,6 @@
 // Reloads with clients, who may not notice.
+
+import type { FinalReport } from '@handover/core'
 import {
   downloads,
   keepAlive,
@@ -15,6 +17,9 @@ import { finalReports } from './reports.js'
 import type { Fact, Service } from './service.js'
 import { until } from './until.js'
 
+/** For the whole test; ten reloads take 10 s on a machine with nothing else to do. */
+export const longestMs = 300_000
+
 export const think = { minMs: 0, maxMs: 400 }
 
 /** Half of every kind of load, for each of two addresses. */
@@ -30,18 +35,24 @@ export const halfOfEveryWorkload = (): Workload[] => [
 /** Clients: where, and what they do. */
 export type Clients = readonly [Target, readonly Workload[]]
 
-/** Reloads it so many times: no client's request fails, nothing is cut, and it listens where it did. */
+interface Reloaded {
+  /** Of every generation but the last, in their order. */
+  readonly reports: readonly FinalReport[]
+  /** Generation to number of answers. */
+  readonly servedBy: ReadonlyMap<number, number>
+}
+
+/** Reloads it so many times: no client's request fails, nothing is cut, each leaves, and it listens where it did. */
 export async function reloadUnder(
   service: Service,
   reloads: number,
   clients: readonly Clients[],
-): Promise<void> {
+): Promise<Reloaded> {
   const tally = new Tally()
   const over = new AbortController()
+  const options = { tally, signal: over.signal, maxMs: longestMs }
   const load = Promise.all(
-    clients.map(([target, workloads]) =>
-      mixedLoad(target, { tally, workloads: [...workloads], signal: over.signal }),
-    ),
+    clients.map(([target, workloads]) => mixedLoad(target, { ...options, workloads: [...workloads] })),
   )
   for (let n = 0; n < reloads; n++) {
     const { generation } = (await service.reload()).to
@@ -51,9 +62,12 @@ export async function reloadUnder(
   await load
   expect(tally.failures).toEqual([])
   const reports = await finalReports(service, reloads)
-  expect(reports.map(({ drain }) => [drain.cut, drain.timedOut])).toEqual(reports.map(() => [[], false]))
-  for (const { pid } of reports) await service.exitOf(pid)
+  for (const { pid, drain } of reports) {
+    expect(drain).toMatchObject({ because: 'handed-over', cut: [], timedOut: false })
+    await service.exitOf(pid)
+  }
   expect(new Set(service.facts.filter(({ event }) => event === 'listening').map(where)).size).toBe(1)
+  return { reports, servedBy: tally.servedBy }
 }
 
 /** In an order of its own: that of Fastify is that in which its servers came up. */
