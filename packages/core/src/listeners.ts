@@ -5,10 +5,10 @@
  */
 import { errorMonitor } from 'node:events'
 import type net from 'node:net'
-import tls from 'node:tls'
 import { type ListenCall, readListenCall, serves, type Wanted } from './address.js'
 import { cannotHandOn, describe, inUse, sayInstead } from './listen-error.js'
 import { closeListener, listenerFd, setSocketPath, wrapListen } from './node-privates.js'
+import { continueTlsSessions, type TlsSessions } from './node-privates-tls.js'
 import type { Inherited } from './systemd.js'
 import { isServed, nameBeside, putInPlace, remove, whatLiesAt } from './unix-path.js'
 import type { ListenerEntry, UnixFile } from './wire.js'
@@ -46,7 +46,7 @@ export class Listeners {
   readonly #open = new Map<net.Server, Open>()
   /** By the descriptor that they inherited. */
   readonly #servers = new Map<number, net.Server>()
-  #ticketKeys: ReadonlyMap<number, Uint8Array> = new Map()
+  #tlsSessions: ReadonlyMap<number, TlsSessions> = new Map()
   readonly #observed = new WeakSet<net.Server>()
   readonly #cwd: string
   readonly #observer: ListenObserver
@@ -92,15 +92,15 @@ export class Listeners {
     return [...this.#servers.keys()]
   }
 
-  /** A client's session goes on in the successor (RFC 5077, RFC 8446 4.6.1): servers of inherited listeners get the same keys. */
-  setTicketKeys(keys: readonly (readonly [number, Uint8Array])[]): void {
-    this.#ticketKeys = new Map(keys)
-    for (const [fd, server] of this.#servers) this.#giveTicketKeys(fd, server)
+  /** Sessions of the predecessor's clients go on in the servers of the listeners that were inherited. */
+  continueTlsSessions(sessions: readonly (readonly [number, TlsSessions])[]): void {
+    this.#tlsSessions = new Map(sessions)
+    for (const [fd, server] of this.#servers) this.#continueSessions(fd, server)
   }
 
-  #giveTicketKeys(fd: number, server: net.Server): void {
-    const keys = this.#ticketKeys.get(fd)
-    if (keys && server instanceof tls.Server) server.setTicketKeys(Buffer.from(keys))
+  #continueSessions(fd: number, server: net.Server): void {
+    const sessions = this.#tlsSessions.get(fd)
+    if (sessions) continueTlsSessions(server, sessions)
   }
 
   /** The server of the listener that was inherited as descriptor `fd`, even if it listens no more. */
@@ -176,7 +176,7 @@ export class Listeners {
     if (entry.unix) setSocketPath(server, wanted.kind === 'unix' ? wanted.path : entry.unix.path)
     closeOnAbort(server, args[0])
     this.#servers.set(entry.fd, server)
-    this.#giveTicketKeys(entry.fd, server)
+    this.#continueSessions(entry.fd, server)
     this.#open.set(server, {
       key: wanted.key,
       inherited,

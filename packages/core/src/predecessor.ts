@@ -9,6 +9,7 @@ import type { Inherited } from './systemd.js'
 import {
   type ConnectionMessage,
   envelope,
+  type FromPredecessor,
   type FromSuccessor,
   type Inheritance,
   type ListenerEntry,
@@ -16,7 +17,7 @@ import {
   readInheritance,
 } from './wire.js'
 
-type TicketKeys = readonly (readonly [number, Uint8Array])[]
+type Greeting = FromPredecessor & { type: 'greeting' }
 
 export interface PredecessorEvents {
   /** This generation is proven: the predecessor lets go. */
@@ -68,7 +69,7 @@ export class Predecessor {
   readonly #ended = deferred()
   readonly #state = deferred<unknown>()
   readonly #noMore = deferred()
-  readonly #greeting = deferred<TicketKeys>()
+  readonly #greeting = deferred<Greeting['tlsSessions']>()
   #noMoreAsked = false
   #stateWanted = false
   #received = 0
@@ -88,8 +89,8 @@ export class Predecessor {
     return this.#ended.promise
   }
 
-  /** The session ticket keys of its TLS servers, by the descriptor of their listener. */
-  get ticketKeys(): Promise<TicketKeys> {
+  /** What sessions of its TLS servers need to go on, by the descriptor of their listener. */
+  get tlsSessions(): Promise<Greeting['tlsSessions']> {
     return this.#greeting.promise
   }
 
@@ -154,7 +155,7 @@ export class Predecessor {
     else if (message?.type === 'state-failed') this.#state.reject(errorFrom(message.error))
     else if (message?.type === 'connection') this.#onConnection(message, handle)
     else if (message?.type === 'late') this.#events.onLate(message.id, message.data)
-    else if (message?.type === 'greeting') this.#greeting.resolve(message.ticketKeys)
+    else if (message?.type === 'greeting') this.#greeting.resolve(message.tlsSessions)
     else if (message?.type === 'no-more') this.#noMore.resolve()
     else if (message?.type === 'finished') this.#events.onFinished(message.report)
   }

@@ -1,10 +1,10 @@
 /** One reload: from what the operator asked for to a successor that is proven, or to the reason why not. */
 import type net from 'node:net'
-import tls from 'node:tls'
 import { successorCommand } from './command.js'
 import { Mover } from './connections/move.js'
 import { errorData, HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
+import { type TlsSessions, tlsSessionsOf } from './node-privates-tls.js'
 import type { Phase, ReloadReport } from './report.js'
 import { firstListenerFd } from './spawn.js'
 import { Successor, type TakenOver } from './successor.js'
@@ -84,7 +84,7 @@ export class Reload {
       signals: settings.reloadSignals,
       listeners: handedOn.map(({ entry }) => entry),
     }
-    const greet = () => this.#successor?.send({ type: 'greeting', ticketKeys: this.#ticketKeys() })
+    const greet = () => this.#successor?.send({ type: 'greeting', tlsSessions: this.#tlsSessions() })
     const events = {
       onStarted: greet,
       onStateWanted: () => void this.#handStateOn(),
@@ -121,10 +121,11 @@ export class Reload {
     return report
   }
 
-  #ticketKeys(): [number, Buffer][] {
-    return [...this.#listeners].flatMap(([server, fd]) =>
-      server instanceof tls.Server ? [[fd, server.getTicketKeys()] as [number, Buffer]] : [],
-    )
+  #tlsSessions(): (readonly [number, TlsSessions])[] {
+    return [...this.#listeners].flatMap(([server, fd]) => {
+      const sessions = tlsSessionsOf(server)
+      return sessions ? [[fd, sessions] as const] : []
+    })
   }
 
   #newMover(successor: Successor): Mover | undefined {

@@ -87,7 +87,7 @@ export class Startup {
   async #prepare(): Promise<void> {
     const generation = this.#generation
     await generation.hooks.runBeforeReady()
-    generation.listeners.setTicketKeys((await generation.predecessor?.ticketKeys) ?? [])
+    generation.listeners.continueTlsSessions((await generation.predecessor?.tlsSessions) ?? [])
     if (generation.state.name !== 'starting') return
     generation.listeners.release()
     const onProbation = generation.predecessor !== undefined && !this.#predecessorGone

@@ -1,4 +1,5 @@
 import { type ErrorData, HandoverError } from './errors.js'
+import type { TlsSessions } from './node-privates-tls.js'
 import type { FinalReport } from './report.js'
 
 /** The version of everything below. A generation refuses to talk to another version (docs/protocol.md). */
@@ -69,8 +70,8 @@ export type FromPredecessor =
   | ConnectionMessage
   /** For the connection of that number, from whoever gave it, after it has gone. */
   | { readonly type: 'late'; readonly id: number; readonly data: unknown }
-  /** The first message: TLS session ticket keys, by the descriptor of the listener. Never on disk, in the environment or in a log. */
-  | { readonly type: 'greeting'; readonly ticketKeys: readonly (readonly [number, Uint8Array])[] }
+  /** The first message: what TLS sessions need to go on, by the descriptor of the listener. */
+  | { readonly type: 'greeting'; readonly tlsSessions: readonly (readonly [number, TlsSessions])[] }
   /** The answer to `no-more`: every connection that was sent came before it. */
   | { readonly type: 'no-more' }
   | { readonly type: 'finished'; readonly report: FinalReport }
@@ -128,7 +129,7 @@ function wellFormed(raw: Record<string, unknown>): boolean {
     return isRecord(raw.error) && typeof raw.error.message === 'string'
   }
   if (raw.type === 'took-over') return isList(raw.listeners, isNatural) && isList(raw.protocols, isString)
-  if (raw.type === 'greeting') return isList(raw.ticketKeys, isTicketKey)
+  if (raw.type === 'greeting') return isList(raw.tlsSessions, isTlsSessions)
   if (raw.type === 'received') return isNatural(raw.count)
   if (raw.type === 'connection') return isNatural(raw.listener) && isNatural(raw.id)
   if (raw.type === 'late') return isNatural(raw.id)
@@ -185,8 +186,12 @@ function anotherVersion(theirs: unknown): HandoverError {
 const isList = (value: unknown, isItem: (item: unknown) => boolean) =>
   Array.isArray(value) && value.every(isItem)
 const isString = (value: unknown) => typeof value === 'string'
-const isTicketKey = (value: unknown) =>
-  Array.isArray(value) && isNatural(value[0]) && value[1] instanceof Uint8Array
+const isTlsSessions = (value: unknown) =>
+  Array.isArray(value) &&
+  isNatural(value[0]) &&
+  isRecord(value[1]) &&
+  value[1].ticketKeys instanceof Uint8Array &&
+  isString(value[1].idContext)
 
 const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1
 const isPort = (value: unknown) => isNatural(value) && value <= 65_535

@@ -1,0 +1,45 @@
+/** What Node keeps private of TLS: see node-privates.ts. */
+import { createHash } from 'node:crypto'
+import tls from 'node:tls'
+
+/** A client's session is resumed by whoever has these (RFC 5077, RFC 8446 4.6.1). Never on disk, in the environment or in a log. */
+export interface TlsSessions {
+  readonly ticketKeys: Uint8Array
+  /** OpenSSL resumes a session only under the context in which it began. */
+  readonly idContext: string
+}
+
+/** The privates of a `tls.Server`. */
+interface ServerInside {
+  /** The keys that its options gave. */
+  readonly ticketKeys?: Uint8Array
+  sessionIdContext: string
+  readonly _sharedCreds?: { readonly context?: { setSessionIdContext?(idContext: string): void } }
+}
+
+/** `undefined` for a server without TLS. */
+export function tlsSessionsOf(server: object): TlsSessions | undefined {
+  if (!(server instanceof tls.Server)) return undefined
+  return {
+    ticketKeys: server.getTicketKeys(),
+    idContext: (server as unknown as ServerInside).sessionIdContext,
+  }
+}
+
+/** Sessions of the predecessor go on in this server, unless its options gave it keys or a context of its own. */
+export function continueTlsSessions(server: object, { ticketKeys, idContext }: TlsSessions): void {
+  if (!(server instanceof tls.Server)) return
+  const inside = server as unknown as ServerInside
+  if (!inside.ticketKeys) server.setTicketKeys(Buffer.from(ticketKeys))
+  const context = inside._sharedCreds?.context
+  if (inside.sessionIdContext !== defaultIdContext() || !context?.setSessionIdContext) return
+  context.setSessionIdContext(idContext)
+  inside.sessionIdContext = idContext
+}
+
+/**
+ * Node makes it of the command line, which changes when a release is started through the link `current`, or with
+ * another argument: tls.createServer(), option `sessionIdContext`.
+ */
+const defaultIdContext = (): string =>
+  createHash('sha1').update(process.argv.join(' ')).digest('hex').slice(0, 32)
