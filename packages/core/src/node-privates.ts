@@ -2,6 +2,7 @@
  * The one door to what Node keeps private. All of it was tried on Node 20.19, 22, 24 and 26, and is looked for
  * before it is used (test/handover/platform.test.ts): where something is missing there is less, never a crash.
  */
+import type { ChildProcess } from 'node:child_process'
 import { fstatSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
@@ -180,6 +181,27 @@ export function giveSocket(socket: net.Socket): object | undefined {
   socket.setTimeout(0)
   handle.readStop()
   return handle
+}
+
+/**
+ * Lets several handles be on their way to `child` at a time. Node sends one, waits until the other side says that
+ * it has come, and sends the next: a round trip through two event loops for each, which is what moving thousands
+ * of connections away from a busy process cannot afford. The order of messages stays, as it is one socket. Every
+ * `send` must go through the function that is returned (docs/decisions/0010-many-handles-at-a-time.md).
+ */
+export function withoutHandleQueue(child: ChildProcess): <T>(send: () => T) => T {
+  if (!('_handleQueue' in child)) return (send) => send()
+  let sending = false
+  // While something is sent no queue is seen; when an acknowledgement comes, an empty one.
+  Object.defineProperty(child, '_handleQueue', { get: () => (sending ? null : []), set() {} })
+  return (send) => {
+    sending = true
+    try {
+      return send()
+    } finally {
+      sending = false
+    }
+  }
 }
 
 /** A connection of `server`, of a handle that another process sent. Nothing is read yet. */

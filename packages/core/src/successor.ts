@@ -4,6 +4,7 @@ import type { Command } from './command.js'
 import { deferred } from './deferred.js'
 import { type ErrorData, errorFrom, HandoverError } from './errors.js'
 import { LimitReached, unlessAborted, withLimit } from './limits.js'
+import { withoutHandleQueue } from './node-privates.js'
 import type { Platform } from './platform.js'
 import { notStarted, spawnSuccessor } from './spawn.js'
 import {
@@ -47,6 +48,7 @@ export interface SuccessorEvents {
 }
 
 export class Successor {
+  #sendNow: (send: () => void) => void = (send) => send()
   readonly #events: SuccessorEvents
   readonly #signals: readonly string[]
   readonly #spawn: () => ChildProcess
@@ -141,7 +143,7 @@ export class Successor {
 
   send(message: FromPredecessor): void {
     if (!this.#child.connected) return
-    this.#child.send(envelope(message), (error) => {
+    this.#post(envelope(message), undefined, (error) => {
       // It has died meanwhile: its exit tells.
       if (error) this.#open = 0
     })
@@ -151,7 +153,7 @@ export class Successor {
   sendConnection(message: ConnectionMessage, handle: object): void {
     if (!this.#child.connected) this.#events.onGone()
     else
-      this.#child.send(envelope(message), handle as SendHandle, {}, (error) => {
+      this.#post(envelope(message), handle as SendHandle, (error) => {
         if (error) this.#events.onGone()
       })
   }
@@ -160,7 +162,7 @@ export class Successor {
   deliver(message: FromPredecessor): Promise<void> {
     return new Promise((resolve) => {
       if (!this.#child.connected) resolve()
-      else this.#child.send(envelope(message), () => resolve())
+      else this.#post(envelope(message), undefined, () => resolve())
     })
   }
 
@@ -194,6 +196,7 @@ export class Successor {
 
   #start(command: Command): ChildProcess {
     const child = this.#spawn()
+    this.#sendNow = withoutHandleQueue(child)
     child.on('error', (error: NodeJS.ErrnoException) => this.#onError(error, command))
     child.on('exit', (code, signal) => {
       if (!this.#endedTooEarly(signal) || !this.#startAgain(command)) this.#onExit({ code, signal })
@@ -221,6 +224,10 @@ export class Successor {
       this.fail(error as HandoverError)
       return false
     }
+  }
+
+  #post(message: object, handle: SendHandle, done: (error: Error | null) => void): void {
+    this.#sendNow(() => this.#child.send(message, handle, {}, done))
   }
 
   #until<T>(promise: Promise<T>, limit: AbortSignal): Promise<T> {

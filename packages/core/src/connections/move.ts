@@ -8,10 +8,10 @@ import { giveSocket } from '../node-privates.js'
 import type { ConnectionMessage } from '../wire.js'
 import type { Http1Connection } from './http1.js'
 
-/** How many connections are between the two processes at a time. Node passes one after the other anyway. */
-const mostUnderway = 16
-/** How often, while connections are waiting, Node is asked which of the busy ones are idle by now. */
-const askAgainMs = 5
+/** How many connections are between the two processes at a time: libuv reads at most 32 messages in a turn. */
+const mostUnderway = 32
+/** What share of the time may go into asking Node which connections are idle by now: that costs time for each open one. */
+const askingShare = 0.1
 
 export interface MoverParts {
   /** The number by which the successor knows the listener of a server; `undefined` where it has none. */
@@ -55,7 +55,7 @@ export class Mover {
   #longestWaitMs = 0
   #scheduled = false
   #stopped = false
-  #askedAt = 0
+  #askAgainAt = 0
 
   constructor(parts: MoverParts) {
     this.#parts = parts
@@ -155,13 +155,14 @@ export class Mover {
     if (this.#listeners.delete(connection)) this.#parts.keep(connection)
   }
 
-  /** Asking costs time for each open connection: not at every turn while others are waiting. */
+  /** Not at every turn while there are others to move. */
   #shouldAsk(): boolean {
-    const waiting = this.#next < this.#atBoundary.length
-    return this.#answered.size > 0 && (!waiting || performance.now() - this.#askedAt >= askAgainMs)
+    const othersWait = this.#next < this.#atBoundary.length
+    return this.#answered.size > 0 && (!othersWait || performance.now() >= this.#askAgainAt)
   }
 
   #ask(): void {
+    const from = performance.now()
     const idle = this.#parts.idle()
     const found = [...this.#answered].filter(
       (connection) => idle.has(connection) && this.#listeners.has(connection),
@@ -174,7 +175,8 @@ export class Mover {
       ...rest,
     ]
     this.#next = 0
-    this.#askedAt = performance.now()
+    const now = performance.now()
+    this.#askAgainAt = now + (now - from) / askingShare
   }
 
   /** Returns the number of the connection; `undefined` if it could not be given. */
