@@ -187,7 +187,7 @@ export function giveSocket(socket: net.Socket): object | undefined {
  * Lets several handles be on their way to `child` at a time. Node sends one, waits until the other side says that
  * it has come, and sends the next: a round trip through two event loops for each, which is what moving thousands
  * of connections away from a busy process cannot afford. The order of messages stays, as it is one socket. Every
- * `send` must go through the function that is returned (docs/decisions/0010-many-handles-at-a-time.md).
+ * `send` must go through the function that is returned (docs/decisions/0012-many-handles-at-a-time.md).
  */
 export function withoutHandleQueue(child: ChildProcess): <T>(send: () => T) => T {
   if (!('_handleQueue' in child)) return (send) => send()
