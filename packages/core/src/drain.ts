@@ -4,13 +4,15 @@ import type { Connection } from './connections/connection.js'
 import type { Mover } from './connections/move.js'
 import type { Tracker } from './connections/tracker.js'
 import type { DrainReason } from './lifecycle.js'
-import { pause, turn } from './limits.js'
+import { pause, turn, unlessAborted, withLimit } from './limits.js'
 import type { Logger } from './logger.js'
 import type { Predecessor } from './predecessor.js'
 import type { DrainReport, Fates, Holding } from './report.js'
 
 /** How often a shutdown looks for connections whose linger is over. Bounds how late the process is gone. */
 const sweepMs = 50
+/** How long a predecessor may take to say that it sends no more connections. */
+const answerMs = 1_000
 /** How often a drain says what keeps it. */
 const tellMs = 1_000
 /** How many turns what was ended at the limit gets to be gone. */
@@ -72,7 +74,7 @@ export class Drain {
   }
 
   async #drain(): Promise<DrainReport> {
-    const { tracker, closeListeners, limits, mover, predecessor } = this.#parts
+    const { tracker, closeListeners, limits, mover } = this.#parts
     const startedAt = performance.now()
     if (this.#because === 'shutdown') {
       await pause(limits.shutdownDelayMs, this.#cut.signal)
@@ -84,7 +86,7 @@ export class Drain {
     tracker.startDraining(mover)
     const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
     mover?.abandon()
-    await predecessor?.refuseConnections()
+    await this.#untilNoneComes()
     const cut = await this.#endTheRest()
     sayClosed()
     const ms = Math.round(performance.now() - startedAt)
@@ -151,6 +153,14 @@ export class Drain {
       this.#mayStillCome = false
       look()
     })
+  }
+
+  /** What a predecessor sent comes before its answer; one that hangs gives none. */
+  async #untilNoneComes(): Promise<void> {
+    const { predecessor } = this.#parts
+    if (!predecessor) return
+    const answered = withLimit(answerMs, (limit) => unlessAborted(predecessor.refuseConnections(), limit))
+    await answered.catch(() => {})
   }
 
   /** Closes what has been idle for `lingerMs` since the shutdown began. */

@@ -19,6 +19,8 @@ import {
 const endMs = 5_000
 /** How long a proven successor may take to say that it took over. */
 const takeOverMs = 5_000
+/** How long it may take to get a message out. */
+const deliverMs = 1_000
 const mostForeignMessages = 10
 
 /** What a successor goes on with. */
@@ -158,12 +160,13 @@ export class Successor {
       })
   }
 
-  /** As {@link send}; resolves when the message is out, or cannot get out. */
-  deliver(message: FromPredecessor): Promise<void> {
-    return new Promise((resolve) => {
+  /** As {@link send}; resolves when the message is out, or cannot get out: one that hangs takes none. */
+  async deliver(message: FromPredecessor): Promise<void> {
+    const out = new Promise<void>((resolve) => {
       if (!this.#child.connected) resolve()
       else this.#post(envelope(message), undefined, () => resolve())
     })
+    await withLimit(deliverMs, (limit) => unlessAborted(out, limit)).catch(() => {})
   }
 
   /**

@@ -1,0 +1,87 @@
+// A generation that hangs at the wrong moment: every wait for it has a limit.
+import { RawConnection } from '@handover/load'
+import { expect, test } from 'vitest'
+import { isHandedOver, isReady } from '../support/generations.js'
+import { ask, gate, get } from '../support/http.js'
+import { requestReload, startRelease } from '../support/release.js'
+import { type Service, startService } from '../support/service.js'
+import { whoServes } from '../support/who.js'
+
+/** The process does nothing any more, and cannot even end by itself. */
+function stop(service: Service, pid: number): void {
+  service.signal('SIGSTOP', pid)
+}
+
+test('a successor that hangs on its probation is ended, and its predecessor serves on', async () => {
+  const { service } = await startRelease({ config: { graceful: { probationMs: 500, drainTimeoutMs: 500 } } })
+  const reload = requestReload(service.target)
+  const { pid } = await service.event(({ onProbation }) => onProbation === true)
+  stop(service, pid)
+  expect(await reload).toMatchObject({
+    code: 'ERR_HANDOVER_PROBATION',
+    message: expect.stringContaining('did not take over within 5000 ms'),
+    report: { failure: { signal: 'SIGKILL' } },
+  })
+  expect(service.processes()).toEqual([service.pid])
+  expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
+})
+
+test.each([false, true])(
+  'a successor that hangs while its predecessor drains does not keep that from leaving (connections move: %s)',
+  async (moveConnections) => {
+    const service = await startService('http.mjs', {
+      config: {
+        graceful: { probationMs: 0, drainTimeoutMs: 2_000, moveConnections },
+        hooks: [{ name: 'close', ms: 0 }],
+      },
+    })
+    const connections = await Promise.all(
+      Array.from({ length: 50 }, () => RawConnection.connect(service.target)),
+    )
+    await Promise.all(connections.map((connection) => ask(connection, '/')))
+    const held = gate()
+    await connections[0]?.write(get(held.path))
+    service.signal('SIGHUP')
+    await service.event(isHandedOver)
+    const { pid } = service.serving
+    stop(service, pid)
+    held.open()
+    await service.event(({ event, pid }) => event === 'hook' && pid === service.pid)
+    await service.exitOf(service.pid)
+    service.signal('SIGKILL', pid)
+    for (const connection of connections) connection.close()
+  },
+)
+
+test.each([false, true])(
+  'a predecessor that hangs while it drains does not keep its successor from leaving (connections move: %s)',
+  async (moveConnections) => {
+    const service = await startService('http.mjs', {
+      config: {
+        graceful: { probationMs: 0, lingerMs: 0, drainTimeoutMs: 1_000, moveConnections },
+        hooks: [{ name: 'close', ms: 0 }],
+      },
+      leftOvers: 'allowed',
+    })
+    const held = gate()
+    const connection = await RawConnection.connect(service.target)
+    await connection.write(get(held.path))
+    const { to } = await service.reload()
+    stop(service, service.pid)
+    service.signal('SIGTERM', to.pid)
+    await service.event(({ event, pid }) => event === 'hook' && pid === to.pid)
+    await service.exitOf(to.pid)
+    connection.close()
+  },
+)
+
+test('a predecessor that hangs during the probation keeps nobody waiting, and is succeeded when it is killed', async () => {
+  const service = await startService('http.mjs', { config: { graceful: { probationMs: 60_000 } } })
+  service.signal('SIGHUP')
+  const { pid } = await service.event((fact) => isReady(fact) && fact.pid !== service.pid)
+  stop(service, service.pid)
+  for (let i = 0; i < 50; i++) expect((await whoServes(service.target)).pid).toBe(pid)
+  service.signal('SIGKILL', service.pid)
+  await service.event((fact) => isReady(fact) && fact.pid === pid && !fact.onProbation)
+  expect(await whoServes(service.target)).toEqual({ pid, generation: 2 })
+})
