@@ -5,7 +5,9 @@ import { HandoverError } from './errors.js'
 export function writePidFile(path: string, pid: number): void {
   const temporary = `${path}.${pid}`
   try {
-    writeFileSync(temporary, `${pid}\n`, { mode: 0o600 })
+    // What lies there is of an earlier process of this pid, or a link that somebody laid out.
+    rmSync(temporary, { force: true })
+    writeFileSync(temporary, `${pid}\n`, { mode: 0o600, flag: 'wx' })
     renameSync(temporary, path)
   } catch (cause) {
     rmSync(temporary, { force: true })
