@@ -44,18 +44,22 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     await service.exitOf(from.pid)
   })
 
-  test('C39: two pipelined requests are both answered, in order, and the second answer is the last', async () => {
+  test('C39: two pipelined requests, from before the reload or after it, are both answered, in order, and the second answer is the last', async () => {
     const service = await start()
-    const connection = await connect(service.target)
     const [one, two] = [gate(), gate()]
-    await connection.write(get(one.path) + get(two.path))
+    const [before, after] = [await connect(service.target), await connect(service.target)]
+    await before.write(get(one.path) + get(two.path))
     await until('both are read', async () => (await stateOf(service.target)).connections.inFlight === 3)
     const { from } = await service.reload()
+    await after.write(get(one.path) + get(two.path))
+    await service.line(/draining: 2 connections open; .*GET .*GET /)
     two.open()
     one.open()
-    const answers = [await connection.response(), await connection.response()]
-    expect(answers).toMatchObject([{ ...lastAnswer, keepAlive: true }, lastAnswer])
-    expect(answers.map(givenBy)).toEqual([from, from])
+    for (const connection of [before, after]) {
+      const answers = [await connection.response(), await connection.response()]
+      expect(answers).toMatchObject([{ ...lastAnswer, keepAlive: true }, lastAnswer])
+      expect(answers.map(givenBy)).toEqual([from, from])
+    }
     await service.exitOf(from.pid)
   })
 
