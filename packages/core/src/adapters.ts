@@ -3,8 +3,9 @@ import type net from 'node:net'
 import { Http1Connection } from './connections/http1.js'
 import type { Movable, Receiver } from './connections/movable.js'
 import type { GracefulHandle } from './handle.js'
-import type { GracefulOptions } from './options.js'
-import { currentGeneration, forgetGeneration, register } from './registry.js'
+import { type Logger, silent } from './logger.js'
+import { defaults, type GracefulOptions } from './options.js'
+import { currentGeneration, forgetGeneration, receive, register } from './registry.js'
 
 /** What an adapter knows of its application. */
 export interface Application {
@@ -62,10 +63,27 @@ export function makeConnectionMovable(socket: net.Socket, movable: Movable | und
 
 /**
  * For protocols: goes on with connections that the predecessor moved. To be called before this generation is
- * ready; returns whether there is a generation.
+ * ready; whether before or after `graceful` is all the same.
  */
-export function receiveConnections(protocol: string, receiver: Receiver): boolean {
-  const generation = currentGeneration()
-  generation?.arrivals.receive(protocol, receiver)
-  return generation !== undefined
+export function receiveConnections(protocol: string, receiver: Receiver): void {
+  receive(protocol, receiver)
+}
+
+/** What a protocol needs to know of the process that it is in. */
+export interface Surroundings {
+  readonly logger: Logger
+  /** Milliseconds until the drain ends whatever is open; infinite while nothing drains. */
+  readonly drainMs: number
+  /** Milliseconds that the application may take for what it is asked: `hookTimeoutMs`. */
+  readonly hookMs: number
+}
+
+/** For protocols: how it is now. */
+export function surroundings(): Surroundings {
+  const { logger = silent, settings, state } = currentGeneration() ?? {}
+  return {
+    logger,
+    drainMs: state?.name === 'draining' ? state.drain.msLeft : Number.POSITIVE_INFINITY,
+    hookMs: (settings ?? defaults).hookTimeoutMs,
+  }
 }

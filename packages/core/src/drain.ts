@@ -43,6 +43,7 @@ export class Drain {
   #mayStillCome = false
   #because: DrainReason
   #run: Promise<DrainReport> | undefined
+  #deadline = Number.POSITIVE_INFINITY
 
   constructor(because: DrainReason, parts: DrainParts) {
     this.#because = because
@@ -69,6 +70,11 @@ export class Drain {
     this.#cut.signal.addEventListener('abort', act)
   }
 
+  /** Milliseconds until what is still open is ended. */
+  get msLeft(): number {
+    return this.wasCutShort ? 0 : Math.max(0, this.#deadline - performance.now())
+  }
+
   get wasCutShort(): boolean {
     return this.#cut.signal.aborted
   }
@@ -83,6 +89,7 @@ export class Drain {
     }
     const sayClosed = closeListeners()
     const open = tracker.size
+    this.#deadline = performance.now() + limits.drainTimeoutMs
     tracker.startDraining(mover)
     const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
     mover?.abandon()

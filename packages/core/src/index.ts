@@ -6,6 +6,8 @@ export {
   receiveConnections,
   releaseOf,
   type ServerRelease,
+  type Surroundings,
+  surroundings,
 } from './adapters.js'
 export type { StreamOptions } from './connections/end-stream.js'
 export type { Arrival, Departure, Movable, Passage, Receiver } from './connections/movable.js'

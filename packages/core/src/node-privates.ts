@@ -168,6 +168,7 @@ export function isUpgraded(socket: net.Socket): boolean {
 interface NativeStream {
   readonly fd: number
   readStop(): number
+  readStart(): number
 }
 
 /**
@@ -175,7 +176,7 @@ interface NativeStream {
  * the `Socket`, which Node would track and its server would wait for. Not a byte is read after this.
  */
 export function giveSocket(socket: net.Socket): object | undefined {
-  const handle = (socket as unknown as { _handle: NativeStream | null })._handle
+  const handle = streamOf(socket)
   if (!handle || typeof handle.readStop !== 'function' || handle.fd < 0) return undefined
   // Its keep-alive limit is the successor's affair.
   socket.setTimeout(0)
@@ -202,6 +203,18 @@ export function withoutHandleQueue(child: ChildProcess): <T>(send: () => T) => T
       sending = false
     }
   }
+}
+
+const streamOf = (socket: net.Socket) => (socket as unknown as { _handle: NativeStream | null })._handle
+
+/** Not a byte is read from a plain connection after this, whoever resumes it, until {@link startReading}. */
+export function stopReading(socket: net.Socket): void {
+  streamOf(socket)?.readStop()
+}
+
+/** The way back from {@link stopReading}. */
+export function startReading(socket: net.Socket): void {
+  if (!socket.destroyed) streamOf(socket)?.readStart()
 }
 
 /** A connection of `server`, of a handle that another process sent. Nothing is read yet. */

@@ -1,4 +1,5 @@
 /** What all copies of core in this process share: there can be an ESM and a CommonJS one, or two versions. */
+import type { Receiver } from './connections/movable.js'
 import { HandoverError } from './errors.js'
 import { Generation } from './generation.js'
 import type { GracefulHandle } from './handle.js'
@@ -14,6 +15,8 @@ interface Shared {
   readonly version: number
   readonly origin: Origin
   generation?: { readonly handle: GracefulHandle; readonly internals: Generation }
+  /** Who goes on with which protocol, as long as there is no generation that could be told. */
+  receivers?: Map<string, Receiver>
 }
 
 const key = Symbol.for('@handover/core')
@@ -37,8 +40,21 @@ export function register(awaited: Awaited, options: GracefulOptions | undefined)
   const internals = new Generation(settings, origin, platform)
   const handle = handleOf(internals)
   shared().generation = { handle, internals }
+  for (const [protocol, receiver] of shared().receivers ?? []) internals.arrivals.receive(protocol, receiver)
+  delete shared().receivers
   internals.await(awaited)
   return handle
+}
+
+/** Connections of `protocol` that the predecessor moves go to `receiver`, whether there is a generation yet or not. */
+export function receive(protocol: string, receiver: Receiver): void {
+  const all = shared()
+  if (all.generation) {
+    all.generation.internals.arrivals.receive(protocol, receiver)
+    return
+  }
+  all.receivers ??= new Map()
+  all.receivers.set(protocol, receiver)
 }
 
 /** The generation of this process, once there is one. */

@@ -129,7 +129,7 @@ export class Reload {
   }
 
   #newMover(successor: Successor): Mover | undefined {
-    const { settings, tracker } = this.#generation
+    const { settings, tracker, logger } = this.#generation
     if (!settings.moveConnections) return undefined
     return new Mover({
       listenerOf: (server) => {
@@ -143,6 +143,8 @@ export class Reload {
       moved: (connection) => tracker.end(connection, 'moved'),
       lost: (connection) => tracker.end(connection, 'lost'),
       keep: (connection) => connection.startDraining(),
+      failed: (protocol, error) =>
+        logger.error({ err: error, protocol }, `a connection cannot be moved (${protocol}): ${error}`),
     })
   }
 

@@ -28,6 +28,14 @@ test.each([
   { type: 'state-failed', error } as const,
   { type: 'greeting', tlsSessions: [[4, { ticketKeys: new Uint8Array(48), idContext: 'x' }]] } as const,
   { type: 'connection', listener: 4, id: 1, betweenRequests: true } as const,
+  {
+    type: 'connection',
+    listener: 4,
+    id: 1,
+    betweenRequests: false,
+    protocol: 'x',
+    state: new Uint8Array(2),
+  } as const,
   { type: 'late', id: 1, data: 'more' } as const,
   { type: 'no-more' } as const,
 ])('a predecessor can say $type', (message) => {
@@ -60,6 +68,7 @@ const foreign: readonly unknown[] = [
   { handover: wireVersion, type: 'greeting', tlsSessions: [[4, { ticketKeys: 'secret', idContext: 'x' }]] },
   { handover: wireVersion, type: 'greeting', tlsSessions: [[4, { ticketKeys: new Uint8Array(48) }]] },
   { handover: wireVersion, type: 'connection', listener: 4 },
+  { handover: wireVersion, type: 'connection', listener: 4, id: 1, state: { cloned: false } },
   { handover: wireVersion, type: 'late', data: 'more' },
   { handover: wireVersion, type: 'open' },
   { handover: wireVersion, type: 'open', connections: '3' },

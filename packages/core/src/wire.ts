@@ -85,7 +85,8 @@ export interface ConnectionMessage {
   readonly betweenRequests: boolean
   /** Absent for HTTP/1.1 at a message boundary. */
   readonly protocol?: string
-  readonly state?: unknown
+  /** As `v8.serialize` writes it: a state that cannot be cloned is found out before the connection has left. */
+  readonly state?: Uint8Array
 }
 
 /** `message` as it goes over the channel. */
@@ -131,7 +132,10 @@ function wellFormed(raw: Record<string, unknown>): boolean {
   if (raw.type === 'took-over') return isList(raw.listeners, isNatural) && isList(raw.protocols, isString)
   if (raw.type === 'greeting') return isList(raw.tlsSessions, isTlsSessions)
   if (raw.type === 'received') return isNatural(raw.count)
-  if (raw.type === 'connection') return isNatural(raw.listener) && isNatural(raw.id)
+  if (raw.type === 'connection') {
+    const state = raw.state === undefined || raw.state instanceof Uint8Array
+    return isNatural(raw.listener) && isNatural(raw.id) && state
+  }
   if (raw.type === 'late') return isNatural(raw.id)
   return raw.type !== 'open' || raw.connections === 0 || isNatural(raw.connections)
 }

@@ -1,6 +1,7 @@
 /** Connections that come from the predecessor: each goes to the server that inherited its listener. */
 import type http from 'node:http'
 import type net from 'node:net'
+import { deserialize } from 'node:v8'
 import type { Logger } from '../logger.js'
 import { markBetweenRequests, markUpgraded, socketOf } from '../node-privates.js'
 import type { ConnectionMessage } from '../wire.js'
@@ -71,17 +72,17 @@ export class Arrivals {
   #goOnWith({ id, protocol = '', state }: ConnectionMessage, server: net.Server, socket: net.Socket): void {
     markUpgraded(socket)
     this.#parts.tracker.adopt(server, socket)
-    const arrival: Arrival = { server, socket, state, onLate: (receive) => this.#deliver(id, receive) }
+    const onLate: Arrival['onLate'] = (receive) => this.#deliver(id, receive)
     try {
       const receiver = this.#receivers.get(protocol)
       if (!receiver) throw new Error('nobody goes on with it')
-      receiver(arrival)
+      receiver({ server, socket, state: state && deserialize(state), onLate })
     } catch (error) {
       this.#parts.logger.error(
         { err: error, protocol },
         `a connection that was moved (${protocol}) is closed: ${error}`,
       )
-      socket.destroy()
+      socket.destroySoon()
     }
   }
 

@@ -81,6 +81,11 @@ export class Http1Connection implements Connection {
     this.socket.setTimeout((this.socket as { server?: Server }).server?.timeout ?? 0)
   }
 
+  /** Whether it is plain: what TLS knows of a connection cannot be moved. */
+  get isPlain(): boolean {
+    return !this.#secure
+  }
+
   /** Whether a request has come on it, here or in an earlier process. */
   get hasSpoken(): boolean {
     return this.#begunAt > 0 || this.#restLimited
@@ -113,6 +118,10 @@ export class Http1Connection implements Connection {
   }
 
   finish(): void {
+    if (this.movable) {
+      this.movable.end()
+      return
+    }
     const response = this.#newest()
     if (response && /^content-type: *text\/event-stream/im.test(sentHead(response))) endStream(response)
   }

@@ -7,21 +7,33 @@ import type net from 'node:net'
 export interface Movable {
   /** The name under which the successor receives it: see {@link Receiver}. */
   readonly protocol: string
-  /** Where the connection comes to a boundary it calls `departure.give`; it may take its time. */
-  prepare(departure: Departure): void
-  /** It cannot be moved, or nobody would take it: end it politely, as the protocol says. */
+  /**
+   * It is its turn: where the connection is at a boundary, or comes to one, `departure` is told. Returns false if
+   * it is not at one now, and wants to be asked again in a few milliseconds.
+   */
+  prepare(departure: Departure): boolean
+  /**
+   * It cannot be moved, or nobody would take it: end it politely, as the protocol says. Comes a second time when
+   * no time is left.
+   */
   end(): void
 }
 
 /** What a {@link Movable} answers. */
 export interface Departure {
   /**
+   * Reads nothing more: what comes from now on is the successor's, or is read here after a `decline`. Only so many
+   * connections are held at a time: say `give` or `decline` soon.
+   */
+  hold(): void
+  /**
    * Nothing is half-read or half-written *now*: nothing may be read from the socket, or written to it, any more.
-   * `state` is what the successor must know; anything the structured clone algorithm takes.
+   * `state` is what the successor must know; anything the structured clone algorithm takes. With anything else it
+   * is as if it was declined.
    */
   give(state: unknown): Passage
-  /** It cannot be moved: `end` is called. */
-  decline(): void
+  /** It cannot be moved: `end` is called. An error, if there was one, is logged. */
+  decline(error?: unknown): void
 }
 
 /** For what must still reach the other side after the connection itself has gone. */

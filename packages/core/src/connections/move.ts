@@ -4,14 +4,19 @@
  * connection counts as moved when the successor says that it has it; not before is our descriptor closed.
  */
 import type net from 'node:net'
-import { giveSocket } from '../node-privates.js'
+import { serialize } from 'node:v8'
+import { giveSocket, startReading, stopReading } from '../node-privates.js'
 import type { ConnectionMessage } from '../wire.js'
+import { Candidates } from './candidates.js'
 import type { Http1Connection } from './http1.js'
+import type { Departure, Movable } from './movable.js'
 
 /** How many connections are between the two processes at a time: libuv reads at most 32 messages in a turn. */
 const mostUnderway = 32
 /** What share of the time may go into asking Node which connections are idle by now: that costs time for each open one. */
 const askingShare = 0.1
+/** How many connections of a {@link Movable} are not read from while it makes up its mind. */
+const mostHeld = 32
 
 export interface MoverParts {
   /** The number by which the successor knows the listener of a server; `undefined` where it has none. */
@@ -29,6 +34,8 @@ export interface MoverParts {
   readonly lost: (connection: Http1Connection) => void
   /** It cannot be moved after all. */
   readonly keep: (connection: Http1Connection) => void
+  /** Why it cannot, where that is an error. */
+  readonly failed: (protocol: string, error: unknown) => void
 }
 
 interface AtBoundary {
@@ -50,7 +57,8 @@ export class Mover {
   #next = 0
   readonly #answered = new Set<Http1Connection>()
   readonly #underway: Underway[] = []
-  readonly #toPrepare: Http1Connection[] = []
+  readonly #toPrepare = new Candidates(() => this.#schedule())
+  readonly #held = new Set<Http1Connection>()
   #lastId = 0
   #longestWaitMs = 0
   #scheduled = false
@@ -71,10 +79,11 @@ export class Mover {
     const listener = this.#parts.listenerOf(server)
     if (this.#stopped || listener === undefined) return false
     const { movable } = connection
+    if (!connection.isPlain) return false
     if (movable ? !this.#parts.protocols.has(movable.protocol) : connection.kind !== 'http1') return false
     this.#listeners.set(connection, listener)
     if (movable) {
-      this.#toPrepare.push(connection)
+      this.#toPrepare.add(connection)
       this.#schedule()
       return true
     }
@@ -103,8 +112,8 @@ export class Mover {
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
-    for (const connection of this.#listeners.keys()) this.#parts.keep(connection)
-    this.#listeners.clear()
+    this.#toPrepare.stop()
+    for (const connection of this.#listeners.keys()) this.#keep(connection)
   }
 
   #look(connection: Http1Connection): void {
@@ -114,9 +123,9 @@ export class Mover {
 
   /** After what is being read now was read, and before anything more is: the best moment to look. */
   #schedule(): void {
-    if (this.#scheduled || this.#stopped) return
-    if (this.#answered.size === 0 && this.#next >= this.#atBoundary.length && this.#toPrepare.length === 0)
-      return
+    const toPrepare = this.#toPrepare.size > 0 && this.#held.size < mostHeld
+    const toDo = this.#answered.size > 0 || this.#next < this.#atBoundary.length || toPrepare
+    if (this.#scheduled || this.#stopped || !toDo) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -132,27 +141,55 @@ export class Mover {
       // Bytes came in between: it comes back when they are answered.
       if (connection.socket.bytesRead === bytesRead && connection.canMove()) this.#give(connection)
     }
-    while (this.#underway.length < mostUnderway && this.#toPrepare.length > 0) {
-      this.#prepare(this.#toPrepare.pop() as Http1Connection)
-    }
+    const hasRoom = () => this.#underway.length < mostUnderway && this.#held.size < mostHeld
+    this.#toPrepare.ask(hasRoom, (connection) => this.#prepare(connection))
     if (this.#underway.length < mostUnderway) this.#schedule()
   }
 
-  /** The protocol of the connection brings it to a boundary, when it can. */
-  #prepare(connection: Http1Connection): void {
+  /** The protocol of the connection brings it to a boundary, when it can. Returns whether it need not be asked again. */
+  #prepare(connection: Http1Connection): boolean {
     const { movable } = connection
-    if (!movable || connection.socket.destroyed) return
-    movable.prepare({
+    if (!movable || connection.socket.destroyed || !this.#listeners.has(connection)) return true
+    return movable.prepare(this.#departureOf(connection, movable))
+  }
+
+  #departureOf(connection: Http1Connection, { protocol }: Movable): Departure {
+    const decline = (error?: unknown) => {
+      if (error !== undefined) this.#parts.failed(protocol, error)
+      this.#keep(connection)
+    }
+    return {
+      hold: () => this.#hold(connection),
       give: (state) => {
-        const id = this.#give(connection, { protocol: movable.protocol, state })
+        let id: number | undefined
+        try {
+          id = this.#give(connection, { protocol, state: serialize(state) })
+        } catch (error) {
+          decline(error)
+        }
         return { send: (data) => id !== undefined && this.#parts.sendLate(id, data) }
       },
-      decline: () => this.#keep(connection),
-    })
+      decline,
+    }
+  }
+
+  #hold(connection: Http1Connection): void {
+    stopReading(connection.socket)
+    this.#held.add(connection)
+    connection.socket.once('close', () => this.#letGo(connection))
+  }
+
+  /** Returns whether it was held. */
+  #letGo(connection: Http1Connection): boolean {
+    const wasHeld = this.#held.delete(connection)
+    if (wasHeld) this.#schedule()
+    return wasHeld
   }
 
   #keep(connection: Http1Connection): void {
-    if (this.#listeners.delete(connection)) this.#parts.keep(connection)
+    if (!this.#listeners.delete(connection)) return
+    if (this.#letGo(connection)) startReading(connection.socket)
+    this.#parts.keep(connection)
   }
 
   /** Not at every turn while there are others to move. */
@@ -191,6 +228,7 @@ export class Mover {
       return undefined
     }
     this.#listeners.delete(connection)
+    this.#letGo(connection)
     const id = ++this.#lastId
     this.#underway.push({ connection, since: performance.now() })
     this.#parts.send(

@@ -61,8 +61,9 @@ class MovableStream implements Movable {
     this.#options = options
   }
 
-  prepare(departure: Departure): void {
+  prepare(departure: Departure): boolean {
     this.#hook((state) => this.#whenTaken(() => this.#leave(departure, state)))
+    return true
   }
 
   end(): void {
