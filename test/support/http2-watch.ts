@@ -15,7 +15,7 @@ export class WatchedSession {
   readonly answered = new Set<number>()
   /** Those that the service reset. */
   readonly reset = new Set<number>()
-  /** The last streams of the GOAWAY frames of the service, one after the other. */
+  /** The last streams that the GOAWAY frames of the service told, one after the other. */
   readonly lastStreams: number[] = []
 
   /** Requests within the GOAWAY that were not answered. */
@@ -30,12 +30,17 @@ export class WatchedSession {
     return [...this.requested].filter((stream) => stream > last)
   }
 
+  /** Node says the last one again when it hangs up. */
+  #lastStreamIs(stream: number): void {
+    if (this.lastStreams.at(-1) !== stream) this.lastStreams.push(stream)
+  }
+
   fromClient({ type, stream }: Frame): void {
     if (type === types.headers) this.requested.add(stream)
   }
 
   fromService({ type, flags, stream, payload }: Frame): void {
-    if (type === types.goaway) this.lastStreams.push(payload.readUInt32BE(0))
+    if (type === types.goaway) this.#lastStreamIs(payload.readUInt32BE(0))
     if (type === types.reset) this.reset.add(stream)
     if ((type === types.data || type === types.headers) && flags & endStream) this.answered.add(stream)
   }

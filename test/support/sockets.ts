@@ -9,17 +9,17 @@ const listening = { tcp: '0A', unix: '00010000' }
 /** The listening sockets that a process has: their inodes, which tell a socket from any other. Sorted. */
 export function listenersOf(pid: number): string[] {
   const inodes = new Set([
-    ...inodesIn('/proc/net/tcp', (row) => row[3] === listening.tcp && row[9]),
-    ...inodesIn('/proc/net/tcp6', (row) => row[3] === listening.tcp && row[9]),
-    ...inodesIn('/proc/net/unix', (row) => row[3] === listening.unix && row[6]),
+    ...fieldsIn('/proc/net/tcp', (row) => row[3] === listening.tcp && row[9]),
+    ...fieldsIn('/proc/net/tcp6', (row) => row[3] === listening.tcp && row[9]),
+    ...fieldsIn('/proc/net/unix', (row) => row[3] === listening.unix && row[6]),
   ])
   const sockets = descriptorsOf(pid).map(({ target }) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? '')
   return sockets.filter((inode) => inodes.has(inode)).sort()
 }
 
-function inodesIn(table: string, inode: (row: readonly string[]) => string | false | undefined): string[] {
+function fieldsIn(table: string, field: (row: readonly string[]) => string | false | undefined): string[] {
   const rows = readFileSync(table, 'utf8').split('\n').slice(1)
-  return rows.flatMap((row) => inode(row.trim().split(/\s+/)) || [])
+  return rows.flatMap((row) => field(row.trim().split(/\s+/)) || [])
 }
 
 /** The descriptor of a server, or of a socket, of the test. */
@@ -44,4 +44,13 @@ export async function listener(
 /** The inode of what a descriptor of the test is: the same in each process that has it. */
 export function inodeOf(fd: number): string | undefined {
   return /\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
+}
+
+/** The local ports of all connections of this machine to a port on it: each names one connection. */
+export function clientPortsOf(port: number): number[] {
+  const portIn = (address = '') => Number.parseInt(address.split(':')[1] ?? '', 16)
+  const isOpen = (row: readonly string[]) => row[3] === '01' && portIn(row[2]) === port
+  return fieldsIn('/proc/net/tcp', (row) => isOpen(row) && row[1])
+    .map(portIn)
+    .sort((a, b) => a - b)
 }

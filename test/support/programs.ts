@@ -1,0 +1,89 @@
+// Clients and proxies of Debian, for test/interop. They end with the test, by their process id.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { onTestFailed, onTestFinished } from 'vitest'
+import { LIMIT_MS } from './story.js'
+import { until } from './until.js'
+
+/** The programs, each with its package. */
+const packages = {
+  chromium: 'chromium',
+  curl: 'curl',
+  h2load: 'nghttp2-client',
+  haproxy: 'haproxy',
+  nghttp: 'nghttp2-client',
+  nginx: 'nginx-light',
+  openssl: 'openssl',
+} as const
+
+export type ProgramName = keyof typeof packages
+
+/** Where the program is. Debian keeps servers where only root looks. */
+export function pathOf(name: ProgramName): string {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
+  const found = folders.map((folder) => join(folder, name)).find(isExecutable)
+  if (found) return found
+  throw new Error(`${name} is missing: "bash tools/debian-packages.sh" installs Debian's ${packages[name]}`)
+}
+
+/** A program that runs, and what it prints. */
+export class Program {
+  readonly pid: number
+  readonly #child: ChildProcess
+  readonly #ended: Promise<number | NodeJS.Signals>
+  output = ''
+
+  constructor(name: ProgramName, args: readonly string[]) {
+    this.#child = spawn(pathOf(name), args, { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.pid = this.#child.pid ?? 0
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text
+      })
+    }
+    this.#ended = new Promise((resolve) => {
+      this.#child.once('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'))
+    })
+    onTestFailed(() => console.error(`${name} ${args.join(' ')} printed:\n${this.output}`))
+    onTestFinished(() => this.kill())
+  }
+
+  /** Gives it something to read. */
+  write(text: string): void {
+    this.#child.stdin?.write(text)
+  }
+
+  /** Resolves when it has printed that. */
+  printed(pattern: RegExp, limitMs = LIMIT_MS): Promise<void> {
+    return until(`${pattern} is printed`, () => pattern.test(this.output), limitMs)
+  }
+
+  /** How it ended, when it has. */
+  async exit(): Promise<number | NodeJS.Signals> {
+    this.#child.stdin?.end()
+    return this.#ended
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#child.kill(signal)
+    await this.#ended
+  }
+}
+
+/** Runs it to its end; rejects, with what it printed, unless it ends well. */
+export async function run(name: ProgramName, args: readonly string[]): Promise<string> {
+  const program = new Program(name, args)
+  const code = await program.exit()
+  if (code !== 0) throw new Error(`${name} ended with ${code}:\n${program.output}`)
+  return program.output
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
