@@ -114,3 +114,15 @@ test('C5: messages that no JSON can hold, long ones and many of them do no harm 
   expect(report?.foreignMessages).toHaveLength(10)
   expect(report?.foreignMessages.slice(0, 4)).toEqual(['1', '{}', '[object Object]', `"${'x'.repeat(99)}`])
 })
+
+test('a program that listens on the channel itself, long before it loads core, comes up all the same', async () => {
+  const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 0 } } })
+  deploy(
+    release({
+      first: `
+        process.on('message', () => {})
+        await new Promise((resolve) => setTimeout(resolve, 200))`,
+    }),
+  )
+  expect((await requestReload(service.target)).report?.outcome).toBe('handed-over')
+})

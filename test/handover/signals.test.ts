@@ -1,10 +1,9 @@
 // Signals at the moments in which nobody listens for them yet.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
-import { ask, gate } from '../support/http.js'
+import { gate } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { descendantsOf, isRunning } from '../support/processes.js'
 import { launchProgram } from '../support/program.js'
@@ -148,13 +147,9 @@ test('C16: a SIGHUP in the first moments of a successor, before any of its code 
 
 test('C16: SIGTERM to a predecessor that has just started its successor ends both', async () => {
   const service = await startService('http.mjs')
-  const connection = await RawConnection.connect(service.target)
-  await ask(connection, '/')
   service.signal('SIGHUP')
   await service.event(({ state }) => state === 'handing-over')
   service.signal('SIGTERM', service.pid)
-  await service.event(({ state }) => state === 'draining')
-  expect((await ask(connection, '/')).headers.get('connection')).toBe('close')
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
   expect(service.processes()).toEqual([])
 })

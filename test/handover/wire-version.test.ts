@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { envelope } from '../../packages/core/src/wire.js'
 import { underLoad } from '../support/load.js'
 import { type Outcome, release, requestReload, startRelease } from '../support/release.js'
 import { launchService, testNode } from '../support/service.js'
@@ -82,11 +83,13 @@ test('C55: a message of another version from the predecessor is answered with bo
     serialization: 'advanced',
   })
   onTestFinished(() => void successor.kill('SIGKILL'))
-  const answer = async (message: object) => {
+  const nextMessage = async () => (await once(successor, 'message'))[0]
+  const answer = (message: object) => {
     successor.send(message)
-    return (await once(successor, 'message'))[0]
+    return nextMessage()
   }
-  expect(await answer({ handover: 1, type: 'greeting', ticketKeys: [] })).toMatchObject({ type: 'ready' })
+  expect(await nextMessage()).toMatchObject({ type: 'hello' })
+  expect(await answer(envelope({ type: 'greeting', tlsSessions: [] }))).toMatchObject({ type: 'ready' })
   expect(await answer({ handover: 2, type: 'proven' })).toMatchObject({
     handover: 1,
     type: 'failed',

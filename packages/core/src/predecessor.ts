@@ -140,6 +140,8 @@ export class Predecessor {
     channel.once('disconnect', () => this.#gone())
     // The channel alone is no reason to stay.
     channel.channel?.unref()
+    // What is sent before anybody asks goes to whoever in the program listens on the channel.
+    void this.say({ type: 'hello' })
   }
 
   #onMessage(raw: unknown, handle: unknown): void {

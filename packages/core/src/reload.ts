@@ -84,9 +84,8 @@ export class Reload {
       signals: settings.reloadSignals,
       listeners: handedOn.map(({ entry }) => entry),
     }
-    const greet = () => this.#successor?.send({ type: 'greeting', tlsSessions: this.#tlsSessions() })
     const events = {
-      onStarted: greet,
+      onHello: () => this.#successor?.send({ type: 'greeting', tlsSessions: this.#tlsSessions() }),
       onStateWanted: () => void this.#handStateOn(),
       onReceived: (count: number) => this.#mover?.confirm(count),
       onNoMore: () => this.#mover?.stop(),
@@ -94,7 +93,6 @@ export class Reload {
     }
     const successor = new Successor(platform, command, inheritance, events)
     this.#successor = successor
-    greet()
     generation.dispatch({ name: 'successor-started', successor })
     return successor
   }

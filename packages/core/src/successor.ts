@@ -37,8 +37,8 @@ export interface Exit {
 }
 
 export interface SuccessorEvents {
-  /** It was started again. */
-  onStarted(): void
+  /** It listens on the channel, and wants to be greeted. */
+  onHello(): void
   /** It has the next `count` connections of those that were sent. */
   onReceived(count: number): void
   /** It takes no more connections; answered when nothing is sent any more. */
@@ -221,7 +221,6 @@ export class Successor {
   #startAgain(command: Command): boolean {
     try {
       this.#child = this.#start(command)
-      this.#events.onStarted()
       return true
     } catch (error) {
       this.fail(error as HandoverError)
@@ -240,7 +239,8 @@ export class Successor {
   #onMessage(raw: unknown): void {
     try {
       const message = readFromSuccessor(raw)
-      if (message?.type === 'ready') this.#sayReady()
+      if (message?.type === 'hello') this.#events.onHello()
+      else if (message?.type === 'ready') this.#sayReady()
       else if (message?.type === 'took-over') this.#tookOver.resolve(message)
       else if (message?.type === 'no-more') this.#sendNoMore()
       else if (message?.type === 'received') this.#events.onReceived(message.count)

@@ -11,6 +11,7 @@ import {
 const error = { name: 'Error', message: 'broken' }
 
 test.each([
+  { type: 'hello' } as const,
   { type: 'ready' } as const,
   { type: 'took-over', listeners: [4], protocols: ['http-stream'] } as const,
   { type: 'received', count: 2 } as const,

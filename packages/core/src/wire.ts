@@ -46,6 +46,8 @@ export interface Inheritance {
 
 /** Messages from the successor to its predecessor. */
 export type FromSuccessor =
+  /** The first message: it listens on the channel now. Answered with `greeting`. */
+  | { readonly type: 'hello' }
   | { readonly type: 'ready' }
   /** The answer to `proven`: the PID file names it, it can go on alone, and it serves these listeners (by descriptor). */
   | {
@@ -70,7 +72,7 @@ export type FromPredecessor =
   | ConnectionMessage
   /** For the connection of that number, from whoever gave it, after it has gone. */
   | { readonly type: 'late'; readonly id: number; readonly data: unknown }
-  /** The first message: what TLS sessions need to go on, by the descriptor of the listener. */
+  /** The answer to `hello`: what TLS sessions need to go on, by the descriptor of the listener. */
   | { readonly type: 'greeting'; readonly tlsSessions: readonly (readonly [number, TlsSessions])[] }
   /** The answer to `no-more`: every connection that was sent came before it. */
   | { readonly type: 'no-more' }
@@ -95,6 +97,7 @@ export function envelope<M extends FromSuccessor | FromPredecessor>(message: M):
 }
 
 const typesFromSuccessor = new Set([
+  'hello',
   'ready',
   'took-over',
   'received',
