@@ -42,6 +42,22 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     },
   )
 
+  test('a predecessor that still drains leaves when it gets a SIGTERM: its idle connections have lingerMs, its requests end', async () => {
+    const service = await start({ drainTimeoutMs: 20_000 })
+    const [busy, idle] = [await connect(service.target), await connect(service.target)]
+    await ask(idle, '/')
+    const held = gate()
+    await busy.write(get(held.path))
+    await until('it is in flight', async () => (await stateOf(service.target)).connections.inFlight === 2)
+    const { from } = await service.reload()
+    service.signal('SIGTERM', from.pid)
+    expect(await idle.closed).toMatchObject({ how: 'end' })
+    held.open()
+    expect(await busy.response()).toMatchObject({ status: 200, keepAlive: false })
+    expect(await service.exitOf(from.pid)).toMatchObject({ code: 0 })
+    expect((await stateOf(service.target)).generation).toBe(2)
+  })
+
   test.each(leaving)(
     'C46: after a %s the process is gone at drainTimeoutMs whatever is open, and has logged what it cut',
     async (_, leave) => {

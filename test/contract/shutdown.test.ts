@@ -6,7 +6,7 @@ import { type Fact, type Service, startService } from '../support/service.js'
 import { until } from '../support/until.js'
 import { frameworks } from './frameworks.js'
 
-const lingerMs = 1000
+const lingerMs = 1500
 /** So long that a shutdown which waits for it is told from one that does not. */
 const drainTimeoutMs = 20_000
 /** What is promised is 250 ms; the rest is for a machine that is busy. */
@@ -65,7 +65,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
 
     await terminate(service)
     const from = performance.now()
-    await speaker.quiet(lingerMs / 2)
+    await speaker.quiet(lingerMs / 3)
     expect(await ask(speaker, '/')).toMatchObject({ status: 200, keepAlive: false })
     for (const connection of [silent, fresh]) expect(await connection.closed).toMatchObject({ how: 'end' })
     expect(performance.now() - from).toBeGreaterThan(lingerMs * 0.9)
@@ -75,7 +75,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
 
   test('C47: at SIGTERM readiness says no at once, the service serves on for shutdownDelayMs, drains, runs its hooks in order and exits 0', async () => {
     const service = await start(
-      { shutdownDelayMs: 2000, health: { liveness: '/livez', readiness: '/readyz' } },
+      { shutdownDelayMs: 3000, health: { liveness: '/livez', readiness: '/readyz' } },
       {
         hooks: [
           { name: 'first', ms: 60 },
@@ -121,6 +121,23 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
     expect(await service.line(/cut short/)).toMatch(/cut short: 1 connections were cut: GET \/held/)
     await connection.closed
+  })
+
+  test('C47: a hook that hangs is given up at hookTimeoutMs; the others have their turn, and the exit code is 1', async () => {
+    const service = await start(
+      { hookTimeoutMs: 300 },
+      {
+        hooks: [
+          { name: 'stuck', ms: 60_000 },
+          { name: 'second', ms: 0 },
+        ],
+      },
+    )
+    service.signal('SIGTERM')
+    expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+    await service.line(/onDrained hook \d failed: .*did not end within 300 ms/)
+    const told = await service.event('hook')
+    expect(told.name).toBe('second')
   })
 
   test('C47: readiness stays 200 through a reload, in the predecessor that drains too', async () => {

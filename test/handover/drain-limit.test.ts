@@ -4,7 +4,7 @@ import { finalReports } from '../support/reports.js'
 import { type Service, startService } from '../support/service.js'
 import { until } from '../support/until.js'
 
-const drainTimeoutMs = 500
+const drainTimeoutMs = 1500
 const graceful = { probationMs: 50, lingerMs: 100, drainTimeoutMs }
 
 /** Whoever is begun with, the process is gone at the limit. */
