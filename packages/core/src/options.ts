@@ -1,6 +1,7 @@
 import { accessSync, constants as fsConstants, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, resolve } from 'node:path'
+import { inspect } from 'node:util'
 import { HandoverError } from './errors.js'
 import type { Logger } from './logger.js'
 import { isRecord } from './wire.js'
@@ -91,16 +92,18 @@ const milliseconds =
       ? undefined
       : `a whole number of milliseconds from ${least} to ${longestMs}`
 
+const isSignal = (name: unknown) =>
+  typeof name === 'string' && Object.hasOwn(constants.signals, name) && !/^SIG(KILL|STOP)$/.test(name)
+
 const signals: Check = (value) =>
-  Array.isArray(value) &&
-  value.every((name) => name in constants.signals && name !== 'SIGKILL' && name !== 'SIGSTOP')
+  Array.isArray(value) && value.every(isSignal) && new Set(value).size === value.length
     ? undefined
-    : 'a list of signal names that a process can catch, like ["SIGHUP"]'
+    : "a list of signal names that a process can catch, each of them once, like ['SIGHUP']"
 
 const oneOf =
   (...values: readonly unknown[]): Check =>
   (value) =>
-    values.includes(value) ? undefined : values.map((each) => JSON.stringify(each)).join(' or ')
+    values.includes(value) ? undefined : values.map((each) => inspect(each)).join(' or ')
 
 const isText = (value: unknown) => typeof value === 'string' && value !== '' && !value.includes('\0')
 const isTextList = (value: unknown) =>
@@ -111,18 +114,27 @@ const fields =
   (known: Readonly<Record<string, (value: unknown) => boolean>>, expected: string): Check =>
   (value) =>
     isRecord(value) &&
-    Object.entries(value).every(([name, each]) => each === undefined || known[name]?.(each))
+    Object.entries(value).every(
+      ([name, each]) => Object.hasOwn(known, name) && (each === undefined || known[name]?.(each)),
+    )
       ? undefined
       : expected
 
 const isPath = (value: unknown) => isText(value) && (value as string).startsWith('/')
-const health = fields(
-  { liveness: isPath, readiness: isPath },
-  'false, or paths like { liveness: "/livez", readiness: "/readyz" }',
-)
+const expectedHealth = "false, or two paths like { liveness: '/livez', readiness: '/readyz' }"
+const healthFields = fields({ liveness: isPath, readiness: isPath }, expectedHealth)
+const health: Check = (value) => {
+  const { liveness, readiness } = (value ?? {}) as HealthPaths
+  return liveness !== undefined && liveness === readiness ? expectedHealth : healthFields(value)
+}
 
-const isEnvironment = (value: unknown) =>
-  isRecord(value) && Object.values(value).every((each) => each === undefined || typeof each === 'string')
+/** What cannot be in an environment (environ(7)). */
+const isVariable = ([name, value]: [string, unknown]) =>
+  /^[^=\0]+$/.test(name) && (value === undefined || (typeof value === 'string' && !value.includes('\0')))
+const isEnvironment = (value: unknown) => isRecord(value) && Object.entries(value).every(isVariable)
+
+/** Without a script Node would read its program from standard input. */
+const isCommand = (value: unknown) => isTextList(value) && isText((value as string[])[0])
 
 const checks: Readonly<Record<keyof Settings, Check>> = {
   readyTimeoutMs: milliseconds(1),
@@ -138,8 +150,8 @@ const checks: Readonly<Record<keyof Settings, Check>> = {
   moveConnections: oneOf(true, false),
   health: (value) => (value === false ? undefined : health(value)),
   successor: fields(
-    { execPath: isText, execArgv: isTextList, args: isTextList, cwd: isText, env: isEnvironment },
-    'an object with execPath, execArgv, args, cwd, env',
+    { execPath: isText, execArgv: isTextList, args: isCommand, cwd: isText, env: isEnvironment },
+    'an object with some of execPath, execArgv, args (the script first), cwd and env',
   ),
   logger: (value) =>
     value === false || isLogger(value) ? undefined : 'an object with info, warn and error, or false',
@@ -170,10 +182,9 @@ export function readOptions(raw: unknown, logger: Logger, cwd: string): Settings
 }
 
 function wrong(option: string, value: unknown, expected: string): HandoverError {
-  const shown =
-    typeof value === 'string' ? JSON.stringify(value) : String(JSON.stringify(value) ?? typeof value)
+  const shown = inspect(value, { breakLength: Number.POSITIVE_INFINITY, maxStringLength: 100 })
   const what =
-    checks[option as keyof Settings] || option === 'options'
+    Object.hasOwn(checks, option) || option === 'options'
       ? `must be ${expected}`
       : `is no option: it must be ${expected}`
   return new HandoverError(

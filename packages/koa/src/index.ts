@@ -35,14 +35,14 @@ function tie(app: KoaApplication, options?: GracefulOptions): Middleware & Grace
   }
   // Koa makes a new request listener at each call of `callback()`: remember which ones are this application's.
   const handlers = new WeakSet<object>()
+  const isHandler = (listener: unknown) => handlers.has(listener as object)
+  const handle = gracefulApplication({ name: 'Koa', isHandler }, options)
   const callback = app.callback
   app.callback = function remembered(this: KoaApplication) {
     const handler = callback.call(this)
     handlers.add(handler)
     return handler
   }
-  const isHandler = (listener: unknown) => handlers.has(listener as object)
-  const handle = gracefulApplication({ name: 'Koa', isHandler }, options)
   return carryHandle<Middleware>((_context, next) => next(), handle)
 }
 
