@@ -1,0 +1,67 @@
+import type { TcpTarget } from '@handover/load'
+import { chromium, type Page } from 'playwright-core'
+import { expect, onTestFinished, test } from 'vitest'
+import { pathOf } from '../support/programs.js'
+import { finalReports } from '../support/reports.js'
+import { startService } from '../support/service.js'
+import { clientPortsOf } from '../support/sockets.js'
+import { until } from '../support/until.js'
+
+/** What the page of `test/fixtures/page.mjs` keeps. */
+interface Seen {
+  /** The generations that answered it. */
+  readonly fetched: readonly number[]
+  readonly events: readonly { readonly id: number; readonly generation: number }[]
+  /** How often its event stream was opened. */
+  readonly opened: number
+  readonly failures: readonly string[]
+}
+
+/** Nothing that looks for hosts outside. */
+const quietly = [
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-sync',
+  '--no-first-run',
+]
+
+async function openPage(url: string): Promise<Page> {
+  const browser = await chromium.launch({
+    executablePath: pathOf('chromium'),
+    chromiumSandbox: false,
+    args: quietly,
+  })
+  onTestFinished(() => browser.close())
+  const page = await browser.newPage()
+  await page.goto(url)
+  return page
+}
+
+const seenBy = (page: Page) => page.evaluate<Seen>('window.seen')
+
+test('C37: a page in a browser goes on through three reloads: no error, no reconnect, no new connection', async () => {
+  const service = await startService('page.mjs', {
+    config: { graceful: { moveConnections: true, probationMs: 50 }, server: { keepAliveTimeout: 600_000 } },
+  })
+  const { port } = service.target as TcpTarget
+  const page = await openPage(`http://127.0.0.1:${port}/`)
+  const isServedBy = (generation: number) => async () => {
+    const { fetched, events } = await seenBy(page)
+    return fetched.at(-1) === generation && events.at(-1)?.generation === generation
+  }
+  await until('the page is served', isServedBy(1))
+  const connections = clientPortsOf(port)
+  for (let generation = 2; generation <= 4; generation++) {
+    await service.reload()
+    await until(`generation ${generation} serves the page`, isServedBy(generation))
+  }
+
+  const { failures, opened, events } = await seenBy(page)
+  expect(failures).toEqual([])
+  expect(opened).toBe(1)
+  expect(events.map(({ id }) => id)).toEqual(events.map((_, i) => i + 1))
+  expect(clientPortsOf(port).filter((each) => !connections.includes(each))).toEqual([])
+  for (const { drain } of await finalReports(service, 3)) expect(drain).toMatchObject({ lost: 0, cut: [] })
+})
