@@ -73,6 +73,8 @@ export class Predecessor {
   #noMoreAsked = false
   #stateWanted = false
   #received = 0
+  /** Answers that are waited for. */
+  #awaited = 0
 
   constructor(inheritance: Inheritance, platform: Platform, events: PredecessorEvents) {
     this.pid = inheritance.predecessor
@@ -123,11 +125,17 @@ export class Predecessor {
 
   #askForState(): void {
     void this.say({ type: 'state-wanted' })
-    // A program that waits for nothing but its state must not end for want of work.
+    this.#stayUntil(this.#state.promise)
+  }
+
+  /** A program that waits for nothing but an answer of its predecessor must not end for want of work. */
+  #stayUntil(answer: Promise<unknown>): void {
     const { channel } = this.#platform.channel() ?? {}
-    channel?.ref()
-    const answered = () => channel?.unref()
-    this.#state.promise.then(answered, answered)
+    if (this.#awaited++ === 0) channel?.ref()
+    const answered = () => {
+      if (--this.#awaited === 0) channel?.unref()
+    }
+    answer.then(answered, answered)
   }
 
   #listen(): void {
@@ -142,6 +150,7 @@ export class Predecessor {
     channel.channel?.unref()
     // What is sent before anybody asks goes to whoever in the program listens on the channel.
     void this.say({ type: 'hello' })
+    this.#stayUntil(this.#greeting.promise)
   }
 
   #onMessage(raw: unknown, handle: unknown): void {
