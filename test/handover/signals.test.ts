@@ -139,6 +139,8 @@ test('C16: a SIGHUP in the first moments of a successor, before any of its code 
       }
     }
     await service.event(isHandedOver)
+    // One that came later than that is kept, and another reload.
+    await until('one generation serves', () => service.processes().length === 1)
   })
   expect(load.failures).toEqual([])
   expect(signalled.size).toBeGreaterThan(0)

@@ -95,6 +95,7 @@ test('C55: a message of another version from the predecessor is answered with bo
     type: 'failed',
     error: { ...wireVersion, message: expect.stringContaining(bothVersions) },
   })
+  successor.disconnect()
   successor.kill('SIGTERM')
   expect(await once(successor, 'exit')).toEqual([0, null])
 })
