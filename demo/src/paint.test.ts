@@ -9,3 +9,7 @@ test('a live picture is for terminals', () => {
 test.each([{ CI: 'true' }, { NO_COLOR: '1' }, { TERM: 'dumb' }])('%o asks for plain lines', (env) => {
   expect(canPaint(true, env)).toBe(false)
 })
+
+test('a stream that is no terminal gets no colours, in CI neither', () => {
+  expect(canPaint(undefined, { CI: 'true' })).toBe(false)
+})
