@@ -1,0 +1,84 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { graceful } from './index.js'
+import { tryOut } from './privates.js'
+
+const hooks = { serialize: () => ({}), restore: () => {} }
+const wss = () => new WebSocketServer({ noServer: true })
+
+test.each([
+  ['serialize', { serialize: undefined }],
+  ['restore', { restore: 'restore' }],
+  ['spreadMs', { spreadMs: -1 }],
+  ['spreadMs', { spreadMs: 1.5 }],
+  ['spreadMs', { spreadMs: '5000' }],
+  ['name', { name: '' }],
+  ['name', { name: 7 }],
+])('a wrong %s is refused: %j', (option, wrong) => {
+  const options = { ...hooks, ...wrong } as typeof hooks
+  expect(() => graceful(wss(), options)).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOVER_OPTION', option }),
+  )
+})
+
+test.each([[undefined], [{}], [http.createServer()]])('%s is no WebSocketServer', (nothing) => {
+  expect(() => graceful(nothing as unknown as WebSocketServer, hooks)).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOVER_NOT_A_SERVER' }),
+  )
+})
+
+test('a name is used once, until its WebSocketServer is closed', async () => {
+  const first = wss()
+  graceful(first, { ...hooks, name: 'chat' })
+  expect(() => graceful(wss(), { ...hooks, name: 'chat' })).toThrow(/"name" must be a name that no other/)
+  first.close()
+  await once(first, 'close')
+  graceful(wss(), { ...hooks, name: 'chat' })
+})
+
+test('ws is tried out without a trace', () => {
+  const server = wss()
+  server.on('headers', () => expect.unreachable())
+  expect(tryOut(server).missing).toBeUndefined()
+  expect(server.clients.size).toBe(0)
+})
+
+test.each([
+  ['_receiver', '_state', 'the state of its receiver'],
+  ['_receiver', '_fragments', 'the fragments of its receiver'],
+  ['_sender', '_queue', 'what its sender has to send'],
+  ['_sender', '_firstFragment', 'the fragments of its sender'],
+])('a ws without %s.%s is found out', (part, name, missing) => {
+  class Foreign extends WebSocket {
+    setSocket(...args: unknown[]): void {
+      Reflect.apply(Reflect.get(WebSocket.prototype, 'setSocket'), this, args)
+      Object.assign((this as unknown as Record<string, object>)[part] ?? {}, { [name]: undefined })
+    }
+  }
+  expect(tryOut(new WebSocketServer({ noServer: true, WebSocket: Foreign })).missing).toBe(missing)
+})
+
+test('a ws whose servers cannot take a connection is found out', () => {
+  const server = wss()
+  Object.assign(server, { completeUpgrade: undefined })
+  expect(tryOut(server).missing).toMatch(/TypeError/)
+})
+
+test('in a process that nobody reloads WebSockets are what they were', async () => {
+  const server = http.createServer()
+  const ours = new WebSocketServer({ server })
+  graceful(ours, hooks)
+  ours.on('connection', (socket) => socket.on('message', (data) => socket.send(String(data))))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  await once(client, 'open')
+  client.send('hello')
+  expect(String((await once(client, 'message'))[0])).toBe('hello')
+  client.close()
+  await once(client, 'close')
+  ours.close()
+  server.close()
+})

@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest'
+import { finalReports } from '../support/reports.js'
+import { type Service, startService } from '../support/service.js'
+import { type Closing, Conversation, moving, openConversations } from '../support/websockets.js'
+
+const restart = { code: 1012, reason: 'service restart' }
+
+async function closings(conversations: readonly Conversation[]): Promise<Closing[]> {
+  const all = await Promise.all(conversations.map((conversation) => conversation.closed()))
+  expect(conversations.flatMap(({ faults }) => faults)).toEqual([])
+  return all
+}
+
+/** Generation 1 has ended them in order, and has not waited for its limit. */
+async function expectClosed(service: Service, count: number): Promise<void> {
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ moved: 0, lost: 0, cut: [], timedOut: false })
+  expect(report?.drain.kinds.upgraded.closed).toBe(count)
+}
+
+test('C43: with permessage-deflate they are closed with 1012, not cut, and not all at once', async () => {
+  const service = await startService('ws.mjs', moving({ ws: { perMessageDeflate: true }, spreadMs: 1_000 }))
+  const conversations = await openConversations(service.target, 100)
+  expect(conversations.every(({ websocket }) => websocket.extensions !== '')).toBe(true)
+  await service.reload()
+  const all = await closings(conversations)
+  for (const closing of all) expect(closing).toMatchObject(restart)
+  await expectClosed(service, 100)
+  const moments = all.map(({ at }) => at)
+  expect(Math.max(...moments) - Math.min(...moments)).toBeGreaterThan(500)
+})
+
+describe.each([
+  ['over TLS', { tls: true }, {}],
+  ['when serialize declines', { serialize: 'decline' }, {}],
+  ['when serialize rejects', { serialize: 'throw' }, {}],
+  ['when serialize takes too long', { serialize: 'never' }, { hookTimeoutMs: 200 }],
+  ['when the state cannot be cloned', { serialize: 'function' }, {}],
+  ['when connections are not to be moved', {}, { moveConnections: false }],
+  ['when the next release does not go on with them', { onlyFirst: 'graceful' }, {}],
+  ['when ws is not as it is known', { foreign: true }, {}],
+])('%s', (_, more, graceful) => {
+  test('they are closed with 1012, and until then they are served', async () => {
+    const service = await startService('ws.mjs', moving({ everyMs: 10, ...more }, graceful))
+    const target = 'tls' in more ? { ...service.target, tls: true } : service.target
+    const conversations = await openConversations(target, 10)
+    for (const conversation of conversations) conversation.talk(10)
+    await service.reload()
+    for (const closing of await closings(conversations)) expect(closing).toMatchObject(restart)
+    await expectClosed(service, 10)
+    expect(conversations.filter(({ heardFrom }) => heardFrom !== 'generation-1')).toEqual([])
+    const later = await openConversations(target, 1)
+    expect(await later[0]?.who()).toBe(2)
+    later[0]?.close()
+  })
+})
+
+test('what serialize fails with is in the log, and what of ws is missing', async () => {
+  const failing = await startService('ws.mjs', moving({ serialize: 'throw' }))
+  const conversations = await openConversations(failing.target, 1)
+  await failing.reload()
+  await closings(conversations)
+  await failing.line(/a connection cannot be moved \(ws:1\): Error: serialize failed/)
+  const foreign = await startService('ws.mjs', moving({ foreign: true }))
+  const [conversation] = await openConversations(foreign.target, 1)
+  await foreign.line(/this version of ws cannot hand WebSockets on.* what its sender has to send is missing/)
+  conversation?.close()
+})
+
+test.each([
+  ['restore fails', { restore: 'throw' }],
+  ['its subprotocol is not spoken any more', { onlyFirst: 'protocol' }],
+])('a WebSocket that has moved is closed with 1012 when %s', async (_, more) => {
+  const service = await startService('ws.mjs', moving(more))
+  const conversation = await Conversation.open(service.target, '/', {}, ['first'])
+  await service.reload()
+  expect(await conversation.closed()).toMatchObject(restart)
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ moved: 1, closed: 0, cut: [] })
+  await service.line(
+    /restore of a WebSocket failed: Error: restore failed|its subprotocol first is not spoken/,
+  )
+})
+
+test('at a shutdown they are closed with 1012, one after the other, before the limit', async () => {
+  const service = await startService('ws.mjs', moving({ spreadMs: 60_000 }, { drainTimeoutMs: 2_000 }))
+  const conversations = await openConversations(service.target, 300)
+  service.signal('SIGTERM')
+  const all = await closings(conversations)
+  for (const closing of all) expect(closing).toMatchObject(restart)
+  await expectClosed(service, 300)
+  const moments = all.map(({ at }) => at)
+  expect(Math.max(...moments) - Math.min(...moments)).toBeGreaterThan(500)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
+test('a single WebSocket does not hold a shutdown', async () => {
+  const service = await startService('ws.mjs', moving({ spreadMs: 60_000 }))
+  const [conversation] = await openConversations(service.target, 1)
+  service.signal('SIGTERM')
+  expect(await conversation?.closed()).toMatchObject(restart)
+  expect(await service.exitOf(service.pid, 10_000)).toMatchObject({ code: 0 })
+})
+
+test('a second signal closes at once, with 1012', async () => {
+  const service = await startService('ws.mjs', moving({ spreadMs: 60_000 }, { drainTimeoutMs: 60_000 }))
+  const conversations = await openConversations(service.target, 1_500)
+  service.signal('SIGTERM')
+  await service.line(/generation 1 is draining \(shutdown\)/)
+  service.signal('SIGTERM', service.pid)
+  for (const closing of await closings(conversations)) expect(closing).toMatchObject(restart)
+  await service.exitOf(service.pid, 10_000)
+})
+
+test('a client that never completes its message is told 1012 before the limit', async () => {
+  const service = await startService('ws.mjs', moving({}, { drainTimeoutMs: 1_500 }))
+  const [conversation] = (await openConversations(service.target, 1)) as [Conversation]
+  conversation.websocket.send('wh', { fin: false })
+  await service.reload()
+  expect(await conversation.closed()).toMatchObject(restart)
+  await expectClosed(service, 1)
+})
+
+test('a client that has connected while the predecessor drains moves as well', async () => {
+  const service = await startService('ws.mjs', moving({ noServer: 'late' }))
+  const opening = Conversation.open(service.target)
+  await service.event('upgrading')
+  await service.reload()
+  const conversation = await opening
+  await finalReports(service, 1)
+  expect(await conversation.who()).toBe(2)
+  conversation.close()
+})

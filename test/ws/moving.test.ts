@@ -1,0 +1,151 @@
+import { describe, expect, test } from 'vitest'
+import { finalReports } from '../support/reports.js'
+import { type Fact, type Service, startService } from '../support/service.js'
+import { until } from '../support/until.js'
+import { Conversation, moving, openConversations } from '../support/websockets.js'
+
+const untouched = { closed: 0, lost: 0, cut: [] }
+
+/** Every one goes on, nothing was lost, doubled or out of order on either side, and both agree on what was said. */
+async function conclude(service: Service, conversations: readonly Conversation[]): Promise<void> {
+  await Promise.all(conversations.map((conversation) => conversation.conclude()))
+  expect(conversations.flatMap(({ faults }) => faults)).toEqual([])
+  expect(conversations.filter(({ closing }) => closing)).toEqual([])
+  expect(service.facts.filter(({ event }) => event === 'websocket-error')).toEqual([])
+  for (const conversation of conversations) conversation.close()
+}
+
+test('C43: 100 WebSockets talk in both directions through five reloads: none is closed, no message lost, doubled or out of order', {
+  timeout: 180_000,
+}, async () => {
+  const service = await startService('ws.mjs', moving({ everyMs: 50 }))
+  const conversations = await openConversations(service.target, 100)
+  for (const conversation of conversations) conversation.talk(50)
+  for (let generation = 2; generation <= 6; generation++) {
+    await service.reload()
+    const allServed = () => conversations.every(({ heardFrom }) => heardFrom === `generation-${generation}`)
+    await until(`all are served by generation ${generation}`, allServed, 60_000)
+  }
+  // The longest message is one of 400.
+  await until('each has said a megabyte', () => conversations.every(({ sent }) => sent > 400), 60_000)
+  await conclude(service, conversations)
+  for (const { drain } of await finalReports(service, 5)) {
+    expect(drain).toMatchObject({ ...untouched, moved: 100 })
+  }
+})
+
+test('C43: 1000 WebSockets that say nothing go on through five reloads', { timeout: 180_000 }, async () => {
+  const service = await startService('ws.mjs', moving({ serialize: 'sync' }))
+  const conversations = await openConversations(service.target, 1_000)
+  for (let generation = 2; generation <= 6; generation++) {
+    await service.reload()
+    const { drain } = (await finalReports(service, generation - 1)).at(-1) as { drain: object }
+    expect(drain).toMatchObject({ ...untouched, moved: 1_000 })
+  }
+  const served = await Promise.all(conversations.map((conversation) => conversation.who()))
+  expect(new Set(served)).toEqual(new Set([6]))
+  await conclude(service, conversations)
+})
+
+test('C43: back to back, WebSockets that talk pass through generations that drain themselves', async () => {
+  const service = await startService('ws.mjs', moving({ everyMs: 20 }, { probationMs: 0 }))
+  const conversations = await openConversations(service.target, 20)
+  for (const conversation of conversations) conversation.talk(20)
+  for (let i = 0; i < 6; i++) await service.reload()
+  await finalReports(service, 6)
+  await conclude(service, conversations)
+})
+
+test('C43: what the predecessor says while a WebSocket goes, and after it has gone, comes once, in order', async () => {
+  const service = await startService('ws.mjs', moving({ late: true }))
+  const conversations = await openConversations(service.target, 20)
+  // One in the middle of a message keeps the predecessor alive until the others have heard everything.
+  const [keeper] = (await openConversations(service.target, 1)) as [Conversation]
+  keeper.websocket.send('wh', { fin: false })
+  await service.reload()
+  for (const conversation of conversations) await conversation.word((said) => said === 'late 1 7')
+  expect(new Set(await Promise.all(conversations.map((each) => each.who())))).toEqual(new Set([2]))
+  keeper.websocket.send('o', { fin: true })
+  await conclude(service, [keeper, ...conversations])
+})
+
+test('C43: what a client says while the predecessor makes up its mind is heard once, and what it asked before is answered', async () => {
+  const service = await startService('ws.mjs', moving({ serializeMs: 200, restore: 'late' }))
+  const conversations = await openConversations(service.target, 20)
+  for (const conversation of conversations) conversation.talk(10)
+  const answers = Promise.all(conversations.map((conversation) => conversation.ask('slow 300')))
+  await service.reload()
+  expect(await answers).toEqual(conversations.map(() => ['300']))
+  await finalReports(service, 1)
+  expect(new Set(await Promise.all(conversations.map((each) => each.who())))).toEqual(new Set([2]))
+  await conclude(service, conversations)
+})
+
+test('C43: a WebSocket in the middle of a message moves when the message is complete', async () => {
+  const service = await startService('ws.mjs', moving())
+  const [conversation] = (await openConversations(service.target, 1)) as [Conversation]
+  const { websocket } = conversation
+  websocket.send('wh', { fin: false })
+  await service.reload()
+  await service.line(/draining: 1 connections open/)
+  websocket.send('o', { fin: true })
+  expect(await conversation.word((said) => said.startsWith('who 1'))).toContain(String(service.pid))
+  await finalReports(service, 1)
+  expect(await conversation.who()).toBe(2)
+  await conclude(service, [conversation])
+})
+
+describe.each([
+  ['new WebSocketServer({ server })', 'ws.mjs', {}],
+  ['handleUpgrade', 'ws.mjs', { noServer: true }],
+  ['two paths', 'ws.mjs', { paths: ['/', '/other'] }],
+  ['Express', 'ws.mjs', { framework: 'express' }],
+  ['Koa', 'ws.mjs', { framework: 'koa' }],
+  ['@fastify/websocket', 'ws-fastify.mjs', {}],
+  ['events that are not synchronous', 'ws.mjs', { ws: { allowSynchronousEvents: false } }],
+])('%s', (_, fixture, more) => {
+  test('C43: WebSockets move, know the path that they came by, and are among the clients until they leave', async () => {
+    const service = await startService(fixture, moving({ everyMs: 20, ...more }))
+    const conversations = [
+      await Conversation.open(service.target),
+      await Conversation.open(service.target, '/other'),
+    ]
+    for (const conversation of conversations) conversation.talk(20)
+    for (const generation of [2, 3]) {
+      await service.reload()
+      const [report] = (await finalReports(service, generation - 1)).slice(-1)
+      expect(report?.drain).toMatchObject({ ...untouched, moved: 2 })
+      expect(await service.event(clientsOf(report?.pid))).toMatchObject({ count: 0 })
+    }
+    const clients = fixture === 'ws.mjs' && 'paths' in more ? '1' : '2'
+    const [first, second] = conversations as [Conversation, Conversation]
+    expect(await first.ask('who')).toEqual(['3', expect.any(String), '/', clients])
+    expect(await second.ask('who')).toEqual(['3', expect.any(String), '/other', clients])
+    await conclude(service, [first])
+    await service.event(({ event, closing }) => event === 'websocket-closed' && closing === 1006)
+    expect((await second.ask('who')).at(-1)).toBe('1')
+    await conclude(service, [second])
+  })
+})
+
+test('C43: the options of the WebSocketServer apply after a reload: pings, limits, the subprotocol', async () => {
+  const options = { maxPayload: 1_000, autoPong: false }
+  const service = await startService('ws.mjs', moving({ ws: options }))
+  const conversation = await Conversation.open(service.target, '/', {}, ['first', 'second'])
+  expect(conversation.websocket.protocol).toBe('first')
+  await service.reload()
+  await finalReports(service, 1)
+  let pongs = 0
+  conversation.websocket.on('pong', () => pongs++)
+  conversation.websocket.ping()
+  expect(await conversation.ask('ping payload')).toEqual(['payload'])
+  expect(await conversation.who()).toBe(2)
+  expect(pongs).toBe(0)
+  conversation.websocket.send('x'.repeat(1_001))
+  expect(await conversation.closed()).toMatchObject({ code: 1009 })
+})
+
+const clientsOf =
+  (of: number | undefined) =>
+  ({ event, pid }: Fact) =>
+    event === 'clients' && pid === of
