@@ -1,179 +1,194 @@
-// What is wrong with the call, the options or the environment is said by `graceful` itself, with a code, before
-// anything was changed (docs/errors.md).
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
-import { describe, expect, test } from 'vitest'
-import { coreUrl, evaluate } from '../support/program.js'
+import diagnostics from 'node:diagnostics_channel'
+import { readdirSync } from 'node:fs'
+import http from 'node:http'
+import net from 'node:net'
+import { join } from 'node:path'
+import { type GracefulOptions, graceful, HandoverError } from '@handover/core'
+import gracefulExpress from '@handover/express'
+import gracefulFastify from '@handover/fastify'
+import gracefulKoa from '@handover/koa'
+import express from 'express'
+import Fastify from 'fastify'
+import Koa from 'koa'
+import { expect, onTestFinished, test } from 'vitest'
+import { startProgram } from '../support/program.js'
+import { listener } from '../support/sockets.js'
+import { tempDir } from '../support/temp-dir.js'
 
-const { resolve } = createRequire(import.meta.url)
-const url = (name: string) => pathToFileURL(resolve(name)).href
-
-/** What `graceful` throws, with what it has changed by then: nothing, if it is right. */
-function thrownBy(call: string, { before = '', from = coreUrl } = {}): Promise<unknown> {
-  return evaluate(`
-    import http from 'node:http'
-    import net from 'node:net'
-    const trace = () => [net.Server.prototype.listen, ...process.eventNames().filter((name) => /^SIG/.test(name))]
-    const server = http.createServer()
-    const untouched = trace()
-    ${before}
-    const { graceful } = await import('${from}')
-    let thrown
-    try {
-      ${call}
-    } catch (error) {
-      thrown = { ...error, name: error.name, message: error.message }
-    }
-    const changed = trace().some((each, i) => each !== untouched[i])
-    console.log(JSON.stringify({ ...thrown, changed }))
-    process.exit()`)
+/** Everything in a process that `graceful` changes when it is right. */
+function world() {
+  const generation = Reflect.get(globalThis, Symbol.for('@handover/core'))?.generation
+  return {
+    listen: net.Server.prototype.listen,
+    events: process.eventNames().map((name) => [name, process.listenerCount(name)]),
+    watched: diagnostics.channel('http.server.request.start').hasSubscribers,
+    generation,
+    variables: Object.keys(process.env).filter((name) => /^(HANDOVER_INHERITANCE|LISTEN_)/.test(name)),
+  }
 }
 
-const refused = (code: string, facts: object = {}) => ({
-  name: 'HandoverError',
-  code,
-  changed: false,
-  ...facts,
+const observersOf = (emitter: NodeJS.EventEmitter) =>
+  emitter.eventNames().map((name) => [name, emitter.listenerCount(name)])
+
+/** What the call threw; and that it changed nothing before. */
+async function refusal(call: () => unknown): Promise<HandoverError> {
+  const before = world()
+  let thrown: unknown
+  try {
+    await call()
+  } catch (error) {
+    thrown = error
+  }
+  expect(thrown).toBeInstanceOf(HandoverError)
+  expect(world()).toEqual(before)
+  expect(net.Server.prototype.listen).toBe(before.listen)
+  expect(before.generation).toBeUndefined()
+  return thrown as HandoverError
+}
+
+const wrong = (value: unknown) => value as never
+
+test('graceful(app) of core, where a server is meant, says what it was given and what to use', async () => {
+  const server = http.createServer()
+  const given: readonly [unknown, string][] = [
+    [express(), 'an Express application'],
+    [new Koa(), 'a Koa application'],
+    [Fastify(), 'a Fastify instance'],
+    [(): void => {}, 'the function (anonymous)'],
+    [new Koa().callback(), 'the function handleRequest'],
+    [{ listen() {} }, 'an object that is no server'],
+    [null, 'null'],
+    [3000, '3000'],
+    ['0.0.0.0', "'0.0.0.0'"],
+    [[server], 'an object that is no server'],
+    [1n, '1n'],
+    [Symbol('app'), 'Symbol(app)'],
+  ]
+  for (const [value, what] of given) {
+    for (const call of [() => graceful(wrong(value)), () => graceful(wrong(value), {})]) {
+      const { code, message } = await refusal(call)
+      expect(code).toBe('ERR_HANDOVER_NOT_A_SERVER')
+      expect(message).toContain(`was given ${what}.`)
+      expect(message).toMatch(
+        /use @handover\/fastify, @handover\/express or @handover\/koa, or give its server\. Nothing was changed\.$/,
+      )
+    }
+  }
+  for (const call of [() => graceful(wrong(undefined), {}), () => graceful(wrong({}), {})])
+    expect(await refusal(call)).toMatchObject({ code: 'ERR_HANDOVER_NOT_A_SERVER' })
 })
 
-test('what is right is taken, and changes something', async () => {
-  expect(await thrownBy('graceful(server)')).toEqual({ changed: true })
+test.each([
+  ['Express', (value: unknown) => gracefulExpress(wrong(value)), new Koa()],
+  ['Koa', (value: unknown) => gracefulKoa(wrong(value)), express()],
+])(
+  'graceful(server) of the %s adapter, where an application is meant, says so',
+  async (name, call, other) => {
+    for (const value of [http.createServer(), other, Fastify(), null, undefined, () => {}, {}, 'app']) {
+      const { code, message } = await refusal(() => call(value))
+      expect(code).toBe('ERR_HANDOVER_NOT_AN_APP')
+      expect(message).toContain(`@handover/${name.toLowerCase()} wants a`)
+      expect(message).toContain('For a server use graceful(server) of @handover/core. Nothing was changed.')
+    }
+  },
+)
+
+test('a server that listens already is refused, and goes on listening', async () => {
+  const server = await listener()
+  const before = observersOf(server)
+  const { code, message } = await refusal(() => graceful(server))
+  expect(code).toBe('ERR_HANDOVER_ALREADY_LISTENING')
+  expect(message).toContain('Call graceful first. Nothing was changed.')
+  expect(observersOf(server)).toEqual(before)
+  expect(server.listening).toBe(true)
 })
 
-describe('options', () => {
-  // Every wrong value of every option: packages/core/src/options.test.ts.
-  test.each([
-    ['drainTimeoutMs', `{ drainTimeoutMs: '1000' }`],
-    ['drainTimeout', '{ drainTimeout: 1000 }'],
-    ['options', '5'],
-  ])('%s is wrong in %s', async (option, options) => {
-    expect(await thrownBy(`graceful(server, ${options})`)).toMatchObject(
-      refused('ERR_HANDOVER_OPTION', { option }),
-    )
-  })
+const options = { probationMs: -1 }
 
-  test('a PID file in a folder that is missing', async () => {
-    expect(await thrownBy(`graceful(server, { pidFile: '/no/such/folder/pid' })`)).toMatchObject(
-      refused('ERR_HANDOVER_PID_FILE', { pidFile: '/no/such/folder/pid' }),
-    )
+test.each<[string, (options: object) => unknown]>([
+  ['graceful(server)', (options) => graceful(http.createServer(), options)],
+  ['graceful()', (options) => graceful(options)],
+  ['Express', (options) => gracefulExpress(express(), options)],
+  ['Koa', (options) => gracefulKoa(new Koa(), options)],
+  ['Fastify', async (options) => void (await Fastify().register(gracefulFastify, options))],
+])('a wrong option is refused by %s before anything is changed', async (_, call) => {
+  expect(await refusal(() => call({ probationMs: -1 }))).toMatchObject({
+    code: 'ERR_HANDOVER_OPTION',
+    option: 'probationMs',
+    value: -1,
   })
-
-  test('for a program that does not know of them, what is no JSON', async () => {
-    const before = `process.env.HANDOVER_OPTIONS = 'drainTimeoutMs=1'`
-    expect(await thrownBy(`await import('${url('@handover/core/register')}')`, { before })).toMatchObject(
-      refused('ERR_HANDOVER_OPTION'),
-    )
-  })
-
-  test('a second call that says otherwise is refused, and one that says the same or less is not', async () => {
-    const before = `
-      const { graceful: first } = await import('${coreUrl}')
-      const handle = first(server, { drainTimeoutMs: 1000, reloadSignals: ['SIGUSR2'] })
-      const same = first(http.createServer(), { reloadSignals: ['SIGUSR2'] }) === handle
-      if (!same || first(http.createServer()) !== handle) throw new Error('another handle')
-      untouched.splice(0, Infinity, ...trace())`
-    expect(
-      await thrownBy(`graceful(http.createServer(), { drainTimeoutMs: 2000, reloadSignals: [] })`, {
-        before,
-      }),
-    ).toMatchObject(
-      refused('ERR_HANDOVER_OPTIONS_CONFLICT', { options: ['drainTimeoutMs', 'reloadSignals'] }),
-    )
-  })
+  const folder = tempDir()
+  const pidFile = join(folder, 'missing', 'app.pid')
+  expect(await refusal(() => call({ pidFile }))).toMatchObject({ code: 'ERR_HANDOVER_PID_FILE', pidFile })
+  expect(readdirSync(folder)).toEqual([])
 })
 
-describe('what is no server, or no application', () => {
-  const express = `(await import('${url('express')}')).default()`
-  const koa = `new (await import('${url('koa')}')).default()`
-  const fastify = `(await import('${url('fastify')}')).default()`
-
-  test.each([
-    ['null', 'null', 'null'],
-    ['a text', `'server'`, '"server"'],
-    ['a function', 'function handle() {}', 'the function handle'],
-    ['nothing, but options', 'undefined, {}', 'undefined'],
-    ['an Express application', express, 'an Express application'],
-    ['a Koa application', koa, 'a Koa application'],
-    ['a Fastify instance', fastify, 'a Fastify instance'],
-  ])('core is given %s', async (_, argument, called) => {
-    const thrown = await thrownBy(`graceful(${argument})`)
-    expect(thrown).toMatchObject(refused('ERR_HANDOVER_NOT_A_SERVER'))
-    expect(thrown).toHaveProperty('message', expect.stringContaining(`was given ${called}.`))
-  })
-
-  test.each([
-    ['@handover/express', 'a server', 'server'],
-    ['@handover/express', 'a Koa application', koa],
-    ['@handover/express', 'nothing', ''],
-    ['@handover/koa', 'a server', 'server'],
-    ['@handover/koa', 'an Express application', express],
-    ['@handover/koa', 'nothing', ''],
-  ])('%s is given %s', async (name, _, argument) => {
-    expect(await thrownBy(`graceful(${argument})`, { from: url(name) })).toMatchObject(
-      refused('ERR_HANDOVER_NOT_AN_APP'),
-    )
-  })
-
-  test('a server that listens already', async () => {
-    const before = `server.listen(0); await new Promise((resolve) => server.once('listening', resolve))`
-    expect(await thrownBy('graceful(server)', { before })).toMatchObject(
-      refused('ERR_HANDOVER_ALREADY_LISTENING'),
-    )
-  })
+test('the server and the application of a refused call are untouched', async () => {
+  const server = http.createServer()
+  const app = new Koa()
+  const before = { observers: observersOf(server), callback: app.callback, listen: app.listen }
+  await refusal(() => graceful(server, options))
+  await refusal(() => gracefulKoa(app, options))
+  expect({ observers: observersOf(server), callback: app.callback, listen: app.listen }).toEqual(before)
 })
 
-describe('the variable of the handover', () => {
-  const inheritance = { version: 1, predecessor: 0, generation: 2, signals: [], listeners: [] }
-  const given = (text: string) => ({ before: `process.env.HANDOVER_INHERITANCE = ${text}` })
-
-  test.each([`'nonsense'`, `'[]'`, `JSON.stringify(${JSON.stringify({ ...inheritance, generation: 'x' })})`])(
-    'is malformed: %s',
-    async (text) => {
-      expect(await thrownBy('graceful(server)', given(text))).toMatchObject({
-        name: 'HandoverError',
-        code: expect.stringMatching(/^ERR_HANDOVER_(INHERITANCE_MALFORMED|WIRE_VERSION)$/),
-        changed: false,
-      })
-    },
+test('two registrations that contradict each other: the second is refused, and the first one stands', async () => {
+  const service = await startProgram(
+    `import http from 'node:http'
+    const [first, second] = [http.createServer(), http.createServer()]
+    const pidFile = config.folder + '/app.pid'
+    const handle = graceful(first, { ...config.graceful, pidFile })
+    tellOf(handle)
+    const before = second.eventNames()
+    for (const options of [{ lingerMs: 1, ready: 'manual' }, { pidFile: config.folder + '/other.pid' }, { probationMs: -1 }]) {
+      try {
+        graceful(second, options)
+        tell('taken', options)
+      } catch ({ name, code, message, options }) {
+        tell('refused', { name, code, message, options })
+      }
+    }
+    tell('same', {
+      handle: graceful(first, { lingerMs: config.graceful.lingerMs }) === handle,
+      untouched: second.eventNames().join() === before.join(),
+    })
+    // The second is not waited for.
+    first.listen(0, '127.0.0.1')`,
+    { config: { folder: tempDir(), graceful: { probationMs: 20, lingerMs: 5 } } },
   )
-
-  test.each([
-    ['a process that is not the parent', 'process.pid'],
-    ['a process that is gone, without a channel', '2 ** 30'],
-  ])('is for a child of %s', async (_, predecessor) => {
-    const text = `JSON.stringify({ ...${JSON.stringify(inheritance)}, predecessor: ${predecessor} })`
-    const thrown = await thrownBy('graceful(server)', given(text))
-    expect(thrown).toMatchObject(refused('ERR_HANDOVER_INHERITANCE_FOREIGN', { ppid: process.pid }))
-  })
-
-  test('sockets from systemd: a count that is none', async () => {
-    const before = `Object.assign(process.env, { LISTEN_PID: String(process.pid), LISTEN_FDS: 'two' })`
-    expect(await thrownBy('graceful(server)', { before })).toMatchObject(
-      refused('ERR_HANDOVER_INHERITANCE_MALFORMED'),
-    )
-  })
+  const refused = service.facts.filter(({ event }) => event === 'refused')
+  expect(refused).toMatchObject([
+    {
+      name: 'HandoverError',
+      code: 'ERR_HANDOVER_OPTIONS_CONFLICT',
+      options: ['lingerMs', 'ready'],
+      message: expect.stringMatching(
+        /another value for lingerMs, ready\..* give the options once\. The first registration stands\.$/,
+      ),
+    },
+    { code: 'ERR_HANDOVER_OPTIONS_CONFLICT', options: ['pidFile'] },
+    { code: 'ERR_HANDOVER_OPTION' },
+  ])
+  expect(service.facts.some(({ event }) => event === 'taken')).toBe(false)
+  expect(await service.event('same')).toMatchObject({ handle: true, untouched: true })
+  expect((await service.reload()).to.generation).toBe(2)
 })
 
-test('an address in use: ready() rejects in our words, and the error of the server stays that of Node', async () => {
-  const told = await evaluate(`
-    import net from 'node:net'
-    import { once } from 'node:events'
-    import { graceful } from '${coreUrl}'
-    const other = net.createServer().listen(0, '127.0.0.1')
-    await once(other, 'listening')
-    const { port } = other.address()
-    const server = net.createServer()
-    const handle = graceful(server, { logger: false })
-    const ofServer = once(server, 'error')
-    const ofHandle = handle.ready().catch((error) => error)
-    server.listen(port, '127.0.0.1')
-    const [[{ code }], error] = await Promise.all([ofServer, ofHandle])
-    console.log(JSON.stringify({ code, ours: error.code, cause: error.cause?.code, same: error.port === port }))
-    process.exit()`)
-  expect(told).toEqual({
-    code: 'EADDRINUSE',
-    ours: 'ERR_HANDOVER_ADDRESS_IN_USE',
-    cause: 'EADDRINUSE',
-    same: true,
-  })
+test('options of a program that does not know of them, which are no JSON, are refused before anything is changed', async () => {
+  process.env.HANDOVER_OPTIONS = 'drainTimeoutMs=1'
+  onTestFinished(() => void delete process.env.HANDOVER_OPTIONS)
+  const { code, message } = await refusal(() => import('@handover/core/register'))
+  expect(code).toBe('ERR_HANDOVER_OPTION')
+  expect(message).toBe('HANDOVER_OPTIONS is not JSON: drainTimeoutMs=1. Nothing was changed.')
+})
+
+test('a registration that is right does change all that, and a close takes it back', async () => {
+  const before = world()
+  const app = Fastify()
+  await app.register(gracefulFastify)
+  const { listen, ...after } = world()
+  expect(listen).not.toBe(before.listen)
+  expect(after).toMatchObject({ watched: true, generation: expect.anything() })
+  await app.close()
+  expect(world()).toEqual(before)
 })

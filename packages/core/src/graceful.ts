@@ -1,5 +1,6 @@
 /** Ties a server, or an application, to the generation of this process. There is one generation per process. */
 import net from 'node:net'
+import { inspect } from 'node:util'
 import { HandoverError } from './errors.js'
 import type { GracefulHandle } from './handle.js'
 import type { GracefulOptions } from './options.js'
@@ -55,7 +56,7 @@ function notAServer(value: unknown): HandoverError {
 function nameOf(value: unknown): string {
   if (typeof value === 'function')
     return 'handle' in value ? 'an Express application' : `the function ${value.name || '(anonymous)'}`
-  if (typeof value !== 'object') return JSON.stringify(value)
+  if (typeof value !== 'object') return inspect(value)
   if ('register' in (value as object) && 'inject' in (value as object)) return 'a Fastify instance'
   return 'callback' in (value as object) ? 'a Koa application' : 'an object that is no server'
 }

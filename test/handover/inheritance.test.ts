@@ -1,0 +1,209 @@
+import dgram from 'node:dgram'
+import { once } from 'node:events'
+import { chmodSync, openSync, readdirSync, writeFileSync } from 'node:fs'
+import net, { type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { coreUrl, launchProgram } from '../support/program.js'
+import { type ServiceOptions, startService, testNode } from '../support/service.js'
+import { descriptorOf, listener } from '../support/sockets.js'
+import type { Fact } from '../support/story.js'
+import { tempDir } from '../support/temp-dir.js'
+import { whoServes } from '../support/who.js'
+
+const { wireVersion } = await import(new URL('wire.js', coreUrl).href)
+
+/** A program that tells what `graceful` refused, and whether that left any trace. */
+const tellsTheRefusal = `
+  import http from 'node:http'
+  import net from 'node:net'
+  const { listen } = net.Server.prototype
+  const observers = () => process.eventNames().join()
+  const before = observers()
+  const server = http.createServer()
+  const untouched = server.eventNames().join()
+  try {
+    graceful(server, { pidFile: config.folder + '/app.pid' })
+    tell('taken')
+  } catch ({ name, code, message }) {
+    tell('refused', {
+      name,
+      code,
+      message,
+      unchanged:
+        listen === net.Server.prototype.listen && before === observers() && untouched === server.eventNames().join(),
+      variables: Object.keys(process.env).filter((each) => /^(HANDOVER_INHERITANCE|LISTEN_)/.test(each)),
+    })
+  }
+  process.exit()`
+
+/** What a process that was started like this refuses to go on with. */
+async function refusal(options: ServiceOptions): Promise<Fact> {
+  const folder = tempDir()
+  const service = launchProgram(tellsTheRefusal, { ...options, config: { folder } })
+  const refused = await service.event(
+    /* whatever it is */ ({ event }) => event === 'refused' || event === 'taken',
+  )
+  await service.exitOf(service.pid)
+  expect(refused).toMatchObject({ event: 'refused', name: 'HandoverError', unchanged: true, variables: [] })
+  expect(readdirSync(folder)).toEqual([])
+  return refused
+}
+
+/** As a predecessor sets it. The test is the predecessor. */
+const inheritance = (change: object = {}) => ({
+  version: wireVersion,
+  predecessor: process.pid,
+  generation: 2,
+  signals: [],
+  listeners: [],
+  ...change,
+})
+const entry = { fd: 3, key: 'tcp:127.0.0.1:0', tcp: { address: '127.0.0.1', port: 1 } }
+const withVariable = (value: unknown): ServiceOptions => ({
+  env: { HANDOVER_INHERITANCE: typeof value === 'string' ? value : JSON.stringify(value) },
+})
+
+test.each<[string, unknown, string]>([
+  ['no JSON', 'not JSON', 'it is not JSON'],
+  ['empty', '', 'it is not JSON'],
+  ['null', null, 'it is not an object'],
+  ['a list', [], 'it is not an object'],
+  ['without a pid', inheritance({ predecessor: 'x' }), '"predecessor" is not a pid'],
+  ['of generation 0', inheritance({ generation: 0 }), '"generation" is not a number'],
+  ['without listeners', inheritance({ listeners: {} }), '"listeners" is not a list'],
+  [
+    'with standard error as a listener',
+    inheritance({ listeners: [{ ...entry, fd: 2 }] }),
+    '"listeners" is not a list',
+  ],
+  [
+    'with a listener of no address',
+    inheritance({ listeners: [{ ...entry, tcp: undefined }] }),
+    '"listeners" is not',
+  ],
+  [
+    'with a listener of two kinds',
+    inheritance({ listeners: [{ ...entry, unix: { path: '/x' } }] }),
+    '"listeners" is not',
+  ],
+])('a handover variable that is %s is refused by name, and nothing is changed', async (_, value, why) => {
+  const { code, message } = await refusal(withVariable(value))
+  expect(code).toBe('ERR_HANDOVER_INHERITANCE_MALFORMED')
+  expect(message).toContain(`HANDOVER_INHERITANCE cannot be used: ${why}`)
+  expect(message).toContain('Only a predecessor sets it; unset it if it was set by hand.')
+})
+
+test.each([99, undefined])(
+  'a handover variable of version %s is refused by name, with both versions',
+  async (version) => {
+    const { code, message } = await refusal(withVariable(inheritance({ version })))
+    expect(code).toBe('ERR_HANDOVER_WIRE_VERSION')
+    expect(message).toContain(`speaks version ${version} of the handover, this one version ${wireVersion}.`)
+  },
+)
+
+test.each([
+  ['a process that runs', () => process.ppid],
+  ['a process that is gone', () => 2 ** 22 - 1],
+])('a handover variable for a child of %s is refused by name', async (_, predecessor) => {
+  const { code, message } = await refusal(withVariable(inheritance({ predecessor: predecessor() })))
+  expect(code).toBe('ERR_HANDOVER_INHERITANCE_FOREIGN')
+  expect(message).toMatch(
+    new RegExp(
+      `for a child of process ${predecessor()}, and this process \\(\\d+\\) is a child of ${process.pid}`,
+    ),
+  )
+})
+
+test('a program between two generations fails the reload by name, not the service', async () => {
+  const wrapper = join(tempDir(), 'wrapper')
+  writeFileSync(wrapper, `#!/bin/sh\n'${testNode}' "$@"\nexit $?\n`)
+  chmodSync(wrapper, 0o755)
+  const service = await startService('http.mjs', {
+    config: { graceful: { probationMs: 20, successor: { execPath: wrapper } } },
+  })
+  await expect(service.reload()).rejects.toThrow(
+    /The handover variables are for a child of process \d+, .* without a program in between/,
+  )
+  expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
+})
+
+/** Descriptors that are no listening socket, and what is said of each. */
+const descriptors: readonly [string, string, () => number | Promise<number>][] = [
+  ['is a file', 'it is not a socket', () => openSync('/dev/null', 'r')],
+  ['is a UDP socket', 'UDP', udp],
+  ['is a connection', 'it is a connection, not a listening socket', connection],
+]
+
+test.each(descriptors)('C25: an inherited descriptor that %s is refused by name', async (_, why, open) => {
+  const { code, message } = await refusal({
+    ...withVariable(inheritance({ listeners: [entry] })),
+    fds: [await open()],
+  })
+  expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
+  expect(message).toMatch(
+    new RegExp(`Descriptor 3 was handed to this process as a listening socket, but .*${why}`),
+  )
+})
+
+test.each(descriptors)('C25: an activated descriptor that %s is refused by name', async (_, why, open) => {
+  const { code, message } = await refusal({ shell: activation('1'), fds: [await open()] })
+  expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
+  expect(message).toMatch(
+    new RegExp(`Descriptor 3 was handed to this process as a listening socket, but .*${why}`),
+  )
+})
+
+test('C25: a descriptor that is not open is refused by name', async () => {
+  const options = [
+    withVariable(inheritance({ listeners: [{ ...entry, fd: 99 }] })),
+    { shell: activation('97') },
+  ]
+  for (const each of options) {
+    const { code, message } = await refusal(each)
+    expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
+    expect(message).toMatch(/but (EBADF|it is not a socket)/)
+  }
+})
+
+test('C25: a listening socket of another address is refused by name, and so is one of another kind', async () => {
+  const [tcp, unix] = [await listener(), await listener({ path: join(tempDir(), 'x.sock') })]
+  const { port } = tcp.address() as AddressInfo
+  for (const [server, is] of [
+    [tcp, `127.0.0.1:${port}`],
+    [unix, 'a Unix socket'],
+  ] as const) {
+    const { code, message } = await refusal({
+      ...withVariable(inheritance({ listeners: [entry] })),
+      fds: [descriptorOf(server)],
+    })
+    expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
+    expect(message).toContain(`Descriptor 3 was handed on as tcp:127.0.0.1:0, but it is ${is}.`)
+  }
+})
+
+test.each(['x', '-1', '1.5', '100000'])('LISTEN_FDS that is %s is refused by name', async (count) => {
+  const { code, message } = await refusal({ shell: activation(count) })
+  expect(code).toBe('ERR_HANDOVER_INHERITANCE_MALFORMED')
+  expect(message).toContain(`LISTEN_FDS is "${count}", not a number of sockets. Nothing was inherited.`)
+})
+
+const activation = (count: string) => `export LISTEN_PID=$$ LISTEN_FDS=${count};`
+
+async function udp(): Promise<number> {
+  const socket = dgram.createSocket('udp4')
+  onTestFinished(() => void socket.close())
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+  // A datagram socket keeps its handle elsewhere.
+  const state = Reflect.ownKeys(socket).find((key) => String(key) === 'Symbol(state symbol)') ?? ''
+  return Reflect.get(socket, state).handle.fd
+}
+
+async function connection(): Promise<number> {
+  const { port } = (await listener()).address() as AddressInfo
+  const socket = net.connect(port, '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+  await once(socket, 'connect')
+  return descriptorOf(socket)
+}
