@@ -244,7 +244,8 @@ export class Successor {
       else if (message?.type === 'took-over') this.#tookOver.resolve(message)
       else if (message?.type === 'no-more') this.#sendNoMore()
       else if (message?.type === 'received') this.#events.onReceived(message.count)
-      else if (message?.type === 'failed') this.#toldError = message.error
+      // The first: what core knows of an address in use says more than the uncaught error of Node that follows it.
+      else if (message?.type === 'failed') this.#toldError ??= message.error
       else if (message?.type === 'state-wanted') this.#events.onStateWanted()
       else if (message?.type === 'open') this.#open = message.connections
       else this.#keepForeign(raw)
