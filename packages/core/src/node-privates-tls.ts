@@ -1,6 +1,5 @@
 /** What Node keeps private of TLS: see node-privates.ts. */
-import { createHash } from 'node:crypto'
-import tls from 'node:tls'
+import type tls from 'node:tls'
 
 /** A client's session is resumed by whoever has these (RFC 5077, RFC 8446 4.6.1). Never on disk, in the environment or in a log. */
 export interface TlsSessions {
@@ -17,9 +16,12 @@ interface ServerInside {
   readonly _sharedCreds?: { readonly context?: { setSessionIdContext?(idContext: string): void } }
 }
 
+/** Asked by a method: to ask for the class would load TLS and cryptography at each start of a program without. */
+export const isTls = (server: object): server is tls.Server => 'setSecureContext' in server
+
 /** `undefined` for a server without TLS. */
 export function tlsSessionsOf(server: object): TlsSessions | undefined {
-  if (!(server instanceof tls.Server)) return undefined
+  if (!isTls(server)) return undefined
   return {
     ticketKeys: server.getTicketKeys(),
     idContext: (server as unknown as ServerInside).sessionIdContext,
@@ -28,7 +30,7 @@ export function tlsSessionsOf(server: object): TlsSessions | undefined {
 
 /** Sessions of the predecessor go on in this server, unless its options gave it keys or a context of its own. */
 export function continueTlsSessions(server: object, { ticketKeys, idContext }: TlsSessions): void {
-  if (!(server instanceof tls.Server)) return
+  if (!isTls(server)) return
   const inside = server as unknown as ServerInside
   if (!inside.ticketKeys) server.setTicketKeys(Buffer.from(ticketKeys))
   const context = inside._sharedCreds?.context
@@ -41,5 +43,7 @@ export function continueTlsSessions(server: object, { ticketKeys, idContext }: T
  * Node makes it of the command line, which changes when a release is started through the link `current`, or with
  * another argument: tls.createServer(), option `sessionIdContext`.
  */
-const defaultIdContext = (): string =>
-  createHash('sha1').update(process.argv.join(' ')).digest('hex').slice(0, 32)
+function defaultIdContext(): string {
+  const { createHash } = process.getBuiltinModule('node:crypto')
+  return createHash('sha1').update(process.argv.join(' ')).digest('hex').slice(0, 32)
+}

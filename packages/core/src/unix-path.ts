@@ -4,7 +4,6 @@
  * finds nothing to unlink, and a stale file is replaced without a gap (test/handover/unix-path.test.ts).
  * The one place that renames and unlinks sockets.
  */
-import { randomBytes } from 'node:crypto'
 import { lstatSync, renameSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { dirname, join, resolve } from 'node:path'
@@ -41,7 +40,7 @@ export function nameBeside(path: string): string | undefined {
   const inFolder = (name: string) => join(dirname(path), name)
   const room = longestPath - Buffer.byteLength(inFolder('x')) + 1
   for (let tries = 0; tries < 100; tries++) {
-    const name = inFolder(`.${randomBytes(4).toString('hex')}`.slice(-room))
+    const name = inFolder(`.${Math.random().toString(36).slice(2, 10)}`.slice(-room))
     if (whatLiesAt(name) === 'nothing') return name
   }
   return undefined

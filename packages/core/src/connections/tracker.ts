@@ -3,8 +3,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import http, { type ServerResponse } from 'node:http'
 import type { ServerHttp2Session } from 'node:http2'
 import type net from 'node:net'
-import tls, { type TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { underlying } from '../node-privates.js'
+import { isTls } from '../node-privates-tls.js'
 import type { ConnectionKind, Connections, Fates, Holding, KindCount } from '../report.js'
 import type { Connection } from './connection.js'
 import { atBoundary, Http1Connection } from './http1.js'
@@ -48,7 +49,7 @@ export class Tracker {
     if (this.#servers.has(server)) return false
     this.#servers.add(server)
     if (isHttp2(server)) this.#trackHttp2(server)
-    else if (server instanceof tls.Server) this.#trackTls(server)
+    else if (isTls(server)) this.#trackTls(server)
     else server.on('connection', (socket: net.Socket) => this.#add(server, socket, plain(server, socket)))
     return true
   }
@@ -152,7 +153,7 @@ export class Tracker {
   }
 
   #trackHttp2(server: net.Server): void {
-    const secure = server instanceof tls.Server
+    const secure = isTls(server)
     if (secure) {
       server.on('connection', (socket: net.Socket) =>
         this.#add(server, socket, new RawConnection(socket, 'https')),
