@@ -5,11 +5,14 @@ export interface Logger {
   error(facts: object, message: string): void
 }
 
-/** Lines on standard error: `handover[4711] generation 2 is ready`. */
-export function lineLogger(write: (line: string) => void, pid: number): Logger {
+/**
+ * Lines on standard error: `handover[4711] generation 2 is ready`. By `console`, because a standard error that is
+ * gone, with its terminal for one, must not end a process that drains: `console` takes no notice.
+ */
+export function lineLogger(pid: number): Logger {
   const line = (facts: object, message: string) => {
     const error = (facts as { err?: Error }).err
-    write(`handover[${pid}] ${message}${error?.stack ? `\n${error.stack}` : ''}\n`)
+    console.error(`handover[${pid}] ${message}${error?.stack ? `\n${error.stack}` : ''}`)
   }
   return { info: line, warn: line, error: line }
 }

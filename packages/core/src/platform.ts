@@ -1,7 +1,7 @@
 /** The one door to the process and to other processes. */
 import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:child_process'
 import cluster from 'node:cluster'
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { isMainThread } from 'node:worker_threads'
 import { canListenOnHandle } from './node-privates.js'
@@ -43,6 +43,17 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** A session whose leader has ended has none any more, though its terminal is still open to whoever uses it. */
+function hasControllingTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return true
+  } catch (error) {
+    // ENXIO: there is none. Without such a file nothing can be said.
+    return (error as NodeJS.ErrnoException).code === 'ENOENT'
+  }
+}
+
 /** Everything else that is asked of the process, in one object, so that unit tests can give another. */
 export const platform = {
   pid: process.pid,
@@ -63,8 +74,8 @@ export const platform = {
   now: () => performance.now(),
   /** CLOCK_MONOTONIC, which is what systemd compares with (uv_hrtime(3)). */
   monotonicMicroseconds: () => process.hrtime.bigint() / 1_000n,
-  /** Whether standard input is a terminal that is still there: one that hung up is none any more. */
-  hasTerminal: () => isatty(0),
+  /** Whether standard input is a terminal, and controls this process: one that hung up does not (tty(4)). */
+  hasTerminal: () => isatty(0) && hasControllingTerminal(),
   /** The one exit. */
   exit: (code: number): never => process.exit(code),
   spawn: (command: string, args: readonly string[], options: SpawnOptions): ChildProcess =>

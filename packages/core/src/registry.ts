@@ -26,11 +26,7 @@ registry[key] ??= { version: wireVersion, origin: readOrigin(platform) }
 /** Adds `awaited` to the generation of this process, which begins with the first registration. */
 export function register(awaited: Awaited, options: GracefulOptions | undefined): GracefulHandle {
   const { origin, generation } = shared()
-  const settings = readOptions(
-    options,
-    lineLogger((line) => process.stderr.write(line), platform.pid),
-    origin.cwd,
-  )
+  const settings = readOptions(options, lineLogger(platform.pid), origin.cwd)
   if (generation) {
     const conflicts = contradictions(generation.internals.settings, options ?? {}, origin.cwd)
     if (conflicts.length > 0) throw conflict(conflicts)
