@@ -1,0 +1,69 @@
+// What is assumed of Node's privates where connections, sessions and frames are concerned: see platform.test.ts.
+import { expect, test } from 'vitest'
+import { privately, tlsUrl } from '../support/privates.js'
+
+test('not a byte is read after the handle was taken off a socket, and another socket of it goes on', async () => {
+  const told = await privately(`
+    const server = http.createServer((_request, response) => response.end('answered'))
+    const port = await listen(server)
+    const { client, socket } = await pair(server, port, get)
+    await until(() => client.bytesRead > 0)
+    const read = socket.bytesRead
+    const handle = privates.giveSocket(socket)
+    client.write(get)
+    for (let turns = 0; turns < 5; turns++) await turn()
+    told.unread = socket.bytesRead === read
+    privates.startReading(socket)
+    await until(() => socket.bytesRead === 2 * read)
+    told.readAgain = true
+    told.gone = privates.giveSocket(client.destroy()) === undefined`)
+  expect(told).toEqual({ unread: true, readAgain: true, gone: true })
+})
+
+test('a fresh connection can be marked as one that rests between two requests', async () => {
+  const told = await privately(`
+    const server = http.createServer((_request, response) => response.end())
+    const requests = []
+    server.on('request', ({ url }) => requests.push(url))
+    const port = await listen(server)
+    const { client, socket } = await pair(server, port)
+    privates.markBetweenRequests(socket)
+    told.atBoundary = atBoundary(server, [socket]).has(socket)
+    client.write(get.replace('/', '/own'))
+    await until(() => client.bytesRead > 0)
+    told.requests = requests`)
+  expect(told).toEqual({ atBoundary: true, requests: ['/own'] })
+})
+
+test('a sub-process with a channel has a queue for handles, which can be hidden', async () => {
+  const told = await privately(`
+    const child = fork('-', { execArgv: ['--eval', 'process.disconnect()'] })
+    told.has = '_handleQueue' in child
+    told.sent = privates.withoutHandleQueue(child)(() => child._handleQueue)
+    told.left = child._handleQueue`)
+  expect(told).toEqual({ has: true, sent: null, left: [] })
+})
+
+test('a TLS server has keys and a context of its sessions, and takes others', async () => {
+  const told = await privately(`
+    const { key, cert } = await import('${tlsUrl}')
+    const [one, other] = [tls.createServer({ key, cert }), tls.createServer({ key, cert })]
+    const sessions = privatesOfTls.tlsSessionsOf(one)
+    privatesOfTls.continueTlsSessions(other, { ...sessions, idContext: 'of the predecessor' })
+    told.keys = other.getTicketKeys().equals(one.getTicketKeys())
+    told.context = other.sessionIdContext
+    told.native = typeof other._sharedCreds.context.setSessionIdContext
+    told.plain = privatesOfTls.tlsSessionsOf(http.createServer()) === undefined`)
+  expect(told).toEqual({ keys: true, context: 'of the predecessor', native: 'function', plain: true })
+})
+
+test('the handle below an HTTP/2 session says how much waits to be written', async () => {
+  const told = await privately(`
+    const server = http2.createServer()
+    const port = await listen(server)
+    const client = http2.connect('http://127.0.0.1:' + port)
+    const [session] = await once(server, 'session')
+    const { fd, writeQueueSize } = session.socket._handle
+    Object.assign(told, { fd: fd > 0, writeQueueSize: typeof writeQueueSize })`)
+  expect(told).toEqual({ fd: true, writeQueueSize: 'number' })
+})

@@ -1,0 +1,42 @@
+// Programs that look at what Node keeps private.
+import { coreUrl, evaluate } from './program.js'
+
+const inCore = (name: string) => new URL(name, coreUrl).href
+/** `key` and `cert`. */
+export const tlsUrl = new URL('../fixtures/tls.mjs', import.meta.url).href
+
+/** What a program needs to look at Node's privates, as packages/core/src/node-privates*.ts does. */
+export const prelude = `
+  import { fork } from 'node:child_process'
+  import { once } from 'node:events'
+  import http from 'node:http'
+  import http2 from 'node:http2'
+  import net from 'node:net'
+  import tls from 'node:tls'
+  import * as privates from '${inCore('node-privates.js')}'
+  import * as privatesOfTls from '${inCore('node-privates-tls.js')}'
+  import { atBoundary } from '${inCore('connections/http1.js')}'
+  const turn = () => new Promise(setImmediate)
+  const until = async (isSo) => { while (!isSo()) await turn() }
+  const listen = async (server) => {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return server.address().port
+  }
+  /** A client, and what the server has of it. */
+  const pair = async (server, port, bytes = '') => {
+    const client = net.connect(port, '127.0.0.1')
+    const [socket] = await once(server, 'connection')
+    if (bytes) client.write(bytes)
+    client.on('error', () => {}).resume()
+    return { client, socket }
+  }
+  const get = 'GET / HTTP/1.1\\r\\nHost: test\\r\\n\\r\\n'`
+
+/** In the Node that is tested: what the statements make of `told`. */
+export const privately = (text: string) =>
+  evaluate(`${prelude}
+    const told = {}
+    ${text}
+    console.log(JSON.stringify(told))
+    process.exit()`)
