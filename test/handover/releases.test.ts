@@ -39,10 +39,10 @@ function releases({ file, text }: typeof asModule) {
   return {
     root,
     folderOf,
-    deploy(release: number) {
+    deploy(release: number, program = text) {
       mkdirSync(folderOf(release))
       installCore(folderOf(release))
-      writeFileSync(join(folderOf(release), file), text)
+      writeFileSync(join(folderOf(release), file), program)
       // By rename, so that there is no moment without a link.
       symlinkSync(`release-${release}`, join(root, 'next'))
       renameSync(join(root, 'next'), join(root, 'current'))
@@ -111,6 +111,18 @@ test('C29: a worker thread starts in a successor whose predecessor is gone with 
   remove(1)
   service.signal('SIGUSR2', to.pid)
   expect((await service.event('worker')).message).toBeUndefined()
+})
+
+test('C29: a release that failed and was removed is forgotten: the next one runs', async () => {
+  const { root, deploy, remove, start } = releases(asModule)
+  deploy(1)
+  const service = await start(join(root, 'current'), 'server.mjs')
+  deploy(2, `throw new Error('a bad release')`)
+  await expect(service.reload()).rejects.toThrow('a bad release')
+  deploy(3)
+  remove(2)
+  const { to } = await service.reload()
+  expect(await releaseOf(service, to.pid)).toMatchObject({ release: 'release-3' })
 })
 
 test('C29: a directory that is gone fails the reload; the next one, when it is back, succeeds', async () => {

@@ -29,7 +29,7 @@ export function readListenCall(args: readonly unknown[], cwd: string): ListenCal
   if (typeof first === 'string' && asNumber(first) === undefined) {
     return { wanted: unix(first, cwd), backlog: asNumber(second), callback }
   }
-  const host = typeof second === 'string' ? second : undefined
+  const host = typeof second === 'string' && second !== '' ? second : undefined
   return {
     wanted: tcp(host, first, false),
     backlog: asNumber(host === undefined ? (second ?? third) : third),

@@ -1,6 +1,5 @@
-import { existsSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { join, resolve } from 'node:path'
+import { existsSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HandoverError } from './errors.js'
 import type { SuccessorOptions } from './options.js'
@@ -64,26 +63,40 @@ function withoutInspectorPort(execArgv: readonly string[], nodeOptions = ''): st
 }
 
 const preloadName = 'handover-preload.cjs'
-const packages = ['@handover/core', '@handover/fastify', '@handover/express', '@handover/koa']
+const adapters = ['@handover/fastify', '@handover/express', '@handover/koa']
 
 /**
  * The preload of the release that will run: it must be there as long as that process lives, since Node loads
  * it into each worker thread too, and the release that runs here may be deleted. Ours, where that has none.
  */
 function findPreload(script: string | undefined, cwd: string): string | undefined {
-  const from = createRequire(resolve(cwd, script ?? '.', 'x'))
-  for (const name of packages) {
-    try {
-      const near = createRequire(from.resolve(`${name}/package.json`))
-      const core =
-        name === '@handover/core' ? near : createRequire(near.resolve('@handover/core/package.json'))
-      return core.resolve(`./${preloadName}`)
-    } catch {
-      // Not installed there: the next name, or ours.
-    }
+  const from = real(resolve(cwd, script ?? '.'))
+  const near = [undefined, ...adapters].map((name) => packageNear(from, name, '@handover/core'))
+  const own = fileURLToPath(new URL('..', import.meta.url))
+  return [...near, own].flatMap((folder) => (folder ? join(folder, preloadName) : [])).find(existsSync)
+}
+
+/**
+ * The folder of `name` that a program in `from` would load, by way of `dependent` if it names one. By hand, since
+ * `require.resolve` remembers what a link led to before, and looks into NODE_PATH.
+ */
+function packageNear(from: string, dependent: string | undefined, name: string): string | undefined {
+  const start = dependent === undefined ? from : packageNear(from, undefined, dependent)
+  if (start === undefined) return undefined
+  for (let folder = start; ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name)
+    if (isFolder(candidate)) return real(candidate)
+    if (folder === dirname(folder)) return undefined
   }
-  const own = join(fileURLToPath(new URL('..', import.meta.url)), preloadName)
-  return existsSync(own) ? own : undefined
+}
+
+/** Where a path leads to now; itself, if that is nowhere. */
+function real(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
 }
 
 function isFolder(path: string): boolean {
