@@ -52,9 +52,11 @@ test('C30: the first generation writes the PID file when it is ready, and not be
 })
 
 test('C30: it names the predecessor during the probation, and the successor when that is proven', async () => {
-  const { folder, pidFile, service } = await withPidFile({ probationMs: 300 })
+  const { folder, pidFile, service } = await withPidFile({ probationMs: 1_500 })
   const reloading = service.reload()
   await service.event(({ state, onProbation }) => state === 'ready' && onProbation === true)
+  // Whatever it does when it is ready is done once it has answered.
+  await until('the successor answers', async () => (await whoServes(service.target)).generation === 2)
   expect(read(pidFile)).toBe(`${service.pid}\n`)
   const { from, to } = await reloading
   expect(read(pidFile)).toBe(`${to.pid}\n`)

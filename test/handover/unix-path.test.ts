@@ -4,7 +4,7 @@ import { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isProven } from '../support/generations.js'
 import { gate, get, stateOf } from '../support/http.js'
-import { startProgram } from '../support/program.js'
+import { launchProgram, startProgram } from '../support/program.js'
 import { launchService, type Service, startService } from '../support/service.js'
 import { descriptorOf, listener } from '../support/sockets.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -183,10 +183,18 @@ test('C21: the longest path that a socket can have works', async () => {
 
 test('C21: an error of bind names the path that was asked for', async () => {
   const path = join(tempDir(), 'missing', 'app.sock')
-  const service = launchService('http.mjs', { config: { listen: { path } } })
-  expect(await service.line(/listen E[A-Z]+:/)).toMatch(new RegExp(` ${path}$`))
-  expect(await service.line(/address:/)).toContain(`'${path}'`)
-  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+  const service = launchProgram(
+    `import http from 'node:http'
+    const server = http.createServer()
+    graceful(server)
+    server.on('error', ({ code, message, stack, address }) => tell('error', { code, message, stack, address }))
+    server.listen(config.path)`,
+    { config: { path } },
+  )
+  const { message, stack, address } = await service.event('error')
+  expect(message).toMatch(new RegExp(`^listen E[A-Z]+: .* ${path}$`))
+  expect(stack).toContain(message)
+  expect(address).toBe(path)
 })
 
 async function shutDown(service: Service): Promise<void> {

@@ -6,7 +6,6 @@ import type { ListenerEntry } from './wire.js'
 /** The name beside the path is our business: an error of `bind` tells of the path that was asked for. */
 export function sayInstead(error: Error, temporary: string, path: string): void {
   error.message = error.message.replace(temporary, path)
-  if (error.stack) error.stack = error.stack.replace(temporary, path)
   if ('address' in error) error.address = path
 }
 
