@@ -6,7 +6,7 @@
  */
 import { lstatSync, renameSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { UnixFile } from './wire.js'
 
 /** What lies at a path: nothing, a socket that may be stale, or something that is not ours to replace. */
@@ -41,7 +41,7 @@ export function nameBeside(path: string): string | undefined {
   const room = longestPath - Buffer.byteLength(inFolder('x')) + 1
   for (let tries = 0; tries < 100; tries++) {
     const name = inFolder(`.${Math.random().toString(36).slice(2, 10)}`.slice(-room))
-    if (whatLiesAt(name) === 'nothing') return name
+    if (name !== inFolder(basename(path)) && whatLiesAt(name) === 'nothing') return name
   }
   return undefined
 }
