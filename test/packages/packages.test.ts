@@ -22,7 +22,9 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const consumers = fileURLToPath(new URL('consumers', import.meta.url))
 const watched = new URL('../fixtures/watched.mjs', import.meta.url).href
-const names = ['core', 'fastify', 'express', 'koa'] as const
+const names = ['core', 'fastify', 'express', 'koa', 'ws'] as const
+/** They have many files, and each of them would take time at each start. */
+const bundled: readonly string[] = ['core', 'ws']
 
 const home = mkdtempSync(join(tmpdir(), 'handover-packages-'))
 const app = join(home, 'app')
@@ -35,8 +37,8 @@ beforeAll(async () => {
   }
   mkdirSync(app)
   writeFileSync(join(app, 'package.json'), '{ "private": true, "type": "module" }')
-  const types = ['@types/node@20', '@types/express@5', '@types/koa@3']
-  const packages = [...names.map(tarball), 'fastify@5', 'express@5', 'koa@3', ...types]
+  const types = ['@types/node@20', '@types/express@5', '@types/koa@3', '@types/ws@8']
+  const packages = [...names.map(tarball), 'fastify@5', 'express@5', 'koa@3', 'ws@8', ...types]
   await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: app })
   for (const file of readdirSync(consumers)) copyFileSync(join(consumers, file), join(app, file))
 }, 180_000)
@@ -50,10 +52,10 @@ describe.each(names)('@handover/%s', (name) => {
       .trim()
       .split('\n')
       .map((path) => path.replace(/^package\//, ''))
-    // Core has many files, and each of them would take time at each start.
-    const entry = name === 'core' ? 'dist/index.bundle.js' : 'dist/index.js'
+    const entry = bundled.includes(name) ? 'dist/index.bundle.js' : 'dist/index.js'
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', entry, 'dist/index.d.ts']))
     if (name === 'core') expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(3)
+    if (name === 'ws') expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(1)
     expect(files.includes('handover-preload.cjs')).toBe(name === 'core')
     expect(files.filter((path) => !isWanted(path))).toEqual([])
   })
@@ -95,6 +97,7 @@ test.each([
   ['an ES module with Fastify', 'esm.mjs', []],
   ['CommonJS with Express', 'cjs.cjs', []],
   ['CommonJS with Koa', 'koa.cjs', []],
+  ['CommonJS with ws', 'ws.cjs', []],
   ['a program that does not know of it', 'plain.mjs', ['--import', '@handover/core/register']],
 ])('%s is served by a successor after a reload', async (_, file, execArgv) => {
   const service = launchService(join(app, file), { cwd: app, execArgv: ['--import', watched, ...execArgv] })

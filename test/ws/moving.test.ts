@@ -57,7 +57,7 @@ test('C43: back to back, WebSockets that talk pass through generations that drai
 })
 
 test('C43: what the predecessor says while a WebSocket goes, and after it has gone, comes once, in order', async () => {
-  const service = await startService('ws.mjs', moving({ late: true }))
+  const service = await startService('ws.mjs', moving({ late: true, everyMs: 1 }))
   const conversations = await openConversations(service.target, 20)
   // One in the middle of a message keeps the predecessor alive until the others have heard everything.
   const [keeper] = (await openConversations(service.target, 1)) as [Conversation]

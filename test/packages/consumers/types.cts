@@ -5,9 +5,11 @@ import { type GracefulHandle, graceful as named } from '@handover/express'
 
 import plugin = require('@handover/fastify')
 import koa = require('@handover/koa')
+import sockets = require('@handover/ws')
 import express = require('express')
 import fastify = require('fastify')
 import Koa = require('koa')
+import ws = require('ws')
 
 const app = express()
 const handle: GracefulHandle = graceful(app)
@@ -19,5 +21,11 @@ fastifyApp.register(plugin.graceful)
 
 const koaApp = new Koa()
 koaApp.use(koa(koaApp)).use(koa.graceful(koaApp))
+
+const wss = new ws.WebSocketServer({ noServer: true })
+sockets.graceful(wss, {
+  serialize: async () => ({ user: 'name' }),
+  restore: (_socket, { user }) => user.length,
+})
 
 handle.reload().catch((error: unknown) => console.log(error instanceof core.HandoverError))

@@ -9,9 +9,11 @@ import {
 import gracefulExpress from '@handover/express'
 import gracefulFastify from '@handover/fastify'
 import gracefulKoa, { graceful as namedKoa } from '@handover/koa'
+import gracefulSockets from '@handover/ws'
 import express from 'express'
 import Fastify from 'fastify'
 import Koa from 'koa'
+import { type WebSocket, WebSocketServer } from 'ws'
 
 const options: GracefulOptions = { drainTimeoutMs: 10_000, health: { readiness: '/readyz' } }
 
@@ -31,6 +33,13 @@ const handle: GracefulHandle = graceful(http.createServer(), options)
 handle.on('handed-over', (report: ReloadReport) => console.log(report.phases[0]?.ms, state))
 ofExpress.reload().catch((error: unknown) => {
   if (error instanceof HandoverError && error.code === 'ERR_HANDOVER_IN_PROGRESS') throw error
+})
+
+const seen = new WeakMap<WebSocket, number>()
+gracefulSockets(new WebSocketServer({ noServer: true }), {
+  serialize: (socket) => seen.get(socket),
+  restore: (socket, count, request) => socket.send(`${count.toFixed()} ${request.url}`),
+  spreadMs: 1_000,
 })
 
 // @ts-expect-error: an option that is none

@@ -1,0 +1,10 @@
+const http = require('node:http')
+const { graceful } = require('@handover/core')
+const gracefulSockets = require('@handover/ws')
+const { WebSocketServer } = require('ws')
+
+const server = http.createServer((_request, response) => response.end(`generation ${handle.generation}`))
+const handle = graceful(server)
+const wss = new WebSocketServer({ server })
+gracefulSockets.graceful(wss, { serialize: () => ({}), restore: () => {} })
+server.listen(0, '127.0.0.1')
