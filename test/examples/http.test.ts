@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest'
 import { commandsOf, examples, startExample } from '../support/examples.js'
 
 const everyExample = readdirSync(examples)
-const httpExamples = everyExample.filter((name) => name !== 'tcp-ping-pong')
+const httpExamples = everyExample.filter((name) => !['tcp-ping-pong', 'websocket'].includes(name))
 const answer = /^\{("release":"1\.0\.0",)?"generation":\d+,"pid":\d+\}$/
 
-test('there is an example for each framework, for node:http and for raw TCP', () => {
-  expect(everyExample.sort()).toEqual(['express', 'fastify', 'http', 'koa', 'tcp-ping-pong'])
+test('there is an example for each framework, for node:http, raw TCP and WebSockets', () => {
+  expect(everyExample.sort()).toEqual(['express', 'fastify', 'http', 'koa', 'tcp-ping-pong', 'websocket'])
 })
 
 describe.each(everyExample)('%s', (example) => {
