@@ -1,11 +1,13 @@
-import type { TcpTarget } from '@handover/load'
+import { join } from 'node:path'
+import { RawConnection, type TcpTarget } from '@handover/load'
 import { describe, expect, test } from 'vitest'
-import { askOnce, gate } from '../support/http.js'
+import { ask, askOnce, gate } from '../support/http.js'
 import { Http2Client } from '../support/http2-client.js'
 import { Http2Frames } from '../support/http2-frames.js'
 import { watchHttp2 } from '../support/http2-watch.js'
 import { finalReports } from '../support/reports.js'
 import { type Service, startService } from '../support/service.js'
+import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
 const everyStream = 2 ** 31 - 1
@@ -23,30 +25,36 @@ async function drainOf(service: Service) {
 }
 
 describe('over cleartext', () => {
-  test('C41: streams opened before a reload, and those that cross the GOAWAY, are served by the process that has them', async () => {
-    const service = await start()
-    const client = await Http2Frames.connect(target(service), { silentOn: ['ping'] })
-    const held = gate()
-    const before = client.get(held.path)
-    await client.ready()
-    const { from, to } = await service.reload()
-    expect(await client.goaways(1)).toEqual([everyStream])
+  test.each([
+    { socket: 'TCP', listen: () => ({ port: 0, host: '127.0.0.1' }) },
+    { socket: 'a Unix socket', listen: () => ({ path: join(tempDir(), 'socket') }) },
+  ])(
+    'C41: streams opened before a reload, and those that cross the GOAWAY, are served by the process that has them, on $socket',
+    async ({ listen }) => {
+      const service = await start({ listen: listen() })
+      const client = await Http2Frames.connect(service.target, { silentOn: ['ping'] })
+      const held = gate()
+      const before = client.get(held.path)
+      await client.ready()
+      const { from, to } = await service.reload()
+      expect(await client.goaways(1)).toEqual([everyStream])
 
-    // The PING is not answered yet: this client has heard the first GOAWAY only, and these streams crossed it.
-    const crossing = [client.get('/state'), client.get('/download?bytes=20000')]
-    expect(JSON.parse(await client.answer(crossing[0] as number)).pid).toBe(from.pid)
-    expect(await client.answer(crossing[1] as number)).toHaveLength(20_000)
-    expect(client.lastStreams).toEqual([everyStream])
-    client.answerPings()
-    expect(await client.goaways(2)).toEqual([everyStream, crossing[1]])
+      // The PING is not answered yet: this client has heard the first GOAWAY only, and these streams crossed it.
+      const crossing = [client.get('/state'), client.get('/download?bytes=20000')]
+      expect(JSON.parse(await client.answer(crossing[0] as number)).pid).toBe(from.pid)
+      expect(await client.answer(crossing[1] as number)).toHaveLength(20_000)
+      expect(client.lastStreams).toEqual([everyStream])
+      client.answerPings()
+      expect(await client.goaways(2)).toEqual([everyStream, crossing[1]])
 
-    held.open()
-    expect(await client.answer(before)).toBe('ok')
-    await client.closed()
-    expect(await drainOf(service)).toMatchObject({ closed: 1, cut: [] })
-    expect((await service.exitOf(from.pid)).code).toBe(0)
-    expect(JSON.parse(await oneAnswer(service)).pid).toBe(to.pid)
-  })
+      held.open()
+      expect(await client.answer(before)).toBe('ok')
+      await client.closed()
+      expect(await drainOf(service)).toMatchObject({ closed: 1, cut: [] })
+      expect((await service.exitOf(from.pid)).code).toBe(0)
+      expect(JSON.parse(await oneAnswer(service)).pid).toBe(to.pid)
+    },
+  )
 
   test('a peer that answers no PING hears of its last stream all the same', async () => {
     const service = await start()
@@ -100,6 +108,15 @@ describe('over TLS', () => {
   })
 })
 
+test('an idle client of HTTP/1.1 beside HTTP/2 has its linger at a shutdown, and holds it no longer', async () => {
+  const service = await start({ tls: true, allowHTTP1: true })
+  const idle = await RawConnection.connect({ ...target(service), tls: true })
+  await ask(idle, '/')
+  service.signal('SIGTERM')
+  expect((await idle.closed).how).toBe('end')
+  expect(await drainOf(service)).toMatchObject({ closed: 1, cut: [], timedOut: false })
+})
+
 describe.each([{ tls: false }, { tls: true }])('with TLS: $tls', (config) => {
   test('a peer that answers nothing any more, not even the end of the connection, holds no drain', async () => {
     const service = await start(config)
@@ -132,7 +149,10 @@ describe.each([{ tls: false }, { tls: true }])('with TLS: $tls', (config) => {
 test("C41: over cleartext every request that Node's client sent is answered, through ten reloads", async () => {
   const service = await start()
   const watch = await watchHttp2(target(service))
-  const clients = Array.from({ length: 3 }, () => new Http2Client(watch.target))
+  // Small answers and large ones: GOAWAY goes between the frames of either.
+  const clients = [undefined, undefined, 200_000].map(
+    (bytes) => new Http2Client(watch.target, bytes ? { bytes } : {}),
+  )
   await throughReloads(service, clients, 10)
   expect(clients.flatMap(({ failures }) => failures)).toEqual([])
   expect(watch.sessions.flatMap(({ unanswered, beyond }) => [...unanswered, ...beyond])).toEqual([])
@@ -163,6 +183,6 @@ async function throughReloads(service: Service, clients: readonly Http2Client[],
 }
 
 async function oneAnswer(service: Service): Promise<string> {
-  const client = await Http2Frames.connect(target(service))
+  const client = await Http2Frames.connect(service.target)
   return client.answer(client.get('/state'))
 }

@@ -2,7 +2,7 @@
 // above the last stream of the GOAWAY, which was not processed, again on another connection.
 import { once } from 'node:events'
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
-import type { TcpTarget } from '@handover/load'
+import { pattern, type TcpTarget } from '@handover/load'
 
 export interface Http2Load {
   readonly answered: number
@@ -15,6 +15,12 @@ export interface Http2Load {
   readonly servedBy: ReadonlySet<number>
 }
 
+export interface Http2ClientOptions {
+  readonly tls?: boolean
+  /** Each request is for so much of the pattern. */
+  readonly bytes?: number
+}
+
 /** One session at a time with `streams` requests at a time, until `over`. */
 export class Http2Client implements Http2Load {
   answered = 0
@@ -23,10 +29,12 @@ export class Http2Client implements Http2Load {
   readonly failures: string[] = []
   readonly servedBy = new Set<number>()
   readonly #url: string
+  readonly #bytes: number | undefined
   #session: ClientHttp2Session | undefined
   readonly #lastStreams = new WeakMap<ClientHttp2Session, number>()
 
-  constructor({ host = '127.0.0.1', port }: TcpTarget, options: { readonly tls?: boolean } = {}) {
+  constructor({ host = '127.0.0.1', port }: TcpTarget, options: Http2ClientOptions = {}) {
+    this.#bytes = options.bytes
     this.#url = `${options.tls ? 'https' : 'http'}://${host}:${port}`
   }
 
@@ -42,16 +50,17 @@ export class Http2Client implements Http2Load {
     const session = await this.#current()
     let stream: ClientHttp2Stream
     try {
-      stream = session.request({ ':path': '/' })
+      stream = session.request({ ':path': this.#bytes ? `/download?bytes=${this.#bytes}` : '/' })
     } catch (error) {
       this.failures.push(`not begun: ${error}`)
       return
     }
     try {
       const [headers] = await once(stream, 'response')
-      let body = ''
-      for await (const chunk of stream) body += chunk
-      if (headers[':status'] !== 200 || body !== 'ok') throw new Error(`${headers[':status']} ${body}`)
+      const chunks: Buffer[] = []
+      for await (const chunk of stream) chunks.push(chunk)
+      if (headers[':status'] !== 200 || !this.#isRight(Buffer.concat(chunks)))
+        throw new Error(`${headers[':status']}, or another body`)
       this.servedBy.add(Number(headers['x-generation']))
       this.answered++
     } catch (error) {
@@ -61,6 +70,11 @@ export class Http2Client implements Http2Load {
       if (refused || (stream.id !== undefined && stream.id > lastStream)) this.repeated++
       else this.failures.push(`stream ${stream.id}, last ${lastStream}: ${error}`)
     }
+  }
+
+  #isRight(body: Buffer): boolean {
+    if (this.#bytes === undefined) return String(body) === 'ok'
+    return body.equals(Buffer.concat([...pattern(this.#bytes)]))
   }
 
   async #current(): Promise<ClientHttp2Session> {

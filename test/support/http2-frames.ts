@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import tls from 'node:tls'
-import type { TcpTarget } from '@handover/load'
+import type { Target } from '@handover/load'
 import { onTestFinished } from 'vitest'
 import { until } from './until.js'
 
@@ -56,11 +56,11 @@ export class Http2Frames {
   readonly #unansweredPings: Buffer[] = []
   isClosed = false
 
-  static async connect({ host = '127.0.0.1', port }: TcpTarget, options: FramesOptions = {}) {
-    const allowHalfOpen = options.silentOn?.includes('end') === true
+  static async connect(target: Target, options: FramesOptions = {}) {
+    const where = { host: '127.0.0.1', ...target, allowHalfOpen: options.silentOn?.includes('end') === true }
     const socket = options.tls
-      ? tls.connect({ host, port, rejectUnauthorized: false, ALPNProtocols: ['h2'], allowHalfOpen } as object)
-      : net.connect({ host, port, allowHalfOpen })
+      ? tls.connect({ ...where, rejectUnauthorized: false, ALPNProtocols: ['h2'] })
+      : net.connect(where)
     await once(socket, options.tls ? 'secureConnect' : 'connect')
     return new Http2Frames(socket, options)
   }
