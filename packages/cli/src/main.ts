@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+// The `handover` command: what can be said, and in which words. Each command is loaded when it is asked for.
+import { Command, InvalidArgumentError } from 'commander'
+import type { RunOptions } from './commands/run.js'
+import { milliseconds, workers } from './values.js'
+
+const program = new Command('handover')
+  .description('Runs a Node.js server as one stable process, and replaces it without a client noticing.')
+  .enablePositionalOptions()
+  .showHelpAfterError('(handover --help tells what there is)')
+
+program
+  .command('run')
+  .description('run a Node.js server in the foreground, keep it running, and reload it at SIGHUP')
+  .usage('[options] -- node server.js [arguments…]')
+  .argument('<command...>', 'Node, and the program with its arguments')
+  .option(
+    '--workers <number>',
+    'how many processes serve; "max": as many as there are cores',
+    checked(workers),
+    1,
+  )
+  .option('--control <path>', 'serve the control socket there')
+  .option('--pid-file <path>', 'write the pid of this process there')
+  .option(
+    '--ready-timeout <time>',
+    'how long a worker may take until it is ready, as 500ms, 60s or 2m',
+    checked(milliseconds),
+  )
+  .option('--drain-timeout <time>', 'how long open connections may take to finish', checked(milliseconds))
+  .option('--cwd <folder>', 'where workers start; a symbolic link is followed anew at each start')
+  .option('--env-file <path>', 'variables for the workers, read anew at each start; the environment wins')
+  .passThroughOptions()
+  .action(async (command: string[], options: RunOptions) => {
+    const { run } = await import('./commands/run.js')
+    await run(command, options)
+  })
+
+await program.parseAsync()
+
+function checked<T>(read: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return read(text)
+    } catch (error) {
+      throw new InvalidArgumentError((error as Error).message)
+    }
+  }
+}
