@@ -15,7 +15,7 @@ export interface Plan {
 }
 
 export const full: Plan = {
-  throughput: { pairs: 7, warmUpMs: 700, turns: 4, turnMs: 500, connections: 32 },
+  throughput: { pairs: 15, warmUpMs: 700, turns: 4, turnMs: 300, connections: 32 },
   startRounds: 15,
   drain: { rounds: 11, idleConnections: 100 },
   memory: { reloads: 20, loadMs: 1_000 },

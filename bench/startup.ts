@@ -37,6 +37,7 @@ async function start(framework: Framework, variant: Variant): Promise<number> {
   const port = await freePort()
   const startedAt = performance.now()
   const service = new Service(framework, variant, { port })
+  await service.fact(({ event }) => event === 'listening')
   const ms = (await firstAnswer(port, 1)) - startedAt
   await service.stop()
   return ms
@@ -48,6 +49,7 @@ async function reload(framework: Framework): Promise<number> {
   await service.proven(1)
   const startedAt = performance.now()
   process.kill(service.pid, 'SIGHUP')
+  await service.fact(({ event, pid }) => event === 'listening' && pid !== service.pid)
   const ms = (await firstAnswer(port, 2)) - startedAt
   await service.stop()
   return ms
@@ -58,7 +60,7 @@ export function startTable(results: readonly Starts[], { startRounds }: Plan): T
     title: 'Time to the first answer',
     note:
       `Milliseconds, the median of ${startRounds} rounds by turns: from the start of the program without and with the adapter, ` +
-      'and from SIGHUP to the successor. The client connects anew every millisecond. Differences are of the same round, with quartiles.',
+      'and from SIGHUP to the successor. The client connects anew every millisecond, from when the program says that it listens: before, it would take the processor from the one that starts. Differences are of the same round, with quartiles.',
     columns: [
       '',
       'start without',

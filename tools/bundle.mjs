@@ -9,6 +9,8 @@ const input = Object.fromEntries(names.map((name) => [name, `dist/${name}.js`]))
 const bundle = await rolldown({ input, platform: 'node', external: /^[^./]/ })
 const { output } = await bundle.generate({
   format: 'esm',
+  // They are in the repository; to skip them takes time, too.
+  comments: false,
   entryFileNames: '[name].bundle.js',
   chunkFileNames: 'shared.bundle.js',
 })

@@ -1,16 +1,18 @@
 /** The one door to the process and to other processes. */
-import { type ChildProcess, execFile, type SpawnOptions, spawn } from 'node:child_process'
-import cluster from 'node:cluster'
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import { isMainThread } from 'node:worker_threads'
+import { childProcess, cluster, tty } from './builtin.js'
 import { canListenOnHandle } from './node-privates.js'
+
+/** At its start a cluster worker has a channel: without one there is no need to load the module. */
+const isClusterWorker = process.channel !== undefined && cluster().isWorker
 
 /** Why no successor can be started here; `undefined` where one can. */
 export function unsupported(): string | undefined {
   if (process.platform === 'win32') return 'Windows cannot hand a listening socket on'
   if (!isMainThread) return 'this is a worker thread'
-  if (cluster.isWorker) return 'this is a cluster worker, whose sockets belong to its primary'
+  if (isClusterWorker) return 'this is a cluster worker, whose sockets belong to its primary'
   return canListenOnHandle() ? undefined : 'this Node cannot listen on a handle it was given'
 }
 
@@ -75,13 +77,13 @@ export const platform = {
   /** CLOCK_MONOTONIC, which is what systemd compares with (uv_hrtime(3)). */
   monotonicMicroseconds: () => process.hrtime.bigint() / 1_000n,
   /** Whether standard input is a terminal, and controls this process: one that hung up does not (tty(4)). */
-  hasTerminal: () => isatty(0) && hasControllingTerminal(),
+  hasTerminal: () => tty().isatty(0) && hasControllingTerminal(),
   /** The one exit. */
   exit: (code: number): never => process.exit(code),
   spawn: (command: string, args: readonly string[], options: SpawnOptions): ChildProcess =>
-    spawn(command, args, options),
+    childProcess().spawn(command, args, options),
   run: (command: string, args: readonly string[], done: (error: Error | null) => void): void => {
-    execFile(command, args, { timeout: 5_000 }, done)
+    childProcess().execFile(command, args, { timeout: 5_000 }, done)
   },
   isRunning,
   onSignal(signal: NodeJS.Signals, listener: () => void): () => void {

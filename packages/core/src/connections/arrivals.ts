@@ -1,7 +1,7 @@
 /** Connections that come from the predecessor: each goes to the server that inherited its listener. */
 import type http from 'node:http'
 import type net from 'node:net'
-import { deserialize } from 'node:v8'
+import { v8 } from '../builtin.js'
 import type { Logger } from '../logger.js'
 import { markBetweenRequests, markUpgraded, socketOf } from '../node-privates.js'
 import type { ConnectionMessage } from '../wire.js'
@@ -76,7 +76,7 @@ export class Arrivals {
     try {
       const receiver = this.#receivers.get(protocol)
       if (!receiver) throw new Error('nobody goes on with it')
-      receiver({ server, socket, state: state && deserialize(state), onLate })
+      receiver({ server, socket, state: state && v8().deserialize(state), onLate })
     } catch (error) {
       this.#parts.logger.error(
         { err: error, protocol },

@@ -4,7 +4,7 @@
  * connection counts as moved when the successor says that it has it; not before is our descriptor closed.
  */
 import type net from 'node:net'
-import { serialize } from 'node:v8'
+import { v8 } from '../builtin.js'
 import { giveSocket, startReading, stopReading } from '../node-privates.js'
 import type { ConnectionMessage } from '../wire.js'
 import { Candidates } from './candidates.js'
@@ -163,7 +163,7 @@ export class Mover {
       give: (state) => {
         let id: number | undefined
         try {
-          id = this.#give(connection, { protocol, state: serialize(state) })
+          id = this.#give(connection, { protocol, state: v8().serialize(state) })
         } catch (error) {
           decline(error)
         }

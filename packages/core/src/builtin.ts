@@ -1,0 +1,12 @@
+/**
+ * Modules of Node that a generation needs late, or never. An import would load them at each start, and with it
+ * delay each reload: all of these together take as long as the whole of core (bench/README.md).
+ */
+import type clusterModule from 'node:cluster'
+
+const { getBuiltinModule } = process
+
+export const childProcess = () => getBuiltinModule('node:child_process')
+export const cluster = () => getBuiltinModule('node:cluster') as unknown as typeof clusterModule
+export const tty = () => getBuiltinModule('node:tty')
+export const v8 = () => getBuiltinModule('node:v8')
