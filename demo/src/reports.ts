@@ -78,7 +78,7 @@ function phases(report: ReloadReport | undefined): string[] {
   return (report?.phases ?? []).map(({ name, ms }) => `${name} ${duration(ms)}`)
 }
 
-function loadTable({ workloads }: LoadResult): string[] {
+function loadTable({ workloads, moved, closedByAnswer }: LoadResult): string[] {
   const head = ['clients', 'answered', 'failed', 'half within', '99 % within', 'slowest']
   const rows = [...workloads].map(
     ([
@@ -90,7 +90,10 @@ function loadTable({ workloads }: LoadResult): string[] {
       },
     ]) => [name, count(requests), count(n), ...[p50, p99, max].map(milliseconds)],
   )
-  return table([head, ...rows])
+  return [
+    ...table([head, ...rows]),
+    `A connection went on in the next generation ${count(moved)} times; ${some(closedByAnswer, 'connection')} ended because an answer said so.`,
+  ]
 }
 
 /** The first column to the left, the others to the right. */

@@ -15,7 +15,7 @@ const left = (number: number, release: string): Generation =>
     state: 'exited',
     finished: {
       requests: 1200,
-      drain: { ms: 1934, open: 33, moved: 0, lost: 0, closed: 33, cut: [] },
+      drain: { ms: 1934, open: 33, moved: 30, lost: 0, closed: 3, cut: [] },
       reload: { phases: [{ name: 'starting', ms: 312 }] },
     },
   }) as unknown as Generation
@@ -147,19 +147,20 @@ test('the reports say for each deploy what happened, and why it failed', () => {
     'Reload reports',
     'deploy 1: release 1.0.0 -> 2.0.0, handed over from pid 101 to 102',
     '   starting 312 ms, drain 1.9 s',
-    '   generation 1: 1,200 requests; 33 connections: 33 closed, 0 cut',
+    '   generation 1: 1,200 requests; 33 connections: 30 moved, 3 closed, 0 cut',
     'deploy 2: release 2.0.0 -> 3.0.0, failed: generation 2 kept serving',
     '   starting 180 ms, then pid 109 ended with code 1: ERR_HANDOVER_SUCCESSOR_EXITED',
     '   Error: no database (3/server.mjs:1)',
     'deploy 3: release 2.0.0 -> 4.0.0, handed over from pid 102 to 103',
     '   starting 312 ms, drain 1.9 s',
-    '   generation 2: 1,200 requests; 33 connections: 33 closed, 0 cut',
+    '   generation 2: 1,200 requests; 33 connections: 30 moved, 3 closed, 0 cut',
     'stop: drain 1.9 s',
-    '   generation 3: 1,200 requests; 33 connections: 33 closed, 0 cut',
+    '   generation 3: 1,200 requests; 33 connections: 30 moved, 3 closed, 0 cut',
     '',
     'What the clients saw',
     'clients      answered   failed   half within   99 % within   slowest',
     'keep-alive      1,200        0        2.0 ms        2.0 ms    2.0 ms',
+    'A connection went on in the next generation 0 times; no connection ended because an answer said so.',
   ])
 })
 

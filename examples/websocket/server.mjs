@@ -5,7 +5,7 @@ import gracefulSockets from '@handover/ws'
 import { WebSocketServer } from 'ws'
 
 const server = http.createServer((_request, response) => response.end('Speak WebSocket: node client.mjs\n'))
-const handle = graceful(server, { moveConnections: true })
+const handle = graceful(server)
 
 const wss = new WebSocketServer({ server })
 const states = new WeakMap()

@@ -81,8 +81,11 @@ export class Leaving {
   async #leave(drain: Drain, drained: DrainReport, handedOver?: HandedOver): Promise<void> {
     const generation = this.#generation
     const report = this.#finalReport(drained, handedOver?.report)
-    const { ms, closed, cut } = drained
-    generation.logger.info({ report }, `drained in ${ms} ms: ${closed} connections closed, ${cut.length} cut`)
+    const { ms, moved, closed, cut } = drained
+    generation.logger.info(
+      { report },
+      `drained in ${ms} ms: ${moved} connections moved, ${closed} closed, ${cut.length} cut`,
+    )
     generation.tell('report', report)
     reportChannel.publish(report)
     await handedOver?.successor.deliver({ type: 'finished', report })

@@ -50,7 +50,7 @@ export interface GracefulOptions {
   readonly ready?: 'listening' | 'manual'
   /** The file that names the serving process, mode 0600. Default: none. */
   readonly pidFile?: string | undefined
-  /** Whether open HTTP/1.1 connections go to the successor; `false`: they end after an answer that says so. Default `false`. */
+  /** Whether open HTTP/1.1 connections go to the successor; `false`: they end after an answer that says so. Default `true`. */
   readonly moveConnections?: boolean
   /** Paths of the health answers. Default `false`: none. */
   readonly health?: HealthPaths | false
@@ -75,7 +75,7 @@ export const defaults: Omit<Settings, 'logger'> = Object.freeze({
   shutdownSignals: Object.freeze(['SIGTERM', 'SIGINT'] as const),
   ready: 'listening',
   pidFile: undefined,
-  moveConnections: false,
+  moveConnections: true,
   health: false,
   successor: Object.freeze({}),
 })
