@@ -51,9 +51,11 @@ test.each([
 })
 
 test('C21: a successor that does not want the path removes it when it is proven', async () => {
-  const { folder, release, start } = onPath()
-  const service = await start()
-  writeFileSync(release, JSON.stringify({ listen: { port: 0 } }))
+  const { folder, path, release, config } = onPath()
+  const service = await startService('http.mjs', {
+    config: { ...config, listen: [{ path }, { port: 0, host: '127.0.0.1' }] },
+  })
+  writeFileSync(release, JSON.stringify({ listen: { port: 0, host: '127.0.0.1' } }))
   const { from } = await service.reload()
   await service.exitOf(from.pid)
   expect(readdirSync(folder)).toEqual([])
@@ -143,8 +145,10 @@ test('C21: a socket from systemd is not deleted, neither by a shutdown nor by a 
   await shutDown(stopped)
   expect(identity(path)).toEqual(file)
 
-  const service = await startService('http.mjs', activated)
-  writeFileSync(release, JSON.stringify({ listen: { port: 0 } }))
+  const other = { port: 0, host: '127.0.0.1' }
+  const both = { ...config, listen: [{ path }, other] }
+  const service = await startService('http.mjs', { ...activated, config: both })
+  writeFileSync(release, JSON.stringify({ listen: other }))
   const { from, to } = await service.reload()
   await service.exitOf(from.pid)
   await service.event(isProven(to.pid))

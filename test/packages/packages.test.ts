@@ -54,7 +54,7 @@ describe.each(names)('@handover/%s', (name) => {
       .map((path) => path.replace(/^package\//, ''))
     const entry = bundled.includes(name) ? 'dist/index.bundle.js' : 'dist/index.js'
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', entry, 'dist/index.d.ts']))
-    if (name === 'core') expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(3)
+    if (name === 'core') expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(4)
     if (name === 'ws') expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(1)
     expect(files.includes('handover-preload.cjs')).toBe(name === 'core')
     expect(files.filter((path) => !isWanted(path))).toEqual([])

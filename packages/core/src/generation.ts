@@ -5,6 +5,7 @@ import type net from 'node:net'
 import { Arrivals } from './connections/arrivals.js'
 import type { Mover } from './connections/move.js'
 import { Tracker } from './connections/tracker.js'
+import { Control } from './control.js'
 import type { HandoverError } from './errors.js'
 import type { GracefulEvents, StateChange } from './handle.js'
 import { answerHealth } from './health.js'
@@ -42,6 +43,7 @@ export class Generation {
   readonly tracker = new Tracker()
   readonly events = new EventEmitter<GracefulEvents>()
   readonly startup: Startup
+  readonly control: Control
   readonly arrivals: Arrivals
   readonly predecessor: Predecessor | undefined
   readonly #leaving: Leaving
@@ -62,13 +64,14 @@ export class Generation {
     this.serviceManager = new ServiceManager(platform, this.logger)
     this.listeners = this.#takeListeners(inheritance)
     this.startup = new Startup(this)
+    this.control = new Control(this)
     this.arrivals = new Arrivals({
       tracker: this.tracker,
       logger: this.logger,
       serverOf: (listener) => this.listeners.serverOf(listener),
     })
     this.#leaving = new Leaving(this)
-    this.#undo.push(this.listeners.install(), this.tracker.install())
+    this.#undo.push(this.listeners.install(), this.tracker.install(), () => this.control.close())
     this.predecessor = inheritance && this.#meet(inheritance)
   }
 
@@ -181,6 +184,8 @@ export class Generation {
       onConnection: (message, handle) => this.arrivals.arrive(message, handle),
       onLate: (id, data) => this.arrivals.arriveLate(id, data),
       onFinished: (report) => this.tell('predecessor-finished', report),
+      onStatus: (message) => this.control.onPredecessorStatus(message),
+      onControlClient: (handle, client) => this.control.onClient(handle, client),
     })
   }
 

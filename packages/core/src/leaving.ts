@@ -23,6 +23,7 @@ export class Leaving {
     const drain = this.#newDrain('handed-over', mover)
     this.#generation.dispatch({ name: 'successor-proven', drain })
     this.#drained = drain.run()
+    this.#generation.control.handOver(successor, report)
     void this.#drained.then((drained) => this.#leave(drain, drained, { successor, report }))
   }
 
@@ -92,6 +93,7 @@ export class Leaving {
     const clean = await generation.hooks.runDrained()
     const code = cut.length > 0 || drain.wasCutShort || !clean ? 1 : 0
     generation.dispatch({ name: 'drained', code })
+    await generation.control.finish(code)
     const { settings, platform } = generation
     if (settings.pidFile) removePidFile(settings.pidFile, platform.pid)
     platform.exit(code)

@@ -6,9 +6,11 @@
 import { errorMonitor } from 'node:events'
 import type net from 'node:net'
 import { type ListenCall, readListenCall, serves, type Wanted } from './address.js'
+import { bindPrivately } from './control/bind.js'
 import { cannotHandOn, describe, inUse, sayInstead } from './listen-error.js'
 import { closeListener, listenerFd, setSocketPath, wrapListen } from './node-privates.js'
 import { continueTlsSessions, type TlsSessions } from './node-privates-tls.js'
+import type { Platform } from './platform.js'
 import type { Inherited } from './systemd.js'
 import { isServed, nameBeside, putInPlace, remove, whatLiesAt } from './unix-path.js'
 import type { ListenerEntry, UnixFile } from './wire.js'
@@ -19,6 +21,8 @@ interface Open {
   readonly unix?: UnixFile
   readonly systemd?: string
   readonly inherited?: Inherited
+  /** The control socket: open until the process leaves, unless a successor serves it. */
+  readonly control?: true
 }
 
 /** `listen` without us. */
@@ -48,6 +52,8 @@ export class Listeners {
   readonly #servers = new Map<number, net.Server>()
   #tlsSessions: ReadonlyMap<number, TlsSessions> = new Map()
   readonly #observed = new WeakSet<net.Server>()
+  /** Those of Handover itself. */
+  readonly #own = new WeakSet<net.Server>()
   readonly #cwd: string
   readonly #observer: ListenObserver
   /** While true, an inherited listener accepts nothing: a successor that never gets ready costs no request. */
@@ -74,7 +80,7 @@ export class Listeners {
    * Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`.
    */
   handOn(): { server: net.Server; entry: ListenerEntry }[] {
-    return [...this.#open].flatMap(([server, { key, unix, systemd }]) => {
+    return [...this.#open].flatMap(([server, { key, unix, systemd, control }]) => {
       const fd = listenerFd(server)
       // A handle that was given to `listen` is some other server's: its successor makes it again.
       if (fd === undefined || key === 'handle') return []
@@ -83,13 +89,44 @@ export class Listeners {
         typeof address === 'object' && address !== null
           ? { tcp: { address: address.address, port: address.port } }
           : { unix: unix ?? { path: address ?? '' } }
-      return [{ server, entry: { fd, key, ...where, ...(systemd === undefined ? {} : { systemd }) } }]
+      const more = { ...(systemd === undefined ? {} : { systemd }), ...(control ? { control } : {}) }
+      return [{ server, entry: { fd, key, ...where, ...more } }]
     })
   }
 
   /** Descriptors, as they were inherited, of the listeners that a server of this process serves. */
   claimed(): number[] {
     return [...this.#servers.keys()]
+  }
+
+  /** Whether there was something to claim, and none of it is served: this process is not the service that it is taken for. */
+  servesNothingInherited(): boolean {
+    return this.#servers.size === 0 && this.unclaimed().length > 0
+  }
+
+  /**
+   * Serves the control socket: the one that was inherited, or a new one that only this user may connect to.
+   * Errors: `ERR_HANDOVER_CONTROL`.
+   */
+  async serveControl(server: net.Server, path: string, platform: Platform): Promise<void> {
+    const call = readListenCall([path], this.#cwd)
+    const at = this.#unclaimed.findIndex(({ entry }) => entry.control && entry.key === call.wanted.key)
+    const [inherited] = at < 0 ? [] : this.#unclaimed.splice(at, 1)
+    this.#own.add(server)
+    server.on('close', () => this.#open.delete(server))
+    if (inherited) return void this.#listenOnInherited(server, call, inherited, [path])
+    const unix = await bindPrivately(server, path, platform)
+    setSocketPath(server, path)
+    this.#open.set(server, { key: call.wanted.key, unix, control: true })
+  }
+
+  /** Closes the control socket at last, and removes its file. */
+  closeControl(server: net.Server): void {
+    // It is a successor's.
+    if (!server.listening) return
+    const { unix } = this.#open.get(server) ?? {}
+    closeListener(server)()
+    if (unix) remove(unix)
   }
 
   /** Sessions of the predecessor's clients go on in the servers of the listeners that were inherited. */
@@ -116,7 +153,7 @@ export class Listeners {
 
   /** Inherited listeners that no server asked for, in words. */
   unclaimed(): string[] {
-    return this.#unclaimed.map(({ entry }) => describe(entry))
+    return this.#unclaimed.filter(({ entry }) => !entry.control).map(({ entry }) => describe(entry))
   }
 
   /** Closes what nobody asked for: the kernel would go on queueing connections on it that nobody answers. */
@@ -128,12 +165,13 @@ export class Listeners {
   }
 
   /**
-   * Closes every listener. With `forGood` the socket files go too: no successor serves them. The servers say
-   * `close` when what is returned is called.
+   * Closes every listener. With `forGood` the socket files go too: no successor serves them; the control socket is
+   * served on, for whoever asks what the drain waits for. The servers say `close` when what is returned is called.
    */
   close({ forGood }: { forGood: boolean }): () => void {
-    const sayClose = [...this.#open.keys()].map(closeListener)
-    if (forGood) for (const { unix } of this.#open.values()) if (unix) remove(unix)
+    const all = [...this.#open].filter(([, { control }]) => !(forGood && control))
+    const sayClose = all.map(([server]) => closeListener(server))
+    if (forGood) for (const [, { unix }] of all) if (unix) remove(unix)
     if (forGood) this.closeUnclaimed()
     return () => {
       for (const say of sayClose) say()
@@ -141,7 +179,7 @@ export class Listeners {
   }
 
   #listen(server: net.Server, args: unknown[], original: NodeListen): net.Server {
-    if (server.listening) return original(args)
+    if (server.listening || this.#own.has(server)) return original(args)
     const call = readListenCall(args, this.#cwd)
     this.#observe(server)
     if (this.#watchOnly) {
@@ -157,9 +195,10 @@ export class Listeners {
 
   /** The inherited listener for what is wanted: asked for in the same words before, or bound to that address. */
   #claim(wanted: Wanted): Inherited | undefined {
-    const sameWords = this.#unclaimed.findIndex(({ entry }) => entry.key === wanted.key)
-    const at =
-      sameWords >= 0 ? sameWords : this.#unclaimed.findIndex(({ entry }) => isAt(entry, wanted, this.#cwd))
+    const find = (is: (entry: ListenerEntry) => boolean) =>
+      this.#unclaimed.findIndex(({ entry }) => !entry.control && is(entry))
+    const sameWords = find(({ key }) => key === wanted.key)
+    const at = sameWords >= 0 ? sameWords : find((entry) => isAt(entry, wanted, this.#cwd))
     return at < 0 ? undefined : this.#unclaimed.splice(at, 1)[0]
   }
 
@@ -182,6 +221,7 @@ export class Listeners {
       inherited,
       ...(entry.unix ? { unix: entry.unix } : {}),
       ...(entry.systemd === undefined ? {} : { systemd: entry.systemd }),
+      ...(entry.control ? { control: entry.control } : {}),
     })
     return server
   }

@@ -68,6 +68,7 @@ const bad: Record<string, readonly unknown[]> = {
   shutdownSignals: noSignals,
   ready: ['yes', '', true, null, 0],
   pidFile: ['', 1, null, true, {}, 'a\0b'],
+  control: ['', 1, null, true, {}, 'a\0b'],
   moveConnections: ['yes', 0, null, {}],
   health: [
     true,
@@ -205,6 +206,17 @@ test('a PID file in a folder that is missing, or is none, is refused', () => {
   }
 })
 
+test('a control socket is resolved as a PID file is, and refused where it cannot be made', () => {
+  const folder = tempDir()
+  const read = (control: string) => readOptions({ control }, silent, folder).control
+  expect(read('app.sock')).toBe(join(folder, 'app.sock'))
+  for (const control of [join(folder, 'missing', 'app.sock'), join(folder, 'x'.repeat(100))]) {
+    const error = refusal({ control })
+    expect(error).toMatchObject({ code: 'ERR_HANDOVER_CONTROL', control })
+    expect(error.message).toContain(`the control socket ${control} cannot be made: `)
+  }
+})
+
 test('two registrations contradict each other where both say something, and it is not the same', () => {
   const settings = read({ probationMs: 5, health: { liveness: '/livez' }, pidFile: '/app.pid' })
   const against = (raw: GracefulOptions) => contradictions(settings, raw, '/')
@@ -216,4 +228,7 @@ test('two registrations contradict each other where both say something, and it i
     'lingerMs',
   ])
   expect(against({ health: { readiness: '/livez' }, pidFile: 'other.pid' })).toEqual(['health', 'pidFile'])
+  const controlled = read({ control: '/tmp/app.sock' })
+  expect(contradictions(controlled, { control: 'app.sock' }, '/tmp')).toEqual([])
+  expect(contradictions(controlled, { control: 'app.sock' }, '/')).toEqual(['control'])
 })

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { inspect } from 'node:util'
 import { HandoverError } from './errors.js'
 import type { Logger } from './logger.js'
+import { longestPath } from './unix-path.js'
 import { isRecord } from './wire.js'
 
 /** How the successor is started; what is left out stays as this process was started. */
@@ -50,6 +51,8 @@ export interface GracefulOptions {
   readonly ready?: 'listening' | 'manual'
   /** The file that names the serving process, mode 0600. Default: none. */
   readonly pidFile?: string | undefined
+  /** The path of the control socket, mode 0600, for `handover reload`, `status` and `stop`. Default: none. */
+  readonly control?: string | undefined
   /** Whether open HTTP/1.1 connections go to the successor; `false`: they end after an answer that says so. Default `true`. */
   readonly moveConnections?: boolean
   /** Paths of the health answers. Default `false`: none. */
@@ -75,6 +78,7 @@ export const defaults: Omit<Settings, 'logger'> = Object.freeze({
   shutdownSignals: Object.freeze(['SIGTERM', 'SIGINT'] as const),
   ready: 'listening',
   pidFile: undefined,
+  control: undefined,
   moveConnections: true,
   health: false,
   successor: Object.freeze({}),
@@ -147,6 +151,7 @@ const checks: Readonly<Record<keyof Settings, Check>> = {
   shutdownSignals: signals,
   ready: oneOf('listening', 'manual'),
   pidFile: (value) => (isText(value) ? undefined : 'a path'),
+  control: (value) => (isText(value) ? undefined : 'a path'),
   moveConnections: oneOf(true, false),
   health: (value) => (value === false ? undefined : health(value)),
   successor: fields(
@@ -163,8 +168,9 @@ function isLogger(value: unknown): value is Logger {
 }
 
 /**
- * Checks options and fills in the defaults. `cwd` resolves a relative PID file.
- * Errors: `ERR_HANDOVER_OPTION` (wrong name, type or range), `ERR_HANDOVER_PID_FILE` (its folder is missing or closed).
+ * Checks options and fills in the defaults. `cwd` resolves relative paths.
+ * Errors: `ERR_HANDOVER_OPTION` (wrong name, type or range), `ERR_HANDOVER_PID_FILE` and `ERR_HANDOVER_CONTROL` (the
+ * folder is missing or closed).
  */
 export function readOptions(raw: unknown, logger: Logger, cwd: string): Settings {
   if (raw !== undefined && !isRecord(raw)) throw wrong('options', raw, 'an object')
@@ -177,8 +183,12 @@ export function readOptions(raw: unknown, logger: Logger, cwd: string): Settings
   const settings = { ...defaults, logger, ...Object.fromEntries(given) } as Settings
   const twice = settings.reloadSignals.find((signal) => settings.shutdownSignals.includes(signal))
   if (twice) throw wrong('reloadSignals', twice, 'signals that are not in shutdownSignals')
-  if (settings.pidFile === undefined) return settings
-  return { ...settings, pidFile: checkedPidFile(resolve(cwd, settings.pidFile)) }
+  const { pidFile, control } = settings
+  return {
+    ...settings,
+    pidFile: pidFile === undefined ? undefined : checkedPidFile(resolve(cwd, pidFile)),
+    control: control === undefined ? undefined : checkedControl(resolve(cwd, control)),
+  }
 }
 
 function wrong(option: string, value: unknown, expected: string): HandoverError {
@@ -194,11 +204,31 @@ function wrong(option: string, value: unknown, expected: string): HandoverError 
   )
 }
 
-function checkedPidFile(path: string): string {
+/** Errors: those of the system, when nothing can be put there. */
+function checkFolderOf(path: string): void {
   const folder = dirname(path)
+  if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`)
+  accessSync(folder, fsConstants.W_OK)
+}
+
+function checkedControl(path: string): string {
   try {
-    if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`)
-    accessSync(folder, fsConstants.W_OK)
+    if (Buffer.byteLength(path) > longestPath) throw new Error(`it is longer than ${longestPath} bytes`)
+    checkFolderOf(path)
+  } catch (cause) {
+    throw new HandoverError(
+      'ERR_HANDOVER_CONTROL',
+      `graceful: the control socket ${path} cannot be made: ${(cause as Error).message}. Nothing was changed.`,
+      { control: path },
+      cause,
+    )
+  }
+  return path
+}
+
+function checkedPidFile(path: string): string {
+  try {
+    checkFolderOf(path)
   } catch (cause) {
     throw new HandoverError(
       'ERR_HANDOVER_PID_FILE',
@@ -210,6 +240,9 @@ function checkedPidFile(path: string): string {
   return path
 }
 
+/** Options that are resolved against the directory of the start. */
+const paths = ['pidFile', 'control']
+
 /** The names of options on which two registrations disagree. What one of them leaves open is no contradiction. */
 export function contradictions(settings: Settings, raw: GracefulOptions, cwd: string): string[] {
   return Object.entries(raw)
@@ -217,7 +250,7 @@ export function contradictions(settings: Settings, raw: GracefulOptions, cwd: st
       ([name, value]) =>
         name !== 'logger' &&
         value !== undefined &&
-        !same(settings[name as keyof Settings], name === 'pidFile' ? resolve(cwd, value) : value),
+        !same(settings[name as keyof Settings], paths.includes(name) ? resolve(cwd, value) : value),
     )
     .map(([name]) => name)
 }

@@ -86,6 +86,15 @@ export const platform = {
     childProcess().execFile(command, args, { timeout: 5_000 }, done)
   },
   isRunning,
+  /** Files that `make` makes get no more than `mask` leaves. It must not wait for anything. */
+  withUmask(mask: number, make: () => void): void {
+    const before = process.umask(mask)
+    try {
+      make()
+    } finally {
+      process.umask(before)
+    }
+  },
   onSignal(signal: NodeJS.Signals, listener: () => void): () => void {
     process.on(signal, listener)
     return () => process.off(signal, listener)

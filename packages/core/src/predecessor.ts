@@ -25,6 +25,8 @@ export interface PredecessorEvents {
   /** It has gone without a word. */
   onGone(): void
   onFinished(report: FinalReport): void
+  onStatus(message: FromPredecessor & { type: 'status' }): void
+  onControlClient(handle: object, client: FromPredecessor & { type: 'control-client' }): void
   onConnection(message: ConnectionMessage, handle: object): void
   /** Something for a connection that came before. */
   onLate(id: number, data: unknown): void
@@ -169,6 +171,8 @@ export class Predecessor {
     else if (message?.type === 'greeting') this.#greeting.resolve(message.tlsSessions)
     else if (message?.type === 'no-more') this.#noMore.resolve()
     else if (message?.type === 'finished') this.#events.onFinished(message.report)
+    else if (message?.type === 'status') this.#events.onStatus(message)
+    else if (message?.type === 'control-client' && handle) this.#events.onControlClient(handle, message)
   }
 
   /** Several may come in one turn: they are confirmed together. */

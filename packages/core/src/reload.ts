@@ -98,8 +98,11 @@ export class Reload {
   }
 
   async #bringUp(successor: Successor): Promise<void> {
-    const { readyTimeoutMs, probationMs } = this.#generation.settings
+    const { control, settings } = this.#generation
+    const { readyTimeoutMs, probationMs } = settings
+    control.phase('starting', successor, readyTimeoutMs)
     await this.#timed('starting', () => successor.untilReady(readyTimeoutMs))
+    control.phase('probation', successor, probationMs)
     await this.#timed('probation', async () => {
       await successor.outliveProbation(probationMs)
       this.#takenOver = await successor.takeOver()

@@ -1,6 +1,7 @@
 /** How a generation comes up: what must listen, what must be done before, and the probation after. */
 import type net from 'node:net'
 import { deferred } from './deferred.js'
+import { HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
 import { writePidFile } from './pid-file.js'
 import { type Awaited, Readiness } from './readiness.js'
@@ -75,6 +76,10 @@ export class Startup {
 
   /** Nobody can take back any more: this process is the service. */
   onProven(): void {
+    if (!this.#predecessorGone && this.#generation.listeners.servesNothingInherited()) {
+      void this.#fail(otherAddress(this.#generation.listeners.unclaimed()))
+      return
+    }
     this.#proven = true
     if (this.#generation.dispatch({ name: 'proven' })) this.#takeCharge()
   }
@@ -99,11 +104,12 @@ export class Startup {
   }
 
   #takeCharge(): void {
-    const { listeners, arrivals, logger, predecessor, serviceManager, number } = this.#generation
+    const { listeners, arrivals, control, logger, predecessor, serviceManager, number } = this.#generation
     const unclaimed = listeners.unclaimed()
     if (unclaimed.length > 0) {
       logger.info({ unclaimed }, `closing listeners that nobody asked for: ${unclaimed.join(', ')}`)
     }
+    control.start()
     listeners.closeUnclaimed()
     this.writePidFile()
     // A predecessor that lives tells systemd itself, before it leaves.
@@ -164,4 +170,13 @@ export class Startup {
     }, wonderMs)
     timer.unref()
   }
+}
+
+function otherAddress(unclaimed: readonly string[]): HandoverError {
+  return new HandoverError(
+    'ERR_HANDOVER_OTHER_ADDRESS',
+    `It listens elsewhere: not on ${unclaimed.join(', ')}, nor on anything else that its predecessor serves. To ` +
+      'change the address, let one release listen on both, or stop and start the service.',
+    { unclaimed },
+  )
 }

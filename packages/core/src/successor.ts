@@ -79,6 +79,11 @@ export class Successor {
     return this.#child.pid
   }
 
+  /** Whether it has said so. */
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
   /** Messages on the channel that were not ours. */
   get foreignMessages(): readonly string[] {
     return this.#foreign
@@ -158,6 +163,12 @@ export class Successor {
       this.#post(envelope(message), handle as SendHandle, (error) => {
         if (error) this.#events.onGone()
       })
+  }
+
+  /** Gives it something whose arrival nobody confirms: it is `out` of this process, or the channel is closed. */
+  give(message: FromPredecessor, handle: object, out: () => void): void {
+    if (!this.#child.connected) out()
+    else this.#post(envelope(message), handle as SendHandle, out)
   }
 
   /** As {@link send}; resolves when the message is out, or cannot get out: one that hangs takes none. */

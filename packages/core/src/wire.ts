@@ -1,6 +1,7 @@
+import type { GenerationStatus, RequestId } from './control/protocol.js'
 import { type ErrorData, HandoverError } from './errors.js'
 import type { TlsSessions } from './node-privates-tls.js'
-import type { FinalReport } from './report.js'
+import type { FinalReport, ReloadReport } from './report.js'
 
 /** The version of everything below. A generation refuses to talk to another version (docs/protocol.md). */
 export const wireVersion = 1
@@ -30,6 +31,8 @@ export interface ListenerEntry {
   readonly unix?: UnixFile
   /** The name that systemd gave it (sd_listen_fds(3)); such a socket is never unlinked. */
   readonly systemd?: string
+  /** It is the control socket: nobody else gets it. */
+  readonly control?: true
 }
 
 /** What a predecessor hands to its successor in the environment. */
@@ -77,6 +80,18 @@ export type FromPredecessor =
   /** The answer to `no-more`: every connection that was sent came before it. */
   | { readonly type: 'no-more' }
   | { readonly type: 'finished'; readonly report: FinalReport }
+  /** While it drains: what it is doing, and what it knows of those before it; and the reload that led to it. */
+  | {
+      readonly type: 'status'
+      readonly generations: readonly GenerationStatus[]
+      readonly reload: ReloadReport
+    }
+  /** With a handle: a client of the control socket, the requests to watch that it made, and the line it has begun. */
+  | {
+      readonly type: 'control-client'
+      readonly watching: readonly RequestId[]
+      readonly pending: string
+    }
 
 /** With a handle: an open connection of the listener that the successor inherited as descriptor `listener`. */
 export interface ConnectionMessage {
@@ -115,6 +130,8 @@ const typesFromPredecessor = new Set([
   'greeting',
   'no-more',
   'finished',
+  'status',
+  'control-client',
 ])
 
 /** A message of the successor; `undefined` when it is something else that a program sent on its channel. */
@@ -140,6 +157,8 @@ function wellFormed(raw: Record<string, unknown>): boolean {
     return isNatural(raw.listener) && isNatural(raw.id) && state
   }
   if (raw.type === 'late') return isNatural(raw.id)
+  if (raw.type === 'status') return isList(raw.generations, isRecord) && isRecord(raw.reload)
+  if (raw.type === 'control-client') return Array.isArray(raw.watching) && isString(raw.pending)
   return raw.type !== 'open' || raw.connections === 0 || isNatural(raw.connections)
 }
 
