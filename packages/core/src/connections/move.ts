@@ -5,9 +5,10 @@
  */
 import type net from 'node:net'
 import { v8 } from '../builtin.js'
-import { giveSocket, startReading, stopReading } from '../node-privates.js'
+import { giveSocket } from '../node-privates.js'
 import type { ConnectionMessage } from '../wire.js'
 import { Candidates } from './candidates.js'
+import { Held } from './held.js'
 import type { Http1Connection } from './http1.js'
 import type { Departure, Movable } from './movable.js'
 
@@ -15,8 +16,6 @@ import type { Departure, Movable } from './movable.js'
 const mostUnderway = 32
 /** What share of the time may go into asking Node which connections are idle by now: that costs time for each open one. */
 const askingShare = 0.1
-/** How many connections of a {@link Movable} are not read from while it makes up its mind. */
-const mostHeld = 32
 
 export interface MoverParts {
   /** The number by which the successor knows the listener of a server; `undefined` where it has none. */
@@ -58,7 +57,7 @@ export class Mover {
   readonly #answered = new Set<Http1Connection>()
   readonly #underway: Underway[] = []
   readonly #toPrepare = new Candidates(() => this.#schedule())
-  readonly #held = new Set<Http1Connection>()
+  readonly #held = new Held(() => this.#schedule())
   #lastId = 0
   #longestWaitMs = 0
   #scheduled = false
@@ -87,7 +86,7 @@ export class Mover {
       this.#schedule()
       return true
     }
-    connection.startMoving(() => this.#look(connection))
+    connection.startMoving(() => this.#onAnswered(connection))
     this.#look(connection)
     return true
   }
@@ -116,6 +115,13 @@ export class Mover {
     for (const connection of this.#listeners.keys()) this.#keep(connection)
   }
 
+  /** Nothing is read until it was looked at: a client that asks again at once would be busy each time. */
+  #onAnswered(connection: Http1Connection): void {
+    if (!this.#listeners.has(connection)) return
+    if (this.#mayAsk() && this.#held.hasRoom && connection.canMove()) this.#held.hold(connection)
+    this.#look(connection)
+  }
+
   #look(connection: Http1Connection): void {
     this.#answered.add(connection)
     this.#schedule()
@@ -123,7 +129,7 @@ export class Mover {
 
   /** After what is being read now was read, and before anything more is: the best moment to look. */
   #schedule(): void {
-    const toPrepare = this.#toPrepare.size > 0 && this.#held.size < mostHeld
+    const toPrepare = this.#toPrepare.size > 0 && this.#held.hasRoom
     const toDo = this.#answered.size > 0 || this.#next < this.#atBoundary.length || toPrepare
     if (this.#scheduled || this.#stopped || !toDo) return
     this.#scheduled = true
@@ -135,13 +141,14 @@ export class Mover {
 
   #turn(): void {
     if (this.#stopped) return
-    if (this.#shouldAsk()) this.#ask()
+    if (this.#answered.size > 0 && this.#mayAsk()) this.#ask()
     while (this.#underway.length < mostUnderway && this.#next < this.#atBoundary.length) {
       const { connection, bytesRead } = this.#atBoundary[this.#next++] as AtBoundary
       // Bytes came in between: it comes back when they are answered.
       if (connection.socket.bytesRead === bytesRead && connection.canMove()) this.#give(connection)
+      else this.#held.readOn(connection)
     }
-    const hasRoom = () => this.#underway.length < mostUnderway && this.#held.size < mostHeld
+    const hasRoom = () => this.#underway.length < mostUnderway && this.#held.hasRoom
     this.#toPrepare.ask(hasRoom, (connection) => this.#prepare(connection))
     if (this.#underway.length < mostUnderway) this.#schedule()
   }
@@ -159,7 +166,7 @@ export class Mover {
       this.#keep(connection)
     }
     return {
-      hold: () => this.#hold(connection),
+      hold: () => this.#held.hold(connection),
       give: (state) => {
         let id: number | undefined
         try {
@@ -173,29 +180,15 @@ export class Mover {
     }
   }
 
-  #hold(connection: Http1Connection): void {
-    stopReading(connection.socket)
-    this.#held.add(connection)
-    connection.socket.once('close', () => this.#letGo(connection))
-  }
-
-  /** Returns whether it was held. */
-  #letGo(connection: Http1Connection): boolean {
-    const wasHeld = this.#held.delete(connection)
-    if (wasHeld) this.#schedule()
-    return wasHeld
-  }
-
   #keep(connection: Http1Connection): void {
     if (!this.#listeners.delete(connection)) return
-    if (this.#letGo(connection)) startReading(connection.socket)
+    this.#held.readOn(connection)
     this.#parts.keep(connection)
   }
 
   /** Not at every turn while there are others to move. */
-  #shouldAsk(): boolean {
-    const othersWait = this.#next < this.#atBoundary.length
-    return this.#answered.size > 0 && (!othersWait || performance.now() >= this.#askAgainAt)
+  #mayAsk(): boolean {
+    return this.#next >= this.#atBoundary.length || performance.now() >= this.#askAgainAt
   }
 
   #ask(): void {
@@ -204,6 +197,7 @@ export class Mover {
     const found = [...this.#answered].filter(
       (connection) => idle.has(connection) && this.#listeners.has(connection),
     )
+    for (const connection of this.#answered) if (!idle.has(connection)) this.#held.readOn(connection)
     this.#answered.clear()
     // Those that were busy go first: they may be busy again when the others have gone.
     const rest = this.#atBoundary.slice(this.#next)
@@ -228,7 +222,7 @@ export class Mover {
       return undefined
     }
     this.#listeners.delete(connection)
-    this.#letGo(connection)
+    this.#held.letGo(connection)
     const id = ++this.#lastId
     this.#underway.push({ connection, since: performance.now() })
     this.#parts.send(
