@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import { type Cores, chooseCores } from './cores.js'
 import { drainTable, measureDrains } from './drain.js'
 import { measureReloads, reloadsTable } from './memory.js'
+import { loadedTable, measureMoving, movingTable } from './moving.js'
 import { pack } from './packed.js'
 import { full, type Plan, quick } from './plan.js'
 import { stopAll } from './service.js'
@@ -41,12 +42,22 @@ async function measureAll(plan: Plan, cores: Cores): Promise<Table[]> {
   const starts = startTable(await measureStarts(plan), plan)
   tell('drains')
   const drains = drainTable(await measureDrains(plan), plan)
+  tell('moving connections')
+  const moving = await measureMoving(plan)
   tell('memory over many reloads')
   const reloads = reloadsTable(await measureReloads(plan, cores), plan)
   tell('steady throughput')
   const steady = await measureSteadyState(plan, cores)
   tell('done')
-  return [throughputTable(steady, plan), starts, drains, memoryTable(steady), reloads]
+  return [
+    throughputTable(steady, plan),
+    starts,
+    drains,
+    movingTable(moving, plan),
+    loadedTable(moving, plan),
+    memoryTable(steady),
+    reloads,
+  ]
 }
 
 /** On standard error: the report alone goes to standard output. */

@@ -12,6 +12,7 @@ export interface Plan {
   readonly startRounds: number
   readonly drain: { readonly rounds: number; readonly idleConnections: number }
   readonly memory: { readonly reloads: number; readonly loadMs: number }
+  readonly moving: { readonly counts: readonly number[]; readonly rounds: number }
 }
 
 export const full: Plan = {
@@ -19,6 +20,7 @@ export const full: Plan = {
   startRounds: 15,
   drain: { rounds: 11, idleConnections: 100 },
   memory: { reloads: 20, loadMs: 1_000 },
+  moving: { counts: [10, 1_000, 10_000], rounds: 5 },
 }
 
 /** Shows that it runs; its figures mean nothing. */
@@ -27,4 +29,5 @@ export const quick: Plan = {
   startRounds: 1,
   drain: { rounds: 1, idleConnections: 10 },
   memory: { reloads: 2, loadMs: 50 },
+  moving: { counts: [10], rounds: 1 },
 }

@@ -7,11 +7,11 @@ import { programs } from './packed.js'
 
 export const frameworks = ['http', 'fastify', 'express', 'koa'] as const
 export type Framework = (typeof frameworks)[number]
-export type Variant = 'plain' | 'graceful'
+export type Variant = 'plain' | 'graceful' | 'bare'
 
 /** What a program tells: see programs/program.ts. */
 export interface Fact {
-  readonly event: 'listening' | 'state' | 'usage'
+  readonly event: 'listening' | 'state' | 'usage' | 'drained' | 'passed'
   readonly pid: number
   readonly at: number
   readonly port: number
@@ -20,6 +20,12 @@ export interface Fact {
   readonly generation: number
   readonly cpuMicros: number
   readonly rssBytes: number
+  /** Of `drained` and `passed`. */
+  readonly ms: number
+  readonly moved: number
+  readonly closed: number
+  readonly lost: number
+  readonly longestWaitMs: number
 }
 
 export interface StartOptions {
@@ -27,6 +33,8 @@ export interface StartOptions {
   readonly graceful?: GracefulOptions
   /** The core it shall run on, where the machine has a choice. */
   readonly core?: number | undefined
+  /** How many connections `bare` passes on. */
+  readonly connections?: number
 }
 
 const limitMs = 30_000
@@ -52,6 +60,7 @@ export class Service {
       `${programs}/${variant}/${framework}.js`,
       String(options.port ?? 0),
       JSON.stringify(options.graceful ?? {}),
+      String(options.connections ?? 0),
     ]
     const [command, ...rest] = pinned(options.core, [process.execPath, ...args])
     // A process group of its own: its number reaches every generation, whatever became of the first.
@@ -91,6 +100,11 @@ export class Service {
   /** Resolves when generation `number` has drained and exits. */
   gone(number: number): Promise<Fact> {
     return this.fact(({ state, generation }) => state === 'exited' && generation === number)
+  }
+
+  /** Resolves when generation `number` has drained, with what became of its connections. */
+  drained(number: number): Promise<Fact> {
+    return this.fact(({ event, generation }) => event === 'drained' && generation === number)
   }
 
   draining(number: number): Promise<Fact> {

@@ -32,6 +32,8 @@ test(
       'Steady throughput': [...frameworks, control],
       'Time to the first answer': frameworks,
       'Drain after the last open request': ['node:http', 'node:http', 'Fastify', 'Fastify'],
+      'Moving resting connections': ['10'],
+      'Moving connections under load': ['10'],
       'Resident memory of one generation': [...frameworks, control],
       'Resident memory of the service before and after 2 reloads': ['node:http', 'Fastify'],
       Verdict: [],

@@ -9,7 +9,7 @@ export const listen = { port: Number(port), host: '127.0.0.1' }
 export const options: GracefulOptions = JSON.parse(handover)
 
 /** One line of JSON on standard output, which all generations share. */
-function tell(event: string, facts: object): void {
+export function tell(event: string, facts: object): void {
   writeSync(1, `${JSON.stringify({ event, pid: process.pid, ...facts })}\n`)
 }
 
@@ -21,6 +21,9 @@ export function tellListening(server: Server): void {
 export function follow(handle: GracefulHandle): string {
   handle.on('state', ({ state, onProbation, generation }) => {
     tell('state', { state, onProbation: onProbation === true, generation })
+  })
+  handle.on('report', ({ drain: { ms, moved, closed, lost, longestWaitMs } }) => {
+    tell('drained', { generation: handle.generation, ms, moved, closed, lost, longestWaitMs })
   })
   return String(handle.generation)
 }

@@ -1,0 +1,233 @@
+/** Part 5: how fast open connections move to the successor, and what a client sees of it. */
+import { keepAlive, RawConnection, type ServedBy, Tally } from '@handover/load'
+import type { Plan } from './plan.js'
+import { type Fact, Service } from './service.js'
+import { median } from './statistics.js'
+import { type Check, spread, type Table, thousands } from './table.js'
+
+const goalRatio = 0.8
+/** Fewer are moved in no time: their number per second says nothing. */
+const fewestForRatio = 1_000
+const handover = { moveConnections: true, probationMs: 50, drainTimeoutMs: 60_000 }
+/** Connections are opened so many at a time, which the queue of the listener holds. */
+const atOnce = 200
+const mib = 2 ** 20
+const longestThinkMs = 8_000
+const settleMs = 1_000
+/** What is compared takes at least so long: in a shorter time few answers are seen. */
+const shortestMs = 2_000
+
+/** One reload with resting connections. */
+interface Resting {
+  readonly perSecond: number
+  readonly drainMs: number
+  /** Milliseconds that the connection that waited longest was read by neither process. */
+  readonly pauseMs: number
+  readonly predecessorMiB: number
+  readonly successorMiB: number
+}
+
+/** One reload under load: the slowest answer, and the slowest in a run of the same length without a reload. */
+interface Loaded {
+  readonly reloadMs: number
+  readonly quietMs: number
+  readonly requests: number
+}
+
+interface Moving {
+  readonly count: number
+  readonly resting: readonly Resting[]
+  readonly barePerSecond: readonly number[]
+  readonly loaded: readonly Loaded[]
+}
+
+export async function measureMoving({ moving }: Plan): Promise<Moving[]> {
+  const results: Moving[] = []
+  for (const count of moving.counts) {
+    const result = { count, resting: [] as Resting[], barePerSecond: [] as number[], loaded: [] as Loaded[] }
+    const kinds = [
+      async () => result.resting.push(await moveResting(count)),
+      async () => result.barePerSecond.push(await passBare(count)),
+      async () => result.loaded.push(await moveLoaded(count)),
+    ]
+    for (let round = 0; round < moving.rounds; round++) {
+      for (const measure of round % 2 === 0 ? kinds : kinds.toReversed()) await measure()
+    }
+    results.push(result)
+  }
+  return results
+}
+
+async function moveResting(count: number): Promise<Resting> {
+  const service = new Service('http', 'graceful', { graceful: handover })
+  const connections = await open(await service.port(), count)
+  await askAll(connections, 1)
+  const { rssBytes: before } = await service.usage()
+  const drained = await reload(service)
+  if (drained.moved !== count) throw new Error(`only ${drained.moved} of ${count} connections moved`)
+  const { rssBytes: after } = await service.usage((await service.proven(2)).pid)
+  await askAll(connections, 2)
+  await end(service, connections)
+  return {
+    perSecond: (1000 * count) / drained.ms,
+    drainMs: drained.ms,
+    pauseMs: drained.longestWaitMs,
+    predecessorMiB: before / mib,
+    successorMiB: after / mib,
+  }
+}
+
+/** The same number of connections, passed by `subprocess.send(message, handle)` alone. */
+async function passBare(count: number): Promise<number> {
+  const service = new Service('http', 'bare', { connections: count })
+  const connections = await open(await service.port(), count)
+  const { ms } = await service.fact(({ event }) => event === 'passed')
+  await end(service, connections)
+  return (1000 * count) / ms
+}
+
+/** Remembers the slowest answer since it was asked last. */
+class Slowest extends Tally {
+  #ms = 0
+  override answered(workload: string, ms: number, by: ServedBy | undefined): void {
+    super.answered(workload, ms, by)
+    this.#ms = Math.max(this.#ms, ms)
+  }
+  take(): number {
+    const ms = this.#ms
+    this.#ms = 0
+    return ms
+  }
+}
+
+async function moveLoaded(count: number): Promise<Loaded> {
+  const service = new Service('http', 'graceful', { graceful: handover })
+  const target = { port: await service.port() }
+  const think = { minMs: 0, maxMs: Math.min(2 * count, longestThinkMs) }
+  const tally = new Slowest()
+  const over = new AbortController()
+  const clients = keepAlive({ clients: count, think })(target, { tally, signal: over.signal })
+  // By then each has been served twice: once when it connected, and once when it had thought.
+  await wait(think.maxMs + settleMs)
+  tally.take()
+  const startedAt = performance.now()
+  await reload(service)
+  const ms = Math.max(performance.now() - startedAt, shortestMs)
+  await wait(startedAt + ms - performance.now())
+  const reloadMs = tally.take()
+  await wait(ms)
+  const quietMs = tally.take()
+  over.abort()
+  const { requests, failures } = await clients
+  await service.stop()
+  if (failures.length > 0) throw new Error(`a request failed: ${JSON.stringify(failures[0])}`)
+  return { reloadMs, quietMs, requests }
+}
+
+async function reload(service: Service): Promise<Fact> {
+  await service.proven(1)
+  process.kill(service.pid, 'SIGHUP')
+  return service.drained(1)
+}
+
+async function open(port: number, count: number): Promise<RawConnection[]> {
+  const connections: RawConnection[] = []
+  while (connections.length < count) {
+    const size = Math.min(atOnce, count - connections.length)
+    connections.push(
+      ...(await Promise.all(Array.from({ length: size }, () => RawConnection.connect({ port })))),
+    )
+  }
+  return connections
+}
+
+/** One request on each: all must be answered by that generation. */
+async function askAll(connections: readonly RawConnection[], generation: number): Promise<void> {
+  for (let i = 0; i < connections.length; i += atOnce) {
+    await Promise.all(
+      connections.slice(i, i + atOnce).map(async (connection) => {
+        await connection.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+        const { headers } = await connection.response()
+        const by = Number(headers.get('x-generation'))
+        if (by !== generation) throw new Error(`generation ${by} answered instead of ${generation}`)
+      }),
+    )
+  }
+}
+
+async function end(service: Service, connections: readonly RawConnection[]): Promise<void> {
+  for (const connection of connections) connection.close()
+  await service.stop()
+}
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+export function movingTable(results: readonly Moving[], { moving }: Plan): Table {
+  return {
+    title: 'Moving resting connections',
+    note:
+      `node:http, the median of ${moving.rounds} rounds by turns. Connections per second are those of the whole drain, beside those of a bare ` +
+      '`subprocess.send(message, handle)` loop. The pause is how long the connection that waited longest was read by neither ' +
+      'process. Memory is that of the predecessor before, and of the successor after. Every connection is asked afterwards.',
+    columns: [
+      'connections',
+      'moved/s',
+      'bare send/s',
+      'ratio',
+      'drain ms',
+      'longest pause ms',
+      'MiB before',
+      'after',
+    ],
+    rows: results.map(({ count, resting, barePerSecond }) => {
+      const all = (figure: keyof Resting) => resting.map((each) => each[figure])
+      return [
+        thousands(count),
+        thousands(median(all('perSecond'))),
+        thousands(median(barePerSecond)),
+        ratioOf({ resting, barePerSecond }).toFixed(2),
+        spread(all('drainMs'), 0),
+        spread(all('pauseMs'), 0),
+        median(all('predecessorMiB')).toFixed(1),
+        median(all('successorMiB')).toFixed(1),
+      ]
+    }),
+    checks: results.filter(({ count }) => count >= fewestForRatio).map(checkOf),
+  }
+}
+
+const ratioOf = ({ resting, barePerSecond }: Pick<Moving, 'resting' | 'barePerSecond'>): number =>
+  median(resting.map(({ perSecond }) => perSecond)) / median(barePerSecond)
+
+function checkOf(result: Moving): Check {
+  const ratio = ratioOf(result)
+  return {
+    kind: 'goal',
+    what: `${thousands(result.count)} connections: moved at ${goalRatio} of the speed of a bare send loop at least, is ${ratio.toFixed(2)}`,
+    met: ratio >= goalRatio,
+  }
+}
+
+export function loadedTable(results: readonly Moving[], { moving }: Plan): Table {
+  return {
+    title: 'Moving connections under load',
+    note:
+      `The slowest answer that a client saw, in ms, the median of ${moving.rounds} rounds with quartiles: keep-alive clients that pause between ` +
+      `two requests for a random time, at most twice their number of milliseconds and ${longestThinkMs}, through a reload and, for as long, without one. ` +
+      'No request failed.',
+    columns: ['connections', 'slowest answer, reload', 'without', 'requests'],
+    rows: results.map(({ count, loaded }) => [
+      thousands(count),
+      spread(
+        loaded.map(({ reloadMs }) => reloadMs),
+        1,
+      ),
+      spread(
+        loaded.map(({ quietMs }) => quietMs),
+        1,
+      ),
+      thousands(median(loaded.map(({ requests }) => requests))),
+    ]),
+    checks: [],
+  }
+}
