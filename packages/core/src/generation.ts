@@ -25,6 +25,7 @@ import type { DrainReport, ReloadReport } from './report.js'
 import { listenForSignals } from './signals.js'
 import { Startup } from './startup.js'
 import type { Successor } from './successor.js'
+import { Supervisor, supervisedSettings } from './supervisor.js'
 import { activatedListeners, ServiceManager } from './systemd.js'
 import type { Inheritance } from './wire.js'
 
@@ -33,6 +34,8 @@ const stateChannel = channel('handover:state')
 
 export class Generation {
   readonly number: number
+  /** The options as the program gave them. */
+  readonly given: Settings
   readonly settings: Settings
   readonly origin: Origin
   readonly platform: Platform
@@ -45,6 +48,7 @@ export class Generation {
   readonly startup: Startup
   readonly control: Control
   readonly arrivals: Arrivals
+  readonly supervisor: Supervisor | undefined
   readonly predecessor: Predecessor | undefined
   readonly #leaving: Leaving
   readonly #undo: (() => void)[] = []
@@ -55,12 +59,13 @@ export class Generation {
   /** Errors: `ERR_HANDOVER_INHERITANCE_…`, `ERR_HANDOVER_WIRE_VERSION`, `ERR_HANDOVER_BAD_DESCRIPTOR`. */
   constructor(settings: Settings, origin: Origin, platform: Platform) {
     const inheritance = readOwnInheritance(origin, platform)
-    this.settings = settings
+    this.given = settings
+    this.settings = inheritance?.supervisor ? supervisedSettings(settings, inheritance.supervisor) : settings
     this.origin = origin
     this.platform = platform
     this.number = inheritance?.generation ?? 1
     this.logger = settings.logger || silent
-    this.hooks = new Hooks(settings.hookTimeoutMs, this.logger)
+    this.hooks = new Hooks(this.settings.hookTimeoutMs, this.logger)
     this.serviceManager = new ServiceManager(platform, this.logger)
     this.listeners = this.#takeListeners(inheritance)
     this.startup = new Startup(this)
@@ -72,6 +77,7 @@ export class Generation {
     })
     this.#leaving = new Leaving(this)
     this.#undo.push(this.listeners.install(), this.tracker.install(), () => this.control.close())
+    this.supervisor = inheritance?.supervisor && new Supervisor(inheritance.supervisor, this)
     this.predecessor = inheritance && this.#meet(inheritance)
   }
 
@@ -130,6 +136,16 @@ export class Generation {
     this.#leaving.handOver(successor, mover, report)
   }
 
+  /** Ends the drain now. */
+  cutShort(): void {
+    if (this.#state.name === 'draining') this.#state.drain.cutShort()
+  }
+
+  /** `undo` is called when this generation lets go of the process. */
+  undoAtEnd(undo: () => void): void {
+    this.#undo.push(undo)
+  }
+
   /** A reload signal that came before this process was in charge is not lost: however many, it is one reload. */
   takeKeptSignal(): void {
     const signal =
@@ -167,6 +183,7 @@ export class Generation {
         onListen: (server) => this.#onListen(server),
         onListening: (server) => {
           this.takeSignals()
+          this.supervisor?.keepListeners()
           this.startup.onListening(server)
         },
         onListenError: (server, error) => this.startup.onListenError(server, error),
@@ -174,8 +191,9 @@ export class Generation {
     })
   }
 
-  #meet(inheritance: Inheritance): Predecessor {
-    return new Predecessor(inheritance, this.platform, {
+  #meet({ predecessor, generation }: Inheritance): Predecessor | undefined {
+    if (predecessor === undefined) return undefined
+    return new Predecessor(predecessor, generation - 1, this.platform, {
       onProven: () => this.startup.onProven(),
       onGone: () => {
         this.arrivals.close()
@@ -205,8 +223,10 @@ export class Generation {
         void this.shutdown()
       },
       cutShort: (signal: string) => {
+        // A terminal sends it to all processes: whether it counts is for the supervisor to say.
+        if (this.supervisor?.alive) return
         this.logger.warn({ signal }, `${signal} again: cutting the drain short`)
-        if (this.#state.name === 'draining') this.#state.drain.cutShort()
+        this.cutShort()
       },
     }
     this.#undo.push(listenForSignals(this.platform, this.settings, actions, this.logger))
@@ -214,6 +234,10 @@ export class Generation {
   }
 
   #reloadBySignal(signal: string): void {
+    if (this.supervisor?.alive) {
+      this.supervisor.askForReload()
+      return
+    }
     const { name } = this.#state
     if (name === 'starting' || (name === 'ready' && this.#state.onProbation)) {
       this.#keptSignal = signal

@@ -62,12 +62,13 @@ export class Leaving {
   }
 
   #newDrain(because: DrainReason, mover?: Mover): Drain {
-    const { tracker, logger, settings, listeners, startup, predecessor, state } = this.#generation
-    // A successor that is taken back leaves the listeners, and the files of Unix sockets, to its predecessor.
-    const forGood = because === 'shutdown' && startup.inCharge
+    const { tracker, logger, settings, listeners, startup, predecessor, supervisor, state } = this.#generation
+    // A successor that is taken back leaves the listeners, and the files of Unix sockets, to its predecessor; a
+    // worker to its supervisor.
+    const forGood = because === 'shutdown' && startup.inCharge && !supervisor?.alive
     // Nobody sends requests here because of what was said of a generation that was never ready.
-    const limits =
-      state.name === 'starting' || !startup.inCharge ? { ...settings, shutdownDelayMs: 0 } : settings
+    const atOnce = state.name === 'starting' || !startup.inCharge || supervisor?.alive === false
+    const limits = atOnce ? { ...settings, shutdownDelayMs: 0 } : settings
     return new Drain(because, {
       tracker,
       logger,

@@ -8,7 +8,7 @@ import type net from 'node:net'
 import { type ListenCall, readListenCall, serves, type Wanted } from './address.js'
 import { bindPrivately } from './control/bind.js'
 import { cannotHandOn, describe, inUse, sayInstead } from './listen-error.js'
-import { closeListener, listenerFd, setSocketPath, wrapListen } from './node-privates.js'
+import { adoptHandle, closeListener, listenerFd, setSocketPath, wrapListen } from './node-privates.js'
 import { continueTlsSessions, type TlsSessions } from './node-privates-tls.js'
 import type { Platform } from './platform.js'
 import type { Inherited } from './systemd.js'
@@ -80,7 +80,7 @@ export class Listeners {
    * Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`.
    */
   handOn(): { server: net.Server; entry: ListenerEntry }[] {
-    return [...this.#open].flatMap(([server, { key, unix, systemd, control }]) => {
+    return [...this.#open].flatMap(([server, { key, unix, systemd, control, inherited }]) => {
       const fd = listenerFd(server)
       // A handle that was given to `listen` is some other server's: its successor makes it again.
       if (fd === undefined || key === 'handle') return []
@@ -89,7 +89,12 @@ export class Listeners {
         typeof address === 'object' && address !== null
           ? { tcp: { address: address.address, port: address.port } }
           : { unix: unix ?? { path: address ?? '' } }
-      const more = { ...(systemd === undefined ? {} : { systemd }), ...(control ? { control } : {}) }
+      const held = inherited?.entry.held
+      const more = {
+        ...(systemd === undefined ? {} : { systemd }),
+        ...(control ? { control } : {}),
+        ...(held === undefined ? {} : { held }),
+      }
       return [{ server, entry: { fd, key, ...where, ...more } }]
     })
   }
@@ -153,14 +158,30 @@ export class Listeners {
 
   /** Inherited listeners that no server asked for, in words. */
   unclaimed(): string[] {
-    return this.#unclaimed.filter(({ entry }) => !entry.control).map(({ entry }) => describe(entry))
+    const mine = this.#unclaimed.filter(({ entry }) => !entry.control && entry.held === undefined)
+    return mine.map(({ entry }) => describe(entry))
   }
 
-  /** Closes what nobody asked for: the kernel would go on queueing connections on it that nobody answers. */
-  closeUnclaimed(): void {
-    for (const { entry, adopted } of this.#unclaimed.splice(0)) {
+  /** One more to be asked for, which a process beside this one has bound. */
+  inherit(entry: ListenerEntry, handle: object): void {
+    this.#unclaimed.push({ entry, adopted: adoptHandle(handle) })
+  }
+
+  /**
+   * Closes what nobody asked for: the kernel would go on queueing connections on it that nobody answers. What a
+   * supervisor holds is closed when it says so, by name: this process may yet ask for it.
+   */
+  closeUnclaimed(names: readonly string[] = []): void {
+    this.#closeUnclaimed(({ held }) => held === undefined || names.includes(held))
+  }
+
+  #closeUnclaimed(isMeant: (entry: ListenerEntry) => boolean): void {
+    const kept = this.#unclaimed.filter(({ entry }) => !isMeant(entry))
+    const closing = this.#unclaimed.filter((each) => !kept.includes(each))
+    this.#unclaimed.splice(0, this.#unclaimed.length, ...kept)
+    for (const { entry, adopted } of closing) {
       adopted.close()
-      if (entry.unix) remove(entry.unix)
+      if (entry.unix && entry.held === undefined) remove(entry.unix)
     }
   }
 
@@ -172,7 +193,7 @@ export class Listeners {
     const all = [...this.#open].filter(([, { control }]) => !(forGood && control))
     const sayClose = all.map(([server]) => closeListener(server))
     if (forGood) for (const [, { unix }] of all) if (unix) remove(unix)
-    if (forGood) this.closeUnclaimed()
+    this.#closeUnclaimed(({ held }) => forGood || held !== undefined)
     return () => {
       for (const say of sayClose) say()
     }

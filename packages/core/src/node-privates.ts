@@ -2,7 +2,6 @@
  * The one door to what Node keeps private. All of it was tried on Node 20.19, 22, 24 and 26, and is looked for
  * before it is used (test/handover/platform.test.ts): where something is missing there is less, never a crash.
  */
-import type { ChildProcess } from 'node:child_process'
 import { fstatSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
@@ -18,6 +17,9 @@ interface NativeHandle {
   getsockname?(out: object): number
   getpeername?(out: object): number
 }
+
+/** The handle of a server's listener, to be sent to another process: not the `Server`, which Node would track. */
+export const bareListener = (server: net.Server): object | undefined => handleOf(server) ?? undefined
 
 /** A descriptor that was taken over, and that accepts nothing until a server listens on it. */
 export interface AdoptedListener {
@@ -65,6 +67,11 @@ export function adoptListener(fd: number): AdoptedListener {
   if (!handle) throw badDescriptor(fd, 'Node made no handle of it')
   if (handle.getpeername?.({}) === 0) throw badDescriptor(fd, 'it is a connection, not a listening socket')
   return adopted(handle, fd)
+}
+
+/** As {@link adoptListener}, for the handle of a listener that another process sent. */
+export function adoptHandle(handle: object): AdoptedListener {
+  return adopted(handle as NativeHandle, (handle as NativeHandle).fd)
 }
 
 function adopted(handle: NativeHandle, fd: number): AdoptedListener {
@@ -142,6 +149,19 @@ export function wrapListen(
   }
 }
 
+/** From now on every `close` of a server of the process goes through `replacement`. Returns the way back. */
+export function wrapClose(replacement: (server: net.Server, original: () => void) => void): () => void {
+  const before = net.Server.prototype.close
+  function closeWithHandover(this: net.Server, ...args: Parameters<typeof before>): net.Server {
+    replacement(this, () => before.apply(this, args))
+    return this
+  }
+  net.Server.prototype.close = closeWithHandover
+  return () => {
+    if (net.Server.prototype.close === closeWithHandover) net.Server.prototype.close = before
+  }
+}
+
 /**
  * Closes the listener alone: `http.Server#close` would close idle connections as well. The server says `close`
  * when what is returned is called, and not when its own last connection has gone: who hears it may end more than
@@ -185,20 +205,22 @@ export function giveSocket(socket: net.Socket): object | undefined {
 }
 
 /**
- * Lets several handles be on their way to `child` at a time. Node sends one, waits until the other side says that
+ * Lets several handles be on their way over `channel` at a time, a child process or the process itself. Node sends one, waits until the other side says that
  * it has come, and sends the next: a round trip through two event loops for each, which is what moving thousands
- * of connections away from a busy process cannot afford. The order of messages stays, as it is one socket. Every
- * `send` must go through the function that is returned (docs/decisions/0012-many-handles-at-a-time.md).
+ * of connections away from a busy process cannot afford. The order of messages stays, as it is one socket
+ * (docs/decisions/0012-many-handles-at-a-time.md).
  */
-export function withoutHandleQueue(child: ChildProcess): <T>(send: () => T) => T {
-  if (!('_handleQueue' in child)) return (send) => send()
+export function withoutHandleQueue(channel: object): void {
+  const inside = channel as { _send?: unknown }
+  const send = inside._send
+  if (!('_handleQueue' in channel) || typeof send !== 'function') return
   let sending = false
   // While something is sent no queue is seen; when an acknowledgement comes, an empty one.
-  Object.defineProperty(child, '_handleQueue', { get: () => (sending ? null : []), set() {} })
-  return (send) => {
+  Object.defineProperty(channel, '_handleQueue', { get: () => (sending ? null : []), set() {} })
+  inside._send = (...args: unknown[]): unknown => {
     sending = true
     try {
-      return send()
+      return send.apply(channel, args)
     } finally {
       sending = false
     }

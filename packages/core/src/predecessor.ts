@@ -36,15 +36,15 @@ export interface PredecessorEvents {
 export function readOwnInheritance(origin: Origin, platform: Platform): Inheritance | undefined {
   if (origin.inheritance === undefined) return undefined
   const inheritance = readInheritance(origin.inheritance)
-  const { predecessor } = inheritance
-  // A predecessor that was killed while we booted is not our parent any more, but it gave us a channel.
-  const orphaned = origin.hadChannel && !platform.isRunning(predecessor)
-  if (platform.ppid === predecessor || orphaned) return inheritance
+  const starter = inheritance.supervisor?.pid ?? (inheritance.predecessor as number)
+  // One that was killed while we booted is not our parent any more, but it gave us a channel.
+  const orphaned = origin.hadChannel && !platform.isRunning(starter)
+  if (platform.ppid === starter || orphaned) return inheritance
   throw new HandoverError(
     'ERR_HANDOVER_INHERITANCE_FOREIGN',
-    `The handover variables are for a child of process ${predecessor}, and this process (${platform.pid}) is a child of ` +
+    `The handover variables are for a child of process ${starter}, and this process (${platform.pid}) is a child of ` +
       `${platform.ppid}. Nothing was inherited. Start it without them, or without a program in between.`,
-    { predecessor, pid: platform.pid, ppid: platform.ppid },
+    { starter, pid: platform.pid, ppid: platform.ppid },
   )
 }
 
@@ -73,14 +73,15 @@ export class Predecessor {
   readonly #noMore = deferred()
   readonly #greeting = deferred<Greeting['tlsSessions']>()
   #noMoreAsked = false
+  #hasEnded = false
   #stateWanted = false
   #received = 0
   /** Answers that are waited for. */
   #awaited = 0
 
-  constructor(inheritance: Inheritance, platform: Platform, events: PredecessorEvents) {
-    this.pid = inheritance.predecessor
-    this.generation = inheritance.generation - 1
+  constructor(pid: number, generation: number, platform: Platform, events: PredecessorEvents) {
+    this.pid = pid
+    this.generation = generation
     this.#platform = platform
     this.#events = events
     // Whoever does not ask for the state shall not be ended by its failure.
@@ -143,11 +144,11 @@ export class Predecessor {
   #listen(): void {
     const channel = this.#platform.channel()
     if (!channel?.connected) {
-      queueMicrotask(() => this.#gone())
+      queueMicrotask(() => this.end())
       return
     }
     channel.on('message', (raw: unknown, handle: unknown) => this.#onMessage(raw, handle))
-    channel.once('disconnect', () => this.#gone())
+    channel.once('disconnect', () => this.end())
     // The channel alone is no reason to stay.
     channel.channel?.unref()
     // What is sent before anybody asks goes to whoever in the program listens on the channel.
@@ -187,7 +188,10 @@ export class Predecessor {
     if (typeof handle === 'object' && handle !== null) this.#events.onConnection(message, handle)
   }
 
-  #gone(): void {
+  /** It has ended. */
+  end(): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
     this.#state.reject(
       new HandoverError(
         'ERR_HANDOVER_STATE',

@@ -28,7 +28,7 @@ export function register(awaited: Awaited, options: GracefulOptions | undefined)
   const { origin, generation } = shared()
   const settings = readOptions(options, lineLogger(platform.pid), origin.cwd)
   if (generation) {
-    const conflicts = contradictions(generation.internals.settings, options ?? {}, origin.cwd)
+    const conflicts = contradictions(generation.internals.given, options ?? {}, origin.cwd)
     if (conflicts.length > 0) throw conflict(conflicts)
     generation.internals.await(awaited)
     return generation.handle

@@ -6,9 +6,9 @@ import { errorData, HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
 import { type TlsSessions, tlsSessionsOf } from './node-privates-tls.js'
 import type { Phase, ReloadReport } from './report.js'
-import { firstListenerFd } from './spawn.js'
+import { firstListenerFd, type SuccessorProcess, spawnSuccessor } from './spawn.js'
 import { Successor, type TakenOver } from './successor.js'
-import { wireVersion } from './wire.js'
+import { type Inheritance, wireVersion } from './wire.js'
 
 export class Reload {
   readonly #generation: Generation
@@ -73,17 +73,16 @@ export class Reload {
 
   #start(): Successor {
     const generation = this.#generation
-    const { platform, settings, origin, listeners } = generation
-    const command = successorCommand(origin, platform, settings.successor)
+    const { platform, settings, listeners } = generation
     const handedOn = listeners.handOn()
     for (const [i, { server }] of handedOn.entries()) this.#listeners.set(server, firstListenerFd + i)
-    const inheritance = {
+    const spawn = this.#starter({
       version: wireVersion,
       predecessor: platform.pid,
       generation: generation.number + 1,
       signals: settings.reloadSignals,
       listeners: handedOn.map(({ entry }) => entry),
-    }
+    })
     const events = {
       onHello: () => this.#successor?.send({ type: 'greeting', tlsSessions: this.#tlsSessions() }),
       onStateWanted: () => void this.#handStateOn(),
@@ -91,10 +90,18 @@ export class Reload {
       onNoMore: () => this.#mover?.stop(),
       onGone: () => this.#mover?.abandon(),
     }
-    const successor = new Successor(platform, command, inheritance, events)
+    const successor = new Successor(spawn, settings.reloadSignals, events)
     this.#successor = successor
     generation.dispatch({ name: 'successor-started', successor })
     return successor
+  }
+
+  /** A supervisor starts it for us, and knows which program. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */
+  #starter(inheritance: Inheritance): () => SuccessorProcess {
+    const { supervisor, origin, platform, settings } = this.#generation
+    if (supervisor) return () => supervisor.startSuccessor(inheritance, [...this.#listeners.keys()])
+    const command = successorCommand(origin, platform, settings.successor)
+    return () => spawnSuccessor(platform, command, inheritance)
   }
 
   async #bringUp(successor: Successor): Promise<void> {

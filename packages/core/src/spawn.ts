@@ -1,12 +1,36 @@
 /** What the operating system is given when a successor is started. */
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, SendHandle } from 'node:child_process'
 import type { Command } from './command.js'
 import { HandoverError } from './errors.js'
+import { withoutHandleQueue } from './node-privates.js'
 import type { Platform } from './platform.js'
 import { type Inheritance, inheritanceVariable } from './wire.js'
 
 /** Standard streams and the channel: the listeners come right behind, without a gap (docs/protocol.md). */
 export const firstListenerFd = 4
+
+/** A successor as a process: a child of this one, or one that the supervisor has started for it. */
+export interface SuccessorProcess {
+  readonly pid?: number | undefined
+  /** The program that was to be started. */
+  readonly spawnfile?: string
+  readonly connected: boolean
+  readonly channel?: { unref(): void } | null | undefined
+  send(
+    message: object,
+    handle: SendHandle | undefined,
+    options: object,
+    done: (error: Error | null) => void,
+  ): boolean
+  kill(signal: NodeJS.Signals): boolean
+  /** This process does not wait for it. */
+  unref(): void
+  /** It could not be started. */
+  on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown
+  on(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown
+  on(event: 'disconnect', listener: () => void): unknown
+  on(event: 'message', listener: (message: unknown) => void): unknown
+}
 
 /** Descriptors in `inheritance` are those of this process. Errors: `ERR_HANDOVER_SPAWN`. */
 export function spawnSuccessor(platform: Platform, command: Command, inheritance: Inheritance): ChildProcess {
@@ -17,7 +41,9 @@ export function spawnSuccessor(platform: Platform, command: Command, inheritance
   // Standard error stays the real one: a pipe through us would break when we leave.
   const stdio = [0, 1, 2, 'ipc' as const, ...fds]
   try {
-    return platform.spawn(execPath, args, { cwd, env, stdio, serialization: 'advanced' })
+    const child = platform.spawn(execPath, args, { cwd, env, stdio, serialization: 'advanced' })
+    withoutHandleQueue(child)
+    return child
   } catch (error) {
     throw notStarted(execPath, error as Error)
   }

@@ -1,19 +1,10 @@
 /** The next generation, seen from the one that starts it: start it, watch it, end it. */
-import type { ChildProcess, SendHandle } from 'node:child_process'
-import type { Command } from './command.js'
+import type { SendHandle } from 'node:child_process'
 import { deferred } from './deferred.js'
 import { type ErrorData, errorFrom, HandoverError } from './errors.js'
 import { LimitReached, unlessAborted, withLimit } from './limits.js'
-import { withoutHandleQueue } from './node-privates.js'
-import type { Platform } from './platform.js'
-import { notStarted, spawnSuccessor } from './spawn.js'
-import {
-  type ConnectionMessage,
-  envelope,
-  type FromPredecessor,
-  type Inheritance,
-  readFromSuccessor,
-} from './wire.js'
+import { notStarted, type SuccessorProcess } from './spawn.js'
+import { type ConnectionMessage, envelope, type FromPredecessor, readFromSuccessor } from './wire.js'
 
 /** How long a successor that is told to end may take before it is killed, beside what its requests take. */
 const endMs = 5_000
@@ -50,11 +41,10 @@ export interface SuccessorEvents {
 }
 
 export class Successor {
-  #sendNow: (send: () => void) => void = (send) => send()
   readonly #events: SuccessorEvents
   readonly #signals: readonly string[]
-  readonly #spawn: () => ChildProcess
-  #child: ChildProcess
+  readonly #spawn: () => SuccessorProcess
+  #child: SuccessorProcess
   readonly #ended = deferred<Exit>()
   readonly #ready = deferred<void>()
   readonly #tookOver = deferred<TakenOver>()
@@ -68,11 +58,11 @@ export class Successor {
   #isReady = false
 
   /** Errors: `ERR_HANDOVER_SPAWN`, here or from {@link untilReady}, as the system tells it at once or later. */
-  constructor(platform: Platform, command: Command, inheritance: Inheritance, events: SuccessorEvents) {
+  constructor(spawn: () => SuccessorProcess, signals: readonly string[], events: SuccessorEvents) {
     this.#events = events
-    this.#signals = inheritance.signals
-    this.#spawn = () => spawnSuccessor(platform, command, inheritance)
-    this.#child = this.#start(command)
+    this.#signals = signals
+    this.#spawn = spawn
+    this.#child = this.#start()
   }
 
   get pid(): number | undefined {
@@ -195,7 +185,7 @@ export class Successor {
   }
 
   async #end(politeMs: number): Promise<void> {
-    if (this.#exit || this.pid === undefined) return
+    if (this.#exit) return
     this.#child.kill('SIGTERM')
     const ended = withLimit(politeMs, (limit) => unlessAborted(this.#ended.promise, limit))
     await ended.catch(() => this.cutShort())
@@ -208,12 +198,11 @@ export class Successor {
     this.#child.channel?.unref()
   }
 
-  #start(command: Command): ChildProcess {
+  #start(): SuccessorProcess {
     const child = this.#spawn()
-    this.#sendNow = withoutHandleQueue(child)
-    child.on('error', (error: NodeJS.ErrnoException) => this.#onError(error, command))
+    child.on('error', (error) => this.#onError(error))
     child.on('exit', (code, signal) => {
-      if (!this.#endedTooEarly(signal) || !this.#startAgain(command)) this.#onExit({ code, signal })
+      if (!this.#endedTooEarly(signal) || !this.#startAgain()) this.#onExit({ code, signal })
     })
     child.on('disconnect', () => this.#events.onGone())
     child.on('message', (message) => this.#onMessage(message))
@@ -229,9 +218,9 @@ export class Successor {
     return awaited && signal !== null && this.#signals.includes(signal)
   }
 
-  #startAgain(command: Command): boolean {
+  #startAgain(): boolean {
     try {
-      this.#child = this.#start(command)
+      this.#child = this.#start()
       return true
     } catch (error) {
       this.fail(error as HandoverError)
@@ -240,7 +229,7 @@ export class Successor {
   }
 
   #post(message: object, handle: SendHandle, done: (error: Error | null) => void): void {
-    this.#sendNow(() => this.#child.send(message, handle, {}, done))
+    this.#child.send(message, handle, {}, done)
   }
 
   #until<T>(promise: Promise<T>, limit: AbortSignal): Promise<T> {
@@ -286,11 +275,11 @@ export class Successor {
     this.#foreign.push(text.slice(0, 100))
   }
 
-  #onError(error: NodeJS.ErrnoException, command: Command): void {
+  #onError(error: Error): void {
     if (this.pid !== undefined) return
     this.#exit = { code: null, signal: null }
     this.#ended.resolve(this.#exit)
-    this.fail(notStarted(command.execPath, error))
+    this.fail(error instanceof HandoverError ? error : notStarted(this.#child.spawnfile ?? '', error))
   }
 
   #onExit(exit: Exit): void {

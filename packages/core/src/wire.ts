@@ -33,13 +33,27 @@ export interface ListenerEntry {
   readonly systemd?: string
   /** It is the control socket: nobody else gets it. */
   readonly control?: true
+  /** The name by which the supervisor knows it, where there is one. */
+  readonly held?: string
 }
 
-/** What a predecessor hands to its successor in the environment. */
+/** The supervisor that starts and keeps the processes of a service (`handover run`). */
+export interface SupervisorEntry {
+  readonly pid: number
+  /** Limits of its command line, which win over the options of the program. */
+  readonly readyTimeoutMs?: number
+  readonly drainTimeoutMs?: number
+}
+
+/**
+ * What a process is given in the environment. It was started by the supervisor, where there is one, and else by
+ * its predecessor; the variable is for nobody else's child.
+ */
 export interface Inheritance {
   readonly version: number
-  /** The pid that started the successor; the variable is for nobody else's child. */
-  readonly predecessor: number
+  /** The pid of the generation before; absent where the supervisor starts a process that replaces none. */
+  readonly predecessor?: number
+  readonly supervisor?: SupervisorEntry
   /** The number of the successor in the line; the first is 1. */
   readonly generation: number
   /** Signals that ask for a reload: kept by the preload until core listens for them. */
@@ -172,7 +186,12 @@ export function readInheritance(text: string): Inheritance {
   }
   if (!isRecord(raw)) throw malformed('it is not an object')
   if (raw.version !== wireVersion) throw anotherVersion(raw.version)
-  if (!isNatural(raw.predecessor)) throw malformed('"predecessor" is not a pid')
+  if (raw.supervisor !== undefined && !isSupervisorEntry(raw.supervisor)) {
+    throw malformed('"supervisor" is not a pid with limits')
+  }
+  if (!isNatural(raw.predecessor) && (raw.predecessor !== undefined || raw.supervisor === undefined)) {
+    throw malformed('"predecessor" is not a pid')
+  }
   if (!isNatural(raw.generation)) throw malformed('"generation" is not a number from 1 on')
   if (!Array.isArray(raw.signals) || !raw.signals.every((each) => typeof each === 'string')) {
     throw malformed('"signals" is not a list of signals')
@@ -183,8 +202,16 @@ export function readInheritance(text: string): Inheritance {
   return raw as unknown as Inheritance
 }
 
-function isListenerEntry(raw: unknown): boolean {
+function isSupervisorEntry(raw: unknown): boolean {
+  if (!isRecord(raw) || !isNatural(raw.pid)) return false
+  return [raw.readyTimeoutMs, raw.drainTimeoutMs].every(
+    (limit) => limit === undefined || limit === 0 || isNatural(limit),
+  )
+}
+
+export function isListenerEntry(raw: unknown): raw is ListenerEntry {
   if (!isRecord(raw) || !isNatural(raw.fd) || raw.fd < 3 || typeof raw.key !== 'string') return false
+  if (raw.held !== undefined && !isString(raw.held)) return false
   const tcp = isRecord(raw.tcp) && typeof raw.tcp.address === 'string' && isPort(raw.tcp.port)
   const unix = isRecord(raw.unix) && typeof raw.unix.path === 'string'
   return tcp !== unix
@@ -200,7 +227,7 @@ function malformed(why: string, cause?: unknown): HandoverError {
   )
 }
 
-function anotherVersion(theirs: unknown): HandoverError {
+export function anotherVersion(theirs: unknown): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_WIRE_VERSION',
     `The other generation speaks version ${String(theirs)} of the handover, this one version ${wireVersion}. ` +
@@ -209,9 +236,9 @@ function anotherVersion(theirs: unknown): HandoverError {
   )
 }
 
-const isList = (value: unknown, isItem: (item: unknown) => boolean) =>
+export const isList = (value: unknown, isItem: (item: unknown) => boolean) =>
   Array.isArray(value) && value.every(isItem)
-const isString = (value: unknown) => typeof value === 'string'
+export const isString = (value: unknown) => typeof value === 'string'
 const isTlsSessions = (value: unknown) =>
   Array.isArray(value) &&
   isNatural(value[0]) &&
@@ -219,7 +246,8 @@ const isTlsSessions = (value: unknown) =>
   value[1].ticketKeys instanceof Uint8Array &&
   isString(value[1].idContext)
 
-const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1
+export const isNatural = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 1
 const isPort = (value: unknown) => isNatural(value) && value <= 65_535
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

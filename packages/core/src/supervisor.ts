@@ -1,0 +1,202 @@
+/**
+ * The supervisor (`handover run`), seen from a worker: it started this process, starts its successors, and holds
+ * duplicates of its listeners. What a generation does differently under it is here.
+ */
+import type { SendHandle } from 'node:child_process'
+import type net from 'node:net'
+import { errorData, type HandoverError } from './errors.js'
+import type { Generation } from './generation.js'
+import { bareListener, withoutHandleQueue, wrapClose } from './node-privates.js'
+import type { Settings } from './options.js'
+import { type OfSuccessor, RelayedChild } from './relayed-child.js'
+import type { ReloadReport } from './report.js'
+import type { Inheritance, ListenerEntry, SupervisorEntry } from './wire.js'
+import {
+  type FromSupervisor,
+  type FromWorker,
+  readFromSupervisor,
+  supervisorEnvelope,
+} from './wire-supervisor.js'
+
+/** Options that the supervisor sees to. */
+const notOurs = ['pidFile', 'control', 'successor'] as const satisfies readonly (keyof Settings)[]
+
+/** The options of the program under a supervisor: its limits win, and what it sees to itself is left to it. */
+export function supervisedSettings(settings: Settings, entry: SupervisorEntry): Settings {
+  const { pid: _, ...limits } = entry
+  return { ...settings, ...limits, pidFile: undefined, control: undefined, successor: {} }
+}
+
+/** Names of options that have no effect here. */
+const ignored = (given: Settings, defaults: Settings): string[] =>
+  notOurs.filter((name) => JSON.stringify(given[name]) !== JSON.stringify(defaults[name]))
+
+export class Supervisor {
+  readonly pid: number
+  readonly #generation: Generation
+  /** Names of the listeners that were bound here. */
+  readonly #names = new WeakMap<net.Server, string>()
+  #bound = 0
+  #successors = 0
+  #successor: { readonly id: number; readonly child: RelayedChild } | undefined
+
+  constructor(entry: SupervisorEntry, generation: Generation) {
+    this.pid = entry.pid
+    this.#generation = generation
+    const unused = ignored(generation.given, generation.settings)
+    if (unused.length > 0)
+      generation.logger.info(
+        { unused },
+        `under a supervisor these options have no effect: ${unused.join(', ')}`,
+      )
+    this.#listen()
+    this.#tell()
+  }
+
+  /** Whether it is there; without it this process ends. */
+  get alive(): boolean {
+    return this.#generation.platform.channel()?.connected === true
+  }
+
+  /** A server listens: the supervisor gets a duplicate of what was bound here, and hears what is served. */
+  keepListeners(): void {
+    for (const { server, entry } of this.#generation.listeners.handOn()) {
+      if (entry.held !== undefined || this.#names.has(server)) continue
+      const held = `${this.#generation.platform.pid}:${++this.#bound}`
+      this.#names.set(server, held)
+      this.#post({ type: 'listener', entry: { ...entry, held } }, bareListener(server))
+    }
+    this.#tellServed()
+  }
+
+  /** Has a successor started. Its listeners are those of the supervisor, in the order of `inheritance`. */
+  startSuccessor(
+    { generation, signals, listeners }: Inheritance,
+    servers: readonly net.Server[],
+  ): RelayedChild {
+    const id = ++this.#successors
+    const child = new RelayedChild(id, (message, handle, done) => this.#post(message, handle, done))
+    this.#successor = { id, child }
+    const named = listeners.map((entry, i) => this.#named(entry, servers[i]))
+    this.#post({ type: 'start-successor', successor: id, wanted: { generation, signals, listeners: named } })
+    return child
+  }
+
+  /** A signal asks for a reload: all workers of the supervisor are meant. */
+  askForReload(): void {
+    this.#post({ type: 'reload-wanted' })
+  }
+
+  #named(entry: ListenerEntry, server: net.Server | undefined): ListenerEntry {
+    const held = entry.held ?? (server && this.#names.get(server))
+    return held === undefined ? entry : { ...entry, held }
+  }
+
+  #tellServed(): void {
+    const { name } = this.#generation.state
+    if (name === 'draining' || name === 'exited') return
+    const served = this.#generation.listeners.handOn()
+    const held = served.flatMap(({ server, entry }) => this.#named(entry, server).held ?? [])
+    this.#post({ type: 'serves', held })
+  }
+
+  /** The program closes a server: what the supervisor holds would queue connections that nobody answers. */
+  #onClose(server: net.Server, close: () => void): void {
+    const { name } = this.#generation.state
+    const ending = name === 'draining' || name === 'exited'
+    const served = ending
+      ? undefined
+      : this.#generation.listeners.handOn().find((each) => each.server === server)
+    close()
+    const held = served && this.#named(served.entry, server).held
+    if (held !== undefined) this.#post({ type: 'closed', held })
+  }
+
+  #post(message: FromWorker, handle?: object, done: (error: Error | null) => void = () => {}): void {
+    const channel = this.#generation.platform.channel()
+    if (!channel?.connected || !channel.send) done(new Error('the supervisor has gone'))
+    else channel.send(supervisorEnvelope(message), handle as SendHandle, {}, done)
+  }
+
+  #listen(): void {
+    const channel = this.#generation.platform.channel()
+    if (!channel?.connected) {
+      queueMicrotask(() => this.#onGone())
+      return
+    }
+    withoutHandleQueue(channel)
+    channel.on('message', (raw: unknown, handle: unknown) => this.#onMessage(raw, handle))
+    channel.once('disconnect', () => this.#onGone())
+    channel.channel?.unref()
+  }
+
+  /** What happens here is told. */
+  #tell(): void {
+    const { events, settings } = this.#generation
+    this.#post({ type: 'registered', readyTimeoutMs: settings.readyTimeoutMs, endMs: this.#endMs() })
+    events.on('state', ({ state, because, onProbation }) => {
+      const more = { ...(because && { because }), ...(onProbation && { onProbation }) }
+      this.#post({ type: 'now', state, ...more, endMs: this.#endMs() })
+    })
+    events.on('handed-over', (report) => this.#post({ type: 'reloaded', report }))
+    events.on('reload-failed', (error) => this.#tellFailed(error))
+    events.on('report', (report) => this.#post({ type: 'drained', report }))
+    this.#generation.undoAtEnd(wrapClose((server, close) => this.#onClose(server, close)))
+  }
+
+  #tellFailed(error: HandoverError): void {
+    const { report } = error as { report?: ReloadReport }
+    this.#post({ type: 'reload-failed', error: errorData(error), ...(report && { report }) })
+  }
+
+  /** How long a shutdown may take from now on. */
+  #endMs(): number {
+    const { settings, hooks } = this.#generation
+    const { shutdownDelayMs, drainTimeoutMs, hookTimeoutMs } = settings
+    return shutdownDelayMs + drainTimeoutMs + hookTimeoutMs * hooks.drained.length
+  }
+
+  #onMessage(raw: unknown, handle: unknown): void {
+    let message: FromSupervisor | undefined
+    try {
+      message = readFromSupervisor(raw)
+    } catch {
+      // Said by a predecessor of another version, whose affair it is.
+      return
+    }
+    if (!message) return
+    if ('successor' in message) this.#hear(message)
+    else this.#obey(message, handle)
+  }
+
+  #hear(message: OfSuccessor): void {
+    if (this.#successor?.id === message.successor) this.#successor.child.hear(message)
+  }
+
+  #obey(message: Exclude<FromSupervisor, OfSuccessor>, handle: unknown): void {
+    const generation = this.#generation
+    if (message.type === 'reload') this.#reload()
+    else if (message.type === 'shutdown') void generation.shutdown()
+    else if (message.type === 'cut-short') generation.cutShort()
+    else if (message.type === 'predecessor-ended') generation.predecessor?.end()
+    else if (message.type === 'unlisten') generation.listeners.closeUnclaimed(message.held)
+    else if (typeof handle === 'object' && handle !== null)
+      generation.listeners.inherit(message.entry, handle)
+  }
+
+  #reload(): void {
+    this.#generation.reload().catch((error: HandoverError) => {
+      // One that failed was told when it happened; one that is under way will be.
+      if (!error.report && error.code !== 'ERR_HANDOVER_IN_PROGRESS') this.#tellFailed(error)
+    })
+  }
+
+  /** Nobody starts a successor, or starts this process again, any more: the next supervisor wants the ports. */
+  #onGone(): void {
+    const generation = this.#generation
+    this.#successor?.child.lose()
+    generation.predecessor?.end()
+    generation.logger.warn({ supervisor: this.pid }, `the supervisor ${this.pid} has gone: shutting down`)
+    void generation.shutdown()
+  }
+}

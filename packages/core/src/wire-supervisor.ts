@@ -1,0 +1,138 @@
+/** What a worker and its supervisor say to each other. Between two workers it relays what wire.ts describes. */
+import type { ErrorData } from './errors.js'
+import type { DrainReason, StateName } from './lifecycle.js'
+import type { FinalReport, ReloadReport } from './report.js'
+import {
+  anotherVersion,
+  isList,
+  isListenerEntry,
+  isNatural,
+  isRecord,
+  isString,
+  type ListenerEntry,
+  wireVersion,
+} from './wire.js'
+
+/** A worker's successors are told apart by a number that the worker gives them. */
+type Relay = { readonly successor: number }
+
+/** What a worker wants its successor to be started with; `fd` of the listeners has no meaning there. */
+export interface Wanted {
+  readonly generation: number
+  readonly signals: readonly string[]
+  readonly listeners: readonly ListenerEntry[]
+}
+
+/** Messages from a worker to the supervisor. What else it says is for its predecessor. */
+export type FromWorker =
+  /** The first message: it takes part. `readyTimeoutMs` is how long it may take. */
+  | { readonly type: 'registered'; readonly readyTimeoutMs: number; readonly endMs: number }
+  /** What it is now, and how long it may take to end, from this moment on, if it is told to. */
+  | {
+      readonly type: 'now'
+      readonly state: StateName
+      readonly because?: DrainReason
+      readonly onProbation?: true
+      readonly endMs: number
+    }
+  /** With a handle: a listener that it has bound. */
+  | { readonly type: 'listener'; readonly entry: ListenerEntry }
+  /** The names of the held listeners that it serves. */
+  | { readonly type: 'serves'; readonly held: readonly string[] }
+  /** Its program has closed this one. */
+  | { readonly type: 'closed'; readonly held: string }
+  /** A signal asked it for a reload. */
+  | { readonly type: 'reload-wanted' }
+  /** Its reload has ended. */
+  | { readonly type: 'reloaded'; readonly report: ReloadReport }
+  | { readonly type: 'reload-failed'; readonly error: ErrorData; readonly report?: ReloadReport }
+  /** It has drained, and ends when its hooks have run. */
+  | { readonly type: 'drained'; readonly report: FinalReport }
+  | (Relay & { readonly type: 'start-successor'; readonly wanted: Wanted })
+  /** With a handle, where the message has one. */
+  | (Relay & { readonly type: 'to-successor'; readonly message: unknown })
+  | (Relay & { readonly type: 'signal-successor'; readonly signal: NodeJS.Signals })
+
+/** Messages from the supervisor to a worker. */
+export type FromSupervisor =
+  | { readonly type: 'reload' }
+  | { readonly type: 'shutdown' }
+  | { readonly type: 'cut-short' }
+  /** With a handle: another worker has bound this listener since this one was started. */
+  | { readonly type: 'listener'; readonly entry: ListenerEntry }
+  /** Nobody serves these: close them. */
+  | { readonly type: 'unlisten'; readonly held: readonly string[] }
+  | { readonly type: 'predecessor-ended' }
+  | (Relay & { readonly type: 'successor-started'; readonly pid: number })
+  /** It could not be started. */
+  | (Relay & { readonly type: 'successor-refused'; readonly error: ErrorData })
+  /** What the successor said. */
+  | (Relay & { readonly type: 'from-successor'; readonly message: unknown })
+  | (Relay & {
+      readonly type: 'successor-ended'
+      readonly code: number | null
+      readonly signal: string | null
+    })
+
+type Message = FromWorker | FromSupervisor
+type Check = (raw: Record<string, unknown>) => boolean
+
+const anything: Check = () => true
+const isRelay: Check = ({ successor }) => isNatural(successor)
+const isError = (error: unknown) => isRecord(error) && isString(error.message)
+const isMs = (value: unknown) => value === 0 || isNatural(value)
+
+const fromWorker: Readonly<Record<FromWorker['type'], Check>> = {
+  registered: ({ readyTimeoutMs, endMs }) => isMs(readyTimeoutMs) && isMs(endMs),
+  now: ({ state, endMs }) => isString(state) && isMs(endMs),
+  listener: ({ entry }) => isListenerEntry(entry) && entry.held !== undefined,
+  serves: ({ held }) => isList(held, isString),
+  closed: ({ held }) => isString(held),
+  'reload-wanted': anything,
+  reloaded: ({ report }) => isRecord(report),
+  'reload-failed': ({ error }) => isError(error),
+  drained: ({ report }) => isRecord(report),
+  'start-successor': (raw) => isRelay(raw) && isWanted(raw.wanted),
+  'to-successor': isRelay,
+  'signal-successor': (raw) => isRelay(raw) && isString(raw.signal),
+}
+
+const fromSupervisor: Readonly<Record<FromSupervisor['type'], Check>> = {
+  reload: anything,
+  shutdown: anything,
+  'cut-short': anything,
+  listener: ({ entry }) => isListenerEntry(entry),
+  unlisten: ({ held }) => isList(held, isString),
+  'predecessor-ended': anything,
+  'successor-started': (raw) => isRelay(raw) && isNatural(raw.pid),
+  'successor-refused': (raw) => isRelay(raw) && isError(raw.error),
+  'from-successor': isRelay,
+  'successor-ended': isRelay,
+}
+
+function isWanted(raw: unknown): boolean {
+  return (
+    isRecord(raw) &&
+    isNatural(raw.generation) &&
+    isList(raw.signals, isString) &&
+    isList(raw.listeners, isListenerEntry)
+  )
+}
+
+/** A message of a worker for the supervisor; `undefined`: it is for the worker's predecessor. */
+export const readFromWorker = (raw: unknown) => read<FromWorker>(raw, fromWorker)
+/** A message of the supervisor; `undefined` when it is something else. */
+export const readFromSupervisor = (raw: unknown) => read<FromSupervisor>(raw, fromSupervisor)
+
+/** Errors: `ERR_HANDOVER_WIRE_VERSION`. */
+function read<M extends Message>(raw: unknown, checks: Readonly<Record<string, Check>>): M | undefined {
+  if (!isRecord(raw) || !('handover' in raw)) return undefined
+  if (raw.handover !== wireVersion) throw anotherVersion(raw.handover)
+  const known = typeof raw.type === 'string' && Object.hasOwn(checks, raw.type)
+  return known && checks[raw.type as string]?.(raw) ? (raw as M) : undefined
+}
+
+/** `message` as it goes over the channel. */
+export function supervisorEnvelope<M extends Message>(message: M): object {
+  return { handover: wireVersion, ...message }
+}
