@@ -1,13 +1,16 @@
 #!/usr/bin/env node
 // The `handover` command: what can be said, and in which words. Each command is loaded when it is asked for.
 import { Command, InvalidArgumentError } from 'commander'
+import { addOperatingCommands } from './commands/operate.js'
 import type { RunOptions } from './commands/run.js'
+import { exitCodes } from './exit-codes.js'
 import { milliseconds, workers } from './values.js'
 
 const program = new Command('handover')
   .description('Runs a Node.js server as one stable process, and replaces it without a client noticing.')
   .enablePositionalOptions()
   .showHelpAfterError('(handover --help tells what there is)')
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage))
 
 program
   .command('run')
@@ -35,6 +38,8 @@ program
     const { run } = await import('./commands/run.js')
     await run(command, options)
   })
+
+addOperatingCommands(program)
 
 await program.parseAsync()
 

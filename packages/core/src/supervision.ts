@@ -5,3 +5,4 @@
 export { bindPrivately } from './control/bind.js'
 export * from './control/protocol.js'
 export { ControlServer } from './control/server.js'
+export type { Connections, DrainReport, FinalReport, Holding } from './report.js'

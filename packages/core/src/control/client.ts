@@ -20,6 +20,8 @@ const mostUnread = 1024 * 1024
 const mostActive = 16
 /** How often a client that watches hears of the status, changed or not. */
 const watchMs = 1_000
+/** How often a client that waits for something hears that it is still under way. */
+const aliveMs = 1_000
 /** How soon after the last time it hears of a change. */
 const changeMs = 100
 
@@ -119,11 +121,13 @@ export class ControlClient {
   async #answer(request: ControlRequest): Promise<void> {
     const { id } = request
     this.#begin()
+    const alive = setInterval(() => this.#say({ id, event: 'alive' }), aliveMs).unref()
     try {
       this.#say({ id, ok: true, ...(await this.#do(request)) })
     } catch (error) {
       this.#say({ id, ...failureOf(error) })
     } finally {
+      clearInterval(alive)
       this.#active--
       this.#restIfIdle()
     }

@@ -87,6 +87,8 @@ export type ControlEvent =
       /** Until what is still open is cut; absent as long as a shutdown serves on (`shutdownDelayMs`). */
       readonly msLeft?: number
     }
+  /** What was asked for is under way: comes every second until it is answered. */
+  | { readonly event: 'alive' }
   /** The answer to `watch`, again and again. */
   | { readonly event: 'status'; readonly status: ControlStatus }
 

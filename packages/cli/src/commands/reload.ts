@@ -1,0 +1,82 @@
+/** `handover reload`: returns when the new release serves, or says why it does not. */
+import type { ControlAnswer } from '@handover/core/supervision'
+import { ask } from '../client.js'
+import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
+import { duration, handedOver } from '../format.js'
+import { print, printJson, type SpokenOptions } from '../output.js'
+import { silentProgress, visibleProgress } from '../progress.js'
+import { type FileOutcome, reloadByPidFile, signal, untilEnded } from '../signals.js'
+import { readTarget, type TargetOptions } from '../target.js'
+
+export interface ReloadOptions extends TargetOptions, SpokenOptions {
+  readonly wait: boolean
+  readonly timeout: number
+}
+
+export async function reload(pid: number | undefined, options: ReloadOptions): Promise<ExitCode> {
+  const target = readTarget(pid, options)
+  if (target.by === 'control') return reloadByControl(target.path, options)
+  if (target.by === 'pid-file') return reloadByFile(target.path, target.pid, options)
+  signal(target.pid, 'SIGHUP')
+  throw new CommandFailed(
+    exitCodes.unknown,
+    `SIGHUP was sent to process ${target.pid}. Whether its successor serves cannot be told by a PID alone: see the log of ` +
+      'the service, or use --control or --pid-file.',
+  )
+}
+
+async function reloadByControl(path: string, { json, wait }: ReloadOptions): Promise<ExitCode> {
+  const progress = json ? silentProgress : await visibleProgress()
+  let answer: ControlAnswer
+  try {
+    answer = await ask(path, 'reload', progress.onEvent, { wait })
+  } finally {
+    progress.done()
+  }
+  if (!answer.ok) {
+    const { error, reload: told } = answer
+    if (json) printJson({ ...(told ?? { outcome: 'refused', reports: [] }), error })
+    else sayWhyNot(error)
+    return exitCodes.failed
+  }
+  if (!('reload' in answer))
+    throw new CommandFailed(exitCodes.unknown, 'The service answered something else.')
+  if (json) printJson(answer.reload)
+  else print(handedOver(answer.reload))
+  return exitCodes.done
+}
+
+function sayWhyNot({ code, message, cause }: (ControlAnswer & { ok: false })['error']): void {
+  process.stderr.write(`handover: the reload failed (${code}): ${message}\n`)
+  if (cause?.stack) process.stderr.write(`${cause.stack}\n`)
+}
+
+async function reloadByFile(path: string, pid: number, options: ReloadOptions): Promise<ExitCode> {
+  const { json, wait, timeout } = options
+  const result = await reloadByPidFile(path, pid, timeout)
+  const isDone = result.outcome === 'handed-over'
+  const hasDrained = isDone && wait ? await untilEnded(pid, timeout) : undefined
+  if (json) printJson({ ...result, predecessor: pid, ...(hasDrained === undefined ? {} : { hasDrained }) })
+  if (!isDone) {
+    const code = result.outcome === 'unknown' ? exitCodes.unknown : exitCodes.failed
+    throw new CommandFailed(code, whyNot(result, path, pid, timeout))
+  }
+  if (!json) print([`process ${result.pid} serves`, ...drainedInWords(pid, hasDrained, timeout)])
+  return exitCodes.done
+}
+
+function whyNot({ outcome }: FileOutcome, path: string, pid: number, timeoutMs: number): string {
+  if (outcome === 'failed') {
+    return `the reload failed, and process ${pid} serves on. Why cannot be told by a PID file: see the log of the service, or use --control.`
+  }
+  return outcome === 'ended'
+    ? `process ${pid} has ended, and no successor has taken its place in ${path}. See the log of the service.`
+    : `${path} has not changed for ${duration(timeoutMs)}: what came of the reload cannot be told. See the log of the service.`
+}
+
+function drainedInWords(pid: number, hasDrained: boolean | undefined, timeoutMs: number): string[] {
+  if (hasDrained === undefined) return []
+  return hasDrained
+    ? [`process ${pid} has drained and left; what became of its connections is in the log of the service`]
+    : [`process ${pid} still drains after ${duration(timeoutMs)}`]
+}

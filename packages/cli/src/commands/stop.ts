@@ -1,0 +1,48 @@
+/** `handover stop`: drains, waits, and says what was cut. */
+import { askUntilGone } from '../client.js'
+import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
+import { drained, duration } from '../format.js'
+import { print, printJson, type SpokenOptions } from '../output.js'
+import { silentProgress, visibleProgress } from '../progress.js'
+import { signal, untilEnded } from '../signals.js'
+import { readTarget, type TargetOptions } from '../target.js'
+
+export interface StopOptions extends TargetOptions, SpokenOptions {
+  readonly timeout: number
+}
+
+export async function stop(pid: number | undefined, options: StopOptions): Promise<ExitCode> {
+  const target = readTarget(pid, options)
+  if (target.by !== 'control') return stopByPid(target.pid, options)
+  const progress = options.json ? silentProgress : await visibleProgress()
+  const answer = await askUntilGone(target.path, 'stop', progress.onEvent).finally(progress.done)
+  if (!answer.ok) {
+    if (options.json) printJson({ error: answer.error })
+    throw new CommandFailed(exitCodes.failed, `the service was not stopped: ${answer.error.message}`)
+  }
+  if (!('stop' in answer)) throw new CommandFailed(exitCodes.unknown, 'The service answered something else.')
+  const { reports, code } = answer.stop
+  if (options.json) printJson(answer.stop)
+  else {
+    print(reports.flatMap((report) => drained(report, report.drain)))
+    print([`the service has stopped, with exit code ${code}`])
+  }
+  return code === 0 ? exitCodes.done : exitCodes.failed
+}
+
+async function stopByPid(pid: number, { json, timeout }: StopOptions): Promise<ExitCode> {
+  signal(pid, 'SIGTERM')
+  const stopped = await untilEnded(pid, timeout)
+  if (json) printJson({ pid, stopped })
+  if (!stopped) {
+    throw new CommandFailed(
+      exitCodes.unknown,
+      `SIGTERM was sent to process ${pid}, which still runs after ${duration(timeout)}. What it waits for can be told by the control socket only.`,
+    )
+  }
+  if (!json)
+    print([
+      `process ${pid} has ended; whether it cut connections is in the log of the service, or use --control`,
+    ])
+  return exitCodes.done
+}

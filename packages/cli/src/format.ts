@@ -1,0 +1,100 @@
+/** Facts in words, for people. */
+import type {
+  Connections,
+  ControlStatus,
+  DrainReport,
+  GenerationStatus,
+  Holding,
+  ReloadResult,
+  ReloadSummary,
+} from '@handover/core/supervision'
+
+/** `212 ms`, `1.3 s`, `2 min 5 s`, `3 h 4 min`, `2 d 3 h`. */
+export function duration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  if (ms < 59_950) return `${(ms / 1_000).toFixed(1).replace(/\.0$/, '')} s`
+  const minutes = Math.floor(ms / 60_000)
+  if (minutes < 60) return parts(minutes, 'min', Math.floor((ms % 60_000) / 1_000), 's')
+  const hours = Math.floor(minutes / 60)
+  if (hours < 24) return parts(hours, 'h', minutes % 60, 'min')
+  return parts(Math.floor(hours / 24), 'd', hours % 24, 'h')
+}
+
+const parts = (most: number, unit: string, rest: number, smaller: string) =>
+  `${most} ${unit}${rest > 0 ? ` ${rest} ${smaller}` : ''}`
+
+export const who = ({ generation, pid }: { generation: number; pid?: number | undefined }): string =>
+  `generation ${generation} (pid ${pid ?? 'unknown'})`
+
+/** `36 connections moved, 1 closed, 0 cut`. */
+export function fates({ moved, closed, lost, cut }: DrainReport): string {
+  return `${moved} connections moved, ${closed} closed, ${cut.length} cut${lost > 0 ? `, ${lost} lost on the way` : ''}`
+}
+
+export const holding = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${duration(ageMs)})`
+
+/** What a drain has done, and one line for each connection that was cut. */
+export function drained(of: { generation: number; pid: number }, drain: DrainReport): string[] {
+  return [
+    `${who(of)} has drained in ${duration(drain.ms)}: ${fates(drain)}`,
+    ...drain.cut.map((each) => `  cut: ${holding(each)}`),
+  ]
+}
+
+/** How a reload ended well. */
+export function handedOver({ reports }: ReloadSummary): string[] {
+  return reports.flatMap((report) => [
+    `${who(report.successor)} serves, after ${duration(reloadMs(report))}`,
+    ...(report.drain ? drained(report, report.drain) : []),
+  ])
+}
+
+/** The whole status, a line each. */
+export function statusLines({ supervisor, generations, lastReload }: ControlStatus): string[] {
+  return [
+    ...(supervisor
+      ? [
+          `supervisor: pid ${supervisor.pid}, up ${duration(supervisor.uptimeMs)}, ${supervisor.workers} workers`,
+        ]
+      : []),
+    ...generations.flatMap(generationLines),
+    `last reload: ${lastReload ? lastReloadInWords(lastReload) : 'none'}`,
+  ]
+}
+
+function generationLines(status: GenerationStatus): string[] {
+  const { connections, holding: holds = [], uptimeMs, release } = status
+  const up = uptimeMs === undefined ? '' : `, up ${duration(uptimeMs)}`
+  return [
+    `${who(status)}: ${stateInWords(status)}${up}`,
+    ...(release ? [`  runs ${release.script} in ${release.cwd}`] : []),
+    ...(connections ? [`  ${connectionsInWords(connections)}`] : []),
+    ...holds.map((each) => `  ${status.state === 'draining' ? 'waits for' : 'busy with'} ${holding(each)}`),
+  ]
+}
+
+function stateInWords({ state, because, onProbation, msLeft }: GenerationStatus): string {
+  const reason = because && (because === 'shutdown' ? ' for a shutdown' : ', handed over')
+  const left = msLeft === undefined ? '' : `, cut in ${duration(msLeft)}`
+  return `${state}${reason ?? ''}${onProbation ? ', on probation' : ''}${left}`
+}
+
+function connectionsInWords({ total, inFlight, requests, ...kinds }: Connections): string {
+  const open = Object.entries(kinds)
+    .filter(([, { idle, busy }]) => idle + busy > 0)
+    .map(([kind, { idle, busy }]) => `${kind}: ${idle} idle and ${busy} busy`)
+  const which = open.length > 0 ? ` (${open.join('; ')})` : ''
+  return `${total} connections${which}, ${inFlight} requests in flight, ${requests} served or begun`
+}
+
+function lastReloadInWords({ outcome, reports }: ReloadSummary): string {
+  const last = reports.at(-1)
+  if (!last) return outcome
+  if (outcome === 'failed') return `failed at ${last.startedAt}: ${last.failure?.message ?? 'unknown'}`
+  const drain = reports.every((report) => report.drain)
+    ? `; ${reports.flatMap(({ drain }) => (drain ? [fates(drain)] : [])).join('; ')}`
+    : ''
+  return `handed over at ${last.startedAt} in ${duration(reloadMs(last))}${drain}`
+}
+
+const reloadMs = ({ phases }: ReloadResult): number => phases.reduce((sum, { ms }) => sum + ms, 0)

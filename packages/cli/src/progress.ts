@@ -1,0 +1,81 @@
+/** How it goes on, on standard error: a line for each phase, and on a terminal a bar for the drain. */
+import type { ControlEvent } from '@handover/core/supervision'
+import { duration, who } from './format.js'
+
+export interface Progress {
+  onEvent(event: ControlEvent): void
+  /** The answer is there. */
+  done(): void
+}
+
+export const silentProgress: Progress = { onEvent() {}, done() {} }
+
+type Draining = ControlEvent & { event: 'draining' }
+
+export async function visibleProgress(): Promise<Progress> {
+  const bar = process.stderr.isTTY ? await drainBar() : undefined
+  const waiting = bar ? undefined : drainLines()
+  return {
+    onEvent(event) {
+      if (event.event === 'phase') {
+        bar?.hide()
+        process.stderr.write(`${phaseInWords(event)}\n`)
+      } else if (event.event === 'draining') {
+        bar?.show(event)
+        waiting?.(event)
+      }
+    },
+    done: () => bar?.hide(),
+  }
+}
+
+function phaseInWords({ phase, limitMs, successor, ...asked }: ControlEvent & { event: 'phase' }): string {
+  const next = successor ? who(successor) : 'the next generation'
+  if (phase === 'starting') return `${next} is starting; it has ${duration(limitMs)} to become ready`
+  if (phase === 'probation') return `${next} is ready, and on probation for ${duration(limitMs)}`
+  const drains = `${who(asked)} drains, for at most ${duration(limitMs)}`
+  return successor ? `${next} serves; ${drains}` : drains
+}
+
+/** Where there is no terminal: a line every few seconds, for the log of whoever deploys. */
+function drainLines(): (event: Draining) => void {
+  const everyMs = 5_000
+  let last = performance.now()
+  return ({ open, msLeft, ...of }) => {
+    if (performance.now() - last < everyMs) return
+    last = performance.now()
+    process.stderr.write(`${who(of)} drains: ${open} connections open${left(msLeft)}\n`)
+  }
+}
+
+const left = (msLeft: number | undefined) =>
+  msLeft === undefined ? '' : `, ${duration(msLeft)} until they are cut`
+
+/** Several generations may drain at a time: it shows them together. */
+async function drainBar(): Promise<{ show(event: Draining): void; hide(): void }> {
+  const { SingleBar } = (await import('cli-progress')).default
+  const byPid = new Map<number, Draining>()
+  const options = { clearOnComplete: true, format: 'draining {bar} {value} of {total} connections{left}' }
+  let bar: InstanceType<typeof SingleBar> | undefined
+  const sum = (count: (event: Draining) => number) =>
+    [...byPid.values()].reduce((total, event) => total + count(event), 0)
+  return {
+    show(event) {
+      byPid.set(event.pid, event)
+      const total = sum(({ of }) => of)
+      if (total === 0) return
+      const done = total - sum(({ open }) => open)
+      const payload = { left: left(event.msLeft) }
+      if (bar) bar.setTotal(total)
+      else {
+        bar = new SingleBar(options)
+        bar.start(total, done, payload)
+      }
+      bar.update(done, payload)
+    },
+    hide() {
+      bar?.stop()
+      bar = undefined
+    },
+  }
+}
