@@ -49,6 +49,18 @@ test('the predecessor is killed while 2000 connections move: those that the succ
   expect(service.serving.pid).toBe(successor)
 })
 
+test('the successor is told to stop while 2000 connections move: those that it takes no more are served here, and no request fails', async () => {
+  const { service, connections, successor } = await whileMoving()
+  service.signal('SIGTERM', successor)
+  const { servedBy, failures } = await callPolitely(connections)
+  expect(failures).toEqual([])
+  const [report] = await finalReports(service, 2)
+  const { moved, closed } = report?.drain ?? { moved: NaN, closed: NaN }
+  expect(report?.drain).toMatchObject({ lost: 0, cut: [] })
+  expect([moved + closed, servedBy.get(1) ?? 0]).toEqual([count, closed])
+  for (const pid of [service.pid, successor]) await service.exitOf(pid)
+})
+
 /** One request on each: an answer may say that it is the last. */
 async function callPolitely(connections: readonly RawConnection[]) {
   const servedBy = new Map<number, number>()

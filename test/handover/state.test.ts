@@ -133,6 +133,73 @@ test('C50: a predecessor that is killed before it gave its state on is an error 
   expect(await whoServes(service.target)).toEqual({ pid, generation: 2 })
 })
 
+/** The first of them has something that only one process may have; it tells who has it. */
+const givesAway = release({
+  beforeListen: `
+    let mine = (await handle.inheritedState()) ?? (handle.generation === 1 && 'the lock')
+    tell('has', { mine })
+    handle.provideState(() => { const given = mine; mine = undefined; tell('gave'); return given })
+    handle.onHandoverFailed(() => { mine = 'the lock'; tell('has', { mine }) })`,
+})
+
+test.each([
+  ['before it was ready', "throw new Error('no luck')", '', 'ERR_HANDOVER_SUCCESSOR_EXITED'],
+  ['within its probation', '', 'process.exit(3)', 'ERR_HANDOVER_PROBATION'],
+])(
+  'C50: what was given to a successor that fails %s is taken back when that is gone, and can be given again',
+  async (_, afterwards, afterListen, code) => {
+    const { service, deploy } = await startRelease({
+      config: { graceful: { probationMs: 2_000 } },
+      text: givesAway,
+    })
+    const gets = "tell('got', { mine: await handle.inheritedState() })"
+    deploy(release({ beforeListen: `${gets}; ${afterwards}`, afterListen }))
+    expect(await requestReload(service.target)).toMatchObject({ code })
+    const [got, failed] = [await service.event('got'), await service.event('reload-failed')]
+    expect(got).toMatchObject({ mine: 'the lock' })
+    // The hook has run before anybody hears of the failure.
+    const has = service.facts.filter(({ event, index }) => event === 'has' && index < failed.index)
+    expect(has).toMatchObject([{ pid: service.pid }, { pid: service.pid, mine: 'the lock' }])
+    expect(isRunning(got.pid)).toBe(false)
+
+    deploy(givesAway)
+    const { to } = await service.reload()
+    expect(await service.event(({ event, pid }) => event === 'has' && pid === to.pid)).toMatchObject({
+      mine: 'the lock',
+    })
+  },
+)
+
+test('C50: nothing is taken back from a successor that failed before it asked', async () => {
+  const { service, deploy } = await startRelease({ config: { graceful: quick }, text: givesAway })
+  deploy(release({ beforeListen: "throw new Error('no luck')" }))
+  expect(await requestReload(service.target)).toMatchObject({ code: 'ERR_HANDOVER_SUCCESSOR_EXITED' })
+  await service.event('reload-failed')
+  expect(service.facts.filter(({ event }) => event === 'has')).toHaveLength(1)
+})
+
+test('C50: a hook that takes back and fails, or hangs, is in the log, and the reload has failed for its own reason', async () => {
+  const { service, deploy } = await startRelease({
+    config: { graceful: { ...quick, hookTimeoutMs: 300 } },
+    text: release({
+      beforeListen: `
+        handle.provideState(() => 'given')
+        handle.onHandoverFailed(() => { throw new Error('it is gone') })
+        handle.onHandoverFailed(() => new Promise(() => {}))
+        handle.onHandoverFailed(() => tell('last'))`,
+    }),
+  })
+  deploy(asks("throw new Error('no luck')"))
+  expect(await requestReload(service.target)).toMatchObject({
+    code: 'ERR_HANDOVER_SUCCESSOR_EXITED',
+    message: expect.stringContaining('no luck'),
+  })
+  await service.line(/onHandoverFailed hook 1 failed: it is gone/)
+  await service.line(/onHandoverFailed hook 2 failed: .* did not end within 300 ms/)
+  await service.event('last')
+  expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
+})
+
 test('C32: a generation knows its predecessor, and can wait for its end', async () => {
   const { service } = await startRelease({
     config: { graceful: quick },

@@ -1,0 +1,65 @@
+// What the report of a drain says of connections.
+import { once } from 'node:events'
+import http2 from 'node:http2'
+import { expect, onTestFinished, test } from 'vitest'
+import { ask, connect } from '../support/http.js'
+import { release, startRelease } from '../support/release.js'
+import { finalReports } from '../support/reports.js'
+import { askOn, callAll, openConnections } from '../support/resting.js'
+import { startService } from '../support/service.js'
+
+const none = { moved: 0, lost: 0, closed: 0, cut: 0 }
+
+test('the report says of each kind of connection how many were moved, closed and cut', async () => {
+  const service = await startService('kinds.mjs', {
+    config: { graceful: { probationMs: 50, drainTimeoutMs: 1_000 } },
+  })
+  const { kinds } = await service.event('listening')
+  const target = (kind: string) => ({
+    host: '127.0.0.1',
+    port: (kinds as Record<string, { port: number }>)[kind]?.port ?? 0,
+  })
+  const idle = await openConnections(target('http'), 3)
+  for (const connection of idle)
+    expect(await ask(connection, '/')).toMatchObject({ status: 200, keepAlive: true })
+  const half = await connect(target('http'))
+  await half.write('GET / HTTP/1.1\r\nHos')
+  const secure = await connect({ ...target('https'), tls: true })
+  await ask(secure, '/')
+  const session = http2.connect(`http://127.0.0.1:${target('http2').port}`)
+  onTestFinished(() => session.destroy())
+  await once(session, 'remoteSettings')
+
+  await service.reload()
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ open: 6, moved: 3, closed: 2, lost: 0 })
+  expect(report?.drain.kinds).toEqual({
+    http1: { ...none, moved: 3, cut: 1 },
+    https: { ...none, closed: 1 },
+    http2: { ...none, closed: 1 },
+    raw: none,
+    upgraded: none,
+  })
+  for (const connection of idle) connection.close()
+})
+
+test('the report says how long the connection waited that waited longest between the two processes', async () => {
+  const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 50 } } })
+  // It has taken over, and then is busy with something else when the connections come.
+  const spin = 'for (const until = Date.now() + 500; Date.now() < until; );'
+  deploy(
+    release({
+      beforeListen: `handle.on('state', ({ state, onProbation }) => {
+        if (state === 'ready' && !onProbation) setImmediate(() => { ${spin} })
+      })`,
+    }),
+  )
+  const connections = await openConnections(service.target, 50)
+  await callAll(connections)
+  await service.reload()
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ moved: 50 })
+  expect(report?.drain.longestWaitMs).toBeGreaterThan(300)
+  expect(report?.drain.longestWaitMs).toBeLessThanOrEqual(report?.drain.ms ?? 0)
+  for (const connection of connections) expect(await askOn(connection)).toBe(2)
+})
