@@ -1,6 +1,7 @@
 import type { Target } from '@handover/load'
 import { expect, test } from 'vitest'
 import { EventStream } from '../support/events.js'
+import { ask, connect, get } from '../support/http.js'
 import { finalReports } from '../support/reports.js'
 import { startService } from '../support/service.js'
 import { until } from '../support/until.js'
@@ -84,4 +85,27 @@ test('a client that leaves while its stream moves is no trouble to the others', 
   await until('the others go on', allServedBy(stayed, 2))
   expect(stayed.flatMap(({ gaps }) => gaps)).toEqual([])
   for (const stream of stayed) stream.close()
+})
+
+test('a stream on which nothing was written yet moves with the head of its answer', async () => {
+  const service = await start({}, { everyMs: 600_000 })
+  const connection = await connect(service.target)
+  await connection.write(get('/'))
+  // What was sent before is read before.
+  expect((await ask(await connect(service.target), '/hello')).text).toBe('hello')
+  await service.reload()
+  const { status, headers } = await connection.head()
+  expect([status, headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+  expect((await finalReports(service, 1))[0]?.drain).toMatchObject({ closed: 0, lost: 0, cut: [] })
+})
+
+test('a stream with another request behind it ends where it began, and that is answered too', async () => {
+  const service = await start({}, { ends: 60 })
+  const connection = await connect(service.target)
+  await connection.write(get('/') + get('/hello'))
+  expect((await ask(await connect(service.target), '/hello')).text).toBe('hello')
+  await service.reload()
+  const stream = await connection.response()
+  expect(stream.text.match(/^data: 1$/gm)).toHaveLength(60)
+  expect(await connection.response()).toMatchObject({ status: 200, text: 'hello' })
 })

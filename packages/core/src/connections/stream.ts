@@ -3,7 +3,6 @@
  * writing on the same connection. Plain HTTP/1.1 only.
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import type net from 'node:net'
 import { markBetweenRequests, resumeResponse } from '../node-privates.js'
 import { endStream, type StreamOptions } from './end-stream.js'
 import { Http1Connection } from './http1.js'
@@ -43,25 +42,35 @@ export function makeMovable(
   const socket = response.socket ?? response.req.socket
   const connection = tracker.connectionOf(socket)
   if (!(connection instanceof Http1Connection)) return
-  tracker.setMovable(connection, new MovableStream(socket, response, hook, options))
+  tracker.setMovable(connection, new MovableStream(connection, response, hook, options))
   response.once('close', () => tracker.setMovable(connection, undefined))
 }
 
 class MovableStream implements Movable {
   readonly protocol = streamProtocol
-  readonly #socket: net.Socket
+  readonly #connection: Http1Connection
   readonly #response: ServerResponse
   readonly #hook: HandoverHook
   readonly #options: StreamOptions
 
-  constructor(socket: net.Socket, response: ServerResponse, hook: HandoverHook, options: StreamOptions) {
-    this.#socket = socket
+  constructor(
+    connection: Http1Connection,
+    response: ServerResponse,
+    hook: HandoverHook,
+    options: StreamOptions,
+  ) {
+    this.#connection = connection
     this.#response = response
     this.#hook = hook
     this.#options = options
   }
 
+  /** The successor gets neither a head that is not made yet, nor requests that were read behind this one. */
   prepare(departure: Departure): boolean {
+    const response = this.#response
+    if (!response.headersSent || !response.req.complete || this.#connection.inFlight() > 1) return false
+    // Node keeps the head back until the first byte of the body.
+    response.flushHeaders()
     this.#hook((state) => this.#whenTaken(() => this.#leave(departure, state)))
     return true
   }
@@ -82,7 +91,7 @@ class MovableStream implements Movable {
   /** What was written is out of this process. A client that is gone takes the stream with it. */
   #whenTaken(done: () => void): void {
     if (this.#response.closed || this.#response.writableEnded) return
-    const taken = this.#response.writableLength === 0 && this.#socket.writableLength === 0
+    const taken = this.#response.writableLength === 0 && this.#connection.socket.writableLength === 0
     if (taken) done()
     else setTimeout(() => this.#whenTaken(done), lookMs).unref()
   }
