@@ -15,7 +15,7 @@ const everyStream = 2 ** 31 - 1
 const atOnceMs = 5_000
 
 const start = (config: object = {}) =>
-  startService('http2.mjs', { config: { graceful: { moveConnections: true, probationMs: 50 }, ...config } })
+  startService('http2.mjs', { config: { graceful: { probationMs: 50 }, ...config } })
 
 const target = (service: Service) => service.target as TcpTarget
 

@@ -11,7 +11,7 @@ const count = 2_000
 async function whileMoving(): Promise<{ service: Service; connections: RawConnection[]; successor: number }> {
   const service = await startService('http.mjs', {
     config: {
-      graceful: { moveConnections: true, probationMs: 50, drainTimeoutMs: 20_000, lingerMs: 1_000 },
+      graceful: { probationMs: 50, drainTimeoutMs: 20_000, lingerMs: 1_000 },
       server: { keepAliveTimeout: 60_000 },
     },
     leftOvers: 'allowed',

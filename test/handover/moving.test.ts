@@ -9,7 +9,7 @@ import { tempDir } from '../support/temp-dir.js'
 
 const moving = (graceful: object = {}, more: object = {}): ServiceOptions => ({
   config: {
-    graceful: { moveConnections: true, probationMs: 50, drainTimeoutMs: 30_000, ...graceful },
+    graceful: { probationMs: 50, drainTimeoutMs: 30_000, ...graceful },
     ...more,
   },
 })

@@ -8,7 +8,7 @@ import { until } from '../support/until.js'
 
 const start = (graceful: object = {}, more: object = {}) =>
   startService('sse.mjs', {
-    config: { graceful: { moveConnections: true, probationMs: 50, ...graceful }, ...more },
+    config: { graceful: { probationMs: 50, ...graceful }, ...more },
   })
 
 const openStreams = (target: Target, count: number) =>

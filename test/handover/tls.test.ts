@@ -11,7 +11,7 @@ import { tempDir } from '../support/temp-dir.js'
 import { type TlsVersion, visit } from '../support/tls-session.js'
 import { until } from '../support/until.js'
 
-const graceful = { moveConnections: true, probationMs: 50 }
+const graceful = { probationMs: 50 }
 const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url).href
 const target = (service: Service) => ({ ...(service.target as TcpTarget), tls: true })
 

@@ -12,7 +12,9 @@ interface Seen {
   /** The generations that answered it. */
   readonly fetched: readonly number[]
   readonly events: readonly { readonly id: number; readonly generation: number }[]
-  /** How often its event stream was opened. */
+  /** What its WebSocket got: the number that it had said, and how many the server has heard. */
+  readonly messages: readonly { readonly id: number; readonly count: number; readonly generation: number }[]
+  /** How often its event stream and its WebSocket were opened. */
   readonly opened: number
   readonly failures: readonly string[]
 }
@@ -41,15 +43,17 @@ async function openPage(url: string): Promise<Page> {
 
 const seenBy = (page: Page) => page.evaluate<Seen>('window.seen')
 
-test('C37: a page in a browser goes on through three reloads: no error, no reconnect, no new connection', async () => {
+test('C37, C43: a page in a browser that fetches, with an EventSource and a WebSocket, goes on through three reloads: no error, no reconnect, no new connection', async () => {
   const service = await startService('page.mjs', {
-    config: { graceful: { moveConnections: true, probationMs: 50 }, server: { keepAliveTimeout: 600_000 } },
+    config: { graceful: { probationMs: 50 }, server: { keepAliveTimeout: 600_000 } },
   })
   const { port } = service.target as TcpTarget
   const page = await openPage(`http://127.0.0.1:${port}/`)
   const isServedBy = (generation: number) => async () => {
-    const { fetched, events } = await seenBy(page)
-    return fetched.at(-1) === generation && events.at(-1)?.generation === generation
+    const { fetched, events, messages } = await seenBy(page)
+    return [fetched.at(-1), events.at(-1)?.generation, messages.at(-1)?.generation].every(
+      (each) => each === generation,
+    )
   }
   await until('the page is served', isServedBy(1))
   const connections = clientPortsOf(port)
@@ -58,10 +62,14 @@ test('C37: a page in a browser goes on through three reloads: no error, no recon
     await until(`generation ${generation} serves the page`, isServedBy(generation))
   }
 
-  const { failures, opened, events } = await seenBy(page)
+  const { failures, opened, events, messages } = await seenBy(page)
   expect(failures).toEqual([])
-  expect(opened).toBe(1)
+  expect(opened).toBe(2)
   expect(events.map(({ id }) => id)).toEqual(events.map((_, i) => i + 1))
+  expect(messages.map(({ id, count }) => [id, count])).toEqual(messages.map((_, i) => [i + 1, i + 1]))
   expect(clientPortsOf(port).filter((each) => !connections.includes(each))).toEqual([])
-  for (const { drain } of await finalReports(service, 3)) expect(drain).toMatchObject({ lost: 0, cut: [] })
+  for (const { drain } of await finalReports(service, 3)) {
+    expect(drain).toMatchObject({ lost: 0, cut: [] })
+    expect(drain.kinds.upgraded.moved).toBe(1)
+  }
 })

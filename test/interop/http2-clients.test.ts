@@ -9,7 +9,7 @@ import { until } from '../support/until.js'
 
 const everyStream = 2 ** 31 - 1
 const reloads = 10
-const graceful = { moveConnections: true, probationMs: 50 }
+const graceful = { probationMs: 50 }
 
 test('C41: nghttp is told in two steps, and gets the answer to a request from before', async () => {
   const service = await startService('http2.mjs', { config: { graceful } })

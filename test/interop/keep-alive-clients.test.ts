@@ -7,7 +7,7 @@ import { finalReports } from '../support/reports.js'
 import { startService } from '../support/service.js'
 import { until } from '../support/until.js'
 
-const config = { graceful: { moveConnections: true, probationMs: 50 } }
+const config = { graceful: { probationMs: 50 } }
 
 test('C40: curl makes all its requests on one connection, through three reloads', async () => {
   const service = await startService('http.mjs', { config })

@@ -20,7 +20,7 @@ test.each(['-tls1_2', '-tls1_3'])(
   'C42: openssl s_client %s resumes a session from before a reload, and before the next',
   async (version) => {
     const service = await startService('http.mjs', {
-      config: { tls: true, graceful: { moveConnections: true, probationMs: 50 } },
+      config: { tls: true, graceful: { probationMs: 50 } },
     })
     const target = service.target as TcpTarget
     const session = join(tempDir(), 'session')

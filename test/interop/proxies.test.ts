@@ -9,7 +9,7 @@ import { until } from '../support/until.js'
 
 const reloads = 5
 const clients = 12
-const graceful = { moveConnections: true, probationMs: 50 }
+const graceful = { probationMs: 50 }
 const portOf = (service: Service) => (service.target as TcpTarget).port
 
 /** As many requests at once as there will be clients: the proxy opens a connection for each, and keeps it. */

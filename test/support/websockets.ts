@@ -8,7 +8,7 @@ import { LIMIT_MS } from './story.js'
 
 /** What the fixtures are told, so that WebSockets move. */
 export const moving = (more: object = {}, graceful: object = {}): ServiceOptions => ({
-  config: { graceful: { moveConnections: true, probationMs: 50, ...graceful }, ...more },
+  config: { graceful: { probationMs: 50, ...graceful }, ...more },
 })
 
 /** How it ended, and when. */
