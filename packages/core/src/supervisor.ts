@@ -4,6 +4,7 @@
  */
 import type { SendHandle } from 'node:child_process'
 import type net from 'node:net'
+import type { ControlEvent } from './control/protocol.js'
 import { errorData, type HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
 import { bareListener, withoutHandleQueue, wrapClose } from './node-privates.js'
@@ -133,10 +134,10 @@ export class Supervisor {
   /** What happens here is told. */
   #tell(): void {
     const { events, settings } = this.#generation
-    this.#post({ type: 'registered', readyTimeoutMs: settings.readyTimeoutMs, endMs: this.#endMs() })
+    this.#post({ type: 'registered', readyTimeoutMs: settings.readyTimeoutMs, ...this.#ending() })
     events.on('state', ({ state, because, onProbation }) => {
       const more = { ...(because && { because }), ...(onProbation && { onProbation }) }
-      this.#post({ type: 'now', state, ...more, endMs: this.#endMs() })
+      this.#post({ type: 'now', state, ...more, ...this.#ending() })
     })
     events.on('handed-over', (report) => this.#post({ type: 'reloaded', report }))
     events.on('reload-failed', (error) => this.#tellFailed(error))
@@ -150,10 +151,13 @@ export class Supervisor {
   }
 
   /** How long a shutdown may take from now on. */
-  #endMs(): number {
+  #ending(): { drainMs: number; hooksMs: number } {
     const { settings, hooks } = this.#generation
     const { shutdownDelayMs, drainTimeoutMs, hookTimeoutMs } = settings
-    return shutdownDelayMs + drainTimeoutMs + hookTimeoutMs * hooks.drained.length
+    return {
+      drainMs: shutdownDelayMs + drainTimeoutMs,
+      hooksMs: hookTimeoutMs * hooks.drained.length,
+    }
   }
 
   #onMessage(raw: unknown, handle: unknown): void {
@@ -176,8 +180,9 @@ export class Supervisor {
   #obey(message: Exclude<FromSupervisor, OfSuccessor>, handle: unknown): void {
     const generation = this.#generation
     if (message.type === 'reload') this.#reload()
-    else if (message.type === 'shutdown') void generation.shutdown()
+    else if (message.type === 'shutdown') void generation.control.stop((event) => this.#tellProgress(event))
     else if (message.type === 'cut-short') generation.cutShort()
+    else if (message.type === 'status-wanted') this.#tellStatus()
     else if (message.type === 'predecessor-ended') generation.predecessor?.end()
     else if (message.type === 'unlisten') generation.listeners.closeUnclaimed(message.held)
     else if (typeof handle === 'object' && handle !== null)
@@ -185,10 +190,24 @@ export class Supervisor {
   }
 
   #reload(): void {
-    this.#generation.reload().catch((error: HandoverError) => {
+    const { proven, drained } = this.#generation.control.reload((event) => this.#tellProgress(event))
+    // The same failure.
+    drained.catch(() => {})
+    proven.catch((error: HandoverError) => {
       // One that failed was told when it happened; one that is under way will be.
       if (!error.report && error.code !== 'ERR_HANDOVER_IN_PROGRESS') this.#tellFailed(error)
     })
+  }
+
+  #tellProgress(event: ControlEvent): void {
+    this.#post({ type: 'progress', event })
+  }
+
+  #tellStatus(): void {
+    // Those before it tell of themselves.
+    const { predecessor, control } = this.#generation
+    const generations = control.status().generations.filter(({ pid }) => pid !== predecessor?.pid)
+    this.#post({ type: 'status', generations })
   }
 
   /** Nobody starts a successor, or starts this process again, any more: the next supervisor wants the ports. */

@@ -1,4 +1,5 @@
 /** What a worker and its supervisor say to each other. Between two workers it relays what wire.ts describes. */
+import type { ControlEvent, GenerationStatus } from './control/protocol.js'
 import type { ErrorData } from './errors.js'
 import type { DrainReason, StateName } from './lifecycle.js'
 import type { FinalReport, ReloadReport } from './report.js'
@@ -16,6 +17,9 @@ import {
 /** A worker's successors are told apart by a number that the worker gives them. */
 type Relay = { readonly successor: number }
 
+/** How long it may take to end, if it is told to: until all has drained, and then for its hooks. */
+type Ending = { readonly drainMs: number; readonly hooksMs: number }
+
 /** What a worker wants its successor to be started with; `fd` of the listeners has no meaning there. */
 export interface Wanted {
   readonly generation: number
@@ -26,15 +30,14 @@ export interface Wanted {
 /** Messages from a worker to the supervisor. What else it says is for its predecessor. */
 export type FromWorker =
   /** The first message: it takes part. `readyTimeoutMs` is how long it may take. */
-  | { readonly type: 'registered'; readonly readyTimeoutMs: number; readonly endMs: number }
-  /** What it is now, and how long it may take to end, from this moment on, if it is told to. */
-  | {
+  | ({ readonly type: 'registered'; readonly readyTimeoutMs: number } & Ending)
+  /** What it is now. */
+  | ({
       readonly type: 'now'
       readonly state: StateName
       readonly because?: DrainReason
       readonly onProbation?: true
-      readonly endMs: number
-    }
+    } & Ending)
   /** With a handle: a listener that it has bound. */
   | { readonly type: 'listener'; readonly entry: ListenerEntry }
   /** The names of the held listeners that it serves. */
@@ -46,6 +49,10 @@ export type FromWorker =
   /** Its reload has ended. */
   | { readonly type: 'reloaded'; readonly report: ReloadReport }
   | { readonly type: 'reload-failed'; readonly error: ErrorData; readonly report?: ReloadReport }
+  /** The answer to `status-wanted`: itself, and what it knows of its successor. */
+  | { readonly type: 'status'; readonly generations: readonly GenerationStatus[] }
+  /** How the reload or the shutdown that it was told to make goes on. */
+  | { readonly type: 'progress'; readonly event: ControlEvent }
   /** It has drained, and ends when its hooks have run. */
   | { readonly type: 'drained'; readonly report: FinalReport }
   | (Relay & { readonly type: 'start-successor'; readonly wanted: Wanted })
@@ -58,6 +65,7 @@ export type FromSupervisor =
   | { readonly type: 'reload' }
   | { readonly type: 'shutdown' }
   | { readonly type: 'cut-short' }
+  | { readonly type: 'status-wanted' }
   /** With a handle: another worker has bound this listener since this one was started. */
   | { readonly type: 'listener'; readonly entry: ListenerEntry }
   /** Nobody serves these: close them. */
@@ -83,14 +91,17 @@ const isError = (error: unknown) => isRecord(error) && isString(error.message)
 const isMs = (value: unknown) => value === 0 || isNatural(value)
 
 const fromWorker: Readonly<Record<FromWorker['type'], Check>> = {
-  registered: ({ readyTimeoutMs, endMs }) => isMs(readyTimeoutMs) && isMs(endMs),
-  now: ({ state, endMs }) => isString(state) && isMs(endMs),
+  registered: ({ readyTimeoutMs, drainMs, hooksMs }) =>
+    isMs(readyTimeoutMs) && isMs(drainMs) && isMs(hooksMs),
+  now: ({ state, drainMs, hooksMs }) => isString(state) && isMs(drainMs) && isMs(hooksMs),
   listener: ({ entry }) => isListenerEntry(entry) && entry.held !== undefined,
   serves: ({ held }) => isList(held, isString),
   closed: ({ held }) => isString(held),
   'reload-wanted': anything,
   reloaded: ({ report }) => isRecord(report),
   'reload-failed': ({ error }) => isError(error),
+  status: ({ generations }) => isList(generations, isRecord),
+  progress: ({ event }) => isRecord(event),
   drained: ({ report }) => isRecord(report),
   'start-successor': (raw) => isRelay(raw) && isWanted(raw.wanted),
   'to-successor': isRelay,
@@ -101,6 +112,7 @@ const fromSupervisor: Readonly<Record<FromSupervisor['type'], Check>> = {
   reload: anything,
   shutdown: anything,
   'cut-short': anything,
+  'status-wanted': anything,
   listener: ({ entry }) => isListenerEntry(entry),
   unlisten: ({ held }) => isList(held, isString),
   'predecessor-ended': anything,

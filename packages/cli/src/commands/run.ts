@@ -1,5 +1,31 @@
-/** `handover run`. */
-import { spawn } from 'node:child_process'
+/** `handover run`: what the command line says, and what the operating system is told. */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import {
+  activatedListeners,
+  bindPrivately,
+  type Command,
+  ControlServer,
+  defaults,
+  type HandoverError,
+  type Logger,
+  lineLogger,
+  listenForSignals,
+  type Origin,
+  platform,
+  readOrigin,
+  remove,
+  removePidFile,
+  ServiceManager,
+  successorCommand,
+  writePidFile,
+} from '@handover/core/supervision'
+import { type NodeCommand, readCommand } from '../node-command.js'
+import { ControlledSupervisor } from '../supervisor/controlled.js'
+import { HeldListeners } from '../supervisor/held.js'
+import type { Roll } from '../supervisor/roll.js'
+import { Supervisor } from '../supervisor/supervisor.js'
 
 export interface RunOptions {
   readonly workers: number
@@ -11,8 +37,120 @@ export interface RunOptions {
   readonly envFile?: string
 }
 
-export async function run(command: readonly string[], options: RunOptions): Promise<void> {
-  const [file = '', ...args] = command
-  const program = spawn(file, args, { stdio: 'inherit', ...(options.cwd ? { cwd: options.cwd } : {}) })
-  program.once('exit', (code) => process.exit(code ?? 1))
+/** Runs until the service has ended, and then ends the process. */
+export async function run(words: readonly string[], options: RunOptions): Promise<never> {
+  const logger = lineLogger(platform.pid)
+  try {
+    return platform.exit(await serve(readCommand(words), options, logger))
+  } catch (error) {
+    logger.error({}, (error as Error).message)
+    return platform.exit(1)
+  }
+}
+
+/** Resolves with the exit code. Errors: why the very first start failed. */
+async function serve(program: NodeCommand, options: RunOptions, logger: Logger): Promise<number> {
+  const origin = readOrigin(platform)
+  const serviceManager = new ServiceManager(platform, logger)
+  // A worker that tells systemd of itself would be taken for the service.
+  delete origin.environment.NOTIFY_SOCKET
+  const command = () => commandOf(program, origin, options)
+  command()
+  const held = new HeldListeners()
+  held.hold(activatedListeners(origin.activation))
+  const { workers, readyTimeout, drainTimeout } = options
+  const supervisor = new Supervisor({
+    workers,
+    command,
+    held,
+    logger,
+    readyTimeoutMs: readyTimeout ?? defaults.readyTimeoutMs,
+    limits: {
+      ...(readyTimeout !== undefined && { readyTimeoutMs: readyTimeout }),
+      ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
+    },
+    onReload: (roll) => tellOfReload(roll, supervisor, serviceManager, controlled),
+  })
+  const controlled = new ControlledSupervisor(supervisor)
+  listen(supervisor, serviceManager, logger)
+  await Promise.race([supervisor.start(), supervisor.ended])
+  if (supervisor.isStopping) return supervisor.ended
+  const pidFile = options.pidFile && resolve(origin.cwd, options.pidFile)
+  if (pidFile) writePidFile(pidFile, platform.pid)
+  const closeControl =
+    options.control === undefined
+      ? undefined
+      : await serveControl(resolve(origin.cwd, options.control), controlled)
+  void serviceManager.ready(1)
+  logger.info({ workers }, `${workers} ${workers === 1 ? 'worker serves' : 'workers serve'}`)
+  const code = await supervisor.ended
+  await closeControl?.()
+  if (pidFile) removePidFile(pidFile, platform.pid)
+  return code
+}
+
+/** A release may be another one now, and so may its variables. Errors: `ERR_HANDOVER_PROGRAM_MISSING`, of the file. */
+function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOptions): Command {
+  const fromFile = envFile === undefined ? {} : parseEnv(readFileSync(resolve(origin.cwd, envFile), 'utf8'))
+  const environment = { ...fromFile, ...origin.environment }
+  return successorCommand(
+    { ...origin, environment, args: program.args },
+    program,
+    cwd === undefined ? {} : { cwd },
+  )
+}
+
+function listen(supervisor: Supervisor, serviceManager: ServiceManager, logger: Logger): void {
+  const actions = {
+    shutdown(signal: string) {
+      logger.info({ signal }, `${signal}: shutting down`)
+      void serviceManager.stopping()
+      void supervisor.stop()
+    },
+    cutShort(signal: string) {
+      logger.warn({ signal }, `${signal} again: cutting the drain short`)
+      supervisor.cutShort()
+    },
+    reload(signal: string) {
+      try {
+        supervisor.reload()
+      } catch (error) {
+        const { code, message } = error as HandoverError
+        logger.warn({ signal, code }, `${signal} ignored: ${message}`)
+      }
+    },
+  }
+  const wanted = { reloadSignals: ['SIGHUP'], shutdownSignals: ['SIGTERM', 'SIGINT'] } as const
+  listenForSignals(platform, wanted, actions, logger)
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) {
+    platform.onSignal(signal, () => supervisor.signal(signal))
+  }
+}
+
+function tellOfReload(
+  roll: Roll,
+  supervisor: Supervisor,
+  serviceManager: ServiceManager,
+  controlled: ControlledSupervisor,
+): void {
+  controlled.keep(roll)
+  void serviceManager.reloading()
+  const number = () => Math.max(...supervisor.slots.map(({ generation }) => generation))
+  roll.proven.then(
+    () => serviceManager.ready(number()),
+    (error: Error) => serviceManager.reloadFailed(error.message),
+  )
+}
+
+/** Returns how to close it. Errors: `ERR_HANDOVER_CONTROL`. */
+async function serveControl(path: string, controlled: ControlledSupervisor): Promise<() => Promise<void>> {
+  const control = new ControlServer(controlled)
+  const file = await bindPrivately(control.server, path, platform)
+  return async () => {
+    // Whoever waits for the end answers first.
+    await new Promise((resolve) => setImmediate(resolve))
+    await control.flush()
+    control.close()
+    remove(file)
+  }
 }

@@ -1,0 +1,37 @@
+/** The command line of a Node program, taken apart: what a worker is started with. */
+import { basename } from 'node:path'
+
+export interface NodeCommand {
+  readonly execPath: string
+  /** Options for Node. */
+  readonly execArgv: readonly string[]
+  /** The script and its arguments. */
+  readonly args: readonly string[]
+}
+
+/** Options of Node whose value may be the next word (node --help). */
+const withValue = new Set(
+  (
+    '-r --require --import --loader --experimental-loader -C --conditions --env-file --env-file-if-exists -e --eval ' +
+    '-p --print -pe --input-type --title --icu-data-dir --openssl-config --tls-cipher-list --tls-keylog ' +
+    '--max-http-header-size --inspect-port --debug-port --diagnostic-dir --report-dir --disable-warning ' +
+    '--unhandled-rejections --stack-trace-limit --heapsnapshot-signal --secure-heap --redirect-warnings'
+  ).split(' '),
+)
+
+/** Errors: when it is not Node that the command starts. */
+export function readCommand(words: readonly string[]): NodeCommand {
+  const [execPath = '', ...rest] = words
+  if (!isNode(execPath)) {
+    throw new Error(
+      `"${execPath}" is not Node: handover run starts Node programs alone, as in: handover run -- node server.js`,
+    )
+  }
+  let at = 0
+  while (rest[at]?.startsWith('-') && rest[at] !== '--') at += withValue.has(rest[at] ?? '') ? 2 : 1
+  return { execPath, execArgv: rest.slice(0, at), args: rest.slice(rest[at] === '--' ? at + 1 : at) }
+}
+
+/** `node`, `nodejs`, `node22`: also where it is a link to another name. */
+const isNode = (path: string): boolean =>
+  path === process.execPath || /^node(js)?[-_.]?v?[\d.]*(\.exe)?$/i.test(basename(path))

@@ -1,0 +1,110 @@
+/** What a control socket asks of the supervisor: the workers tell, each of itself. */
+import {
+  type ControlEvent,
+  type Controlled,
+  type ControlStatus,
+  type FinalReport,
+  type FromWorker,
+  type GenerationStatus,
+  platform,
+  type ReloadSummary,
+  type ReloadUnderway,
+  type StopSummary,
+  unlessAborted,
+  withLimit,
+} from '@handover/core/supervision'
+import type { Supervisor } from './supervisor.js'
+import type { Worker } from './worker.js'
+
+/** How long a worker may take to tell of itself. One that hangs does not. */
+const tellMs = 500
+
+export class ControlledSupervisor implements Controlled {
+  readonly #supervisor: Supervisor
+  #lastReload: ReloadSummary | undefined
+
+  constructor(supervisor: Supervisor) {
+    this.#supervisor = supervisor
+  }
+
+  /** Every reload is kept for the status, whoever asked for it. */
+  keep({ proven, drained }: ReloadUnderway): void {
+    const keep = (summary: ReloadSummary) => {
+      this.#lastReload = summary
+    }
+    proven.then(keep, (error) => keep({ outcome: 'failed', reports: error.reports ?? [] }))
+    drained.then(keep, () => {})
+  }
+
+  async status(): Promise<ControlStatus> {
+    const { slots, workers } = this.#supervisor
+    const serving = new Set(slots.map(({ worker }) => worker))
+    const rank = (worker: Worker) => (worker.isLeaving ? 2 : serving.has(worker) ? 0 : 1)
+    const sorted = [...workers].sort((one, other) => rank(one) - rank(other))
+    const told = await Promise.all(sorted.map((worker) => this.#statusOf(worker)))
+    const uptimeMs = Math.round(platform.now())
+    return {
+      supervisor: { pid: platform.pid, uptimeMs, workers: slots.length },
+      generations: told,
+      ...(this.#lastReload && { lastReload: this.#lastReload }),
+    }
+  }
+
+  reload(progress: (event: ControlEvent) => void): ReloadUnderway {
+    const stopTelling = this.#observe(isProgress, progress)
+    try {
+      const roll = this.#supervisor.reload()
+      roll.drained.then(stopTelling, stopTelling)
+      return roll
+    } catch (error) {
+      stopTelling()
+      const refused = Promise.reject(error)
+      refused.catch(() => {})
+      return { proven: refused, drained: refused }
+    }
+  }
+
+  async stop(progress: (event: ControlEvent) => void): Promise<StopSummary> {
+    const reports: FinalReport[] = []
+    this.#observe(isProgress, progress)
+    this.#observe(isReport, (report) => reports.push(report))
+    const code = await this.#supervisor.stop()
+    return { code, reports }
+  }
+
+  subscribe(onChange: () => void): () => void {
+    return this.#observe(({ type }) => (type === 'now' ? true : undefined), onChange)
+  }
+
+  #observe<T>(find: (message: FromWorker) => T | undefined, tell: (found: T) => void): () => void {
+    const { observers } = this.#supervisor
+    const observe = (_: Worker, message: FromWorker) => {
+      const found = find(message)
+      if (found !== undefined) tell(found)
+    }
+    observers.add(observe)
+    return () => observers.delete(observe)
+  }
+
+  async #statusOf(worker: Worker): Promise<GenerationStatus> {
+    const { generation, pid, now } = worker
+    const known: GenerationStatus = { generation, pid, ...now }
+    if (!worker.isRegistered) return known
+    let stopWaiting = () => {}
+    const told = new Promise<GenerationStatus | undefined>((resolve) => {
+      const observe = (by: Worker, message: FromWorker) => {
+        if (by === worker && message.type === 'status')
+          resolve(message.generations.find((each) => each.pid === pid))
+      }
+      this.#supervisor.observers.add(observe)
+      stopWaiting = () => this.#supervisor.observers.delete(observe)
+    })
+    worker.say({ type: 'status-wanted' })
+    const status = await withLimit(tellMs, (limit) => unlessAborted(told, limit)).catch(() => undefined)
+    stopWaiting()
+    return status ?? known
+  }
+}
+
+const isProgress = (message: FromWorker) => (message.type === 'progress' ? message.event : undefined)
+const isReport = (message: FromWorker) => (message.type === 'drained' ? message.report : undefined)

@@ -1,0 +1,126 @@
+/** One reload of all workers: each in turn hands over to its successor, and the first failure ends it. */
+import {
+  errorFrom,
+  type FromWorker,
+  HandoverError,
+  type HandoverErrorCode,
+  type ReloadResult,
+  type ReloadSummary,
+} from '@handover/core/supervision'
+import type { Slot, Supervisor } from './supervisor.js'
+import { type Worker, whyEnded } from './worker.js'
+
+type Outcome = Extract<FromWorker, { type: 'reloaded' | 'reload-failed' }>
+
+export class Roll {
+  /** Errors: those of a reload; `reports` tells of the workers that were asked, the failed one last. */
+  readonly proven: Promise<ReloadSummary>
+  /** When those that were replaced have drained, too. */
+  readonly drained: Promise<ReloadSummary>
+  /** As `proven`; never rejects. */
+  readonly over: Promise<void>
+  readonly #supervisor: Supervisor
+  readonly #reports: Promise<ReloadResult>[] = []
+  #current: Worker | undefined
+
+  /** `first` has begun by itself. */
+  constructor(supervisor: Supervisor, started: Promise<void>, first?: Worker) {
+    this.#supervisor = supervisor
+    this.#current = first
+    this.proven = this.#run(started, first)
+    this.drained = this.proven.then(async () => summary(await Promise.all(this.#reports)))
+    this.over = this.proven.then(
+      () => {},
+      () => {},
+    )
+    // The same failure as that of `proven`.
+    this.drained.catch(() => {})
+  }
+
+  isReplacing(worker: Worker): boolean {
+    return this.#current === worker
+  }
+
+  async #run(started: Promise<void>, first: Worker | undefined): Promise<ReloadSummary> {
+    await started
+    const { slots, parts } = this.#supervisor
+    const reports: ReloadResult[] = []
+    const isLater = ({ worker }: Slot) => Number(worker !== first)
+    for (const slot of [...slots].sort((one, other) => isLater(one) - isLater(other))) {
+      try {
+        const report = await this.#replace(slot, slot.worker === first)
+        if (report) reports.push(report)
+      } catch (error) {
+        const { report } = error as { report?: ReloadResult }
+        const told = { reports: report ? [...reports, report] : reports }
+        const where = `${reports.length} of ${slots.length} workers are on the new release`
+        parts.logger.error(told, `the reload has ended: ${(error as Error).message} ${where}.`)
+        throw Object.assign(error as Error, told)
+      }
+    }
+    parts.logger.info({ reports }, `all ${slots.length} workers are on the new release`)
+    return summary(reports)
+  }
+
+  async #replace(slot: Slot, hasBegun: boolean): Promise<ReloadResult | undefined> {
+    const { worker } = slot
+    if (!worker?.inCharge) return this.#startAnew(slot)
+    this.#current = worker
+    const ended = worker.exited.promise.then(() => undefined)
+    const outcome = Promise.race([this.#told(worker, isOutcome), ended])
+    if (!hasBegun) worker.say({ type: 'reload' })
+    const told = await outcome
+    if (!told) return this.#untilInCharge(slot)
+    if (told.type === 'reload-failed') throw failed(told)
+    const drained = Promise.race([this.#told(worker, isDrained), ended])
+    this.#reports.push(drained.then((end) => ({ ...told.report, ...(end && { drain: end.report.drain }) })))
+    return told.report
+  }
+
+  /** No worker serves there: the new release needs not wait for the pause after a crash. */
+  async #startAnew(slot: Slot): Promise<undefined> {
+    await slot.worker?.end()
+    this.#supervisor.launch(slot)
+    await this.#untilInCharge(slot)
+  }
+
+  /** A worker without a predecessor. One that was killed in its reload has left the rest to its successor. */
+  async #untilInCharge(slot: Slot): Promise<undefined> {
+    const { worker } = slot
+    if (worker?.inCharge) return
+    const inCharge = worker && this.#told(worker, () => (worker.inCharge ? true : undefined))
+    const exit = await Promise.race([inCharge, worker?.exited.promise])
+    if (exit === true) return
+    const why =
+      worker && exit ? `worker ${worker.pid} ${whyEnded(worker, exit)}` : 'no worker could be started'
+    throw new HandoverError('ERR_HANDOVER_SUCCESSOR_EXITED', `The new release does not serve: ${why}.`)
+  }
+
+  /** Resolves with what a message of the worker comes to, as soon as that is something. */
+  #told<T>(worker: Worker, find: (message: FromWorker) => T | undefined): Promise<T> {
+    const { observers } = this.#supervisor
+    return new Promise((resolve) => {
+      const observe = (by: Worker, message: FromWorker) => {
+        const found = by === worker ? find(message) : undefined
+        if (found === undefined) return
+        observers.delete(observe)
+        resolve(found)
+      }
+      observers.add(observe)
+      void worker.exited.promise.then(() => observers.delete(observe))
+    })
+  }
+}
+
+const isOutcome = (message: FromWorker): Outcome | undefined =>
+  message.type === 'reloaded' || message.type === 'reload-failed' ? message : undefined
+
+const isDrained = (message: FromWorker) => (message.type === 'drained' ? message : undefined)
+
+const summary = (reports: readonly ReloadResult[]): ReloadSummary => ({ outcome: 'handed-over', reports })
+
+function failed({ error, report }: Extract<Outcome, { type: 'reload-failed' }>): HandoverError {
+  const { code = 'ERR_HANDOVER_SUCCESSOR_EXITED', message } = error
+  const cause = report?.failure?.cause
+  return new HandoverError(code as HandoverErrorCode, message, { report }, cause && errorFrom(cause))
+}

@@ -1,0 +1,212 @@
+/** One process that the supervisor has started: what it says, what it is told, how it ends. */
+import type { ChildProcess, SendHandle } from 'node:child_process'
+import { constants } from 'node:os'
+import {
+  type Command,
+  type Deferred,
+  deferred,
+  type ErrorData,
+  errorData,
+  type FromSupervisor,
+  type FromWorker,
+  type Inheritance,
+  platform,
+  readFromSuccessor,
+  readFromWorker,
+  spawnSuccessor,
+  supervisorEnvelope,
+  unlessAborted,
+  withLimit,
+} from '@handover/core/supervision'
+
+/** How long a worker may take to end beside what it says that its drain and its hooks may take. */
+const endMs = 5_000
+
+export interface WorkerExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** It could not be started. */
+  readonly error?: Error
+}
+
+export interface WorkerEvents {
+  onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void
+  onExit(worker: Worker, exit: WorkerExit): void
+}
+
+type Now = Extract<FromWorker, { type: 'now' }>
+type Registered = Extract<FromWorker, { type: 'registered' }>
+
+export class Worker {
+  readonly generation: number
+  /** The one that it replaces, as long as that runs. */
+  predecessor: Worker | undefined
+  /** By which it knows its latest successor, and that one. */
+  successor: { readonly id: number; readonly worker: Worker } | undefined
+  now: Pick<Now, 'state' | 'because' | 'onProbation'> = { state: 'starting' }
+  isRegistered = false
+  /** When it was in charge first, by `performance.now()`. */
+  servesSince: number | undefined
+  readonly startedAt = performance.now()
+  readyTimeoutMs: number | undefined
+  /** It is ended for not having been ready by then. */
+  lateAfterMs: number | undefined
+  /** Names of the listeners that it serves, and of those that it has. */
+  serves = new Set<string>()
+  readonly has: Set<string>
+  /** The error that ended it, where it could tell. */
+  told: ErrorData | undefined
+  readonly exited: Deferred<WorkerExit> = deferred<WorkerExit>()
+  readonly #child: ChildProcess
+  readonly #events: WorkerEvents
+  #mayTake = { drainMs: 0, hooksMs: 0 }
+  #ending: Promise<WorkerExit> | undefined
+  readonly #cut = new AbortController()
+
+  /** Descriptors in `inheritance` are those of this process. Errors: `ERR_HANDOVER_SPAWN`. */
+  constructor(command: Command, inheritance: Inheritance, events: WorkerEvents, predecessor?: Worker) {
+    this.generation = inheritance.generation
+    this.predecessor = predecessor
+    this.has = new Set(inheritance.listeners.flatMap(({ held }) => held ?? []))
+    this.#events = events
+    this.#child = spawnSuccessor(platform, command, inheritance)
+    this.#child.on('message', (raw, handle) => this.#onMessage(raw, handle as object | undefined))
+    this.#child.on('error', (error) => this.pid === 0 && this.#onExit({ code: null, signal: null, error }))
+    this.#child.on('exit', (code, signal) => this.#onExit({ code, signal }))
+  }
+
+  /** 0: it could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  /** Whether it is the service, or a part of it: ready, and proven. */
+  get inCharge(): boolean {
+    const { state, onProbation } = this.now
+    return state === 'handing-over' || (state === 'ready' && !onProbation)
+  }
+
+  get isLeaving(): boolean {
+    return this.now.state === 'draining' || this.now.state === 'exited'
+  }
+
+  say(message: FromSupervisor, handle?: object): void {
+    if (this.isRegistered) this.post(supervisorEnvelope(message), handle)
+  }
+
+  post(message: object, handle?: object, done: () => void = () => {}): void {
+    if (this.#child.connected) this.#child.send(message, handle as SendHandle | undefined, {}, done)
+    else done()
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  /**
+   * Drains and ends it; one that takes no notice is killed at its limit. Told over the channel: a signal may have
+   * reached it already, from a terminal, and would count twice.
+   */
+  end(): Promise<WorkerExit> {
+    this.#ending ??= this.#end()
+    return this.#ending
+  }
+
+  /** Whatever is open. What is left to it are its hooks. */
+  cutShort(): void {
+    void this.end()
+    this.say({ type: 'cut-short' })
+    this.#cut.abort()
+  }
+
+  async #end(): Promise<WorkerExit> {
+    if (this.isRegistered) this.say({ type: 'shutdown' })
+    else this.signal('SIGTERM')
+    const { drainMs, hooksMs } = this.#mayTake
+    await this.#exitWithin(drainMs + hooksMs + endMs, this.#cut.signal)
+    if (this.#cut.signal.aborted) await this.#exitWithin(hooksMs + endMs)
+    this.signal('SIGKILL')
+    return this.exited.promise
+  }
+
+  /** Resolves when it has ended, the time is over, or `signal` aborts. */
+  async #exitWithin(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
+    const exited = withLimit(ms, (limit) =>
+      unlessAborted(this.exited.promise, AbortSignal.any([limit, ...signals])),
+    )
+    await exited.catch(() => {})
+  }
+
+  #onMessage(raw: unknown, handle: object | undefined): void {
+    const message = this.#read(raw)
+    if (!message) {
+      this.#hand(raw)
+      return
+    }
+    if (message.type === 'registered') this.#register(message)
+    else if (message.type === 'now') this.#change(message)
+    this.#events.onMessage(this, message, handle)
+  }
+
+  /** Of another version: its predecessor says so; where it has none, the error that ends it. */
+  #read(raw: unknown): FromWorker | undefined {
+    try {
+      return readFromWorker(raw)
+    } catch {
+      return undefined
+    }
+  }
+
+  /** What is not for us is for its predecessor. */
+  #hand(raw: unknown): void {
+    try {
+      const message = readFromSuccessor(raw)
+      if (message?.type === 'failed') this.told ??= message.error
+    } catch (error) {
+      this.told ??= errorData(error)
+    }
+    const { predecessor } = this
+    const successor = predecessor?.successor
+    if (predecessor && successor?.worker === this) {
+      predecessor.say({ type: 'from-successor', successor: successor.id, message: raw })
+    }
+  }
+
+  #register({ readyTimeoutMs, drainMs, hooksMs }: Registered): void {
+    this.isRegistered = true
+    this.readyTimeoutMs = readyTimeoutMs
+    this.#mayTake = { drainMs, hooksMs }
+  }
+
+  #change({ state, because, onProbation, drainMs, hooksMs }: Now): void {
+    this.now = { state, ...(because && { because }), ...(onProbation && { onProbation }) }
+    this.#mayTake = { drainMs, hooksMs }
+    if (this.inCharge) this.servesSince ??= performance.now()
+  }
+
+  #onExit(exit: WorkerExit): void {
+    this.now = { state: 'exited' }
+    this.exited.resolve(exit)
+    this.#events.onExit(this, exit)
+  }
+}
+
+/** As a shell says it: 128 and the number of the signal. */
+export function exitCodeOf({ code, signal }: WorkerExit): number {
+  return code ?? (signal ? 128 + constants.signals[signal] : 1)
+}
+
+/** For the log, and for whoever wanted it to serve. */
+export function whyEnded(worker: Worker, { code, signal, error }: WorkerExit): string {
+  const { told, isRegistered, servesSince, lateAfterMs } = worker
+  if (error) return `could not be started: ${error.message}`
+  const ended = signal ? `was ended by ${signal}` : `exited with code ${code}`
+  const early = servesSince === undefined ? ' before it was ready' : ''
+  const what = lateAfterMs === undefined ? `${ended}${early}` : `was not ready after ${lateAfterMs} ms`
+  if (told) return `${what}: ${told.name}: ${told.message}`
+  return isRegistered || (lateAfterMs === undefined && code !== 0) ? what : `${what}. ${notTakingPart}`
+}
+
+const notTakingPart =
+  'It did not take part: a server must use @handover/fastify, express, koa or core, or be started by ' +
+  '"node --import @handover/core/register"'

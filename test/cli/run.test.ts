@@ -1,0 +1,44 @@
+// `handover run` with one worker: one stable process, whatever becomes of what it runs.
+import { expect, test } from 'vitest'
+import { isReady } from '../support/generations.js'
+import { askOnce, connect, gate, get, stateOf } from '../support/http.js'
+import { underLoad } from '../support/load.js'
+import { rollWorkers, startRun } from '../support/supervised.js'
+import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
+
+test('C54: the pid stays through reloads, and no client notices them', async () => {
+  const service = await startRun('http.mjs')
+  const load = await underLoad(service.target, async () => {
+    for (let reloads = 0; reloads < 3; reloads++) await rollWorkers(service)
+  })
+  expect(load.failures).toEqual([])
+  expect(await whoServes(service.target)).toMatchObject({ generation: 4 })
+  expect(service.processes()).toContain(service.pid)
+})
+
+test('C54: a worker that was killed is followed by another, and who connects meanwhile waits for it', async () => {
+  const service = await startRun('http.mjs')
+  const { pid } = service.serving
+  const afterIndex = service.lastIndex
+  service.signal('SIGKILL', pid)
+  await service.exitOf(pid)
+  expect((await askOnce(service.target, '/')).status).toBe(200)
+  expect(await service.event(isReady, { afterIndex })).toMatchObject({ generation: 2 })
+  expect(service.processes()).toContain(service.pid)
+})
+
+test('C54: SIGTERM drains, and the exit code is that of the worker', async () => {
+  const service = await startRun('http.mjs')
+  const { pid } = service.serving
+  const { path, open } = gate()
+  const connection = await connect(service.target)
+  await connection.write(get(path))
+  await until('the request is there', async () => (await stateOf(service.target)).connections.inFlight > 1)
+  service.signal('SIGTERM', service.pid)
+  await service.event(({ because }) => because === 'shutdown')
+  open()
+  expect((await connection.response()).status).toBe(200)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+  expect(service.processes()).not.toContain(pid)
+})

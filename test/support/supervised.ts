@@ -1,0 +1,71 @@
+// Services that run under `handover run`. `service.pid` is the supervisor; the facts are those of its workers.
+import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+import { isHandedOver, isReady } from './generations.js'
+import { type Fact, launchService, type Service, type ServiceOptions, testNode } from './service.js'
+
+/** The command, as it is built. */
+export const handover = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url))
+
+export interface RunOptions extends ServiceOptions {
+  /** Options of `handover run`. */
+  readonly run?: readonly string[]
+  /** What is between the options of `handover run` and the program; Node when not given. */
+  readonly command?: readonly string[]
+}
+
+/** Starts a fixture, or a program, under a supervisor, and waits for nothing. */
+export function launchRun(
+  fixture: string,
+  { run = [], command = [testNode], ...more }: RunOptions = {},
+): Service {
+  const execArgv = [handover, 'run', ...run, '--', ...command]
+  const service = launchService(fixture, { ...more, execArgv, leftOvers: 'allowed' })
+  onTestFinished(async () => {
+    // Whoever is left when the supervisor has ended by itself ends by itself, too.
+    try {
+      process.kill(service.pid, 'SIGTERM')
+    } catch {
+      // It has ended.
+    }
+    for (const pid of service.processes()) await service.exitOf(pid)
+  })
+  return service
+}
+
+/** As {@link launchRun}, when all workers serve. */
+export async function startRun(fixture: string, options: RunOptions = {}): Promise<Service> {
+  const service = launchRun(fixture, options)
+  const at = options.run?.indexOf('--workers') ?? -1
+  const workers = at < 0 ? 1 : Number(options.run?.[at + 1])
+  for (const seen = new Set<number>(); seen.size < workers; ) {
+    seen.add((await service.event((fact) => isReady(fact) && !seen.has(fact.pid))).pid)
+  }
+  await service.event('listening')
+  return service
+}
+
+/** Workers that accept now: ready, on probation or not, and not draining. */
+export function accepting(service: Service): number[] {
+  const states = new Map<number, string>()
+  for (const { event, pid, state } of service.facts) if (event === 'state' && state) states.set(pid, state)
+  const running = service.processes()
+  return [...states].flatMap(([pid, state]) =>
+    /^(ready|handing-over)$/.test(state) && running.includes(pid) ? pid : [],
+  )
+}
+
+/** Sends SIGHUP to the supervisor, and resolves with the pids of the new workers when so many have taken over. */
+export async function rollWorkers(service: Service, workers = 1): Promise<number[]> {
+  const afterIndex = service.lastIndex
+  service.signal('SIGHUP', service.pid)
+  const replaced = new Set<number>()
+  while (replaced.size < workers) {
+    const isOutcome = (fact: Fact) =>
+      !replaced.has(fact.pid) && (isHandedOver(fact) || fact.event === 'reload-failed')
+    const outcome = await service.event(isOutcome, { afterIndex })
+    if (!isHandedOver(outcome)) throw new Error(`the reload failed: ${outcome.code} ${outcome.message}`)
+    replaced.add(outcome.pid)
+  }
+  return accepting(service)
+}
