@@ -9,8 +9,10 @@ import { frameworks } from './frameworks.js'
 const lingerMs = 1500
 /** So long that a shutdown which waits for it is told from one that does not. */
 const drainTimeoutMs = 20_000
-/** What is promised is 250 ms; the rest is for a machine that is busy. */
-const goneMs = 2000
+/** From the last thing that kept a drain to the end of the process, as that itself sees it. */
+const promisedMs = 250
+/** Beside a limit, for a machine that is busy. */
+const busyMs = 2000
 
 const clients = { saturated: 8, thinking: 50, slow: 10 }
 const everyClient = clients.saturated + clients.thinking + clients.slow
@@ -28,7 +30,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     startService(fixture, { config: { graceful: { lingerMs, drainTimeoutMs, ...graceful }, ...more } })
 
   test('at SIGTERM under load no request fails, every connection leaves with an answer that says so, and the process goes', async () => {
-    const service = await start({ lingerMs: 3000 })
+    const service = await start({ lingerMs: 3000 }, { stopwatch: true })
     const tally = new Tally()
     const load = mixedLoad(service.target, {
       tally,
@@ -46,9 +48,8 @@ describe.each(frameworks)('$name', ({ fixture }) => {
 
     await terminate(service)
     const { failures, connectionsOpened, closedByAnswer } = await load
-    const answeredAt = performance.now()
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
-    expect(performance.now() - answeredAt).toBeLessThan(goneMs)
+    expect((await service.event('gone')).msSinceAnswer).toBeLessThan(promisedMs)
     expect(failures).toEqual([])
     expect([connectionsOpened, closedByAnswer]).toEqual([everyClient, everyClient])
     expect(await isRefused(service.target)).toBe(true)
@@ -70,7 +71,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     for (const connection of [silent, fresh]) expect(await connection.closed).toMatchObject({ how: 'end' })
     expect(performance.now() - from).toBeGreaterThan(lingerMs * 0.9)
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
-    expect(performance.now() - from).toBeLessThan(lingerMs + goneMs)
+    expect(performance.now() - from).toBeLessThan(lingerMs + busyMs)
   })
 
   test('C47: at SIGTERM readiness says no at once, the service serves on for shutdownDelayMs, drains, runs its hooks in order and exits 0', async () => {

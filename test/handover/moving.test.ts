@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { keepAlive, mixedLoad, RawConnection, Tally } from '@handover/load'
 import { expect, test } from 'vitest'
+import { connect, gate, get } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { finalReports } from '../support/reports.js'
 import { answeredBy, askOn, callAll, openConnections } from '../support/resting.js'
@@ -130,6 +131,23 @@ test('C39: half a request, and two pipelined ones, are answered where they began
     expect(await answeredByNext(connection, 2)).toBe(2)
     connection.close()
   }
+})
+
+test('C45: when the last answer is out, and its connection is with the successor, the drain has ended', async () => {
+  const service = await startService('http.mjs', moving({}, { stopwatch: true }))
+  const connections = await openConnections(service.target, 20)
+  await callAll(connections)
+  const held = gate()
+  const busy = await connect(service.target)
+  await busy.write(get(held.path))
+  await service.reload()
+  await service.line(/draining: 1 connections open; waits for GET \/held/)
+  held.open()
+  expect(await answeredBy(busy)).toBe(1)
+  await service.exitOf(service.pid)
+  expect((await service.event('gone')).msSinceAnswer).toBeLessThan(250)
+  for (const connection of [...connections, busy]) expect(await askOn(connection)).toBe(2)
+  for (const connection of connections) connection.close()
 })
 
 test('connections of a Unix socket move as well', async () => {
