@@ -1,22 +1,17 @@
-import { readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
-import { ask } from '../support/control.js'
-import { startService } from '../support/service.js'
-import { tempDir } from '../support/temp-dir.js'
+import { ask, ControlSocket, type Line } from '../support/control.js'
+import { startControlled } from '../support/controlled.js'
+import { gate, get, stateOf } from '../support/http.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-async function startControlled(graceful: object = {}) {
-  const folder = tempDir()
-  const path = join(folder, 'control.sock')
-  const release = join(tempDir(), 'release')
-  const config = { graceful: { probationMs: 50, control: path, ...graceful }, release }
-  const service = await startService('http.mjs', { config })
-  await until('the control socket is there', () => readdirSync(folder).includes('control.sock'))
-  const next = (behaviour: object) => writeFileSync(release, JSON.stringify(behaviour))
-  return { folder, path, service, next }
-}
+const isPhase =
+  (phase: string) =>
+  (line: Line): boolean =>
+    line.event === 'phase' && line.phase === phase
+
+const statusOf = async (path: string) => (await ask(path, 'status')).status
 
 test('C53: reload answers when the successor serves and the predecessor has drained, with the report', async () => {
   const { path, service } = await startControlled()
@@ -33,12 +28,22 @@ test('C53: reload answers when the successor serves and the predecessor has drai
     },
   })
   await service.exitOf(service.pid)
+  expect(await statusOf(path)).toMatchObject({
+    generations: [{ ...serving, state: 'ready' }],
+    lastReload: (answer as { reload?: object }).reload,
+  })
 })
 
 const failures: [string, object, object, RegExp][] = [
   ['throws', { throw: 'no database' }, {}, /SUCCESSOR_EXITED.*no database/],
   ['exits 0', { exit: 0 }, {}, /SUCCESSOR_EXITED.*exited with code 0 before it was ready/],
   ['hangs', { hang: true }, { readyTimeoutMs: 1_000 }, /READY_TIMEOUT.*not ready after 1000 ms/],
+  [
+    'takes longer than it may',
+    { slowMs: 20_000 },
+    { readyTimeoutMs: 1_000 },
+    /READY_TIMEOUT.*not ready after 1000 ms/,
+  ],
   ['dies on probation', { dieAfterReadyMs: 1 }, { probationMs: 5_000 }, /PROBATION.*exited with code 9/],
   [
     'listens on another port',
@@ -53,20 +58,128 @@ test.each(failures)(
   async (_, behaviour, graceful, reason) => {
     const { path, service, next } = await startControlled(graceful)
     next(behaviour)
-    const answer = (await ask(path, 'reload')) as unknown as {
-      ok: boolean
-      error: { code: string; message: string }
-      reload: object
-    }
-    expect(answer).toMatchObject({ ok: false, reload: { outcome: 'failed', reports: [{ generation: 1 }] } })
+    const answer = (await ask(path, 'reload')) as unknown as { error: { code: string; message: string } }
+    expect(answer).toMatchObject({
+      ok: false,
+      reload: { outcome: 'failed', reports: [{ generation: 1, failure: { code: answer.error.code } }] },
+    })
     expect(`${answer.error.code} ${answer.error.message}`).toMatch(reason)
     expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
-    expect(await ask(path, 'status')).toMatchObject({
-      ok: true,
-      status: {
-        generations: [{ generation: 1, pid: service.pid, state: 'ready' }],
-        lastReload: { outcome: 'failed', reports: [{ failure: { code: answer.error.code } }] },
-      },
+    expect(await statusOf(path)).toMatchObject({
+      generations: [{ generation: 1, pid: service.pid, state: 'ready' }],
+      lastReload: { outcome: 'failed', reports: [{ failure: { code: answer.error.code } }] },
     })
+    next({})
+    expect(await ask(path, 'reload')).toMatchObject({ ok: true })
   },
 )
+
+test('C53: a release that takes long is waited for, and whoever waits hears that it is under way', async () => {
+  const { path, next } = await startControlled()
+  next({ slowMs: 2_500 })
+  const client = await ControlSocket.connect(path)
+  client.send({ handover: 1, id: 'deploy', request: 'reload' })
+  expect(await client.answer('deploy')).toMatchObject({ ok: true })
+  expect(client.lines.filter(({ event }) => event === 'alive').length).toBeGreaterThanOrEqual(2)
+})
+
+test('C53: each phase of a reload is told, and how far the drain is', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
+  const { path: held, open } = gate()
+  const request = await RawConnection.connect(service.target)
+  await request.write(get(held))
+  await until(
+    'the request is in flight',
+    async () => (await stateOf(service.target)).connections.inFlight === 2,
+  )
+  const client = await ControlSocket.connect(path)
+  client.send({ handover: 1, id: 1, request: 'reload' })
+  await client.line(({ event, open, of }) => event === 'draining' && open === 1 && (of as number) >= 1)
+  const { pid } = await whoServes(service.target)
+  const common = { id: 1, event: 'phase', generation: 1, pid: service.pid, successor: { generation: 2, pid } }
+  expect(client.lines.filter(({ event }) => event === 'phase')).toEqual([
+    { ...common, phase: 'starting', limitMs: 60_000 },
+    { ...common, phase: 'probation', limitMs: 50 },
+    { ...common, phase: 'draining', limitMs: 60_000 },
+  ])
+  open()
+  expect(await client.answer(1)).toMatchObject({ ok: true })
+  expect((await request.response()).status).toBe(200)
+})
+
+test('C53: with "wait": false the answer comes while the predecessor drains, and status shows what it waits for', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
+  const requests: RawConnection[] = []
+  const opens: (() => void)[] = []
+  for (const generation of [1, 2]) {
+    const { path: held, open } = gate()
+    const request = await RawConnection.connect(service.target)
+    await request.write(get(held))
+    requests.push(request)
+    opens.push(open)
+    await until(
+      'the request is in flight',
+      async () => (await stateOf(service.target)).connections.inFlight === 2,
+    )
+    const answer = await ask(path, 'reload', { wait: false })
+    expect(answer).toMatchObject({ ok: true, reload: { reports: [{ generation }] } })
+  }
+  const waiting = {
+    state: 'draining',
+    because: 'handed-over',
+    connections: { inFlight: 1 },
+    holding: [{ kind: 'http1', what: expect.stringMatching(/^GET \/held\?by=/) }],
+    msLeft: expect.any(Number),
+  }
+  const generations = [
+    { generation: 3, state: 'ready' },
+    { generation: 2, ...waiting },
+    { generation: 1, ...waiting, pid: service.pid },
+  ]
+  await until('both predecessors are shown', async () => {
+    const { generations } = (await statusOf(path)) as { generations: unknown[] }
+    return generations.length === 3
+  })
+  expect(await statusOf(path)).toMatchObject({ generations })
+  for (const open of opens) open()
+  for (const request of requests) expect((await request.response()).status).toBe(200)
+  await until('they are gone', async () => {
+    const status = (await statusOf(path)) as { generations: unknown[]; lastReload: { reports: object[] } }
+    return status.generations.length === 1 && 'drain' in (status.lastReload.reports[0] ?? {})
+  })
+})
+
+test('C53: a second reload is refused while one is under way, and the first one is not harmed', async () => {
+  const { path, next } = await startControlled()
+  next({ slowMs: 1_000 })
+  const client = await ControlSocket.connect(path)
+  client.send({ handover: 1, id: 1, request: 'reload' })
+  await client.line(isPhase('starting'))
+  expect(await ask(path, 'reload')).toMatchObject({
+    ok: false,
+    error: { code: 'ERR_HANDOVER_IN_PROGRESS' },
+  })
+  expect(await statusOf(path)).toMatchObject({
+    generations: [
+      { generation: 1, state: 'handing-over' },
+      { generation: 2, state: 'starting' },
+    ],
+  })
+  expect(await client.answer(1)).toMatchObject({ ok: true })
+})
+
+test('C53: status shows a reload that a signal asked for, too', async () => {
+  const { path, service, next } = await startControlled()
+  const lastReload = async () => ((await statusOf(path)) as { lastReload?: object }).lastReload
+  expect(await lastReload()).toBeUndefined()
+  next({ exit: 3 })
+  await expect(service.reload()).rejects.toThrow('the reload failed')
+  expect(await lastReload()).toMatchObject({ outcome: 'failed', reports: [{ failure: { exitCode: 3 } }] })
+  next({})
+  const { to } = await service.reload()
+  await until('the successor serves the socket', async () => {
+    const { generations } = (await statusOf(path)) as { generations: { pid: number }[] }
+    return generations[0]?.pid === to.pid
+  })
+  expect(await lastReload()).toMatchObject({ outcome: 'handed-over', reports: [{ successor: to }] })
+})

@@ -6,13 +6,12 @@ import type { UnixFile } from '../wire.js'
 
 /**
  * Binds a socket that only this user may connect to, from the first moment: the mode is there when the file is.
- * `listen` is Node's own. Errors: `ERR_HANDOVER_CONTROL`.
+ * Errors: `ERR_HANDOVER_CONTROL`.
  */
 export async function bindPrivately(
   server: net.Server,
   path: string,
   platform: Pick<Platform, 'withUmask'>,
-  listen: (path: string) => void = (temporary) => void server.listen(temporary),
 ): Promise<UnixFile> {
   const lies = whatLiesAt(path)
   if (lies === 'other') throw notServed(path, 'something that is no socket lies there')
@@ -26,7 +25,7 @@ export async function bindPrivately(
   server.once('error', onError)
   const listening = new Promise((resolve) => server.once('listening', resolve).once('error', resolve))
   // The file is made while `listen` runs.
-  platform.withUmask(0o177, () => listen(temporary))
+  platform.withUmask(0o177, () => server.listen(temporary))
   await listening
   server.off('error', onError)
   if (failed) throw notServed(path, (failed as Error).message, failed)

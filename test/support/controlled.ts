@@ -1,0 +1,31 @@
+// A service with a control socket.
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type FixtureConfig, type Service, startService } from './service.js'
+import { tempDir } from './temp-dir.js'
+import { until } from './until.js'
+
+export interface Controlled {
+  readonly folder: string
+  /** Of the control socket. */
+  readonly path: string
+  readonly service: Service
+  /** How the next generation behaves: see `test/fixtures/release.mjs`. */
+  next(behaviour: object): void
+}
+
+/** Starts `http.mjs`, and waits for its control socket. */
+export async function startControlled(
+  graceful: object = {},
+  config: FixtureConfig = {},
+  fixture = 'http.mjs',
+): Promise<Controlled> {
+  const folder = tempDir()
+  const path = join(folder, 'control.sock')
+  const release = join(tempDir(), 'release')
+  const service = await startService(fixture, {
+    config: { graceful: { probationMs: 50, control: path, ...graceful }, release, ...config },
+  })
+  await until('the control socket is there', () => readdirSync(folder).includes('control.sock'))
+  return { folder, path, service, next: (behaviour) => writeFileSync(release, JSON.stringify(behaviour)) }
+}
