@@ -25,7 +25,7 @@ export class ControlSocket {
   }
 
   static async connect(path: string): Promise<ControlSocket> {
-    const socket = net.connect({ path, allowHalfOpen: true })
+    const socket = net.connect({ path })
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
     return new ControlSocket(socket)
   }
@@ -42,9 +42,13 @@ export class ControlSocket {
     this.write(`${JSON.stringify(request)}\n`)
   }
 
-  /** Reads nothing more. */
+  /** Reads nothing, until `resume`. */
   pause(): void {
     this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
   }
 
   end(): void {

@@ -1,0 +1,97 @@
+import { execFile } from 'node:child_process'
+import { lstatSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { ask } from '../support/control.js'
+import { startControlled } from '../support/controlled.js'
+import { startService } from '../support/service.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
+
+const run = promisify(execFile)
+const isRoot = process.getuid?.() === 0
+
+test('C53: the control socket has mode 0600, also after a reload', async () => {
+  const { path } = await startControlled()
+  const mode = () => lstatSync(path).mode & 0o777
+  expect(mode()).toBe(0o600)
+  expect(await ask(path, 'reload')).toMatchObject({ ok: true })
+  expect(mode()).toBe(0o600)
+})
+
+test.runIf(isRoot)('C53: another user may not connect, though he can see the socket', async () => {
+  const { folder, path } = await startControlled()
+  await run('chmod', ['0755', folder])
+  const connect = `require('node:net').connect(${JSON.stringify(path)})
+    .on('connect', () => process.exit(7)).on('error', ({ code }) => console.log(code))`
+  const asNobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups']
+  const { stdout } = await run('setpriv', [...asNobody, process.execPath, '--eval', connect], { cwd: '/' })
+  expect(stdout).toBe('EACCES\n')
+  expect(await ask(path, 'status')).toMatchObject({ ok: true })
+})
+
+test('C53: the socket is there after a reload, and gone after a shutdown', async () => {
+  const { folder, path, service } = await startControlled()
+  expect(await ask(path, 'reload')).toMatchObject({ ok: true })
+  const { pid } = await whoServes(service.target)
+  expect(readdirSync(folder)).toEqual(['control.sock'])
+  service.signal('SIGTERM', pid)
+  await service.exitOf(pid)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('C53: the socket of a service that was killed is replaced by the next one', async () => {
+  const { path, service } = await startControlled()
+  service.signal('SIGKILL', service.pid)
+  await service.exitOf(service.pid)
+  expect(lstatSync(path).isSocket()).toBe(true)
+  const next = await startService('http.mjs', { config: { graceful: { control: path } } })
+  await until('the next one answers', async () => {
+    const { status } = (await ask(path, 'status').catch(() => ({}))) as { status?: { generations: object[] } }
+    return (status?.generations[0] as { pid?: number } | undefined)?.pid === next.pid
+  })
+})
+
+test('C53: a path that another process serves is left to it, and taken when that has gone', async () => {
+  const path = join(tempDir(), 'control.sock')
+  const other = net.createServer()
+  await new Promise<void>((resolve) => other.listen(path, resolve))
+  const service = await startService('http.mjs', { config: { graceful: { control: path } } })
+  await service.line(/The control socket .* is not served: another process serves it\. Everything else is\./)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 1 })
+  await new Promise((resolve) => other.close(resolve))
+  await service.line(/the control socket .* is served now/)
+  expect(await ask(path, 'status')).toMatchObject({ ok: true })
+})
+
+test('C53: something that is no socket is left alone', async () => {
+  const path = join(tempDir(), 'control.sock')
+  writeFileSync(path, 'mine')
+  const service = await startService('http.mjs', { config: { graceful: { control: path } } })
+  await service.line(/is not served: something that is no socket lies there/)
+  rmSync(path)
+  await service.line(/is served now/)
+})
+
+test('C53: a successor without the option removes the socket, one with another path moves it', async () => {
+  const folder = tempDir()
+  const first = join(folder, 'a.sock')
+  const second = join(folder, 'b.sock')
+  const followedBy = (graceful: object) => ({
+    probationMs: 50,
+    successor: { args: [join(import.meta.dirname, '../fixtures/http.mjs'), JSON.stringify({ graceful })] },
+  })
+  const later = { control: second, ...followedBy({ probationMs: 50 }) }
+  const started = await startService('http.mjs', {
+    config: { graceful: { control: first, ...followedBy(later) } },
+  })
+  await until('there is a socket', () => readdirSync(folder).join() === 'a.sock')
+  expect(await ask(first, 'reload')).toMatchObject({ ok: true })
+  await until('it is at the other path', () => readdirSync(folder).join() === 'b.sock')
+  expect(await ask(second, 'reload')).toMatchObject({ ok: true })
+  await until('there is none any more', () => readdirSync(folder).length === 0)
+  expect(await whoServes(started.target)).toMatchObject({ generation: 3 })
+})

@@ -1,0 +1,110 @@
+import { readdirSync } from 'node:fs'
+import { RawConnection } from '@handover/load'
+import { expect, onTestFinished, test } from 'vitest'
+import { ask, ControlSocket, type Line } from '../support/control.js'
+import { startControlled } from '../support/controlled.js'
+import { gate, get, stateOf } from '../support/http.js'
+import { startProgram } from '../support/program.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+
+async function connect(path: string): Promise<ControlSocket> {
+  const client = await ControlSocket.connect(path)
+  onTestFinished(() => client.close())
+  return client
+}
+
+/** A status whose first generation, the one that serves, is that one. */
+const servedBy =
+  (generation: number) =>
+  ({ status }: Line): boolean =>
+    (status as { generations: { generation: number }[] } | undefined)?.generations[0]?.generation ===
+    generation
+
+test('C53: whoever watches does so on the same connection through three reloads', async () => {
+  const { path, service } = await startControlled()
+  const client = await connect(path)
+  client.send({ handover: 1, id: 'w', request: 'watch' })
+  for (const generation of [2, 3, 4]) {
+    await service.reload()
+    await client.line(servedBy(generation))
+  }
+  expect(client.isClosed).toBe(false)
+  expect(client.lines.every(({ id, event }) => id === 'w' && event === 'status')).toBe(true)
+})
+
+test('C53: whoever watches sees a reload that fails, and goes on watching', async () => {
+  const { path, service, next } = await startControlled()
+  const client = await connect(path)
+  client.send({ handover: 1, id: 1, request: 'watch' })
+  next({ exit: 5 })
+  await expect(service.reload()).rejects.toThrow('the reload failed')
+  await client.line(
+    ({ status }) => (status as { lastReload?: { outcome: string } }).lastReload?.outcome === 'failed',
+  )
+  next({})
+  await service.reload()
+  await client.line(servedBy(2))
+})
+
+test('C53: a client that has sent half of a request sends the rest of it to the successor', async () => {
+  const { path, service } = await startControlled()
+  const client = await connect(path)
+  const request = JSON.stringify({ handover: 1, id: 'half', request: 'status' })
+  client.write(request.slice(0, 20))
+  // It is read before what comes on a later connection is answered.
+  await ask(path, 'status')
+  const { from } = await service.reload()
+  await service.exitOf(from.pid)
+  client.write(`${request.slice(20)}\n`)
+  expect(await client.answer('half')).toSatisfy(servedBy(2))
+})
+
+test('C53: clients of the control socket are not counted, and no drain waits for them', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
+  for (let i = 0; i < 5; i++) {
+    const client = await connect(path)
+    if (i < 3) client.send({ handover: 1, id: 1, request: 'watch' })
+    if (i < 3) await client.line(servedBy(1))
+  }
+  expect((await stateOf(service.target)).connections.total).toBe(1)
+  const answer = (await ask(path, 'reload')) as { reload?: { reports: { drain: { ms: number } }[] } }
+  expect(answer.reload?.reports[0]?.drain).toMatchObject({ closed: 0, moved: 0, cut: [] })
+  await service.exitOf(service.pid)
+  const { pid } = await stateOf(service.target)
+  service.signal('SIGTERM', pid)
+  expect(await service.exitOf(pid, 10_000)).toMatchObject({ pid })
+})
+
+test('C53: whoever waits for a reload stays with the generation that it asked, until that has drained', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
+  const { path: held, open } = gate()
+  const request = await RawConnection.connect(service.target)
+  await request.write(get(held))
+  await until('it is in flight', async () => (await stateOf(service.target)).connections.inFlight === 2)
+  const client = await connect(path)
+  client.send({ handover: 1, id: 1, request: 'reload' })
+  client.send({ handover: 1, id: 2, request: 'watch' })
+  await client.line(({ event }) => event === 'draining')
+  expect(await ask(path, 'status')).toSatisfy(servedBy(2))
+  expect(client.isClosed).toBe(false)
+  open()
+  expect(await client.answer(1)).toMatchObject({ ok: true, reload: { reports: [{ drain: { cut: [] } }] } })
+  await client.closed()
+})
+
+test('C53: a program that has nothing else to do ends, though its control socket is served', async () => {
+  const folder = tempDir()
+  const control = `${folder}/control.sock`
+  const service = await startProgram(
+    `const handle = graceful(config.graceful)
+    tellOf(handle)
+    setTimeout(() => tell('over'), 500)`,
+    { config: { graceful: { control } } },
+  )
+  await until('the socket is there', () => readdirSync(folder).includes('control.sock'))
+  const client = await connect(control)
+  await service.event('over')
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+  await client.closed()
+})

@@ -1,0 +1,136 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { ask, ControlSocket } from '../support/control.js'
+import { startControlled } from '../support/controlled.js'
+import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
+
+async function connect(path: string): Promise<ControlSocket> {
+  const client = await ControlSocket.connect(path)
+  onTestFinished(() => client.close())
+  return client
+}
+
+const status = { handover: 1, id: 1, request: 'status' }
+
+const malformed: [string, string, unknown, RegExp][] = [
+  ['no JSON', 'status please', null, /one line of JSON/],
+  ['half a line of JSON', '{"handover":1,', null, /one line of JSON/],
+  ['bytes that are no text', '\xff\x00\x01', null, /one line of JSON/],
+  ['a list', '[]', null, /is an object/],
+  ['null', 'null', null, /is an object/],
+  ['another version', '{"handover":2,"id":7,"request":"status"}', 7, /"handover" must be 1/],
+  ['no version', '{"id":"a","request":"status"}', 'a', /"handover" must be 1/],
+  ['no id', '{"handover":1,"request":"status"}', null, /"id" must be/],
+  ['an id that is an object', '{"handover":1,"id":{},"request":"status"}', null, /"id" must be/],
+  ['an id that is long', JSON.stringify({ ...status, id: 'x'.repeat(101) }), null, /"id" must be/],
+  [
+    'an unknown request',
+    '{"handover":1,"id":1,"request":"restart"}',
+    1,
+    /one of status, watch, reload, stop/,
+  ],
+  [
+    'a request that is inherited',
+    '{"handover":1,"id":1,"request":"toString"}',
+    1,
+    /"request" must be one of/,
+  ],
+  ['a wrong "wait"', '{"handover":1,"id":1,"request":"reload","wait":"no"}', 1, /"wait" must be/],
+]
+
+test('C53: malformed and unknown input is answered, and the client may go on', async () => {
+  const { path, service } = await startControlled()
+  const client = await connect(path)
+  for (const [i, [what, line, id, why]] of malformed.entries()) {
+    client.write(`${line}\n`)
+    await until(`${what} is answered`, () => client.lines.length > i)
+    expect(client.lines[i], what).toMatchObject({
+      id,
+      ok: false,
+      error: { code: 'ERR_HANDOVER_REQUEST', message: expect.stringMatching(why) },
+    })
+  }
+  client.write('\n  \n')
+  client.send({ ...status, id: 'last' })
+  expect(await client.answer('last')).toMatchObject({ ok: true })
+  expect(client.lines).toHaveLength(malformed.length + 1)
+  expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
+})
+
+test.each([
+  ['a whole line', `${'x'.repeat(70_000)}\n`],
+  ['a line without an end', 'x'.repeat(70_000)],
+])('C53: %s that is too long is answered, and the connection closed', async (_, text) => {
+  const { path } = await startControlled()
+  const client = await connect(path)
+  client.write(text)
+  expect(await client.answer(null)).toMatchObject({ error: { message: expect.stringMatching(/65536/) } })
+  await client.closed()
+  expect(await ask(path, 'status')).toMatchObject({ ok: true })
+})
+
+test('C53: several requests in one piece, and one in many pieces, are answered', async () => {
+  const { path } = await startControlled()
+  const client = await connect(path)
+  client.write([1, 2, 3].map((id) => `${JSON.stringify({ ...status, id })}\r\n`).join(''))
+  for (const id of [1, 2, 3]) expect(await client.answer(id)).toMatchObject({ ok: true })
+  for (const byte of `${JSON.stringify({ ...status, id: 'ü' })}\n`) {
+    client.write(byte)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(await client.answer('ü')).toMatchObject({ ok: true })
+})
+
+test('C53: whoever closes his side after the request is still answered', async () => {
+  const { path } = await startControlled()
+  const client = await connect(path)
+  client.write(JSON.stringify({ handover: 1, id: 1, request: 'reload' }))
+  client.end()
+  expect(await client.answer(1)).toMatchObject({ ok: true })
+  await client.closed()
+})
+
+test('C53: a client that does not read is dropped, and nobody else notices', async () => {
+  const { path, service } = await startControlled()
+  const client = await connect(path)
+  client.pause()
+  for (let i = 0; i < 2_000 && !client.isClosed; i++) {
+    for (let id = 0; id < 20; id++) client.send({ ...status, id })
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(await ask(path, 'status')).toMatchObject({ ok: true })
+  client.resume()
+  await client.closed()
+  expect(await whoServes(service.target)).toMatchObject({ generation: 1 })
+})
+
+test('C53: the 33rd client is refused, and served when another has gone', async () => {
+  const { path, service } = await startControlled()
+  const clients: ControlSocket[] = []
+  for (let i = 0; i < 32; i++) clients.push(await connect(path))
+  const refused = await connect(path)
+  expect(await refused.answer(null)).toMatchObject({
+    error: { code: 'ERR_HANDOVER_REQUEST', message: expect.stringMatching(/32 clients/) },
+  })
+  await refused.closed()
+  clients[31]?.close()
+  await until('there is room', async () => (await ask(path, 'status').catch(() => undefined))?.ok === true)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 1 })
+})
+
+test('C53: one client gets at most 16 answers at a time', async () => {
+  const { path } = await startControlled()
+  const client = await connect(path)
+  for (let id = 1; id <= 17; id++) client.send({ handover: 1, id, request: 'watch' })
+  expect(await client.answer(17)).toMatchObject({ error: { message: expect.stringMatching(/16 requests/) } })
+})
+
+test('C53: a client that leaves in the middle of a reload does not stop it', async () => {
+  const { path, service } = await startControlled()
+  const client = await connect(path)
+  client.send({ handover: 1, id: 1, request: 'reload' })
+  await client.line(({ event }) => event === 'phase')
+  client.close()
+  await service.exitOf(service.pid)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+})

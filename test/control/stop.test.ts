@@ -1,0 +1,82 @@
+import { RawConnection } from '@handover/load'
+import { expect, test } from 'vitest'
+import { ask, ControlSocket } from '../support/control.js'
+import { startControlled } from '../support/controlled.js'
+import { gate, get, stateOf } from '../support/http.js'
+import type { Service } from '../support/service.js'
+import { until } from '../support/until.js'
+
+async function inFlight(service: Service): Promise<{ request: RawConnection; open: () => void }> {
+  const { path, open } = gate()
+  const request = await RawConnection.connect(service.target)
+  await request.write(get(path))
+  await until('it is in flight', async () => (await stateOf(service.target)).connections.inFlight === 2)
+  return { request, open }
+}
+
+test('C53: stop drains, answers with the report and the exit code, and closes when the process has left', async () => {
+  const { path, service } = await startControlled()
+  const { request, open } = await inFlight(service)
+  const client = await ControlSocket.connect(path)
+  client.send({ handover: 1, id: 1, request: 'stop' })
+  await client.line(({ event, open }) => event === 'draining' && open === 1)
+  open()
+  expect((await request.response()).status).toBe(200)
+  expect(await client.answer(1)).toMatchObject({
+    ok: true,
+    stop: {
+      code: 0,
+      reports: [
+        { generation: 1, pid: service.pid, drain: { because: 'shutdown', open: 1, closed: 1, cut: [] } },
+      ],
+    },
+  })
+  await client.closed()
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
+test('C53: stop says what was cut', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 500 })
+  await inFlight(service)
+  expect(await ask(path, 'stop')).toMatchObject({
+    stop: {
+      code: 1,
+      reports: [
+        { drain: { timedOut: true, cut: [{ kind: 'http1', what: expect.stringMatching(/^GET \/held/) }] } },
+      ],
+    },
+  })
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+})
+
+test('C53: during a stop the socket is served: status tells what it waits for, a reload is refused, a second stop joins', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 60_000, shutdownDelayMs: 200 })
+  const { open } = await inFlight(service)
+  const client = await ControlSocket.connect(path)
+  client.send({ handover: 1, id: 1, request: 'stop' })
+  await client.line(({ msLeft }) => typeof msLeft === 'number')
+  expect(await ask(path, 'status')).toMatchObject({
+    status: {
+      generations: [
+        { state: 'draining', because: 'shutdown', holding: [{ what: expect.stringMatching(/^GET \/held/) }] },
+      ],
+    },
+  })
+  expect(await ask(path, 'reload')).toMatchObject({ ok: false, error: { code: 'ERR_HANDOVER_DRAINING' } })
+  const second = ask(path, 'stop')
+  await until('it has joined', async () => (await ask(path, 'status')).ok === true)
+  open()
+  expect(await second).toMatchObject({ ok: true, stop: { code: 0 } })
+  expect(await client.answer(1)).toMatchObject({ ok: true, stop: { code: 0 } })
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
+test('C53: stop of a successor ends it while its predecessor still drains', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
+  const { request, open } = await inFlight(service)
+  expect(await ask(path, 'reload', { wait: false })).toMatchObject({ ok: true })
+  expect(await ask(path, 'stop')).toMatchObject({ stop: { reports: [{ generation: 2 }] } })
+  open()
+  expect((await request.response()).status).toBe(200)
+  await service.exitOf(service.pid)
+})
