@@ -9,6 +9,8 @@ export interface LoadOrder {
   readonly port: number
   readonly connections: number
   readonly ms: number
+  /** A new connection for each request. */
+  readonly fresh?: boolean
 }
 
 export interface LoadCount {
@@ -19,11 +21,13 @@ export interface LoadCount {
 const head = Buffer.from('HTTP/1.1 200 OK\r\n')
 const readBufferBytes = 4 * 1024
 
-async function run({ port, connections, ms }: LoadOrder): Promise<LoadCount> {
+async function run({ port, connections, ms, fresh }: LoadOrder): Promise<LoadCount> {
   const startedAt = performance.now()
   const endsAt = startedAt + ms
   const answerBytes = await lengthOfAnswer(port)
-  const counts = Array.from({ length: connections }, () => oneConnection(port, answerBytes, endsAt))
+  const counts = Array.from({ length: connections }, () =>
+    fresh ? newConnections(port, answerBytes, endsAt) : oneConnection(port, answerBytes, endsAt),
+  )
   const requests = (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
   return { requests, ms: performance.now() - startedAt }
 }
@@ -40,6 +44,13 @@ function lengthOfAnswer(port: number): Promise<number> {
       else reject(new Error(`not the expected answer: ${answer}`))
     })
   })
+}
+
+/** One connection after the other, each for one request. */
+async function newConnections(port: number, answerBytes: number, endsAt: number): Promise<number> {
+  let answers = 0
+  while (performance.now() < endsAt) answers += await oneConnection(port, answerBytes, 0)
+  return answers
 }
 
 /** Resolves with the number of answers until `endsAt`, when the connection closes after its last answer. */

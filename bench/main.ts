@@ -12,6 +12,8 @@ import { drainTable, measureDrains } from './drain.js'
 import { measureReloads, reloadsTable } from './memory.js'
 import { loadedTable, measureMoving, movingTable } from './moving.js'
 import { pack } from './packed.js'
+import { measurePeerReloads, peerReloadsTable } from './peers/reloads.js'
+import { measurePeers, peersTable } from './peers/throughput.js'
 import { full, type Plan, quick } from './plan.js'
 import { stopAll } from './service.js'
 import { measureStarts, startTable } from './startup.js'
@@ -48,6 +50,9 @@ async function measureAll(plan: Plan, cores: Cores): Promise<Table[]> {
   const reloads = reloadsTable(await measureReloads(plan, cores), plan)
   tell('steady throughput')
   const steady = await measureSteadyState(plan, cores)
+  tell('other managers of processes')
+  const peers = peersTable(await measurePeers(plan, cores), plan)
+  const peerReloads = peerReloadsTable(await measurePeerReloads(plan), plan)
   tell('done')
   return [
     throughputTable(steady, plan),
@@ -57,6 +62,8 @@ async function measureAll(plan: Plan, cores: Cores): Promise<Table[]> {
     loadedTable(moving, plan),
     memoryTable(steady),
     reloads,
+    peers,
+    peerReloads,
   ]
 }
 

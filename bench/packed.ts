@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
-const names = ['core', 'fastify', 'express', 'koa']
+const names = ['core', 'fastify', 'express', 'koa', 'ws']
 
 /** The programs, where they find the packed packages before those of the workspace. */
 export const programs = here('packed/programs')

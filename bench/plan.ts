@@ -13,6 +13,7 @@ export interface Plan {
   readonly drain: { readonly rounds: number; readonly idleConnections: number }
   readonly memory: { readonly reloads: number; readonly loadMs: number }
   readonly moving: { readonly counts: readonly number[]; readonly rounds: number }
+  readonly peers: { readonly rounds: number; readonly turnMs: number; readonly reloads: number }
 }
 
 export const full: Plan = {
@@ -21,6 +22,7 @@ export const full: Plan = {
   drain: { rounds: 11, idleConnections: 100 },
   memory: { reloads: 20, loadMs: 1_000 },
   moving: { counts: [10, 1_000, 10_000], rounds: 5 },
+  peers: { rounds: 9, turnMs: 700, reloads: 3 },
 }
 
 /** Shows that it runs; its figures mean nothing. */
@@ -30,4 +32,5 @@ export const quick: Plan = {
   drain: { rounds: 1, idleConnections: 10 },
   memory: { reloads: 2, loadMs: 50 },
   moving: { counts: [10], rounds: 1 },
+  peers: { rounds: 1, turnMs: 50, reloads: 1 },
 }

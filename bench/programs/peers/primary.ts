@@ -1,0 +1,33 @@
+/** A primary of node:cluster that replaces its workers one after the other at SIGHUP, as its manual suggests. */
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const [port = '0', count = '1'] = process.argv.slice(2)
+const killMs = 5_000
+
+cluster.setupPrimary({ exec: fileURLToPath(new URL('server.js', import.meta.url)), args: ['cluster', port] })
+
+let workers = await Promise.all(Array.from({ length: Number(count) }, start))
+process.on('SIGHUP', () => void replaceAll())
+console.log('ready')
+
+async function start(): Promise<Worker> {
+  const worker = cluster.fork()
+  await once(worker, 'listening')
+  return worker
+}
+
+async function replaceAll(): Promise<void> {
+  const old = workers
+  workers = []
+  for (const worker of old) {
+    workers.push(await start())
+    const gone = once(worker, 'exit')
+    worker.disconnect()
+    const timer = setTimeout(() => worker.process.kill('SIGKILL'), killMs)
+    await gone
+    clearTimeout(timer)
+  }
+  console.log('ready')
+}
