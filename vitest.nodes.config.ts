@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config'
+
+// What may differ from one Node to another, to be run with several: HANDOVER_TEST_NODE=<binary> npx vitest run
+// --config vitest.nodes.config.ts. `npm test` has these tests, too.
+const handover = [
+  'drain-limit',
+  'http2',
+  'moving*',
+  'platform*',
+  'reload-under-load',
+  'state',
+  'streams',
+  'tls',
+]
+
+export default defineConfig({
+  test: {
+    include: [
+      'test/contract/**/*.test.ts',
+      'test/ws/**/*.test.ts',
+      ...handover.map((name) => `test/handover/${name}.test.ts`),
+    ],
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    maxWorkers: 2,
+  },
+})
