@@ -46,8 +46,10 @@ test('a sub-process with a channel has a queue for handles, which can be hidden'
     }
     privates.withoutHandleQueue(child)
     child.send('something')
-    told.left = child._handleQueue`)
-  expect(told).toEqual({ has: true, sent: null, left: [] })
+    told.left = child._handleQueue
+    await once(child, 'disconnect')
+    told.disconnected = true`)
+  expect(told).toEqual({ has: true, sent: null, left: [], disconnected: true })
 })
 
 test('a TLS server has keys and a context of its sessions, and takes others', async () => {

@@ -22,9 +22,14 @@ import { config, tell, tellOf } from '${storyUrl}'
 
 /** A service that is the given program: it knows `graceful`, `config`, `tell` and `tellOf`. */
 export function launchProgram(text: string, options?: ServiceOptions): Service {
+  return launchService(programFile(text), options)
+}
+
+/** The path of such a program. */
+export function programFile(text: string): string {
   const path = join(tempDir(), 'program.mjs')
   writeFileSync(path, prelude + text)
-  return launchService(path, options)
+  return path
 }
 
 /** As `launchProgram`, when it is ready. */

@@ -211,20 +211,24 @@ export function giveSocket(socket: net.Socket): object | undefined {
  * (docs/decisions/0012-many-handles-at-a-time.md).
  */
 export function withoutHandleQueue(channel: object): void {
-  const inside = channel as { _send?: unknown }
-  const send = inside._send
-  if (!('_handleQueue' in channel) || typeof send !== 'function') return
-  let sending = false
-  // While something is sent no queue is seen; when an acknowledgement comes, an empty one.
-  Object.defineProperty(channel, '_handleQueue', { get: () => (sending ? null : []), set() {} })
-  inside._send = (...args: unknown[]): unknown => {
-    sending = true
-    try {
-      return send.apply(channel, args)
-    } finally {
-      sending = false
+  const inside = channel as Record<'_send' | 'disconnect', unknown>
+  const { _send: send, disconnect } = inside
+  if (!('_handleQueue' in channel) || typeof send !== 'function' || typeof disconnect !== 'function') return
+  let hidden = false
+  // While something is sent, or the channel closes, no queue is seen; when an acknowledgement comes, an empty one.
+  Object.defineProperty(channel, '_handleQueue', { get: () => (hidden ? null : []), set() {} })
+  const hiding =
+    (act: (...args: unknown[]) => unknown) =>
+    (...args: unknown[]): unknown => {
+      hidden = true
+      try {
+        return act.apply(channel, args)
+      } finally {
+        hidden = false
+      }
     }
-  }
+  inside._send = hiding(send as () => unknown)
+  inside.disconnect = hiding(disconnect as () => unknown)
 }
 
 const streamOf = (socket: net.Socket) => (socket as unknown as { _handle: NativeStream | null })._handle

@@ -285,7 +285,7 @@ export class Successor {
   #onExit(exit: Exit): void {
     this.#exit = exit
     this.#ended.resolve(exit)
-    // Node says 'disconnect' only when it has got rid of every handle, which then never happens.
+    // 'disconnect' comes before or after it.
     this.#events.onGone()
     this.fail(
       this.#isReady

@@ -58,7 +58,7 @@ export class Roll {
         throw Object.assign(error as Error, told)
       }
     }
-    parts.logger.info({ reports }, `all ${slots.length} workers are on the new release`)
+    parts.logger.info({ reports }, `${slots.length} of ${slots.length} workers are on the new release`)
     return summary(reports)
   }
 

@@ -24,6 +24,8 @@ const wellMs = 10_000
 const firstPauseMs = 1_000
 const pauseFactor = 1.5
 const longestPauseMs = 30_000
+/** How far ahead of the others the first worker is: what it binds right after it was ready, they inherit. */
+const aheadMs = 100
 /** How long all must serve before what none of them asked for is closed. */
 const settleMs = 5_000
 
@@ -77,7 +79,8 @@ export class Supervisor {
     this.launch(first)
     await this.#started.promise
     this.#hasStarted = true
-    if (!this.#stopping) for (const slot of others) this.launch(slot)
+    if (this.isStopping) return
+    for (const slot of others) slot.timer = setTimeout(() => this.launch(slot), aheadMs)
   }
 
   get isStopping(): boolean {
@@ -131,6 +134,7 @@ export class Supervisor {
   /** Starts a worker that replaces none. */
   launch(slot: Slot): void {
     clearTimeout(slot.timer)
+    if (this.isStopping) return
     try {
       const generation = slot.generation + 1
       const worker = this.#spawn({ generation, signals: [], listeners: this.parts.held.entries() })

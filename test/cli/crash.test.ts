@@ -1,0 +1,100 @@
+// Workers that die, and releases that do not come up, under `handover run`.
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { newConnections } from '@handover/load'
+import { expect, test } from 'vitest'
+import { isReady } from '../support/generations.js'
+import { ask, connect } from '../support/http.js'
+import { underLoad } from '../support/load.js'
+import { accepting, launchRun, rollWorkers, startRun } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
+import { whoServes } from '../support/who.js'
+
+/** The file that says how the next generation behaves. */
+function behaviour(): { readonly path: string; be(how: object): void; beGood(): void } {
+  const path = join(tempDir(), 'release.json')
+  return {
+    path,
+    be: (how) => writeFileSync(path, JSON.stringify(how)),
+    beGood: () => rmSync(path),
+  }
+}
+
+test('C54: kill -9 of the only worker refuses nobody: who connects waits for the next one', async () => {
+  const service = await startRun('http.mjs')
+  const clients = 4
+  const load = await underLoad(service.target, async () => {
+    const afterIndex = service.lastIndex
+    service.signal('SIGKILL', service.serving.pid)
+    await service.event(isReady, { afterIndex })
+    expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+  }, [newConnections({ clients })])
+  // What it had begun, and nothing else.
+  expect(load.failures.filter(({ kind }) => kind === 'refused' || kind === 'timeout')).toEqual([])
+  expect(load.failures.length).toBeLessThanOrEqual(clients)
+  expect(load.servedBy.get(2)).toBeGreaterThan(0)
+})
+
+test('C54: a worker that dies again and again is started again after a growing pause', async () => {
+  const { path, be, beGood } = behaviour()
+  const service = await startRun('http.mjs', { config: { release: path } })
+  be({ throw: 'it does not come up' })
+  service.signal('SIGKILL', service.serving.pid)
+  for (const pause of [1000, 1500, 2250]) {
+    await service.line(new RegExp(`another one is started in ${pause} ms`))
+  }
+  await service.line(/exited with code 1 before it was ready: Error: it does not come up/)
+  // A reload does not wait for the pause.
+  beGood()
+  service.signal('SIGHUP', service.pid)
+  await service.line(/1 of 1 workers are on the new release/)
+  expect(service.output).not.toContain('3375 ms')
+  expect(await whoServes(service.target)).toBeTruthy()
+})
+
+const failures = [
+  ['throws', { throw: 'a bad start' }, 'exited with code 1 before it was ready: Error: a bad start'],
+  ['exits with 7', { exit: 7 }, 'exited with code 7 before it was ready'],
+  ['exits with 0', { exit: 0 }, 'exited with code 0 before it was ready. It did not take part'],
+  ['hangs', { hang: true }, 'was not ready after 1500 ms'],
+] as const
+
+test.each(failures)(
+  'C54: a first start that %s ends it with exit code 1 and the reason',
+  async (_, how, reason) => {
+    const { path, be } = behaviour()
+    be(how)
+    const service = launchRun('http.mjs', { config: { release: path }, run: ['--ready-timeout', '1500ms'] })
+    expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+    expect(service.output).toContain(reason)
+    expect(service.processes()).toEqual([])
+  },
+)
+
+const badReleases = [
+  ['throws', { throw: 'a bad release' }, 'a bad release'],
+  ['exits with 0', { exit: 0 }, 'exited with code 0 before it was ready'],
+  ['hangs', { hang: true }, 'was not ready after 1500 ms'],
+] as const
+
+test.each(badReleases)(
+  'C54: a release that %s is refused with the reason, and no client notices',
+  async (_, how, reason) => {
+    const { path, be, beGood } = behaviour()
+    const run = ['--ready-timeout', '1500ms']
+    const service = await startRun('http.mjs', { config: { release: path }, run })
+    const { pid } = service.serving
+    const kept = await connect(service.target)
+    be(how)
+    const load = await underLoad(service.target, async () => {
+      await expect(rollWorkers(service)).rejects.toThrow(reason)
+    })
+    expect(load.failures).toEqual([])
+    expect(await whoServes(service.target)).toEqual({ pid, generation: 1 })
+    expect((await ask(kept, '/')).status).toBe(200)
+    await service.line(new RegExp(`the reload has ended: .*${reason}`))
+    beGood()
+    await rollWorkers(service)
+    expect(accepting(service)).not.toContain(pid)
+  },
+)

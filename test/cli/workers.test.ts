@@ -1,0 +1,111 @@
+// `handover run --workers 4`: all accept on the same sockets, and are replaced one after another.
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { keepAlive, newConnections } from '@handover/load'
+import { expect, test } from 'vitest'
+import { isHandedOver } from '../support/generations.js'
+import { askOnce, givenBy, isRefused } from '../support/http.js'
+import { underLoad } from '../support/load.js'
+import { descriptorsOf } from '../support/processes.js'
+import { finalReports } from '../support/reports.js'
+import { type Address, type Service, targetOf } from '../support/service.js'
+import { accepting, rollWorkers, startRun } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
+
+const workers = 4
+const run = ['--workers', String(workers)]
+const reloads = 20
+const clients = 20
+const quick = { graceful: { probationMs: 100 } }
+
+async function reloadOften(service: Service): Promise<void> {
+  for (let n = 0; n < reloads; n++) await rollWorkers(service, workers)
+}
+
+/** Whoever answers, when so many have answered. */
+async function servers(service: Service, count: number): Promise<Set<number>> {
+  const pids = new Set<number>()
+  await until(`${count} workers answer`, async () => {
+    pids.add(givenBy(await askOnce(service.target, '/')).pid)
+    return pids.size === count
+  })
+  return pids
+}
+
+test('C54: N workers answer on one port, and each has its turn in a reload', async () => {
+  const service = await startRun('http.mjs', { run, config: quick })
+  const before = await servers(service, workers)
+  await rollWorkers(service, workers)
+  const after = await servers(service, workers)
+  expect([...after].filter((pid) => before.has(pid))).toEqual([])
+})
+
+test('C54: 20 reloads of 4 workers under load: no request fails, no connection ends, never more than 5 accept', async () => {
+  const service = await startRun('http.mjs', { run, config: quick })
+  let most = 0
+  const watch = setInterval(() => {
+    most = Math.max(most, accepting(service).length)
+  }, 10)
+  const load = await underLoad(service.target, () => reloadOften(service), [
+    keepAlive({ clients, think: { minMs: 0, maxMs: 50 } }),
+  ])
+  clearInterval(watch)
+  expect(load.failures).toEqual([])
+  expect(load).toMatchObject({ connectionsOpened: clients, closedByAnswer: 0 })
+  expect(most).toBe(workers + 1)
+  const drains = (await finalReports(service, reloads * workers)).map(({ drain }) => drain)
+  expect(drains.flatMap(({ cut }) => cut)).toEqual([])
+})
+
+test('C54: who connects while workers are replaced is answered', async () => {
+  const service = await startRun('http.mjs', { run, config: quick })
+  const load = await underLoad(service.target, () => rollWorkers(service, workers), [
+    newConnections({ clients: 4 }),
+  ])
+  expect(load.failures).toEqual([])
+  expect(load.requests).toBeGreaterThan(100)
+})
+
+test('C54: 20 reloads leave no descriptor behind, in the supervisor or in a worker', async () => {
+  const service = await startRun('http.mjs', { run: ['--workers', '2'], config: quick })
+  const open = (pid: number) => descriptorsOf(pid).length
+  await rollWorkers(service, 2)
+  await until('all has drained', () => service.processes().length === 3)
+  const [supervisor, worker] = [open(service.pid), open(accepting(service)[0] ?? 0)]
+  for (let n = 0; n < reloads; n++) await rollWorkers(service, 2)
+  await until('all has drained', () => service.processes().length === 3)
+  await until('the supervisor has no more open', () => open(service.pid) <= supervisor)
+  for (const pid of accepting(service)) expect(open(pid)).toBe(worker)
+})
+
+test('C54: a worker that fails in a reload ends it: all others serve, and the log says how many are new', async () => {
+  const release = join(tempDir(), 'release.json')
+  const service = await startRun('http.mjs', { run, config: { ...quick, release } })
+  const before = await servers(service, workers)
+  service.signal('SIGHUP', service.pid)
+  await service.event(isHandedOver)
+  // The second one of the four.
+  writeFileSync(release, JSON.stringify({ throw: 'a bad release' }))
+  const { message } = await service.event('reload-failed')
+  expect(message).toContain('a bad release')
+  await service.line(/[123] of 4 workers are on the new release/)
+  const after = await servers(service, workers)
+  expect([...after].filter((pid) => before.has(pid)).length).toBeGreaterThan(0)
+  rmSync(release)
+  await rollWorkers(service, workers)
+})
+
+test('C54: a listener that a worker makes late is that of all, and one that it closes is closed', async () => {
+  const service = await startRun('late.mjs', { run: ['--workers', '3'] })
+  const late = targetOf((await service.event('late')).address as Address)
+  const pids = new Set<number>()
+  await until('all answer there', async () => {
+    pids.add(givenBy(await askOnce(late, '/')).pid)
+    return pids.size === 3
+  })
+  for (const pid of pids) service.signal('SIGUSR2', pid)
+  await until('it is closed', () => isRefused(late))
+  expect(await whoServes(service.target)).toMatchObject({ generation: 1 })
+})
