@@ -1,22 +1,12 @@
-import { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { ask, ControlSocket } from '../support/control.js'
 import { startControlled } from '../support/controlled.js'
-import { gate, get, stateOf } from '../support/http.js'
-import type { Service } from '../support/service.js'
+import { inFlight } from '../support/http.js'
 import { until } from '../support/until.js'
-
-async function inFlight(service: Service): Promise<{ request: RawConnection; open: () => void }> {
-  const { path, open } = gate()
-  const request = await RawConnection.connect(service.target)
-  await request.write(get(path))
-  await until('it is in flight', async () => (await stateOf(service.target)).connections.inFlight === 2)
-  return { request, open }
-}
 
 test('C53: stop drains, answers with the report and the exit code, and closes when the process has left', async () => {
   const { path, service } = await startControlled()
-  const { request, open } = await inFlight(service)
+  const { request, open } = await inFlight(service.target)
   const client = await ControlSocket.connect(path)
   client.send({ handover: 1, id: 1, request: 'stop' })
   await client.line(({ event, open }) => event === 'draining' && open === 1)
@@ -37,7 +27,7 @@ test('C53: stop drains, answers with the report and the exit code, and closes wh
 
 test('C53: stop says what was cut', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 500 })
-  await inFlight(service)
+  await inFlight(service.target)
   expect(await ask(path, 'stop')).toMatchObject({
     stop: {
       code: 1,
@@ -51,7 +41,7 @@ test('C53: stop says what was cut', async () => {
 
 test('C53: during a stop the socket is served: status tells what it waits for, a reload is refused, a second stop joins', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000, shutdownDelayMs: 200 })
-  const { open } = await inFlight(service)
+  const { open } = await inFlight(service.target)
   const client = await ControlSocket.connect(path)
   client.send({ handover: 1, id: 1, request: 'stop' })
   await client.line(({ msLeft }) => typeof msLeft === 'number')
@@ -73,7 +63,7 @@ test('C53: during a stop the socket is served: status tells what it waits for, a
 
 test('C53: stop of a successor ends it while its predecessor still drains', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
-  const { request, open } = await inFlight(service)
+  const { request, open } = await inFlight(service.target)
   expect(await ask(path, 'reload', { wait: false })).toMatchObject({ ok: true })
   expect(await ask(path, 'stop')).toMatchObject({ stop: { reports: [{ generation: 2 }] } })
   open()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Fault, RawConnection, type Response, type Target } from '@handover/load'
 import { onTestFinished } from 'vitest'
 import { tempDir } from './temp-dir.js'
+import { until } from './until.js'
 
 /** `connections()` of a handle, as `GET /state` tells it. */
 export interface Counts {
@@ -75,4 +76,14 @@ export function givenBy({ headers }: Response): { pid: number; generation: numbe
 export function gate(): { readonly path: string; readonly file: string; open(): void } {
   const file = join(tempDir(), 'open')
   return { path: `/held?by=${file}`, file, open: () => writeFileSync(file, '') }
+}
+
+/** A request that is in flight until `open` is called. */
+export async function inFlight(target: Target): Promise<{ request: RawConnection; open(): void }> {
+  const { path, open } = gate()
+  const request = await connect(target)
+  await request.write(get(path))
+  // The one that asks is in flight as well.
+  await until('it is in flight', async () => (await stateOf(target)).connections.inFlight === 2)
+  return { request, open }
 }

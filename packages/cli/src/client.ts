@@ -2,15 +2,17 @@
 import { statSync } from 'node:fs'
 import net from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import {
-  type ControlAnswer,
-  type ControlEvent,
-  type ControlLine,
-  type ControlVerb,
+import type {
+  ControlAnswer,
+  ControlEvent,
+  ControlLine,
+  ControlVerb,
   controlVersion,
 } from '@handover/core/supervision'
 import { CommandFailed, exitCodes } from './exit-codes.js'
 
+/** Not by an import, which would load what only `handover run` needs. */
+const handover: typeof controlVersion = 1
 /** A service that is asked for something says something at least every second. */
 const silenceMs = 10_000
 /** How long a connection is asked for again whose service is being replaced, and how often. */
@@ -26,7 +28,7 @@ export async function ask(
 ): Promise<ControlAnswer> {
   const socket = await connect(path)
   try {
-    for await (const line of linesOf(socket, { handover: controlVersion, id: 1, request, ...more })) {
+    for await (const line of linesOf(socket, { handover, id: 1, request, ...more })) {
       if ('ok' in line) return line
       onEvent(line)
     }
@@ -45,7 +47,7 @@ export async function watch(path: string, onEvent: (event: ControlEvent) => void
     try {
       const socket = await connect(path)
       deadline = performance.now() + againMs
-      for await (const line of linesOf(socket, { handover: controlVersion, id: 1, request: 'watch' })) {
+      for await (const line of linesOf(socket, { handover, id: 1, request: 'watch' })) {
         if (!('ok' in line)) onEvent(line)
         deadline = performance.now() + againMs
       }
@@ -65,7 +67,7 @@ export async function askUntilGone(
   const socket = await connect(path)
   let answer: ControlAnswer | undefined
   try {
-    for await (const line of linesOf(socket, { handover: controlVersion, id: 1, request })) {
+    for await (const line of linesOf(socket, { handover, id: 1, request })) {
       if (!('ok' in line)) onEvent(line)
       else answer = line
       if (answer?.ok === false) return answer
@@ -107,11 +109,22 @@ async function* linesOf(socket: net.Socket, request: object): AsyncGenerator<Con
     for await (const text of socket) {
       const lines = (rest + text).split('\n')
       rest = lines.pop() ?? ''
-      for (const line of lines) yield JSON.parse(line) as ControlLine
+      for (const line of lines) yield read(line)
     }
   } catch (error) {
     // A service that was killed resets the connection: it ended.
     if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error
+  }
+}
+
+function read(line: string): ControlLine {
+  try {
+    return JSON.parse(line)
+  } catch {
+    throw new CommandFailed(
+      exitCodes.unreachable,
+      'What listens there is no control socket: it answered something else.',
+    )
   }
 }
 

@@ -23,12 +23,14 @@ export function duration(ms: number): string {
 const parts = (most: number, unit: string, rest: number, smaller: string) =>
   `${most} ${unit}${rest > 0 ? ` ${rest} ${smaller}` : ''}`
 
+export const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
+
 export const who = ({ generation, pid }: { generation: number; pid?: number | undefined }): string =>
   `generation ${generation} (pid ${pid ?? 'unknown'})`
 
 /** `36 connections moved, 1 closed, 0 cut`. */
 export function fates({ moved, closed, lost, cut }: DrainReport): string {
-  return `${moved} connections moved, ${closed} closed, ${cut.length} cut${lost > 0 ? `, ${lost} lost on the way` : ''}`
+  return `${count(moved, 'connection')} moved, ${closed} closed, ${cut.length} cut${lost > 0 ? `, ${lost} lost on the way` : ''}`
 }
 
 export const holding = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${duration(ageMs)})`
@@ -54,7 +56,7 @@ export function statusLines({ supervisor, generations, lastReload }: ControlStat
   return [
     ...(supervisor
       ? [
-          `supervisor: pid ${supervisor.pid}, up ${duration(supervisor.uptimeMs)}, ${supervisor.workers} workers`,
+          `supervisor: pid ${supervisor.pid}, up ${duration(supervisor.uptimeMs)}, ${count(supervisor.workers, 'worker')}`,
         ]
       : []),
     ...generations.flatMap(generationLines),
@@ -84,7 +86,7 @@ function connectionsInWords({ total, inFlight, requests, ...kinds }: Connections
     .filter(([, { idle, busy }]) => idle + busy > 0)
     .map(([kind, { idle, busy }]) => `${kind}: ${idle} idle and ${busy} busy`)
   const which = open.length > 0 ? ` (${open.join('; ')})` : ''
-  return `${total} connections${which}, ${inFlight} requests in flight, ${requests} served or begun`
+  return `${count(total, 'connection')}${which}, ${count(inFlight, 'request')} in flight, ${requests} served or begun`
 }
 
 function lastReloadInWords({ outcome, reports }: ReloadSummary): string {

@@ -1,6 +1,6 @@
 /** How it goes on, on standard error: a line for each phase, and on a terminal a bar for the drain. */
 import type { ControlEvent } from '@handover/core/supervision'
-import { duration, who } from './format.js'
+import { count, duration, who } from './format.js'
 
 export interface Progress {
   onEvent(event: ControlEvent): void
@@ -44,7 +44,7 @@ function drainLines(): (event: Draining) => void {
   return ({ open, msLeft, ...of }) => {
     if (performance.now() - last < everyMs) return
     last = performance.now()
-    process.stderr.write(`${who(of)} drains: ${open} connections open${left(msLeft)}\n`)
+    process.stderr.write(`${who(of)} drains: ${count(open, 'connection')} open${left(msLeft)}\n`)
   }
 }
 

@@ -1,0 +1,209 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { cli, startCli, startOnTerminal } from '../support/cli.js'
+import { startControlled } from '../support/controlled.js'
+import { inFlight } from '../support/http.js'
+import { isRunning } from '../support/processes.js'
+import { startService } from '../support/service.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
+
+test('C53: handover reload returns when the successor serves and its predecessor has drained, and says so', async () => {
+  const { path, service } = await startControlled()
+  const { code, stdout, stderr } = await cli(['reload', '--control', path])
+  const { pid } = await whoServes(service.target)
+  expect(isRunning(service.pid)).toBe(false)
+  const next = `generation 2 \\(pid ${pid}\\)`
+  const last = `generation 1 \\(pid ${service.pid}\\)`
+  expect(stdout).toMatch(
+    new RegExp(
+      `^${next} serves, after \\d.*s\n${last} has drained in \\d.* ms: 0 connections moved, 0 closed, 0 cut\n$`,
+    ),
+  )
+  expect(stderr).toMatch(
+    new RegExp(
+      `^${next} is starting; it has 1 min to become ready\n${next} is ready, and on probation for 50 ms\n` +
+        `${next} serves; ${last} drains, for at most 30 s\n$`,
+    ),
+  )
+  expect(code).toBe(0)
+})
+
+const failures: [string, object, object, RegExp][] = [
+  ['throws', { throw: 'no database' }, {}, /SUCCESSOR_EXITED\): .*no database.*Error: no database\n {4}at /s],
+  ['exits 0', { exit: 0 }, {}, /SUCCESSOR_EXITED\): .*exited with code 0/],
+  ['hangs', { hang: true }, { readyTimeoutMs: 1_000 }, /READY_TIMEOUT\): .*not ready after 1000 ms/],
+  ['needs too long', { slowMs: 20_000 }, { readyTimeoutMs: 1_000 }, /READY_TIMEOUT\): .*not ready after/],
+  [
+    'listens on another port',
+    { listen: { port: 0, host: '::1' } },
+    {},
+    /PROBATION\): .*It listens elsewhere/,
+  ],
+]
+
+test.each(failures)(
+  'C53: of a release that %s, handover reload says so and ends with 1, and handover status shows it',
+  async (_, behaviour, graceful, reason) => {
+    const { path, service, next } = await startControlled(graceful)
+    next(behaviour)
+    const { code, stdout, stderr } = await cli(['reload', '--control', path])
+    expect(stderr).toMatch(/handover: the reload failed \(ERR_HANDOVER_/)
+    expect(stderr).toMatch(reason)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
+    const status = await cli(['status', '--control', path])
+    expect(status.stdout).toMatch(/^generation 1 \(pid \d+\): ready/)
+    expect(status.stdout).toMatch(
+      /last reload: failed at 20.*: Successor \d+ .*[Tt]his generation keeps serving\.\n$/,
+    )
+  },
+)
+
+test('C53: a release that needs its time is waited for', async () => {
+  const { path, next } = await startControlled()
+  next({ slowMs: 3_000 })
+  const { code, stdout } = await cli(['reload', '--control', path])
+  expect(stdout).toMatch(/serves, after [345]/)
+  expect(code).toBe(0)
+})
+
+test('C53: --json prints the report alone, of a reload that went well, one that failed, and one that was refused', async () => {
+  const { path, service, next } = await startControlled()
+  const json = ['reload', '--control', path, '--json']
+  const well = await cli(json)
+  expect(JSON.parse(well.stdout)).toMatchObject({
+    outcome: 'handed-over',
+    reports: [{ generation: 1, pid: service.pid, drain: { cut: [] } }],
+  })
+  expect(well).toMatchObject({ code: 0, stderr: '' })
+  next({ throw: 'no database', slowMs: 0 })
+  const failed = await cli(json)
+  expect(JSON.parse(failed.stdout)).toMatchObject({
+    outcome: 'failed',
+    error: { code: 'ERR_HANDOVER_SUCCESSOR_EXITED', cause: { message: 'no database' } },
+    reports: [{ generation: 2, failure: { exitCode: 1 } }],
+  })
+  expect(failed).toMatchObject({ code: 1, stderr: '' })
+  next({ slowMs: 2_000 })
+  const first = startCli(['reload', '--control', path])
+  await first.printed(/is starting/)
+  const refused = await cli(json)
+  expect(JSON.parse(refused.stdout)).toMatchObject({
+    outcome: 'refused',
+    error: { code: 'ERR_HANDOVER_IN_PROGRESS' },
+    reports: [],
+  })
+  expect(refused).toMatchObject({ code: 1, stderr: '' })
+  expect(await first.ended).toMatchObject({ code: 0 })
+})
+
+test('C53: with --no-wait it returns while the predecessor drains', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
+  const { open } = await inFlight(service.target)
+  const { code, stdout } = await cli(['reload', '--control', path, '--no-wait'])
+  expect(stdout).toMatch(/^generation 2 \(pid \d+\) serves, after .*\n$/)
+  expect(code).toBe(0)
+  expect(isRunning(service.pid)).toBe(true)
+  open()
+  await service.exitOf(service.pid)
+})
+
+test('C53: what a drain cut is named', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 500 })
+  await inFlight(service.target)
+  const { code, stdout } = await cli(['reload', '--control', path])
+  expect(stdout).toMatch(/1 cut\n {2}cut: GET \/held\?by=\S+ \(http1, .*s\)\n$/)
+  expect(code).toBe(0)
+})
+
+test('C53: Ctrl-C ends the command, not the reload', async () => {
+  const { path, service, next } = await startControlled()
+  next({ slowMs: 1_000 })
+  const reload = startCli(['reload', '--control', path])
+  await reload.printed(/is starting/)
+  reload.interrupt()
+  await reload.ended
+  await service.exitOf(service.pid)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+})
+
+test('C53: on a terminal there is a line for each phase, and a bar for the drain', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
+  const { open } = await inFlight(service.target)
+  const reload = startOnTerminal(['reload', '--control', path], { env: { TERM: 'xterm', COLUMNS: '120' } })
+  await reload.printed(
+    /draining [█░=-]+ 0 of 1 connections, \d+(\.\d)? s until they are cut|draining .* 0 of 1/,
+  )
+  expect(reload.stdout).toMatch(/is starting.*on probation.*drains, for at most 1 min/s)
+  open()
+  const { code, stdout } = await reload.ended
+  expect(stdout).toMatch(/has drained in .*: 1 connection moved, 0 closed, 0 cut\s+$/)
+  expect(code).toBe(0)
+})
+
+test('C53: with --pid-file it waits until the file names the successor, and its predecessor has left', async () => {
+  const pidFile = join(tempDir(), 'app.pid')
+  const service = await startService('http.mjs', { config: { graceful: { probationMs: 50, pidFile } } })
+  const { code, stdout } = await cli(['reload', '--pid-file', pidFile])
+  const { pid } = await whoServes(service.target)
+  expect(stdout).toBe(
+    `process ${pid} serves\nprocess ${service.pid} has drained and left; what became of its connections is in the log of the service\n`,
+  )
+  expect(code).toBe(0)
+  expect(isRunning(service.pid)).toBe(false)
+  const json = await cli(['reload', '--pid-file', pidFile, '--json', '--no-wait'])
+  expect(JSON.parse(json.stdout)).toMatchObject({ outcome: 'handed-over', predecessor: pid })
+  await service.exitOf(pid)
+})
+
+test('C53: with --pid-file it tells that a reload failed, and that the reason is in the log', async () => {
+  const folder = tempDir()
+  const pidFile = join(folder, 'app.pid')
+  const release = join(folder, 'release')
+  const service = await startService('http.mjs', {
+    config: { graceful: { probationMs: 50, pidFile }, release },
+  })
+  writeFileSync(release, JSON.stringify({ exit: 7 }))
+  const { code, stderr } = await cli(['reload', '--pid-file', pidFile])
+  expect(stderr).toBe(
+    `handover: the reload failed, and process ${service.pid} serves on. Why cannot be told by a PID file: see the log of the service, or use --control.\n`,
+  )
+  expect(code).toBe(1)
+  expect(readFileSync(pidFile, 'utf8')).toBe(`${service.pid}\n`)
+})
+
+test('C53: with --pid-file it says when nothing can be told within --timeout', async () => {
+  const folder = tempDir()
+  const pidFile = join(folder, 'app.pid')
+  const release = join(folder, 'release')
+  const service = await startService('http.mjs', {
+    config: { graceful: { probationMs: 50, pidFile }, release },
+  })
+  writeFileSync(release, JSON.stringify({ slowMs: 3_000 }))
+  const { code, stderr } = await cli(['reload', '--pid-file', pidFile, '--timeout', '1s'])
+  expect(stderr).toMatch(/has not changed for 1 s: what came of the reload cannot be told\. See the log/)
+  expect(code).toBe(4)
+  await service.exitOf(service.pid)
+})
+
+test('C53: by PID the signal is sent, and it is said that no more can be told', async () => {
+  const service = await startService('http.mjs', { config: { graceful: { probationMs: 50 } } })
+  const { code, stdout, stderr } = await cli(['reload', String(service.pid)])
+  expect(stderr).toMatch(
+    /^handover: SIGHUP was sent to process \d+\. Whether its successor serves cannot be told by a PID alone/,
+  )
+  expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
+  await service.exitOf(service.pid)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+})
+
+test('C53: a process that SIGHUP would end is not sent one', async () => {
+  const service = await startService('http.mjs', { config: { graceful: { reloadSignals: ['SIGUSR2'] } } })
+  const { code, stderr } = await cli(['reload', String(service.pid)])
+  expect(stderr).toMatch(/does not listen for SIGHUP, which would end it\. Nothing was sent\./)
+  expect(code).toBe(3)
+  await until('it serves', async () => (await whoServes(service.target)).pid === service.pid)
+})

@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest'
+import { cli, startCli, startOnTerminal } from '../support/cli.js'
+import { startControlled } from '../support/controlled.js'
+import { connect, inFlight } from '../support/http.js'
+import { startService } from '../support/service.js'
+
+test('C53: handover status shows who serves, what it runs, what is open, and what holds a drain', async () => {
+  const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
+  const { open } = await inFlight(service.target)
+  expect((await cli(['status', '--control', path])).stdout).toMatch(
+    new RegExp(
+      `^generation 1 \\(pid ${service.pid}\\): ready, up .*\n {2}runs /.*/http\\.mjs in /.*\n` +
+        ' {2}1 connection \\(http1: 0 idle and 1 busy\\), 1 request in flight, \\d+ served or begun\n' +
+        ' {2}busy with GET /held\\?by=\\S+ \\(http1, .*\\)\nlast reload: none\n$',
+    ),
+  )
+  expect(await cli(['reload', '--control', path, '--no-wait'])).toMatchObject({ code: 0 })
+  const { code, stdout } = await cli(['status', '--control', path])
+  expect(stdout).toMatch(/^generation 2 \(pid \d+\): ready, up/)
+  expect(stdout).toMatch(
+    new RegExp(
+      `\ngeneration 1 \\(pid ${service.pid}\\): draining, handed over, cut in .* s, up .*\n.*\n.*\n {2}waits for GET /held`,
+    ),
+  )
+  expect(stdout).toMatch(/\nlast reload: handed over at 20.* in .*s\n$/)
+  expect(code).toBe(0)
+  open()
+  await service.exitOf(service.pid)
+})
+
+test('C53: --json prints the status alone; HANDOVER_CONTROL and ./handover.sock say where', async () => {
+  const { folder, path, service } = await startControlled()
+  const { stdout, ...rest } = await cli(['status', '--json'], { env: { HANDOVER_CONTROL: path } })
+  expect(rest).toEqual({ code: 0, stderr: '' })
+  expect(JSON.parse(stdout)).toMatchObject({
+    generations: [{ generation: 1, pid: service.pid, state: 'ready', connections: { total: 0 } }],
+  })
+  const missing = await cli(['status'], { cwd: folder, env: { HANDOVER_CONTROL: undefined } })
+  expect(missing.stderr).toMatch(/There is no control socket at \.\/handover\.sock\. Start the service with/)
+  expect(missing.code).toBe(3)
+})
+
+test('C53: --watch goes on through a reload, and ends with 3 when the service has stopped', async () => {
+  const { path } = await startControlled()
+  const watching = startCli(['status', '--watch', '--json', '--control', path])
+  await watching.printed(/"generation":1/)
+  expect(await cli(['reload', '--control', path])).toMatchObject({ code: 0 })
+  await watching.printed(/^\{"generations":\[\{"generation":2/m)
+  expect(await cli(['stop', '--control', path])).toMatchObject({ code: 0 })
+  const { code, stdout, stderr } = await watching.ended
+  expect(code).toBe(3)
+  expect(stderr).toMatch(/There is no control socket/)
+  expect(
+    stdout
+      .trim()
+      .split('\n')
+      .every((line) => JSON.parse(line).generations.length > 0),
+  ).toBe(true)
+})
+
+test('C53: on a terminal --watch shows the status on a screen of its own, again and again', async () => {
+  const { path, service } = await startControlled()
+  const watching = startOnTerminal(['status', '--watch', '--control', path], { env: { TERM: 'xterm' } })
+  await watching.printed(/0 connections/)
+  await connect(service.target)
+  await watching.printed(/\[H.\[2Jgeneration 1 .*1 connection /s)
+  expect(await cli(['stop', '--control', path])).toMatchObject({ code: 0 })
+  await watching.ended
+})
+
+test('C53: by PID it says whether the process runs, and that more needs the control socket', async () => {
+  const service = await startService('http.mjs')
+  const { pid } = service
+  expect(await cli(['status', String(pid)])).toEqual({
+    code: 0,
+    stdout: `process ${pid} runs; more can be told by the control socket only: use --control\n`,
+    stderr: '',
+  })
+  service.signal('SIGTERM')
+  await service.exitOf(pid)
+  const gone = await cli(['status', String(pid), '--json'])
+  expect(gone).toMatchObject({ code: 3, stderr: `handover: There is no process ${pid}.\n` })
+  expect(JSON.parse(gone.stdout)).toEqual({ pid, running: false })
+})

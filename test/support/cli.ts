@@ -1,0 +1,69 @@
+// The `handover` command as people call it.
+import { spawn } from 'node:child_process'
+import { onTestFinished } from 'vitest'
+import { testNode } from './service.js'
+import { handover } from './supervised.js'
+import { until } from './until.js'
+
+export interface CliOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A command that runs. */
+export class Cli {
+  readonly pid: number
+  /** Resolves when it has ended. */
+  readonly ended: Promise<Ended>
+  stdout = ''
+  stderr = ''
+
+  constructor(file: string, args: readonly string[], { cwd, env }: CliOptions = {}) {
+    const child = spawn(file, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.pid = child.pid ?? 0
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+    })
+    this.ended = new Promise((resolve, reject) => {
+      child.once('error', reject)
+      child.once('close', (code) => resolve({ code, stdout: this.stdout, stderr: this.stderr }))
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+  }
+
+  /** Resolves when either stream has printed it. */
+  printed(pattern: RegExp): Promise<void> {
+    return until(`${pattern} is printed`, () => pattern.test(this.stdout) || pattern.test(this.stderr))
+  }
+
+  interrupt(): void {
+    process.kill(this.pid, 'SIGINT')
+  }
+}
+
+/** Starts `handover` with these arguments. */
+export const startCli = (args: readonly string[], options?: CliOptions): Cli =>
+  new Cli(testNode, [handover, ...args], options)
+
+/** Runs it to its end. */
+export const cli = (args: readonly string[], options?: CliOptions): Promise<Ended> =>
+  startCli(args, options).ended
+
+/** Starts it on a terminal of its own: everything that it prints there is on its standard output (script(1)). */
+export function startOnTerminal(args: readonly string[], options?: CliOptions): Cli {
+  const line = [testNode, handover, ...args].map((each) => `'${each.replaceAll("'", "'\\''")}'`).join(' ')
+  return new Cli('script', ['--quiet', '--return', '--command', line, '/dev/null'], options)
+}
