@@ -1,4 +1,4 @@
-import type { Target } from '@handover/load'
+import type { Target, TcpTarget } from '@handover/load'
 import { expect, test } from 'vitest'
 import { EventStream } from '../support/events.js'
 import { ask, connect, get } from '../support/http.js'
@@ -63,6 +63,28 @@ test('a stream whose release knows no way to go on with it ends at once, and say
   expect(await stream.ended).toBe('complete')
   expect(stream.retryMs).toBe(1_234)
 })
+
+test.each([
+  ['over TLS', { tls: true }],
+  ['when its state cannot be cloned', { state: 'function' }],
+  ['when connections are not to be moved', { graceful: { moveConnections: false, probationMs: 50 } }],
+])(
+  '%s a stream ends at once, in order, and not at the limit',
+  async (_, more: Readonly<Record<string, unknown>>) => {
+    const service = await start({}, more)
+    const target = { ...(service.target as TcpTarget), tls: more.tls === true }
+    const [stream] = (await openStreams(target, 1)) as [EventStream]
+    await until('it has begun', () => stream.events.length > 0)
+    await service.reload()
+    expect(await stream.ended).toBe('complete')
+    expect(stream.gaps).toEqual([])
+    expect(stream.events.at(-1)?.data).toBe('1')
+    stream.close()
+    const [report] = await finalReports(service, 1)
+    expect(report?.drain).toMatchObject({ lost: 0, cut: [], timedOut: false })
+    if (more.state) await service.line(/a connection cannot be moved \(http-stream\): .*could not be cloned/)
+  },
+)
 
 test('at a shutdown a stream ends in order, and says when to come back', async () => {
   const service = await start({}, { retryMs: 500 })
