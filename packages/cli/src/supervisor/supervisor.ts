@@ -249,7 +249,7 @@ export class Supervisor {
   #considerSettled(): void {
     clearTimeout(this.#settled)
     if (this.isStopping || this.#roll || !this.slots.every(({ worker }) => worker?.inCharge)) return
-    const served = new Set([...this.workers].flatMap(({ serves }) => [...serves]))
+    const served = new Set(this.slots.flatMap(({ worker }) => [...(worker?.serves ?? [])]))
     const unserved = this.parts.held.names.filter((name) => !served.has(name))
     if (unserved.length > 0) this.#settled = setTimeout(() => this.#unlisten(unserved), settleMs)
   }

@@ -1,0 +1,232 @@
+// Where `handover run` runs: in a container, under systemd, with what it is given, and with programs that cannot take part.
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { newConnections } from '@handover/load'
+import { expect, onTestFinished, test } from 'vitest'
+import { isHandedOver, isReady } from '../support/generations.js'
+import { askOnce, isRefused } from '../support/http.js'
+import { installCore } from '../support/installed.js'
+import { underLoad } from '../support/load.js'
+import { descendantsOf, ended, statusOf } from '../support/processes.js'
+import { coreUrl, programFile } from '../support/program.js'
+import { launchService, testNode } from '../support/service.js'
+import { descriptorOf, listener, listenersOf } from '../support/sockets.js'
+import { handover, launchRun, rollWorkers, startRun } from '../support/supervised.js'
+import { fakeServiceManager } from '../support/systemd.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
+
+const quick = { graceful: { probationMs: 20 } }
+
+test('C54: as PID 1 of a PID namespace it reloads, follows a crash and stops, and leaves no zombie', async () => {
+  const own = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
+  const namespace = [...own, '--pid', '--fork', '--mount-proc', '--kill-child']
+  const service = launchService('http.mjs', {
+    node: 'unshare',
+    execArgv: [...namespace, testNode, handover, 'run', '--', testNode],
+    config: quick,
+    leftOvers: 'allowed',
+  })
+  await Promise.all([service.event('listening'), service.event(isReady)])
+  const [supervisor = 0] = descendantsOf(service.pid)
+  const zombies = () => descendantsOf(service.pid).filter((pid) => statusOf(pid)?.state === 'Z')
+
+  process.kill(supervisor, 'SIGHUP')
+  const { pid } = await service.event(isHandedOver)
+  await service.event((fact) => fact.event === 'state' && fact.pid === pid && fact.state === 'exited')
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+
+  await until('one worker is left', () => descendantsOf(supervisor).length === 1)
+  process.kill(descendantsOf(supervisor)[0] ?? 0, 'SIGKILL')
+  expect(await whoServes(service.target)).toMatchObject({ generation: 3 })
+  expect(zombies()).toEqual([])
+
+  process.kill(supervisor, 'SIGTERM')
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+  expect(service.processes()).toEqual([])
+})
+
+/** A listening socket that is held and not accepted on, as systemd does. */
+async function heldSocket() {
+  const server = await listener()
+  const { address: host, port } = server.address() as AddressInfo
+  const echo = fork('-', {
+    execArgv: ['--eval', "process.on('message', (message, handle) => process.send(message, handle))"],
+  })
+  onTestFinished(() => void echo.kill())
+  const { _handle } = server as unknown as { _handle: never }
+  echo.send('back', _handle)
+  const [, handle] = await once(echo, 'message')
+  onTestFinished(() => handle.close())
+  server.close()
+  return { fd: descriptorOf({ _handle: handle }), target: { host, port } }
+}
+
+test('C54: with socket activation even the end of the supervisor and the start of the next refuse nobody', async () => {
+  const { fd, target } = await heldSocket()
+  const activated = {
+    config: { listen: target },
+    fds: [fd],
+    shell: 'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web;',
+    run: ['--workers', '2'],
+  }
+  const first = await startRun('http.mjs', activated)
+  const load = await underLoad(target, async () => {
+    first.signal('SIGTERM', first.pid)
+    expect(await first.exitOf(first.pid)).toMatchObject({ code: 0 })
+    const next = await startRun('http.mjs', activated)
+    await askOnce(next.target, '/')
+  }, [newConnections({ clients: 4 })])
+  expect(load.failures).toEqual([])
+  expect(load.requests).toBeGreaterThan(10)
+})
+
+test('C54: a Unix socket is there through reloads and a crash, and gone in the end', async () => {
+  const path = join(tempDir(), 'app.sock')
+  const service = await startRun('http.mjs', { config: { ...quick, listen: { path } } })
+  const load = await underLoad({ path }, async () => {
+    await rollWorkers(service)
+    await rollWorkers(service)
+  })
+  expect(load.failures).toEqual([])
+  const { pid } = service.serving
+  service.signal('SIGKILL', pid)
+  await service.exitOf(pid)
+  expect(await whoServes({ path })).toMatchObject({ generation: 4 })
+  service.signal('SIGTERM', service.pid)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+  expect(existsSync(path)).toBe(false)
+})
+
+test('C54: what a new release does not listen on any more is refused, soon after the last worker is of it', async () => {
+  const release = join(tempDir(), 'release.json')
+  const service = await startRun('http.mjs', { config: { ...quick, release } })
+  writeFileSync(release, JSON.stringify({ listen: { port: 0, host: 'localhost' } }))
+  const before = service.target
+  const [inode = ''] = listenersOf(service.pid)
+  await rollWorkers(service)
+  // A client that asks again and again would fill the queue, and wait.
+  await until('nobody has it', () => !listenersOf(service.pid).includes(inode))
+  await until('it is refused', () => isRefused(before))
+})
+
+/** Tells the variables that it has, whenever it starts. */
+const teller = (names: readonly string[]) => `
+  import http from 'node:http'
+  const server = http.createServer((_request, response) => response.end('ok'))
+  tellOf(graceful(server, config.graceful))
+  const variables = Object.fromEntries(${JSON.stringify(names)}.map((name) => [name, process.env[name]]))
+  server.listen({ port: 0, host: '127.0.0.1' }, () =>
+    tell('listening', { variables, cwd: process.cwd(), addresses: [server.address()] }))`
+
+test('C54: --env-file is read at each start, and the environment wins', async () => {
+  const file = join(tempDir(), 'env')
+  writeFileSync(file, 'FROM_FILE=one\nFROM_BOTH=file\n')
+  const program = programFile(teller(['FROM_FILE', 'FROM_BOTH', 'NOTIFY_SOCKET']))
+  const env = { FROM_BOTH: 'environment', NOTIFY_SOCKET: '/nowhere' }
+  const service = await startRun(program, { run: ['--env-file', file], env, config: quick })
+  const { variables, index } = await service.event('listening')
+  expect(variables).toEqual({ FROM_FILE: 'one', FROM_BOTH: 'environment' })
+  writeFileSync(file, 'FROM_FILE=two\n')
+  await rollWorkers(service)
+  const next = await service.event('listening', { afterIndex: index })
+  expect(next.variables).toEqual({ FROM_FILE: 'two', FROM_BOTH: 'environment' })
+})
+
+test('C54: --cwd is followed through a "current" link at each start', async () => {
+  const root = tempDir()
+  const deploy = (release: string) => {
+    mkdirSync(join(root, release))
+    installCore(join(root, release))
+    const text = readFileSync(programFile(teller([])), 'utf8')
+    writeFileSync(join(root, release, 'server.mjs'), text.replace(coreUrl, '@handover/core'))
+    symlinkSync(release, join(root, 'next'))
+    renameSync(join(root, 'next'), join(root, 'current'))
+  }
+  deploy('one')
+  // The name of the program comes first, as a path of this test: the shell takes it away.
+  const service = launchRun('http.mjs', {
+    config: quick,
+    run: ['--cwd', join(root, 'current')],
+    shell: 'node=$0 main=$1 config=$8; set -- "$1" "$2" "$3" "$4" "$5" "$6" server.mjs "$8";',
+  })
+  const { cwd, index } = await service.event('listening')
+  expect(cwd).toBe(join(root, 'one'))
+  await service.event(isReady)
+  deploy('two')
+  await rollWorkers(service)
+  expect((await service.event('listening', { afterIndex: index })).cwd).toBe(join(root, 'two'))
+})
+
+test.each([
+  ['a shell', ['sh', '-c', 'sleep 60'], '"sh" is not Node'],
+  ['a script by its name', ['./server.js'], '"./server.js" is not Node'],
+])('C54: %s is refused at once', async (_, command, reason) => {
+  const service = launchRun('http.mjs', { command })
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+  expect(service.output).toContain(reason)
+})
+
+const plain = `
+  const { createServer } = await import('node:http')
+  const plain = createServer((_request, response) => response.end('plain'))
+  plain.listen({ port: 0, host: '127.0.0.1' }, () => tell('listening', { addresses: [plain.address()] }))`
+
+test('C54: a server that does not take part is ended, and it is said what to do', async () => {
+  const service = launchRun(programFile(plain), { run: ['--ready-timeout', '1s'] })
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+  expect(service.output).toMatch(
+    /was not ready after 1000 ms\. It did not take part: .*@handover\/core\/register/,
+  )
+  expect(service.processes()).toEqual([])
+})
+
+test('C54: with @handover/core/register it takes part', async () => {
+  const register = fileURLToPath(new URL('register.js', coreUrl))
+  const service = launchRun(programFile(plain), {
+    command: [testNode, '--import', register],
+    env: { HANDOVER_OPTIONS: '{"probationMs":20}' },
+  })
+  await service.line(/1 worker serves/)
+  service.signal('SIGHUP', service.pid)
+  await service.line(/1 of 1 workers are on the new release/)
+  expect((await askOnce(service.target, '/')).text).toBe('plain')
+})
+
+test('C54: systemd and the PID file know the supervisor, and hear of each reload', async () => {
+  const systemd = fakeServiceManager()
+  const [pidFile, release] = [join(tempDir(), 'pid'), join(tempDir(), 'release.json')]
+  const service = await startRun('http.mjs', {
+    run: ['--pid-file', pidFile],
+    env: systemd.env,
+    // Of the program: the supervisor sees to it.
+    config: { graceful: { probationMs: 20, pidFile: join(tempDir(), 'other') }, release },
+  })
+  const told = (pattern: RegExp, times: number) =>
+    until(`${pattern} is told`, () => systemd.told.filter((line) => pattern.test(line)).length === times)
+  await told(/^READY=1/, 1)
+  expect(readFileSync(pidFile, 'utf8').trim()).toBe(String(service.pid))
+  await rollWorkers(service)
+  await told(/^READY=1/, 2)
+  writeFileSync(release, JSON.stringify({ throw: 'a bad release' }))
+  await expect(rollWorkers(service)).rejects.toThrow('a bad release')
+  await told(/^READY=1/, 3)
+  service.signal('SIGTERM', service.pid)
+  await service.exitOf(service.pid)
+  expect(systemd.told.map((line) => line.split(/[ =]/)[0])).toEqual([
+    'READY',
+    'RELOADING',
+    'READY',
+    'RELOADING',
+    'READY',
+    'STOPPING',
+  ])
+  expect(systemd.told[0]).toContain(`MAINPID=${service.pid}`)
+  expect(existsSync(pidFile)).toBe(false)
+  expect(await ended(service.pid, 0)).toBe(true)
+})
