@@ -25,8 +25,9 @@ const parts = (most: number, unit: string, rest: number, smaller: string) =>
 
 export const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
 
+/** A successor that somebody else starts has no pid yet. */
 export const who = ({ generation, pid }: { generation: number; pid?: number | undefined }): string =>
-  `generation ${generation} (pid ${pid ?? 'unknown'})`
+  `generation ${generation}${pid === undefined ? '' : ` (pid ${pid})`}`
 
 /** `36 connections moved, 1 closed, 0 cut`. */
 export function fates({ moved, closed, lost, cut }: DrainReport): string {

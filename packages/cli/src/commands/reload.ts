@@ -71,7 +71,7 @@ function whyNot({ outcome }: FileOutcome, path: string, pid: number, timeoutMs: 
   }
   return outcome === 'ended'
     ? `process ${pid} has ended, and no successor has taken its place in ${path}. See the log of the service.`
-    : `${path} has not changed for ${duration(timeoutMs)}: what came of the reload cannot be told. See the log of the service.`
+    : `${path} has not changed for ${duration(timeoutMs)}: what came of the reload cannot be told. See the log of the service. (That of handover run never changes: use --control.)`
 }
 
 function drainedInWords(pid: number, hasDrained: boolean | undefined, timeoutMs: number): string[] {

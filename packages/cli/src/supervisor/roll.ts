@@ -68,11 +68,12 @@ export class Roll {
     this.#current = worker
     const ended = worker.exited.promise.then(() => undefined)
     const outcome = Promise.race([this.#told(worker, isOutcome), ended])
+    // A worker that has nothing open tells both at once.
+    const drained = Promise.race([this.#told(worker, isDrained), ended])
     if (!hasBegun) worker.say({ type: 'reload' })
     const told = await outcome
     if (!told) return this.#untilInCharge(slot)
     if (told.type === 'reload-failed') throw failed(told)
-    const drained = Promise.race([this.#told(worker, isDrained), ended])
     this.#reports.push(drained.then((end) => ({ ...told.report, ...(end && { drain: end.report.drain }) })))
     return told.report
   }

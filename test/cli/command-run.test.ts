@@ -1,0 +1,67 @@
+// The commands speak to `handover run` as they do to a process alone.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { cli, startCli } from '../support/cli.js'
+import { inFlight } from '../support/http.js'
+import { startRun } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
+
+async function startWorkers(workers: number) {
+  const folder = tempDir()
+  const path = join(folder, 'control.sock')
+  const release = join(folder, 'release')
+  const service = await startRun('http.mjs', {
+    run: ['--workers', String(workers), '--control', path],
+    config: { graceful: { probationMs: 50 }, release },
+  })
+  return { path, service, next: (behaviour: object) => writeFileSync(release, JSON.stringify(behaviour)) }
+}
+
+test('C53: handover reload tells of each worker, with its drain, and handover status shows them all', async () => {
+  const { path, service } = await startWorkers(2)
+  const { code, stdout } = await cli(['reload', '--control', path])
+  const served = 'generation 2 \\(pid \\d+\\) serves, after .*\n'
+  const drained = 'generation 1 \\(pid \\d+\\) has drained in .*: 0 connections moved, 0 closed, 0 cut\n'
+  expect(stdout).toMatch(new RegExp(`^(${served}${drained}){2}$`))
+  expect(code).toBe(0)
+  const status = await cli(['status', '--control', path])
+  const worker = 'generation 2 \\(pid \\d+\\): ready, up .*\n {2}runs .*\n {2}0 connections, .*\n'
+  expect(status.stdout).toMatch(
+    new RegExp(
+      `^supervisor: pid ${service.pid}, up .*, 2 workers\n(${worker}){2}last reload: handed over at .*\n$`,
+    ),
+  )
+})
+
+test('C53: a release that a worker refuses is told, the others serve on, and status shows it', async () => {
+  const { path, next } = await startWorkers(2)
+  next({ throw: 'no database' })
+  const { code, stderr } = await cli(['reload', '--control', path])
+  expect(stderr).toMatch(/the reload failed \(ERR_HANDOVER_SUCCESSOR_EXITED\): .*no database/)
+  expect(code).toBe(1)
+  const { stdout } = await cli(['status', '--control', path])
+  expect(stdout).toMatch(/(generation 1 .*: ready.*\n.*\n.*\n){2}last reload: failed at .*no database/)
+})
+
+test('C53: handover stop waits until the supervisor has left', async () => {
+  const { path, service } = await startWorkers(1)
+  const { open } = await inFlight(service.target)
+  const stop = startCli(['stop', '--control', path])
+  await service.event(({ state }) => state === 'draining')
+  open()
+  const { code, stdout } = await stop.ended
+  expect(stdout).toMatch(/has drained in .* 1 closed, 0 cut\nthe service has stopped, with exit code 0\n$/)
+  expect(code).toBe(0)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
+test('C53: whoever watches handover run does so through a reload, on one connection', async () => {
+  const { path } = await startWorkers(1)
+  const watching = startCli(['status', '--watch', '--json', '--control', path])
+  await watching.printed(/"generation":1/)
+  expect(await cli(['reload', '--control', path])).toMatchObject({ code: 0 })
+  await watching.printed(/"generations":\[\{"generation":2/)
+  watching.interrupt()
+  await watching.ended
+})
