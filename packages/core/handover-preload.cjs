@@ -1,7 +1,7 @@
 'use strict'
-// The first thing that runs in a successor (node --require). It takes the handover out of the environment
-// before user code can pass it on, tells the predecessor which error ended the process, and keeps reload
-// signals that come before anybody listens for them. Node loads it into worker threads too, where it only
+// The first thing that runs in a successor, or in a worker of a supervisor (node --require). It takes the handover
+// out of the environment before user code can pass it on, tells whoever started the process which error ended it,
+// and that it listens without core, and keeps reload signals that come before anybody listens for them. Node loads it into worker threads too, where it only
 // takes itself out of `execArgv`; in any other process it does nothing.
 // It is plain CommonJS: `--import` would load a CommonJS program through the ESM loader.
 
@@ -15,6 +15,7 @@ if (inheritance !== undefined) {
   const early = { inheritance, hasChannel: process.channel !== undefined, signals: [], release: () => {} }
   globalThis[Symbol.for('handover.early')] = early
   tellErrors()
+  if (inheritance.includes('"supervisor"')) tellOfStrangers()
   early.release = keepSignals(early.signals)
 }
 
@@ -28,6 +29,21 @@ function tellErrors() {
   process.on('uncaughtExceptionMonitor', (thrown) => {
     if (process.connected) process.send({ handover: 1, type: 'failed', error: describe(thrown) })
   })
+}
+
+/** A program that listens without core takes no part: its supervisor would wait for it in vain. */
+function tellOfStrangers() {
+  const { subscribe, unsubscribe } = require('node:diagnostics_channel')
+  const name = 'tracing:net.server.listen:asyncStart'
+  const tell = () => {
+    const takesPart = globalThis[Symbol.for('@handover/core')]?.generation
+    if (!takesPart && process.connected) process.send({ handover: 1, type: 'stranger' })
+  }
+  const onListen = () => {
+    unsubscribe(name, onListen)
+    setTimeout(tell, 2_000).unref()
+  }
+  subscribe(name, onListen)
 }
 
 /** Anything can be thrown; and the process ends at once, so all of it must fit into the channel. */

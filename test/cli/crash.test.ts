@@ -55,7 +55,7 @@ test('C54: a worker that dies again and again is started again after a growing p
 const failures = [
   ['throws', { throw: 'a bad start' }, 'exited with code 1 before it was ready: Error: a bad start'],
   ['exits with 7', { exit: 7 }, 'exited with code 7 before it was ready'],
-  ['exits with 0', { exit: 0 }, 'exited with code 0 before it was ready. It did not take part'],
+  ['exits with 0', { exit: 0 }, 'exited with code 0 before it was ready. It takes no part'],
   ['hangs', { hang: true }, 'was not ready after 1500 ms'],
 ] as const
 

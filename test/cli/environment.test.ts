@@ -181,9 +181,18 @@ test('C54: a server that does not take part is ended, and it is said what to do'
   const service = launchRun(programFile(plain), { run: ['--ready-timeout', '1s'] })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
   expect(service.output).toMatch(
-    /was not ready after 1000 ms\. It did not take part: .*@handover\/core\/register/,
+    /was not ready after 1000 ms\. It takes no part: .*@handover\/core\/register/,
   )
   expect(service.processes()).toEqual([])
+})
+
+test('C54: it is said early that a server does not take part', async () => {
+  const service = launchRun(programFile(plain))
+  await service.line(
+    /worker \d+ listens, but is not waited for: It takes no part: .*@handover\/core\/register/,
+  )
+  service.signal('SIGTERM', service.pid)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 128 + 15 })
 })
 
 test('C54: with @handover/core/register it takes part', async () => {

@@ -67,6 +67,17 @@ test('C54: a worker that ignores everything is ended at its limit, and the exit 
   expect(service.processes()).toEqual([])
 })
 
+test('C54: a reload says of a worker that hangs that it does, and another one can take its place', async () => {
+  const service = await startRun(programFile(deaf), { config: { graceful: { probationMs: 20 } } })
+  await ask(await connect(service.target), '/spin')
+  service.signal('SIGHUP', service.pid)
+  await service.line(/the reload has ended: Worker \d+ has not answered for 5000 ms: its event loop hangs/)
+  const afterIndex = service.lastIndex
+  service.signal('SIGKILL', service.serving.pid)
+  await service.event(isReady, { afterIndex })
+  expect((await ask(await connect(service.target), '/')).text).toBe('ok')
+})
+
 test('C54: --drain-timeout wins over the option of the program', async () => {
   const service = await startRun('http.mjs', {
     run: ['--drain-timeout', '200ms'],

@@ -31,6 +31,8 @@ export interface Wanted {
 export type FromWorker =
   /** The first message: it takes part. `readyTimeoutMs` is how long it may take. */
   | ({ readonly type: 'registered'; readonly readyTimeoutMs: number } & Ending)
+  /** It listens, and takes no part: core is not loaded, or `graceful` was not called. */
+  | { readonly type: 'stranger' }
   /** What it is now. */
   | ({
       readonly type: 'now'
@@ -94,6 +96,7 @@ const fromWorker: Readonly<Record<FromWorker['type'], Check>> = {
   registered: ({ readyTimeoutMs, drainMs, hooksMs }) =>
     isMs(readyTimeoutMs) && isMs(drainMs) && isMs(hooksMs),
   now: ({ state, drainMs, hooksMs }) => isString(state) && isMs(drainMs) && isMs(hooksMs),
+  stranger: anything,
   listener: ({ entry }) => isListenerEntry(entry) && entry.held !== undefined,
   serves: ({ held }) => isList(held, isString),
   closed: ({ held }) => isString(held),

@@ -50,6 +50,8 @@ export async function run(words: readonly string[], options: RunOptions): Promis
 
 /** Resolves with the exit code. Errors: why the very first start failed. */
 async function serve(program: NodeCommand, options: RunOptions, logger: Logger): Promise<number> {
+  const unsupported = platform.unsupported()
+  if (unsupported) throw new Error(`handover run is not possible here: ${unsupported}`)
   const origin = readOrigin(platform)
   const serviceManager = new ServiceManager(platform, logger)
   // A worker that tells systemd of itself would be taken for the service.
@@ -73,20 +75,33 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   })
   const controlled = new ControlledSupervisor(supervisor)
   listen(supervisor, serviceManager, logger)
-  await Promise.race([supervisor.start(), supervisor.ended])
-  if (supervisor.isStopping) return supervisor.ended
-  const pidFile = options.pidFile && resolve(origin.cwd, options.pidFile)
-  if (pidFile) writePidFile(pidFile, platform.pid)
+  const leave = await takePlaces(options, origin, controlled)
+  try {
+    await Promise.race([supervisor.start(), supervisor.ended])
+    if (!supervisor.isStopping) {
+      void serviceManager.ready(1)
+      logger.info({ workers }, `${workers} ${workers === 1 ? 'worker serves' : 'workers serve'}`)
+    }
+    return await supervisor.ended
+  } finally {
+    await leave()
+  }
+}
+
+/** The PID file and the control socket. Returns the way back. Errors: `ERR_HANDOVER_PID_FILE`, `ERR_HANDOVER_CONTROL`. */
+async function takePlaces(
+  { pidFile, control }: RunOptions,
+  { cwd }: Origin,
+  controlled: ControlledSupervisor,
+): Promise<() => Promise<void>> {
   const closeControl =
-    options.control === undefined
-      ? undefined
-      : await serveControl(resolve(origin.cwd, options.control), controlled)
-  void serviceManager.ready(1)
-  logger.info({ workers }, `${workers} ${workers === 1 ? 'worker serves' : 'workers serve'}`)
-  const code = await supervisor.ended
-  await closeControl?.()
-  if (pidFile) removePidFile(pidFile, platform.pid)
-  return code
+    control === undefined ? undefined : await serveControl(resolve(cwd, control), controlled)
+  const path = pidFile === undefined ? undefined : resolve(cwd, pidFile)
+  if (path !== undefined) writePidFile(path, platform.pid)
+  return async () => {
+    await closeControl?.()
+    if (path !== undefined) removePidFile(path, platform.pid)
+  }
 }
 
 /** A release may be another one now, and so may its variables. Errors: `ERR_HANDOVER_PROGRAM_MISSING`, of the file. */

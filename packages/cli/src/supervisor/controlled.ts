@@ -51,7 +51,7 @@ export class ControlledSupervisor implements Controlled {
   }
 
   reload(progress: (event: ControlEvent) => void): ReloadUnderway {
-    const stopTelling = this.#observe(isProgress, progress)
+    const stopTelling = this.#observe(progressOf, progress)
     try {
       const roll = this.#supervisor.reload()
       roll.drained.then(stopTelling, stopTelling)
@@ -66,7 +66,7 @@ export class ControlledSupervisor implements Controlled {
 
   async stop(progress: (event: ControlEvent) => void): Promise<StopSummary> {
     const reports: FinalReport[] = []
-    this.#observe(isProgress, progress)
+    this.#observe(progressOf, progress)
     this.#observe(isReport, (report) => reports.push(report))
     const code = await this.#supervisor.stop()
     return { code, reports }
@@ -76,10 +76,13 @@ export class ControlledSupervisor implements Controlled {
     return this.#observe(({ type }) => (type === 'now' ? true : undefined), onChange)
   }
 
-  #observe<T>(find: (message: FromWorker) => T | undefined, tell: (found: T) => void): () => void {
+  #observe<T>(
+    find: (message: FromWorker, by: Worker) => T | undefined,
+    tell: (found: T) => void,
+  ): () => void {
     const { observers } = this.#supervisor
-    const observe = (_: Worker, message: FromWorker) => {
-      const found = find(message)
+    const observe = (by: Worker, message: FromWorker) => {
+      const found = find(message, by)
       if (found !== undefined) tell(found)
     }
     observers.add(observe)
@@ -106,5 +109,12 @@ export class ControlledSupervisor implements Controlled {
   }
 }
 
-const isProgress = (message: FromWorker) => (message.type === 'progress' ? message.event : undefined)
+/** The pid of a successor comes to its predecessor by way of us, a moment later. */
+function progressOf(message: FromWorker, { successor }: Worker): ControlEvent | undefined {
+  if (message.type !== 'progress') return undefined
+  const { event } = message
+  if (event.event !== 'phase' || !event.successor || !successor) return event
+  return { ...event, successor: { ...event.successor, pid: successor.worker.pid } }
+}
+
 const isReport = (message: FromWorker) => (message.type === 'drained' ? message.report : undefined)

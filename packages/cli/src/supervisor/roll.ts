@@ -6,9 +6,14 @@ import {
   type HandoverErrorCode,
   type ReloadResult,
   type ReloadSummary,
+  unlessAborted,
+  withLimit,
 } from '@handover/core/supervision'
 import type { Slot, Supervisor } from './supervisor.js'
 import { type Worker, whyEnded } from './worker.js'
+
+/** How long a worker may take to begin its reload. */
+const answerMs = 5_000
 
 type Outcome = Extract<FromWorker, { type: 'reloaded' | 'reload-failed' }>
 
@@ -68,14 +73,37 @@ export class Roll {
     this.#current = worker
     const ended = worker.exited.promise.then(() => undefined)
     const outcome = Promise.race([this.#told(worker, isOutcome), ended])
+<<<<<<< HEAD
     // A worker that has nothing open tells both at once.
     const drained = Promise.race([this.#told(worker, isDrained), ended])
     if (!hasBegun) worker.say({ type: 'reload' })
+=======
+    if (!hasBegun) await this.#ask(worker)
+>>>>>>> 2c4d205 (handover run: what moves goes through it, a worker that hangs is named, and nothing of ended workers is kept)
     const told = await outcome
     if (!told) return this.#untilInCharge(slot)
     if (told.type === 'reload-failed') throw failed(told)
     this.#reports.push(drained.then((end) => ({ ...told.report, ...(end && { drain: end.report.drain }) })))
     return told.report
+  }
+
+  /** Tells it to reload, and resolves when it has begun. Errors: `ERR_HANDOVER_NOT_READY`. */
+  async #ask(worker: Worker): Promise<void> {
+    const isAnswer = (message: FromWorker) =>
+      message.type === 'start-successor' || isOutcome(message) !== undefined
+    const answer = this.#told(worker, (message) => (isAnswer(message) ? true : undefined))
+    worker.say({ type: 'reload' })
+    try {
+      await withLimit(answerMs, (limit) =>
+        unlessAborted(Promise.race([answer, worker.exited.promise]), limit),
+      )
+    } catch {
+      throw new HandoverError(
+        'ERR_HANDOVER_NOT_READY',
+        `Worker ${worker.pid} has not answered for ${answerMs} ms: its event loop hangs. Kill it, and another one takes its place.`,
+        { pid: worker.pid },
+      )
+    }
   }
 
   /** No worker serves there: the new release needs not wait for the pause after a crash. */

@@ -17,7 +17,7 @@ import {
 } from '@handover/core/supervision'
 import type { HeldListeners } from './held.js'
 import { Roll } from './roll.js'
-import { exitCodeOf, Worker, type WorkerExit, whyEnded } from './worker.js'
+import { exitCodeOf, notTakingPart, Worker, type WorkerExit, whyEnded } from './worker.js'
 
 /** A worker that was in charge for so long ran well: the next one starts at once. */
 const wellMs = 10_000
@@ -194,6 +194,8 @@ export class Supervisor {
   #onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void {
     if (message.type === 'registered') this.#onRegistered(worker)
     else if (message.type === 'now') this.#onChange(worker)
+    else if (message.type === 'stranger')
+      this.parts.logger.warn({}, `worker ${worker.pid} listens, but is not waited for: ${notTakingPart}`)
     else if (message.type === 'listener') this.#onListener(worker, message.entry, handle)
     else if (message.type === 'serves') worker.serves = new Set(message.held)
     else if (message.type === 'closed') this.#onClosed(worker, message.held)
@@ -209,7 +211,7 @@ export class Supervisor {
   /** It hears us from now on: what happened before is told now. */
   #onRegistered(worker: Worker): void {
     if (this.isStopping) worker.say({ type: 'shutdown' })
-    if (worker.predecessor?.now.state === 'exited') worker.say({ type: 'predecessor-ended' })
+    if (worker.isLeftAlone) worker.say({ type: 'predecessor-ended' })
     this.#offerListeners(worker)
   }
 
@@ -224,6 +226,7 @@ export class Supervisor {
   #onListener(worker: Worker, entry: ListenerEntry, handle: object | undefined): void {
     if (!handle) return
     this.parts.held.add(entry, handle)
+    if (this.isStopping) this.parts.held.letGo()
     worker.has.add(entry.held ?? '')
     for (const each of this.workers) if (each.isRegistered && !each.isLeaving) this.#offerListeners(each)
   }
@@ -283,7 +286,7 @@ export class Supervisor {
   #onExit(worker: Worker, exit: WorkerExit): void {
     this.workers.delete(worker)
     tellPredecessor(worker, exit)
-    worker.successor?.worker.say({ type: 'predecessor-ended' })
+    worker.successor?.worker.leaveAlone()
     const slot = this.slots.find((each) => each.worker === worker)
     if (!slot) return
     if (worker.successor && this.workers.has(worker.successor.worker)) this.#succeed(slot, worker)

@@ -45,6 +45,8 @@ export class Worker {
   successor: { readonly id: number; readonly worker: Worker } | undefined
   now: Pick<Now, 'state' | 'because' | 'onProbation'> = { state: 'starting' }
   isRegistered = false
+  /** Its predecessor has ended. */
+  isLeftAlone = false
   /** When it was in charge first, by `performance.now()`. */
   servesSince: number | undefined
   readonly startedAt = performance.now()
@@ -92,6 +94,12 @@ export class Worker {
 
   say(message: FromSupervisor, handle?: object): void {
     if (this.isRegistered) this.post(supervisorEnvelope(message), handle)
+  }
+
+  leaveAlone(): void {
+    this.predecessor = undefined
+    this.isLeftAlone = true
+    this.say({ type: 'predecessor-ended' })
   }
 
   post(message: object, handle?: object, done: () => void = () => {}): void {
@@ -207,6 +215,6 @@ export function whyEnded(worker: Worker, { code, signal, error }: WorkerExit): s
   return isRegistered || (lateAfterMs === undefined && code !== 0) ? what : `${what}. ${notTakingPart}`
 }
 
-const notTakingPart =
-  'It did not take part: a server must use @handover/fastify, express, koa or core, or be started by ' +
+export const notTakingPart =
+  'It takes no part: a server must use @handover/fastify, express, koa or core, or be started by ' +
   '"node --import @handover/core/register"'

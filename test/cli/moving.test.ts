@@ -1,0 +1,75 @@
+// Connections that move between two workers go through the supervisor: all that core does must work that way, too.
+import type { TcpTarget } from '@handover/load'
+import { expect, test } from 'vitest'
+import { ask, connect, gate, get, givenBy } from '../support/http.js'
+import { finalReports } from '../support/reports.js'
+import { callAll, openConnections } from '../support/resting.js'
+import { rollWorkers, startRun } from '../support/supervised.js'
+import { visit } from '../support/tls-session.js'
+import { until } from '../support/until.js'
+import { moving, openConversations } from '../support/websockets.js'
+
+const quick = { probationMs: 50 }
+const untouched = { closed: 0, lost: 0, cut: [] }
+
+test('C54: 2000 connections that were silent go on in the new workers, reload after reload', async () => {
+  const config = { graceful: quick, server: { keepAliveTimeout: 120_000 } }
+  const service = await startRun('http.mjs', { run: ['--workers', '2'], config })
+  const connections = await openConnections(service.target, 2_000)
+  for (let reloads = 1; reloads <= 3; reloads++) {
+    await rollWorkers(service, 2)
+    const drains = (await finalReports(service, 2 * reloads)).slice(-2).map(({ drain }) => drain)
+    for (const drain of drains) expect(drain).toMatchObject(untouched)
+    expect(drains.reduce((sum, { moved }) => sum + moved, 0)).toBe(2_000)
+    const { failures, servedBy } = await callAll(connections)
+    expect(failures).toEqual([])
+    expect([...servedBy.keys()]).toEqual([reloads + 1])
+  }
+  for (const connection of connections) connection.close()
+})
+
+test('C54: WebSockets talk on through reloads of 2 workers, and hear what comes late', async () => {
+  const service = await startRun('ws.mjs', {
+    run: ['--workers', '2'],
+    ...moving({ everyMs: 20, late: true }, quick),
+  })
+  const conversations = await openConversations(service.target, 40)
+  for (const conversation of conversations) conversation.talk(20)
+  for (let reloads = 1; reloads <= 3; reloads++) {
+    await rollWorkers(service, 2)
+    const generation = `generation-${reloads + 1}`
+    await until(`all are served by ${generation}`, () =>
+      conversations.every(({ heardFrom }) => heardFrom === generation),
+    )
+  }
+  await Promise.all(conversations.map((conversation) => conversation.conclude()))
+  expect(conversations.flatMap(({ faults }) => faults)).toEqual([])
+  expect(conversations.filter(({ closing }) => closing)).toEqual([])
+  for (const conversation of conversations) conversation.close()
+})
+
+test('C54: a connection goes through a worker that drains itself, to the one that serves', async () => {
+  const service = await startRun('http.mjs', { config: { graceful: quick } })
+  const [{ path, open }, busy, resting] = [
+    gate(),
+    await connect(service.target),
+    await connect(service.target),
+  ]
+  expect(givenBy(await ask(resting, '/')).generation).toBe(1)
+  await busy.write(get(path))
+  await rollWorkers(service)
+  await rollWorkers(service)
+  expect(givenBy(await ask(resting, '/')).generation).toBe(3)
+  open()
+  expect(givenBy(await busy.response()).generation).toBe(1)
+  await finalReports(service, 2)
+  expect(givenBy(await ask(busy, '/')).generation).toBe(3)
+})
+
+test('C54: TLS sessions from before a reload are resumed after it', async () => {
+  const service = await startRun('http.mjs', { config: { tls: true, graceful: quick } })
+  const target = { ...(service.target as TcpTarget), tls: true }
+  const { session } = await visit(target, 'TLSv1.3')
+  await rollWorkers(service)
+  expect(await visit(target, 'TLSv1.3', session)).toMatchObject({ resumed: true })
+})
