@@ -73,17 +73,13 @@ export class Roll {
     this.#current = worker
     const ended = worker.exited.promise.then(() => undefined)
     const outcome = Promise.race([this.#told(worker, isOutcome), ended])
-<<<<<<< HEAD
-    // A worker that has nothing open tells both at once.
-    const drained = Promise.race([this.#told(worker, isDrained), ended])
-    if (!hasBegun) worker.say({ type: 'reload' })
-=======
     if (!hasBegun) await this.#ask(worker)
->>>>>>> 2c4d205 (handover run: what moves goes through it, a worker that hangs is named, and nothing of ended workers is kept)
     const told = await outcome
     if (!told) return this.#untilInCharge(slot)
     if (told.type === 'reload-failed') throw failed(told)
-    this.#reports.push(drained.then((end) => ({ ...told.report, ...(end && { drain: end.report.drain }) })))
+    this.#reports.push(
+      ended.then(() => ({ ...told.report, ...(worker.report && { drain: worker.report.drain }) })),
+    )
     return told.report
   }
 
@@ -143,8 +139,6 @@ export class Roll {
 
 const isOutcome = (message: FromWorker): Outcome | undefined =>
   message.type === 'reloaded' || message.type === 'reload-failed' ? message : undefined
-
-const isDrained = (message: FromWorker) => (message.type === 'drained' ? message : undefined)
 
 const summary = (reports: readonly ReloadResult[]): ReloadSummary => ({ outcome: 'handed-over', reports })
 

@@ -7,6 +7,7 @@ import {
   deferred,
   type ErrorData,
   errorData,
+  type FinalReport,
   type FromSupervisor,
   type FromWorker,
   type Inheritance,
@@ -58,6 +59,8 @@ export class Worker {
   readonly has: Set<string>
   /** The error that ended it, where it could tell. */
   told: ErrorData | undefined
+  /** How its drain went. */
+  report: FinalReport | undefined
   readonly exited: Deferred<WorkerExit> = deferred<WorkerExit>()
   readonly #child: ChildProcess
   readonly #events: WorkerEvents
@@ -153,6 +156,7 @@ export class Worker {
     }
     if (message.type === 'registered') this.#register(message)
     else if (message.type === 'now') this.#change(message)
+    else if (message.type === 'drained') this.report = message.report
     this.#events.onMessage(this, message, handle)
   }
 
