@@ -1,5 +1,6 @@
 /** What the control socket asks of a generation, and what a generation tells of itself and of those before it. */
 import { EventEmitter } from 'node:events'
+import { realpathSync } from 'node:fs'
 import type {
   ControlEvent,
   Controlled,
@@ -15,6 +16,7 @@ import { deferred } from './deferred.js'
 import type { Drain } from './drain.js'
 import type { Generation } from './generation.js'
 import { giveSocket } from './node-privates.js'
+import type { Platform } from './platform.js'
 import type { FinalReport, Phase, ReloadReport } from './report.js'
 import type { Successor } from './successor.js'
 import type { FromPredecessor } from './wire.js'
@@ -35,7 +37,7 @@ interface ControlObservers {
 
 export class Control implements Controlled {
   readonly #generation: Generation
-  readonly #cwd: string
+  readonly #release: { readonly cwd: string; readonly script: string }
   readonly #observers = new EventEmitter<ControlObservers>()
   readonly #stopped = deferred<StopSummary>()
   readonly #finalReport = deferred<FinalReport>()
@@ -48,7 +50,7 @@ export class Control implements Controlled {
 
   constructor(generation: Generation) {
     this.#generation = generation
-    this.#cwd = generation.platform.cwd()
+    this.#release = releaseOf(generation.platform)
     // Each client may wait for something.
     this.#observers.setMaxListeners(0)
     const { events } = generation
@@ -219,10 +221,20 @@ export class Control implements Controlled {
       ...(state.name === 'ready' && state.onProbation ? { onProbation: true } : {}),
       ...(state.name === 'draining' ? { because: state.because, ...msLeftOf(state.drain) } : {}),
       uptimeMs: Math.round(platform.now()),
-      release: { cwd: this.#cwd, script: platform.argv[1] ?? '' },
+      release: this.#release,
       connections: tracker.counts(),
       holding: tracker.holding().slice(0, mostHolding),
     }
+  }
+}
+
+/** To be asked at the start: later a link may lead to another release. */
+function releaseOf({ argv: [, script = ''], cwd }: Platform): { cwd: string; script: string } {
+  try {
+    return { cwd: cwd(), script: realpathSync(script) }
+  } catch {
+    // A program from the command line or from standard input.
+    return { cwd: cwd(), script }
   }
 }
 
