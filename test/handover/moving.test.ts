@@ -138,6 +138,26 @@ test('C39: half a request, and two pipelined ones, are answered where they began
   }
 })
 
+test.each(['before', 'after'])(
+  'C39: an upload that was answered %s the reload, before all of it had come, ends here, and its connection moves',
+  async (when) => {
+    const service = await startService('http.mjs', moving({}, { server: { keepAliveTimeout: 60_000 } }))
+    const connection = await connect(service.target)
+    const upload = 'POST /nowhere HTTP/1.1\r\nhost: test\r\ncontent-length: 8\r\n\r\nhalf'
+    await connection.write(when === 'before' ? upload : upload.slice(0, 8))
+    if (when === 'before') expect(await connection.response()).toMatchObject({ status: 404, keepAlive: true })
+    await service.reload()
+    if (when === 'after') {
+      await connection.write(upload.slice(8))
+      expect(await connection.response()).toMatchObject({ status: 404, keepAlive: true })
+    }
+    await connection.write('done')
+    const [report] = await finalReports(service, 1)
+    expect(report?.drain).toMatchObject({ ...untouched, moved: 1 })
+    expect(await askOn(connection)).toBe(2)
+  },
+)
+
 test('C45: when the last answer is out, and its connection is with the successor, the drain has ended', async () => {
   const service = await startService('http.mjs', moving({}, { stopwatch: true }))
   const connections = await openConnections(service.target, 20)

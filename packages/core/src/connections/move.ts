@@ -11,6 +11,7 @@ import { Candidates } from './candidates.js'
 import { Held } from './held.js'
 import type { Http1Connection } from './http1.js'
 import type { Departure, Movable } from './movable.js'
+import { Unfinished } from './unfinished.js'
 
 /** How many connections are between the two processes at a time: libuv reads at most 32 messages in a turn. */
 const mostUnderway = 32
@@ -58,6 +59,7 @@ export class Mover {
   readonly #underway: Underway[] = []
   readonly #toPrepare = new Candidates(() => this.#schedule())
   readonly #held = new Held(() => this.#schedule())
+  readonly #unfinished = new Unfinished((connection) => this.#look(connection))
   #lastId = 0
   #longestWaitMs = 0
   #scheduled = false
@@ -112,6 +114,7 @@ export class Mover {
     if (this.#stopped) return
     this.#stopped = true
     this.#toPrepare.stop()
+    this.#unfinished.stop()
     for (const connection of this.#listeners.keys()) this.#keep(connection)
   }
 
@@ -197,7 +200,11 @@ export class Mover {
     const found = [...this.#answered].filter(
       (connection) => idle.has(connection) && this.#listeners.has(connection),
     )
-    for (const connection of this.#answered) if (!idle.has(connection)) this.#held.readOn(connection)
+    for (const connection of this.#answered) {
+      if (idle.has(connection)) continue
+      this.#held.readOn(connection)
+      if (connection.canMove()) this.#unfinished.add(connection)
+    }
     this.#answered.clear()
     // Those that were busy go first: they may be busy again when the others have gone.
     const rest = this.#atBoundary.slice(this.#next)
