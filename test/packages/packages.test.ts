@@ -15,16 +15,17 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { answerOf } from '../support/answer.js'
-import { isReady } from '../support/generations.js'
+import { isHandedOver, isReady } from '../support/generations.js'
 import { launchService } from '../support/service.js'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const consumers = fileURLToPath(new URL('consumers', import.meta.url))
 const watched = new URL('../fixtures/watched.mjs', import.meta.url).href
-const names = ['core', 'fastify', 'express', 'koa', 'ws'] as const
+const libraries = ['core', 'fastify', 'express', 'koa', 'ws'] as const
+const names = [...libraries, 'cli'] as const
 /** They have many files, and each of them would take time at each start. */
-const bundled: readonly string[] = ['core', 'ws']
+const bundled: readonly string[] = ['core', 'ws', 'cli']
 
 const home = mkdtempSync(join(tmpdir(), 'handover-packages-'))
 const app = join(home, 'app')
@@ -52,8 +53,10 @@ describe.each(names)('@handover/%s', (name) => {
       .trim()
       .split('\n')
       .map((path) => path.replace(/^package\//, ''))
-    const entry = bundled.includes(name) ? 'dist/index.bundle.js' : 'dist/index.js'
-    expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', entry, 'dist/index.d.ts']))
+    const main = name === 'cli' ? 'main' : 'index'
+    const code = [`dist/${main}${bundled.includes(name) ? '.bundle' : ''}.js`]
+    const types = name === 'cli' ? [] : ['dist/index.d.ts']
+    expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', ...code, ...types]))
     if (name === 'core') expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(4)
     if (name === 'ws') expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(1)
     expect(files.includes('handover-preload.cjs')).toBe(name === 'core')
@@ -63,6 +66,8 @@ describe.each(names)('@handover/%s', (name) => {
   test('satisfies publint', async () => {
     expect(await tool('publint', [tarball(name), '--strict'])).toContain('All good!')
   })
+
+  if (name === 'cli') return
 
   test('has types that are found as its code is', async () => {
     // Node loads an ES module by `require` in every version that we support: the consumers below prove it.
@@ -109,6 +114,22 @@ test.each([
   const { pid } = service.serving
   service.signal('SIGTERM')
   await service.exitOf(pid)
+})
+
+test('handover run is what npm puts into node_modules/.bin', async () => {
+  const handover = join(app, 'node_modules', '.bin', 'handover')
+  const service = launchService(join(app, 'esm.mjs'), {
+    cwd: app,
+    execArgv: [handover, 'run', '--', process.execPath, '--import', watched],
+    leftOvers: 'allowed',
+  })
+  await Promise.all([service.event('listening'), service.event(isReady)])
+  service.signal('SIGHUP', service.pid)
+  await service.event(isHandedOver)
+  expect(await answerOf(service.target)).toContain('generation 2')
+  expect(await run(handover, ['reload', '--help'], { cwd: app })).toMatchObject({ stderr: '' })
+  service.signal('SIGTERM', service.pid)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
 const versionOf = (name: string): string =>
