@@ -26,6 +26,26 @@ function messagesOf(name: string): Record<string, string[]> {
   return Object.fromEntries(parts.map((part) => [part.slice(0, part.indexOf("'")), fieldsIn(part)]))
 }
 
+/** The same of what a worker and its supervisor say. */
+function supervisorMessagesOf(name: string): Record<string, string[]> {
+  const text = read('packages/core/src/wire-supervisor.ts')
+  const from = text.slice(text.indexOf(`export type ${name} =`))
+  const parts = from
+    .slice(0, from.search(/\n\n(\/\*\*|type )/))
+    .split(/\breadonly type: '/)
+    .slice(1)
+  const more = { Ending: ['drainMs', 'hooksMs'], Relay: ['successor'] }
+  return Object.fromEntries(
+    parts.map((part) => [
+      part.slice(0, part.indexOf("'")),
+      [
+        ...fieldsIn(part),
+        ...Object.entries(more).flatMap(([type, fields]) => (part.includes(`& ${type}`) ? fields : [])),
+      ],
+    ]),
+  )
+}
+
 const messagesTold = (heading: string) =>
   Object.fromEntries(
     tableBelow(page, heading).map(([type = '', fields = '']) => [codeWords(type)[0], codeWords(fields)]),
@@ -42,6 +62,11 @@ test('the variable, the version and the first descriptor are those of the code',
 test('the fields of the inheritance, and of a listener in it, are told, and no other', () => {
   expect(fieldsTold('The variable')).toEqual(fieldsIn(declaration('export interface Inheritance')))
   expect(fieldsTold('A listener')).toEqual(fieldsIn(declaration('export interface ListenerEntry')))
+})
+
+test('the messages of a supervisor and its workers are told with their fields, and no other', () => {
+  expect(messagesTold('From a worker')).toEqual(supervisorMessagesOf('FromWorker'))
+  expect(messagesTold('To a worker')).toEqual(supervisorMessagesOf('FromSupervisor'))
 })
 
 test('the messages both ways are told with their fields, and no other', () => {

@@ -204,10 +204,9 @@ export class Supervisor {
   }
 
   #tellStatus(): void {
-    // Those before it tell of themselves.
-    const { predecessor, control } = this.#generation
-    const generations = control.status().generations.filter(({ pid }) => pid !== predecessor?.pid)
-    this.#post({ type: 'status', generations })
+    // Those before and after it tell of themselves.
+    const [status] = this.#generation.control.status().generations
+    if (status) this.#post({ type: 'status', status })
   }
 
   /** Nobody starts a successor, or starts this process again, any more: the next supervisor wants the ports. */

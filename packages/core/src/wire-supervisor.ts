@@ -51,16 +51,16 @@ export type FromWorker =
   /** Its reload has ended. */
   | { readonly type: 'reloaded'; readonly report: ReloadReport }
   | { readonly type: 'reload-failed'; readonly error: ErrorData; readonly report?: ReloadReport }
-  /** The answer to `status-wanted`: itself, and what it knows of its successor. */
-  | { readonly type: 'status'; readonly generations: readonly GenerationStatus[] }
+  /** The answer to `status-wanted`. */
+  | { readonly type: 'status'; readonly status: GenerationStatus }
   /** How the reload or the shutdown that it was told to make goes on. */
   | { readonly type: 'progress'; readonly event: ControlEvent }
   /** It has drained, and ends when its hooks have run. */
   | { readonly type: 'drained'; readonly report: FinalReport }
-  | (Relay & { readonly type: 'start-successor'; readonly wanted: Wanted })
+  | ({ readonly type: 'start-successor'; readonly wanted: Wanted } & Relay)
   /** With a handle, where the message has one. */
-  | (Relay & { readonly type: 'to-successor'; readonly message: unknown })
-  | (Relay & { readonly type: 'signal-successor'; readonly signal: NodeJS.Signals })
+  | ({ readonly type: 'to-successor'; readonly message: unknown } & Relay)
+  | ({ readonly type: 'signal-successor'; readonly signal: NodeJS.Signals } & Relay)
 
 /** Messages from the supervisor to a worker. */
 export type FromSupervisor =
@@ -73,16 +73,16 @@ export type FromSupervisor =
   /** Nobody serves these: close them. */
   | { readonly type: 'unlisten'; readonly held: readonly string[] }
   | { readonly type: 'predecessor-ended' }
-  | (Relay & { readonly type: 'successor-started'; readonly pid: number })
+  | ({ readonly type: 'successor-started'; readonly pid: number } & Relay)
   /** It could not be started. */
-  | (Relay & { readonly type: 'successor-refused'; readonly error: ErrorData })
+  | ({ readonly type: 'successor-refused'; readonly error: ErrorData } & Relay)
   /** What the successor said. */
-  | (Relay & { readonly type: 'from-successor'; readonly message: unknown })
-  | (Relay & {
+  | ({ readonly type: 'from-successor'; readonly message: unknown } & Relay)
+  | ({
       readonly type: 'successor-ended'
       readonly code: number | null
       readonly signal: string | null
-    })
+    } & Relay)
 
 type Message = FromWorker | FromSupervisor
 type Check = (raw: Record<string, unknown>) => boolean
@@ -103,7 +103,7 @@ const fromWorker: Readonly<Record<FromWorker['type'], Check>> = {
   'reload-wanted': anything,
   reloaded: ({ report }) => isRecord(report),
   'reload-failed': ({ error }) => isError(error),
-  status: ({ generations }) => isList(generations, isRecord),
+  status: ({ status }) => isRecord(status),
   progress: ({ event }) => isRecord(event),
   drained: ({ report }) => isRecord(report),
   'start-successor': (raw) => isRelay(raw) && isWanted(raw.wanted),

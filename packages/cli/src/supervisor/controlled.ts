@@ -96,8 +96,7 @@ export class ControlledSupervisor implements Controlled {
     let stopWaiting = () => {}
     const told = new Promise<GenerationStatus | undefined>((resolve) => {
       const observe = (by: Worker, message: FromWorker) => {
-        if (by === worker && message.type === 'status')
-          resolve(message.generations.find((each) => each.pid === pid))
+        if (by === worker && message.type === 'status') resolve(message.status)
       }
       this.#supervisor.observers.add(observe)
       stopWaiting = () => this.#supervisor.observers.delete(observe)
