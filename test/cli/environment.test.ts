@@ -168,7 +168,7 @@ test.each([
   ['a script by its name', ['./server.js'], '"./server.js" is not Node'],
 ])('C54: %s is refused at once', async (_, command, reason) => {
   const service = launchRun('http.mjs', { command })
-  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 2 })
   expect(service.output).toContain(reason)
 })
 

@@ -6,6 +6,23 @@ import type { RunOptions } from './commands/run.js'
 import { exitCodes } from './exit-codes.js'
 import { milliseconds, workers } from './values.js'
 
+const runHelp = `
+The program must use @handover/fastify, express, koa or core, or be run with it:
+  handover run -- node --import @handover/core/register server.js
+
+Signals:
+  SIGHUP            replace all workers, one after another; the first failure ends it, and is told
+  SIGTERM, SIGINT   finish what was begun, and end; a second one cuts short
+  SIGUSR1, SIGUSR2  go on to the workers
+
+A worker that dies is followed by another: at once if it had served for 10 s, otherwise after 1 s, and half as much
+longer each time, at most 30 s. Its listeners are held: who connects meanwhile waits.
+
+Exit codes:
+  the largest of the workers'; 128 and the number of the signal for one that a signal ended
+  1  the first worker could not be started, or did not become ready: it is said why
+  2  the command line is wrong`
+
 const program = new Command('handover')
   .description('Runs a Node.js server as one stable process, and replaces it without a client noticing.')
   .enablePositionalOptions()
@@ -34,6 +51,7 @@ program
   .option('--cwd <folder>', 'where workers start; a symbolic link is followed anew at each start')
   .option('--env-file <path>', 'variables for the workers, read anew at each start; the environment wins')
   .passThroughOptions()
+  .addHelpText('after', runHelp)
   .action(async (command: string[], options: RunOptions) => {
     const { run } = await import('./commands/run.js')
     await run(command, options)

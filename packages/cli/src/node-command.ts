@@ -19,13 +19,11 @@ const withValue = new Set(
   ).split(' '),
 )
 
-/** Errors: when it is not Node that the command starts. */
-export function readCommand(words: readonly string[]): NodeCommand {
+/** What to start; in words, why not, when it is not Node. */
+export function readCommand(words: readonly string[]): NodeCommand | string {
   const [execPath = '', ...rest] = words
   if (!isNode(execPath)) {
-    throw new Error(
-      `"${execPath}" is not Node: handover run starts Node programs alone, as in: handover run -- node server.js`,
-    )
+    return `"${execPath}" is not Node: handover run starts Node programs alone, as in: handover run -- node server.js`
   }
   let at = 0
   while (rest[at]?.startsWith('-') && rest[at] !== '--') at += withValue.has(rest[at] ?? '') ? 2 : 1

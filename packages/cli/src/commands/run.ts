@@ -21,6 +21,7 @@ import {
   successorCommand,
   writePidFile,
 } from '@handover/core/supervision'
+import { exitCodes } from '../exit-codes.js'
 import { type NodeCommand, readCommand } from '../node-command.js'
 import { ControlledSupervisor } from '../supervisor/controlled.js'
 import { HeldListeners } from '../supervisor/held.js'
@@ -40,8 +41,13 @@ export interface RunOptions {
 /** Runs until the service has ended, and then ends the process. */
 export async function run(words: readonly string[], options: RunOptions): Promise<never> {
   const logger = lineLogger(platform.pid)
+  const program = readCommand(words)
+  if (typeof program === 'string') {
+    logger.error({}, program)
+    return platform.exit(exitCodes.usage)
+  }
   try {
-    return platform.exit(await serve(readCommand(words), options, logger))
+    return platform.exit(await serve(program, options, logger))
   } catch (error) {
     logger.error({}, (error as Error).message)
     return platform.exit(1)
