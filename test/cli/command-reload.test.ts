@@ -207,3 +207,14 @@ test('C53: a process that SIGHUP would end is not sent one', async () => {
   expect(code).toBe(3)
   await until('it serves', async () => (await whoServes(service.target)).pid === service.pid)
 })
+
+test('C53: when the service is killed while it is asked, what came of it is said to be unknown', async () => {
+  const { path, service, next } = await startControlled()
+  next({ slowMs: 20_000 })
+  const reload = startCli(['reload', '--control', path])
+  await reload.printed(/is starting/)
+  for (const pid of service.processes()) service.signal('SIGKILL', pid)
+  const { code, stdout, stderr } = await reload.ended
+  expect(stderr).toMatch(/The service closed the connection before it answered\. It may have been killed/)
+  expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
+})

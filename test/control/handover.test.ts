@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { ask, ControlSocket, type Line } from '../support/control.js'
 import { startControlled } from '../support/controlled.js'
 import { gate, get, stateOf } from '../support/http.js'
+import { descriptorsOf } from '../support/processes.js'
 import { startProgram } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
@@ -107,4 +108,32 @@ test('C53: a program that has nothing else to do ends, though its control socket
   await service.event('over')
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
   await client.closed()
+})
+
+test('C53: a program without any listener but the control socket is reloaded and stopped by it', async () => {
+  const folder = tempDir()
+  const control = `${folder}/control.sock`
+  const service = await startProgram(
+    `tellOf(graceful(config.graceful))
+    setInterval(() => {}, 1_000)`,
+    { config: { graceful: { control, probationMs: 50 } } },
+  )
+  await until('the socket is there', () => readdirSync(folder).includes('control.sock'))
+  expect(await ask(control, 'reload')).toMatchObject({ ok: true })
+  expect(await ask(control, 'stop')).toMatchObject({ ok: true, stop: { reports: [{ generation: 2 }] } })
+  await service.exitOf(service.pid)
+})
+
+test('C53: twelve reloads with clients that watch leave no descriptor behind', async () => {
+  const { path, service } = await startControlled()
+  const clients = await Promise.all([1, 2, 3].map(() => connect(path)))
+  for (const client of clients) client.send({ handover: 1, id: 1, request: 'watch' })
+  const counts: number[] = []
+  for (let generation = 2; generation <= 13; generation++) {
+    const { from, to } = await service.reload()
+    await service.exitOf(from.pid)
+    await Promise.all(clients.map((client) => client.line(servedBy(generation))))
+    counts.push(descriptorsOf(to.pid).length)
+  }
+  expect(counts.at(-1)).toBe(counts[1])
 })

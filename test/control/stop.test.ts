@@ -70,3 +70,19 @@ test('C53: stop of a successor ends it while its predecessor still drains', asyn
   expect((await request.response()).status).toBe(200)
   await service.exitOf(service.pid)
 })
+
+test('C53: the answer gets to a client that is slow to read, before the process leaves', async () => {
+  const { path, service } = await startControlled()
+  const client = await ControlSocket.connect(path)
+  client.pause()
+  // More than the kernel keeps for it, less than it is dropped for.
+  for (let i = 0; i < 40; i++) {
+    for (let id = 0; id < 10; id++) client.send({ handover: 1, id, request: 'status' })
+    await ask(path, 'status')
+  }
+  client.send({ handover: 1, id: 'stop', request: 'stop' })
+  await service.event(({ state }) => state === 'exited')
+  client.resume()
+  expect(await client.answer('stop')).toMatchObject({ ok: true, stop: { code: 0 } })
+  await service.exitOf(service.pid)
+})

@@ -1,9 +1,11 @@
+import { join } from 'node:path'
 import { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { gate, get, givenBy, stateOf } from '../support/http.js'
 import { coreUrl, startProgram } from '../support/program.js'
 import { targetOf } from '../support/service.js'
 import { listenersOf } from '../support/sockets.js'
+import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
 const routesUrl = new URL('../fixtures/routes.mjs', import.meta.url).href
@@ -60,7 +62,10 @@ test.each([
 ])(
   'C33: in %s a reload is refused by name, and a shutdown finishes what is open',
   async (_, text, message) => {
-    const service = await startProgram(text, { config: { graceful: { lingerMs: 0 } }, leftOvers: 'allowed' })
+    const control = join(tempDir(), 'control.sock')
+    const config = { graceful: { lingerMs: 0, control } }
+    const service = await startProgram(text, { config, leftOvers: 'allowed' })
+    await service.line(/there is no control socket here: this is a/)
     expect(await service.event('refused')).toMatchObject({
       name: 'HandoverError',
       code: 'ERR_HANDOVER_UNSUPPORTED',
