@@ -6,6 +6,7 @@ import { cli, startCli } from '../support/cli.js'
 import { inFlight } from '../support/http.js'
 import { startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
+import { whoServes } from '../support/who.js'
 
 async function startWorkers(workers: number) {
   const folder = tempDir()
@@ -42,6 +43,17 @@ test('C53: a release that a worker refuses is told, the others serve on, and sta
   expect(code).toBe(1)
   const { stdout } = await cli(['status', '--control', path])
   expect(stdout).toMatch(/(generation 1 .*: ready.*\n.*\n.*\n){2}last reload: failed at .*no database/)
+})
+
+test('C53: a release of handover run that listens on another port is told, and the workers serve on', async () => {
+  const { path, service, next } = await startWorkers(2)
+  next({ listen: { port: 0, host: '::1' } })
+  const { code, stderr } = await cli(['reload', '--control', path])
+  expect(stderr).toMatch(
+    /the reload failed \(ERR_HANDOVER_PROBATION\): .*It listens elsewhere: not on 127\.0\.0\.1:/,
+  )
+  expect(code).toBe(1)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 1 })
 })
 
 test('C53: handover stop waits until the supervisor has left', async () => {

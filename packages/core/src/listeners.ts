@@ -104,9 +104,9 @@ export class Listeners {
     return [...this.#servers.keys()]
   }
 
-  /** Whether there was something to claim, and none of it is served: this process is not the service that it is taken for. */
-  servesNothingInherited(): boolean {
-    return this.#servers.size === 0 && this.unclaimed().length > 0
+  /** What was inherited, in words, where none of it is served: this process is not the service that it is taken for. */
+  passedOver(): string[] {
+    return this.#servers.size > 0 ? [] : inWords(this.#unclaimed)
   }
 
   /**
@@ -158,8 +158,7 @@ export class Listeners {
 
   /** Inherited listeners that no server asked for, in words. */
   unclaimed(): string[] {
-    const mine = this.#unclaimed.filter(({ entry }) => !entry.control && entry.held === undefined)
-    return mine.map(({ entry }) => describe(entry))
+    return inWords(this.#unclaimed.filter(({ entry }) => entry.held === undefined))
   }
 
   /** One more to be asked for, which a process beside this one has bound. */
@@ -303,6 +302,10 @@ export class Listeners {
     })
   }
 }
+
+/** Those that are meant for servers of the application. */
+const inWords = (inherited: readonly Inherited[]): string[] =>
+  inherited.filter(({ entry }) => !entry.control).map(({ entry }) => describe(entry))
 
 /** Whether an inherited listener is bound to what is wanted, though it was asked for in other words. */
 function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {

@@ -76,8 +76,9 @@ export class Startup {
 
   /** Nobody can take back any more: this process is the service. */
   onProven(): void {
-    if (!this.#predecessorGone && this.#generation.listeners.servesNothingInherited()) {
-      void this.#fail(otherAddress(this.#generation.listeners.unclaimed()))
+    const passedOver = this.#predecessorGone ? [] : this.#generation.listeners.passedOver()
+    if (passedOver.length > 0) {
+      void this.#fail(otherAddress(passedOver))
       return
     }
     this.#proven = true
