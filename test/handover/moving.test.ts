@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { keepAlive, mixedLoad, RawConnection, Tally } from '@handover/load'
 import { expect, test } from 'vitest'
+import { isHandedOver } from '../support/generations.js'
 import { connect, gate, get } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { finalReports } from '../support/reports.js'
@@ -157,6 +158,20 @@ test.each(['before', 'after'])(
     expect(await askOn(connection)).toBe(2)
   },
 )
+
+test('line ends between two requests, which HTTP ignores, keep no connection from moving', async () => {
+  const count = 1_000
+  const service = await startService('http.mjs', moving({}, { server: { keepAliveTimeout: 60_000 } }))
+  const connections = await openConnections(service.target, count)
+  await callAll(connections)
+  service.signal('SIGHUP')
+  await service.event(isHandedOver)
+  for (const connection of connections) connection.write('\r\n')
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ ...untouched, moved: count })
+  expect(await callAll(connections)).toEqual({ servedBy: new Map([[2, count]]), failures: [] })
+  for (const connection of connections) connection.close()
+})
 
 test('C45: when the last answer is out, and its connection is with the successor, the drain has ended', async () => {
   const service = await startService('http.mjs', moving({}, { stopwatch: true }))

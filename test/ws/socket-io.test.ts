@@ -53,7 +53,7 @@ test('after disconnectSockets a client of Socket.IO does not come back', async (
 })
 
 test('a client of Socket.IO that nobody ends is served by the predecessor until the limit', async () => {
-  const service = await start('not at all', { drainTimeoutMs: 1_000 })
+  const service = await start('not at all', { drainTimeoutMs: 4_000 })
   const { socket } = await connected(service, ['websocket'])
   await service.reload()
   expect(await who(socket)).toBe(1)

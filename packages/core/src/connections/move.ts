@@ -147,9 +147,10 @@ export class Mover {
     if (this.#answered.size > 0 && this.#mayAsk()) this.#ask()
     while (this.#underway.length < mostUnderway && this.#next < this.#atBoundary.length) {
       const { connection, bytesRead } = this.#atBoundary[this.#next++] as AtBoundary
-      // Bytes came in between: it comes back when they are answered.
-      if (connection.socket.bytesRead === bytesRead && connection.canMove()) this.#give(connection)
-      else this.#held.readOn(connection)
+      if (!connection.canMove()) this.#held.readOn(connection)
+      else if (connection.socket.bytesRead === bytesRead) this.#give(connection)
+      // Bytes came in between, which need not be those of a request.
+      else this.#look(connection)
     }
     const hasRoom = () => this.#underway.length < mostUnderway && this.#held.hasRoom
     this.#toPrepare.ask(hasRoom, (connection) => this.#prepare(connection))
