@@ -4,6 +4,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
+import { read } from '../docs/pages.js'
 import { cli } from '../support/cli.js'
 import { startControlled } from '../support/controlled.js'
 import { testNode } from '../support/service.js'
@@ -37,6 +38,11 @@ test('handover --help names every command', async () => {
   const { code, stdout } = await cli(['--help'])
   expect(code).toBe(0)
   for (const name of ['run', ...operating]) expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
+})
+
+test('handover --version is that of the package', async () => {
+  const { version } = JSON.parse(read('packages/cli/package.json'))
+  expect(await cli(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
 })
 
 test.each([

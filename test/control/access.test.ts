@@ -4,7 +4,7 @@ import net from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { ask } from '../support/control.js'
+import { ask, ControlSocket } from '../support/control.js'
 import { startControlled } from '../support/controlled.js'
 import { startService } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -89,9 +89,14 @@ test('C53: a successor without the option removes the socket, one with another p
     config: { graceful: { control: first, ...followedBy(later) } },
   })
   await until('there is a socket', () => readdirSync(folder).join() === 'a.sock')
+  const client = await ControlSocket.connect(first)
+  client.send({ handover: 1, id: 1, request: 'watch' })
+  await client.line(({ event }) => event === 'status')
   expect(await ask(first, 'reload')).toMatchObject({ ok: true })
   await until('it is at the other path', () => readdirSync(folder).join() === 'b.sock')
+  expect(client.isClosed).toBe(false)
   expect(await ask(second, 'reload')).toMatchObject({ ok: true })
+  await client.closed()
   await until('there is none any more', () => readdirSync(folder).length === 0)
   expect(await whoServes(started.target)).toMatchObject({ generation: 3 })
 })

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The `handover` command: what can be said, and in which words. Each command is loaded when it is asked for.
+import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { addOperatingCommands } from './commands/operate.js'
 import type { RunOptions } from './commands/run.js'
@@ -23,9 +24,21 @@ Exit codes:
   1  the first worker could not be started, or did not become ready: it is said why
   2  the command line is wrong`
 
+const help = `
+A service that runs is spoken to by its control socket (--control, HANDOVER_CONTROL or ./handover.sock):
+  handover reload    returns when the new release serves, or says why it does not
+  handover status    who serves, and what holds a drain
+  handover stop      finishes what was begun, and returns when the service has left
+Exit codes and examples: handover COMMAND --help`
+
+/** Beside the folder of this file, in the workspace as in a package. */
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
 const program = new Command('handover')
   .description('Runs a Node.js server as one stable process, and replaces it without a client noticing.')
+  .version(version)
   .enablePositionalOptions()
+  .addHelpText('after', help)
   .showHelpAfterError('(handover --help tells what there is)')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage))
 

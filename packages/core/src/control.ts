@@ -15,7 +15,7 @@ import { ControlServer } from './control/server.js'
 import { deferred } from './deferred.js'
 import type { Drain } from './drain.js'
 import type { Generation } from './generation.js'
-import { giveSocket } from './node-privates.js'
+import { closeConnection, giveSocket } from './node-privates.js'
 import type { Platform } from './platform.js'
 import type { FinalReport, Phase, ReloadReport } from './report.js'
 import type { Successor } from './successor.js'
@@ -86,7 +86,7 @@ export class Control implements Controlled {
 
   /** The process goes on without us, or leaves. */
   close(): void {
-    for (const timer of this.#timers.splice(0)) clearTimeout(timer)
+    this.#stopTimers()
     if (!this.#server) return
     this.#generation.listeners.closeControl(this.#server.server)
     this.#server.close()
@@ -101,6 +101,8 @@ export class Control implements Controlled {
 
   /** The successor serves the socket. Clients that watch go on there; it hears of this drain from now on. */
   handOver(successor: Successor, report: ReloadReport): void {
+    // A path that this generation could not get is the successor's affair now.
+    this.#stopTimers()
     this.phase('draining', successor, this.#generation.settings.drainTimeoutMs)
     const tell = () => successor.send({ type: 'status', generations: this.#drainingNow(), reload: report })
     tell()
@@ -130,7 +132,9 @@ export class Control implements Controlled {
   }
 
   onClient(handle: object, { watching, pending }: FromPredecessor & { type: 'control-client' }): void {
-    this.#server?.adopt(handle, { watching, pending })
+    // Without a control socket nobody goes on with it.
+    if (this.#server) this.#server.adopt(handle, { watching, pending })
+    else closeConnection(handle)
   }
 
   status(): ControlStatus {
@@ -161,6 +165,10 @@ export class Control implements Controlled {
   subscribe(onChange: () => void): () => void {
     this.#observers.on('change', onChange)
     return () => this.#observers.off('change', onChange)
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer)
   }
 
   #onPredecessorFinished({ pid, reload, drain }: FinalReport): void {

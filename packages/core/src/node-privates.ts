@@ -243,6 +243,9 @@ export function startReading(socket: net.Socket): void {
   if (!socket.destroyed) streamOf(socket)?.readStart()
 }
 
+/** Ends the connection of a handle that another process sent. */
+export const closeConnection = (handle: object): void => (handle as NativeHandle).close()
+
 /** A connection of `server`, of a handle that another process sent. Nothing is read yet. */
 export function socketOf(server: net.Server, handle: object): net.Socket {
   const inside = server as unknown as {
