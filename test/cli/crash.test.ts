@@ -8,6 +8,7 @@ import { ask, connect } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { accepting, launchRun, rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
 /** The file that says how the next generation behaves. */
@@ -50,6 +51,15 @@ test('C54: a worker that dies again and again is started again after a growing p
   await service.line(/1 of 1 workers are on the new release/)
   expect(service.output).not.toContain('3375 ms')
   expect(await whoServes(service.target)).toBeTruthy()
+})
+
+test('C54: a worker that had served for ten seconds is followed by another at once', async () => {
+  const service = await startRun('http.mjs')
+  const startedAt = performance.now()
+  await until('ten seconds are over', () => performance.now() - startedAt > 10_000)
+  service.signal('SIGKILL', service.serving.pid)
+  await service.line(/was ended by SIGKILL; another one is started at once/)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
 })
 
 const failures = [

@@ -19,6 +19,9 @@ import {
   supervisorEnvelope,
 } from './wire-supervisor.js'
 
+/** What a reload may take beside what its limits say: for taking over, and for ending a successor. */
+const roundsMs = 15_000
+
 /** Options that the supervisor sees to. */
 const notOurs = ['pidFile', 'control', 'successor'] as const satisfies readonly (keyof Settings)[]
 
@@ -134,7 +137,10 @@ export class Supervisor {
   /** What happens here is told. */
   #tell(): void {
     const { events, settings } = this.#generation
-    this.#post({ type: 'registered', readyTimeoutMs: settings.readyTimeoutMs, ...this.#ending() })
+    const { readyTimeoutMs, probationMs, drainTimeoutMs } = settings
+    // A successor that fails late may take as long to end as its requests do.
+    const reloadMs = readyTimeoutMs + probationMs + drainTimeoutMs + roundsMs
+    this.#post({ type: 'registered', readyTimeoutMs, reloadMs, ...this.#ending() })
     events.on('state', ({ state, because, onProbation }) => {
       const more = { ...(because && { because }), ...(onProbation && { onProbation }) }
       this.#post({ type: 'now', state, ...more, ...this.#ending() })

@@ -8,7 +8,7 @@ const report = {} as never
 const wanted = { generation: 2, signals: ['SIGHUP'], listeners: [entry] }
 
 test.each([
-  { type: 'registered', readyTimeoutMs: 60_000, drainMs: 30_000, hooksMs: 0 } as const,
+  { type: 'registered', readyTimeoutMs: 60_000, reloadMs: 91_000, drainMs: 30_000, hooksMs: 0 } as const,
   { type: 'stranger' } as const,
   { type: 'now', state: 'ready', drainMs: 30_000, hooksMs: 10_000 } as const,
   { type: 'listener', entry } as const,
@@ -50,7 +50,7 @@ const foreign: readonly unknown[] = [
   { handover: wireVersion },
   { handover: wireVersion, type: 'toString' },
   { handover: wireVersion, type: 'hello' },
-  { handover: wireVersion, type: 'registered', readyTimeoutMs: -1, drainMs: 0, hooksMs: 0 },
+  { handover: wireVersion, type: 'registered', readyTimeoutMs: -1, reloadMs: 1, drainMs: 0, hooksMs: 0 },
   { handover: wireVersion, type: 'now', state: 7, drainMs: 0, hooksMs: 0 },
   { handover: wireVersion, type: 'listener', entry: { ...entry, fd: 'x' } },
   { handover: wireVersion, type: 'serves', held: [1] },

@@ -29,8 +29,8 @@ export interface Wanted {
 
 /** Messages from a worker to the supervisor. What else it says is for its predecessor. */
 export type FromWorker =
-  /** The first message: it takes part. `readyTimeoutMs` is how long it may take. */
-  | ({ readonly type: 'registered'; readonly readyTimeoutMs: number } & Ending)
+  /** The first message: it takes part. How long it may take to be ready, and for a reload, one that fails as well. */
+  | ({ readonly type: 'registered'; readonly readyTimeoutMs: number; readonly reloadMs: number } & Ending)
   /** It listens, and takes no part: core is not loaded, or `graceful` was not called. */
   | { readonly type: 'stranger' }
   /** What it is now. */
@@ -93,8 +93,8 @@ const isError = (error: unknown) => isRecord(error) && isString(error.message)
 const isMs = (value: unknown) => value === 0 || isNatural(value)
 
 const fromWorker: Readonly<Record<FromWorker['type'], Check>> = {
-  registered: ({ readyTimeoutMs, drainMs, hooksMs }) =>
-    isMs(readyTimeoutMs) && isMs(drainMs) && isMs(hooksMs),
+  registered: ({ readyTimeoutMs, reloadMs, drainMs, hooksMs }) =>
+    isMs(reloadMs) && isMs(readyTimeoutMs) && isMs(drainMs) && isMs(hooksMs),
   now: ({ state, drainMs, hooksMs }) => isString(state) && isMs(drainMs) && isMs(hooksMs),
   stranger: anything,
   listener: ({ entry }) => isListenerEntry(entry) && entry.held !== undefined,

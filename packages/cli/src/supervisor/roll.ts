@@ -74,7 +74,7 @@ export class Roll {
     const ended = worker.exited.promise.then(() => undefined)
     const outcome = Promise.race([this.#told(worker, isOutcome), ended])
     if (!hasBegun) await this.#ask(worker)
-    const told = await outcome
+    const told = await within(worker.reloadMs, worker, outcome)
     if (!told) return this.#untilInCharge(slot)
     if (told.type === 'reload-failed') throw failed(told)
     this.#reports.push(
@@ -89,17 +89,7 @@ export class Roll {
       message.type === 'start-successor' || isOutcome(message) !== undefined
     const answer = this.#told(worker, (message) => (isAnswer(message) ? true : undefined))
     worker.say({ type: 'reload' })
-    try {
-      await withLimit(answerMs, (limit) =>
-        unlessAborted(Promise.race([answer, worker.exited.promise]), limit),
-      )
-    } catch {
-      throw new HandoverError(
-        'ERR_HANDOVER_NOT_READY',
-        `Worker ${worker.pid} has not answered for ${answerMs} ms: its event loop hangs. Kill it, and another one takes its place.`,
-        { pid: worker.pid },
-      )
-    }
+    await within(answerMs, worker, Promise.race([answer, worker.exited.promise]))
   }
 
   /** No worker serves there: the new release needs not wait for the pause after a crash. */
@@ -139,6 +129,19 @@ export class Roll {
 
 const isOutcome = (message: FromWorker): Outcome | undefined =>
   message.type === 'reloaded' || message.type === 'reload-failed' ? message : undefined
+
+/** Its own limits end it, unless it hangs. Errors: `ERR_HANDOVER_NOT_READY`. */
+async function within<T>(ms: number, { pid }: Worker, answer: Promise<T>): Promise<T> {
+  try {
+    return await withLimit(ms, (limit) => unlessAborted(answer, limit))
+  } catch {
+    throw new HandoverError(
+      'ERR_HANDOVER_NOT_READY',
+      `Worker ${pid} has not answered for ${ms} ms: its event loop hangs. Kill it, and another one takes its place.`,
+      { pid },
+    )
+  }
+}
 
 const summary = (reports: readonly ReloadResult[]): ReloadSummary => ({ outcome: 'handed-over', reports })
 

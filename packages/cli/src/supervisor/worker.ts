@@ -52,6 +52,7 @@ export class Worker {
   servesSince: number | undefined
   readonly startedAt = performance.now()
   readyTimeoutMs: number | undefined
+  reloadMs = 0
   /** It is ended for not having been ready by then. */
   lateAfterMs: number | undefined
   /** Names of the listeners that it serves, and of those that it has. */
@@ -184,9 +185,10 @@ export class Worker {
     }
   }
 
-  #register({ readyTimeoutMs, drainMs, hooksMs }: Registered): void {
+  #register({ readyTimeoutMs, reloadMs, drainMs, hooksMs }: Registered): void {
     this.isRegistered = true
     this.readyTimeoutMs = readyTimeoutMs
+    this.reloadMs = reloadMs
     this.#mayTake = { drainMs, hooksMs }
   }
 

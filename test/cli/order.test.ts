@@ -1,0 +1,67 @@
+// Reloads, crashes and requests for reloads that meet, under `handover run`.
+import { expect, test } from 'vitest'
+import { isHandedOver, isReady } from '../support/generations.js'
+import { requestReload } from '../support/release.js'
+import { startRun } from '../support/supervised.js'
+import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
+
+const quick = { graceful: { probationMs: 50 } }
+const patient = { graceful: { probationMs: 60_000 } }
+const allNew = /2 of 2 workers are on the new release/
+
+test('C54: a signal that is sent many times at once is one reload', async () => {
+  const service = await startRun('http.mjs', { run: ['--workers', '2'], config: quick })
+  for (let n = 0; n < 10; n++) service.signal('SIGHUP', service.pid)
+  await service.line(allNew)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+  expect(service.facts.filter(isHandedOver)).toHaveLength(2)
+})
+
+test('C54: a program that reloads itself reloads all workers, and hears of its own', async () => {
+  const service = await startRun('http.mjs', { run: ['--workers', '2'], config: quick })
+  const { report } = await requestReload(service.target)
+  expect(report).toMatchObject({ outcome: 'handed-over', successor: { generation: 2 } })
+  await service.line(allNew)
+  expect(service.facts.filter(isHandedOver)).toHaveLength(2)
+})
+
+test('C54: a reload signal of the program, sent to the supervisor, is one reload of all workers', async () => {
+  const config = { graceful: { ...quick.graceful, reloadSignals: ['SIGUSR2'] } }
+  const service = await startRun('http.mjs', { run: ['--workers', '2'], config })
+  service.signal('SIGUSR2', service.pid)
+  await service.line(allNew)
+  expect(service.facts.filter(isHandedOver)).toHaveLength(2)
+})
+
+test('C54: a worker that is killed while its successor is on probation is followed by that', async () => {
+  const service = await startRun('http.mjs', { config: patient })
+  const { pid } = service.serving
+  service.signal('SIGHUP', service.pid)
+  const successor = await service.event(({ onProbation }) => onProbation === true)
+  service.signal('SIGKILL', pid)
+  await service.line(/1 of 1 workers are on the new release/)
+  expect(await whoServes(service.target)).toEqual({ pid: successor.pid, generation: 2 })
+  expect(service.output).not.toContain('another one is started')
+})
+
+test('C54: a successor that is killed on probation fails the reload, and its worker serves on', async () => {
+  const service = await startRun('http.mjs', { config: patient })
+  const { pid } = service.serving
+  service.signal('SIGHUP', service.pid)
+  const successor = await service.event(({ onProbation }) => onProbation === true)
+  service.signal('SIGKILL', successor.pid)
+  await service.line(/the reload has ended: Successor \d+ was ended by SIGKILL within its probation/)
+  expect(await whoServes(service.target)).toEqual({ pid, generation: 1 })
+})
+
+test('C54: a reload while no worker serves starts the new release at once', async () => {
+  const service = await startRun('http.mjs', { config: quick })
+  service.signal('SIGKILL', service.serving.pid)
+  await service.line(/another one is started/)
+  const afterIndex = service.lastIndex
+  service.signal('SIGHUP', service.pid)
+  await service.event(isReady, { afterIndex })
+  await service.line(/1 of 1 workers are on the new release/)
+  await until('one worker serves', () => service.processes().length === 2)
+})
