@@ -1,11 +1,15 @@
 import type { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
+import { release, startRelease } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
-import { callAll, openConnections } from '../support/resting.js'
+import { askOn, callAll, openConnections } from '../support/resting.js'
 import { type Service, startService } from '../support/service.js'
+import { until } from '../support/until.js'
 
 const count = 2_000
+/** So many connections are between the two processes at a time. */
+const mostUnderway = 32
 
 /** A service with resting connections, at the moment when they have begun to move. */
 async function whileMoving(): Promise<{ service: Service; connections: RawConnection[]; successor: number }> {
@@ -59,6 +63,34 @@ test('the successor is told to stop while 2000 connections move: those that it t
   expect(report?.drain).toMatchObject({ lost: 0, cut: [] })
   expect([moved + closed, servedBy.get(1) ?? 0]).toEqual([count, closed])
   for (const pid of [service.pid, successor]) await service.exitOf(pid)
+})
+
+test('the successor hangs while connections move: those few that are on the way wait, the others are served here', async () => {
+  const { service, deploy } = await startRelease({
+    config: { graceful: { probationMs: 50, drainTimeoutMs: 20_000 } },
+    leftOvers: 'allowed',
+  })
+  // It has taken over, and stops before it has taken a connection.
+  deploy(
+    release({
+      beforeListen: `handle.on('state', ({ state, onProbation }) => {
+        if (state === 'ready' && !onProbation) setImmediate(() => process.kill(process.pid, 'SIGSTOP'))
+      })`,
+    }),
+  )
+  const connections = await openConnections(service.target, 200)
+  await callAll(connections)
+  service.signal('SIGHUP')
+  await service.event(isHandedOver)
+  const unserved = new Set(connections)
+  const askOften = async (connection: RawConnection) => {
+    for (let i = 0; i < 5; i++) expect(await askOn(connection)).toBe(1)
+    unserved.delete(connection)
+  }
+  const all = Promise.allSettled(connections.map(askOften))
+  await until('all but those on the way are served', () => unserved.size <= mostUnderway)
+  for (const connection of connections) connection.close()
+  await all
 })
 
 /** One request on each: an answer may say that it is the last. */

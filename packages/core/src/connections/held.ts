@@ -13,8 +13,12 @@ export class Held {
     this.#onRoom = onRoom
   }
 
+  get size(): number {
+    return this.#whenGone.size
+  }
+
   get hasRoom(): boolean {
-    return this.#whenGone.size < most
+    return this.size < most
   }
 
   hold(connection: Http1Connection): void {

@@ -118,10 +118,11 @@ export class Mover {
     for (const connection of this.#listeners.keys()) this.#keep(connection)
   }
 
-  /** Nothing is read until it was looked at: a client that asks again at once would be busy each time. */
+  /** Nothing is read until it was looked at, if it can go then: who asks again at once would be busy each time. */
   #onAnswered(connection: Http1Connection): void {
     if (!this.#listeners.has(connection)) return
-    if (this.#mayAsk() && this.#held.hasRoom && connection.canMove()) this.#held.hold(connection)
+    const hasRoom = this.#underway.length + this.#held.size < mostUnderway
+    if (hasRoom && this.#mayAsk() && connection.canMove()) this.#held.hold(connection)
     this.#look(connection)
   }
 
