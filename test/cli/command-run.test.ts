@@ -1,10 +1,10 @@
 // The commands speak to `handover run` as they do to a process alone.
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { cli, startCli } from '../support/cli.js'
 import { inFlight } from '../support/http.js'
-import { startRun } from '../support/supervised.js'
+import { launchRun, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { whoServes } from '../support/who.js'
 
@@ -76,4 +76,32 @@ test('C53: whoever watches handover run does so through a reload, on one connect
   await watching.printed(/"generations":\[\{"generation":2/)
   watching.interrupt()
   await watching.ended
+})
+
+test('C53: unless told otherwise, handover run has its control socket where it was started, and the commands look there', async () => {
+  const cwd = tempDir()
+  const service = await startRun('http.mjs', { cwd, config: { graceful: { probationMs: 20 } } })
+  expect(await cli(['reload'], { cwd })).toMatchObject({ code: 0 })
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+  expect(await cli(['stop'], { cwd })).toMatchObject({ code: 0 })
+  await service.exitOf(service.pid)
+  expect(readdirSync(cwd)).toEqual([])
+})
+
+test('C53: HANDOVER_CONTROL says where it is to handover run, too', async () => {
+  const path = join(tempDir(), 'control.sock')
+  const env = { HANDOVER_CONTROL: path }
+  await startRun('http.mjs', { env })
+  expect(await cli(['status'], { env })).toMatchObject({ code: 0 })
+})
+
+test('where the usual control socket cannot be, the service is there without; one that was asked for must be', async () => {
+  const cwd = tempDir()
+  const path = join(cwd, 'handover.sock')
+  writeFileSync(path, 'something else')
+  const service = await startRun('http.mjs', { cwd })
+  await service.line(/no control socket: .* Say where it can be: --control PATH/)
+  const refused = launchRun('http.mjs', { cwd, run: ['--control', path] })
+  expect(await refused.exitOf(refused.pid)).toMatchObject({ code: 1 })
+  expect(readFileSync(path, 'utf8')).toBe('something else')
 })

@@ -1,10 +1,13 @@
 // How a service under `handover run` ends: politely, when told twice at once, at its limit, and with which code.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { isReady } from '../support/generations.js'
 import { ask, connect, gate, get, isRefused, stateOf } from '../support/http.js'
 import { programFile } from '../support/program.js'
 import type { Service } from '../support/service.js'
 import { launchRun, startRun } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
 /** A client whose request is answered when the test says so. */
@@ -46,6 +49,18 @@ test('C54: Ctrl-C twice cuts, and the exit code says so', async () => {
   await connection.closed
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
   expect(service.output).toContain('SIGINT again: cutting the drain short')
+  expect(service.processes()).toEqual([])
+})
+
+test('a successor that was not ready yet and is ended with the service has no part in the exit code', async () => {
+  const file = join(tempDir(), 'release')
+  const service = await startRun('http.mjs', { config: { release: file } })
+  writeFileSync(file, JSON.stringify({ hang: true }))
+  const afterIndex = service.lastIndex
+  service.signal('SIGHUP', service.pid)
+  await service.event('started', { afterIndex })
+  service.signal('SIGTERM', service.pid)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
   expect(service.processes()).toEqual([])
 })
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { isHandedOver, isReady } from './generations.js'
 import { type Fact, launchService, type Service, type ServiceOptions, testNode } from './service.js'
+import { tempDir } from './temp-dir.js'
 
 /** The command, as it is built. */
 export const handover = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url))
@@ -20,7 +21,8 @@ export function launchRun(
   { run = [], command = [testNode], ...more }: RunOptions = {},
 ): Service {
   const execArgv = [handover, 'run', ...run, '--', ...command]
-  const service = launchService(fixture, { ...more, execArgv, leftOvers: 'allowed' })
+  // The control socket is in the folder in which it is started.
+  const service = launchService(fixture, { cwd: tempDir(), ...more, execArgv, leftOvers: 'allowed' })
   onTestFinished(async () => {
     // Whoever is left when the supervisor has ended by itself ends by itself, too.
     try {

@@ -53,7 +53,10 @@ program
     checked(workers),
     1,
   )
-  .option('--control <path>', 'serve the control socket there')
+  .option(
+    '--control <path>',
+    'serve the control socket there (default: HANDOVER_CONTROL, or ./handover.sock)',
+  )
   .option('--pid-file <path>', 'write the pid of this process there')
   .option(
     '--ready-timeout <time>',

@@ -23,8 +23,14 @@ export function readTarget(pid: number | undefined, { control, pidFile }: Target
   }
   if (pid !== undefined) return { by: 'pid', pid }
   if (pidFile !== undefined) return { by: 'pid-file', path: pidFile, pid: readPidFile(pidFile) }
-  return { by: 'control', path: control ?? process.env.HANDOVER_CONTROL ?? './handover.sock' }
+  return { by: 'control', path: control ?? chosenControl() ?? usualControl }
 }
+
+/** Where `handover run` serves its control socket, and the other commands look for one, unless told otherwise. */
+export const usualControl = './handover.sock'
+
+/** What the environment says of it. */
+export const chosenControl = (): string | undefined => process.env.HANDOVER_CONTROL || undefined
 
 /** Errors: {@link CommandFailed}. */
 export function readPidFile(path: string): number {

@@ -11,7 +11,7 @@ const defaultTimeout = '2m'
 const whichService = `
 Which service:
   One process answers for a service, on its control socket: the option control of
-  graceful, or handover run --control. Without --control the path is that of the
+  graceful, or handover run. Without --control the path is that of the
   variable HANDOVER_CONTROL, or ./handover.sock. Only the user that the service runs
   as, and root, may connect.
   With --pid-file or a PID signals are sent instead, and less can be told.`

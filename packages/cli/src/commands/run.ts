@@ -27,6 +27,7 @@ import { ControlledSupervisor } from '../supervisor/controlled.js'
 import { HeldListeners } from '../supervisor/held.js'
 import type { Roll } from '../supervisor/roll.js'
 import { Supervisor } from '../supervisor/supervisor.js'
+import { chosenControl, usualControl } from '../target.js'
 
 export interface RunOptions {
   readonly workers: number
@@ -81,7 +82,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   })
   const controlled = new ControlledSupervisor(supervisor)
   listen(supervisor, serviceManager, logger)
-  const leave = await takePlaces(options, origin, controlled)
+  const leave = await takePlaces(options, origin, controlled, logger)
   try {
     await Promise.race([supervisor.start(), supervisor.ended])
     if (!supervisor.isStopping) {
@@ -96,17 +97,40 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
 
 /** The PID file and the control socket. Returns the way back. Errors: `ERR_HANDOVER_PID_FILE`, `ERR_HANDOVER_CONTROL`. */
 async function takePlaces(
-  { pidFile, control }: RunOptions,
+  { pidFile, control = chosenControl() }: RunOptions,
   { cwd }: Origin,
   controlled: ControlledSupervisor,
+  logger: Logger,
 ): Promise<() => Promise<void>> {
   const closeControl =
-    control === undefined ? undefined : await serveControl(resolve(cwd, control), controlled)
+    control === undefined
+      ? await serveUsualControl(resolve(cwd, usualControl), controlled, logger)
+      : await serveControl(resolve(cwd, control), controlled)
   const path = pidFile === undefined ? undefined : resolve(cwd, pidFile)
-  if (path !== undefined) writePidFile(path, platform.pid)
+  try {
+    if (path !== undefined) writePidFile(path, platform.pid)
+  } catch (error) {
+    await closeControl()
+    throw error
+  }
   return async () => {
-    await closeControl?.()
+    await closeControl()
     if (path !== undefined) removePidFile(path, platform.pid)
+  }
+}
+
+/** Nobody has asked for it: where it cannot be, as in a folder that is read-only, the service is there without. */
+async function serveUsualControl(
+  path: string,
+  controlled: ControlledSupervisor,
+  logger: Logger,
+): Promise<() => Promise<void>> {
+  try {
+    return await serveControl(path, controlled)
+  } catch (error) {
+    const { code, message } = error as HandoverError
+    logger.warn({ code }, `no control socket: ${message} Say where it can be: --control PATH`)
+    return async () => {}
   }
 }
 

@@ -151,7 +151,7 @@ export class Supervisor {
     clearTimeout(this.#settled)
     for (const { timer } of this.slots) clearTimeout(timer)
     this.parts.held.letGo()
-    const codes = await Promise.all([...this.workers].map(async (worker) => exitCodeOf(await worker.end())))
+    const codes = await Promise.all([...this.workers].map(codeOf))
     this.parts.held.removeFiles()
     const code = Math.max(0, ...codes)
     this.#ended.resolve(code)
@@ -317,6 +317,13 @@ export class Supervisor {
     this.parts.logger.error({ pauseMs: slot.pauseMs }, `${why}; another one is started ${when}`)
     slot.timer = setTimeout(() => this.launch(slot), slot.pauseMs)
   }
+}
+
+/** A successor that was not ready yet had no part in the service: it was told to end, and has. */
+async function codeOf(worker: Worker): Promise<number> {
+  const hadNoPart = worker.predecessor !== undefined && worker.servesSince === undefined
+  const exit = await worker.end()
+  return hadNoPart ? 0 : exitCodeOf(exit)
 }
 
 function closeHandle(handle: object | undefined): void {
