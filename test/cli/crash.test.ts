@@ -81,6 +81,14 @@ test.each(failures)(
   },
 )
 
+test('C54: a first worker that takes part and does not become ready is ended, too', async () => {
+  const run = ['--ready-timeout', '1s']
+  const service = launchRun('http.mjs', { run, config: { graceful: { ready: 'manual' } } })
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+  expect(service.output).toContain('was not ready after 1000 ms')
+  for (const pid of service.processes()) await service.exitOf(pid)
+})
+
 const badReleases = [
   ['throws', { throw: 'a bad release' }, 'a bad release'],
   ['exits with 0', { exit: 0 }, 'exited with code 0 before it was ready'],

@@ -5,10 +5,10 @@ import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFile
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { newConnections } from '@handover/load'
+import { newConnections, type Target } from '@handover/load'
 import { expect, onTestFinished, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
-import { askOnce, isRefused } from '../support/http.js'
+import { askOnce, connect, isRefused } from '../support/http.js'
 import { installCore } from '../support/installed.js'
 import { underLoad } from '../support/load.js'
 import { descendantsOf, ended, statusOf } from '../support/processes.js'
@@ -105,14 +105,21 @@ test('C54: a Unix socket is there through reloads and a crash, and gone in the e
 
 test('C54: what a new release does not listen on any more is refused, soon after the last worker is of it', async () => {
   const release = join(tempDir(), 'release.json')
-  const service = await startRun('http.mjs', { config: { ...quick, release } })
-  writeFileSync(release, JSON.stringify({ listen: { port: 0, host: 'localhost' } }))
-  const before = service.target
-  const [inode = ''] = listenersOf(service.pid)
+  const control = join(tempDir(), 'control.sock')
+  const two = [1, 2].map(() => ({ port: 0, host: '127.0.0.1' }))
+  const config = { ...quick, release, listen: two }
+  const service = await startRun('http.mjs', { config, run: ['--control', control] })
+  // Whoever watches asks the workers every second.
+  const watch = await connect({ path: control })
+  await watch.write('{"handover":1,"id":1,"request":"watch"}\n')
+  writeFileSync(release, JSON.stringify({ listen: two.slice(1) }))
+  const [kept, dropped] = service.targets as [Target, Target]
+  const held = listenersOf(service.pid)
   await rollWorkers(service)
   // A client that asks again and again would fill the queue, and wait.
-  await until('nobody has it', () => !listenersOf(service.pid).includes(inode))
-  await until('it is refused', () => isRefused(before))
+  await until('it is held no more', () => listenersOf(service.pid).length === held.length - 1)
+  await until('it is refused', () => isRefused(dropped))
+  expect(await whoServes(kept)).toMatchObject({ generation: 2 })
 })
 
 /** Tells the variables that it has, whenever it starts. */

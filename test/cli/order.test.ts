@@ -2,12 +2,17 @@
 import { expect, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
 import { requestReload } from '../support/release.js'
+import type { Service } from '../support/service.js'
 import { startRun } from '../support/supervised.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
 const quick = { graceful: { probationMs: 50 } }
 const patient = { graceful: { probationMs: 60_000 } }
+/** So many workers have told it, and no more. */
+const handedOver = (service: Service, count: number) =>
+  until(`${count} have handed over`, () => service.facts.filter(isHandedOver).length === count)
+
 const allNew = /2 of 2 workers are on the new release/
 
 test('C54: a signal that is sent many times at once is one reload', async () => {
@@ -15,7 +20,7 @@ test('C54: a signal that is sent many times at once is one reload', async () => 
   for (let n = 0; n < 10; n++) service.signal('SIGHUP', service.pid)
   await service.line(allNew)
   expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
-  expect(service.facts.filter(isHandedOver)).toHaveLength(2)
+  await handedOver(service, 2)
 })
 
 test('C54: a program that reloads itself reloads all workers, and hears of its own', async () => {
@@ -23,7 +28,7 @@ test('C54: a program that reloads itself reloads all workers, and hears of its o
   const { report } = await requestReload(service.target)
   expect(report).toMatchObject({ outcome: 'handed-over', successor: { generation: 2 } })
   await service.line(allNew)
-  expect(service.facts.filter(isHandedOver)).toHaveLength(2)
+  await handedOver(service, 2)
 })
 
 test('C54: a reload signal of the program, sent to the supervisor, is one reload of all workers', async () => {
@@ -31,7 +36,7 @@ test('C54: a reload signal of the program, sent to the supervisor, is one reload
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config })
   service.signal('SIGUSR2', service.pid)
   await service.line(allNew)
-  expect(service.facts.filter(isHandedOver)).toHaveLength(2)
+  await handedOver(service, 2)
 })
 
 test('C54: a worker that is killed while its successor is on probation is followed by that', async () => {

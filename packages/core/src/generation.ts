@@ -223,8 +223,6 @@ export class Generation {
         void this.shutdown()
       },
       cutShort: (signal: string) => {
-        // A terminal sends it to all processes: whether it counts is for the supervisor to say.
-        if (this.supervisor?.alive) return
         this.logger.warn({ signal }, `${signal} again: cutting the drain short`)
         this.cutShort()
       },

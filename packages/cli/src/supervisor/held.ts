@@ -3,6 +3,10 @@
  * there, and each worker that starts inherits them.
  */
 import { type AdoptedListener, adoptHandle, type ListenerEntry, remove } from '@handover/core/supervision'
+import type { Worker } from './worker.js'
+
+/** How long all must serve before what none of them asked for is closed. */
+const settleMs = 5_000
 
 interface Held {
   readonly entry: ListenerEntry
@@ -11,12 +15,12 @@ interface Held {
   readonly handle?: object
 }
 
-/** With the name by which a worker knows it. */
-type Named = ListenerEntry & { readonly held: string }
-
 export class HeldListeners {
   readonly #all = new Map<string, Held>()
   readonly #files: ListenerEntry[] = []
+  #hasEnded = false
+  /** What will be closed, unless something changes. */
+  #unserved: { readonly names: string; readonly timer: NodeJS.Timeout } | undefined
 
   /** Those of socket activation. */
   hold(inherited: readonly { readonly entry: ListenerEntry; readonly adopted: AdoptedListener }[]): void {
@@ -26,14 +30,45 @@ export class HeldListeners {
     }
   }
 
-  /** A worker has bound it. */
-  add(entry: ListenerEntry, handle: object): void {
+  /** A worker has bound it: it is for the others, too. */
+  onBound(by: Worker, entry: ListenerEntry, handle: object | undefined, workers: Iterable<Worker>): void {
+    if (!handle) return
     const listener = adoptHandle(handle)
     this.#all.set(entry.held ?? '', { entry: { ...entry, fd: listener.fd }, listener, handle })
+    by.has.add(entry.held ?? '')
+    if (this.#hasEnded) this.letGo()
+    for (const worker of workers) if (worker.isRegistered && !worker.isLeaving) this.offer(worker)
   }
 
-  get names(): string[] {
-    return [...this.#all.keys()]
+  /** What was bound since it was started. */
+  offer(worker: Worker): void {
+    for (const [name, { entry, handle }] of this.#all) {
+      if (worker.has.has(name) || !handle) continue
+      worker.has.add(name)
+      worker.say({ type: 'listener', entry }, handle)
+    }
+  }
+
+  /** Its program has closed it. If nobody else serves it, who connects shall be refused, not wait for ever. */
+  onClosed(by: Worker, name: string, workers: ReadonlySet<Worker>): void {
+    by.serves.delete(name)
+    const isServed = [...workers].some((worker) => !worker.isLeaving && worker.serves.has(name))
+    if (!isServed) this.#unlisten([name], workers)
+  }
+
+  /**
+   * Those that serve, when all do: what none of them has asked for in a while will not be asked for any more. A
+   * program may listen on more after it is ready.
+   */
+  settle(serving: readonly Worker[], workers: ReadonlySet<Worker>): void {
+    const served = new Set(serving.flatMap(({ serves }) => [...serves]))
+    const names = serving.length === 0 ? [] : [...this.#all.keys()].filter((name) => !served.has(name))
+    if ((this.#unserved?.names ?? '') === names.join()) return
+    clearTimeout(this.#unserved?.timer)
+    this.#unserved = undefined
+    if (names.length === 0) return
+    const timer = setTimeout(() => this.#unlisten(names, workers), settleMs)
+    this.#unserved = { names: names.join(), timer }
   }
 
   /** As a worker inherits them: those in the order in which its predecessor knows them, then all others. */
@@ -46,26 +81,20 @@ export class HeldListeners {
     })
   }
 
-  /** To be sent to a worker that was started before they were bound. */
-  later(names: ReadonlySet<string>): { readonly entry: Named; readonly handle: object }[] {
-    return [...this.#all].flatMap(([held, { entry, handle }]) =>
-      names.has(held) || !handle ? [] : { entry: { ...entry, held }, handle },
-    )
-  }
-
-  /** Nobody serves these: who connects shall be refused, not wait for ever. */
-  close(names: readonly string[]): void {
+  #unlisten(names: readonly string[], workers: Iterable<Worker>): void {
     for (const name of names) {
       const held = this.#all.get(name)
-      if (!held) continue
       this.#all.delete(name)
-      held.listener.close()
-      if (held.entry.unix) remove(held.entry.unix)
+      held?.listener.close()
+      if (held?.entry.unix) remove(held.entry.unix)
     }
+    for (const worker of workers) worker.say({ type: 'unlisten', held: names })
   }
 
   /** The service ends: its workers close their own. The files of Unix sockets are left until {@link removeFiles}. */
   letGo(): void {
+    this.#hasEnded = true
+    clearTimeout(this.#unserved?.timer)
     for (const { entry, listener } of this.#all.values()) {
       this.#files.push(entry)
       listener.close()

@@ -94,8 +94,10 @@ export class Roll {
 
   /** No worker serves there: the new release needs not wait for the pause after a crash. */
   async #startAnew(slot: Slot): Promise<undefined> {
-    await slot.worker?.end()
-    this.#supervisor.launch(slot)
+    const { worker } = slot
+    await worker?.end()
+    // The pause may have been over before that: then there is one already.
+    if (!slot.worker || slot.worker === worker) this.#supervisor.launch(slot)
     await this.#untilInCharge(slot)
   }
 

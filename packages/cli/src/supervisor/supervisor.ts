@@ -10,7 +10,6 @@ import {
   type FromWorker,
   HandoverError,
   type Inheritance,
-  type ListenerEntry,
   type Logger,
   platform,
   wireVersion,
@@ -26,8 +25,6 @@ const pauseFactor = 1.5
 const longestPauseMs = 30_000
 /** How far ahead of the others the first worker is: what it binds right after it was ready, they inherit. */
 const aheadMs = 100
-/** How long all must serve before what none of them asked for is closed. */
-const settleMs = 5_000
 
 type StartSuccessor = Extract<FromWorker, { type: 'start-successor' }>
 
@@ -66,7 +63,6 @@ export class Supervisor {
   #roll: Roll | undefined
   #stopping: Promise<number> | undefined
   readonly #ended: Deferred<number> = deferred()
-  #settled: NodeJS.Timeout | undefined
 
   constructor(parts: SupervisorParts) {
     this.parts = parts
@@ -148,7 +144,6 @@ export class Supervisor {
   }
 
   async #stop(): Promise<number> {
-    clearTimeout(this.#settled)
     for (const { timer } of this.slots) clearTimeout(timer)
     this.parts.held.letGo()
     const codes = await Promise.all([...this.workers].map(codeOf))
@@ -192,13 +187,14 @@ export class Supervisor {
   }
 
   #onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void {
+    const { held } = this.parts
     if (message.type === 'registered') this.#onRegistered(worker)
     else if (message.type === 'now') this.#onChange(worker)
     else if (message.type === 'stranger')
       this.parts.logger.warn({}, `worker ${worker.pid} listens, but is not waited for: ${notTakingPart}`)
-    else if (message.type === 'listener') this.#onListener(worker, message.entry, handle)
+    else if (message.type === 'listener') held.onBound(worker, message.entry, handle, this.workers)
     else if (message.type === 'serves') worker.serves = new Set(message.held)
-    else if (message.type === 'closed') this.#onClosed(worker, message.held)
+    else if (message.type === 'closed') held.onClosed(worker, message.held, this.workers)
     else if (message.type === 'reload-wanted') this.#reloadFor(worker)
     else if (message.type === 'start-successor') this.#startSuccessor(worker, message)
     else if (message.type === 'signal-successor') this.#successorOf(worker, message)?.signal(message.signal)
@@ -212,49 +208,24 @@ export class Supervisor {
   #onRegistered(worker: Worker): void {
     if (this.isStopping) worker.say({ type: 'shutdown' })
     if (worker.isLeftAlone) worker.say({ type: 'predecessor-ended' })
-    this.#offerListeners(worker)
+    this.parts.held.offer(worker)
   }
 
   #onChange(worker: Worker): void {
     if (worker.inCharge) this.#started.resolve()
     const slot = this.slots.find((each) => each.worker === worker)
     if (!slot || worker.now.state !== 'draining') return
-    if (worker.now.because === 'shutdown') this.#replace(slot, worker, 'shuts down')
-    else this.#succeed(slot, worker)
+    const { lateAfterMs, now } = worker
+    const why = lateAfterMs === undefined ? 'shuts down' : `was not ready after ${lateAfterMs} ms`
+    if (now.because === 'shutdown') this.#replace(slot, worker, why)
+    else this.#succeed(slot, worker, 'has left, and its successor has ended')
   }
 
-  #onListener(worker: Worker, entry: ListenerEntry, handle: object | undefined): void {
-    if (!handle) return
-    this.parts.held.add(entry, handle)
-    if (this.isStopping) this.parts.held.letGo()
-    worker.has.add(entry.held ?? '')
-    for (const each of this.workers) if (each.isRegistered && !each.isLeaving) this.#offerListeners(each)
-  }
-
-  #offerListeners(worker: Worker): void {
-    for (const { entry, handle } of this.parts.held.later(worker.has)) {
-      worker.has.add(entry.held)
-      worker.say({ type: 'listener', entry }, handle)
-    }
-  }
-
-  #onClosed(worker: Worker, held: string): void {
-    worker.serves.delete(held)
-    if (![...this.workers].some((each) => !each.isLeaving && each.serves.has(held))) this.#unlisten([held])
-  }
-
-  #unlisten(held: readonly string[]): void {
-    this.parts.held.close(held)
-    for (const worker of this.workers) worker.say({ type: 'unlisten', held })
-  }
-
-  /** When all have served for a while, what none of them asked for will not be asked for any more. */
+  /** What nobody asked for is closed when all serve, and no reload is under way. */
   #considerSettled(): void {
-    clearTimeout(this.#settled)
-    if (this.isStopping || this.#roll || !this.slots.every(({ worker }) => worker?.inCharge)) return
-    const served = new Set(this.slots.flatMap(({ worker }) => [...(worker?.serves ?? [])]))
-    const unserved = this.parts.held.names.filter((name) => !served.has(name))
-    if (unserved.length > 0) this.#settled = setTimeout(() => this.#unlisten(unserved), settleMs)
+    const serving = this.slots.flatMap(({ worker }) => (worker?.inCharge ? worker : []))
+    const isSettled = !this.isStopping && !this.#roll && serving.length === this.slots.length
+    this.parts.held.settle(isSettled ? serving : [], this.workers)
   }
 
   #reloadFor(worker: Worker): void {
@@ -289,16 +260,19 @@ export class Supervisor {
     worker.successor?.worker.leaveAlone()
     const slot = this.slots.find((each) => each.worker === worker)
     if (!slot) return
-    if (worker.successor && this.workers.has(worker.successor.worker)) this.#succeed(slot, worker)
-    else this.#replace(slot, worker, whyEnded(worker, exit))
+    this.#succeed(slot, worker, whyEnded(worker, exit))
   }
 
-  /** Its successor is the service, or will be: nobody else waits for that any more. */
-  #succeed(slot: Slot, { successor }: Worker): void {
-    if (!successor) return
-    slot.worker = successor.worker
-    slot.generation = successor.worker.generation
-    if (successor.worker.servesSince === undefined) this.#endUnlessReady(successor.worker)
+  /** Its successor, if it runs, is the service, or will be: nobody else waits for that any more. */
+  #succeed(slot: Slot, worker: Worker, why: string): void {
+    const next = worker.successor?.worker
+    if (!next || !this.workers.has(next)) {
+      this.#replace(slot, worker, why)
+      return
+    }
+    slot.worker = next
+    slot.generation = next.generation
+    if (next.servesSince === undefined) this.#endUnlessReady(next)
   }
 
   #replace(slot: Slot, worker: Worker, why: string): void {
