@@ -1,6 +1,5 @@
 /** What the control socket asks of a generation, and what a generation tells of itself and of those before it. */
 import { EventEmitter } from 'node:events'
-import { realpathSync } from 'node:fs'
 import type {
   ControlEvent,
   Controlled,
@@ -12,11 +11,10 @@ import type {
   StopSummary,
 } from './control/protocol.js'
 import { ControlServer } from './control/server.js'
+import { msLeftOf, type Release, releaseOf, statusOf, successorStatus } from './control/status.js'
 import { deferred } from './deferred.js'
-import type { Drain } from './drain.js'
 import type { Generation } from './generation.js'
 import { closeConnection, giveSocket } from './node-privates.js'
-import type { Platform } from './platform.js'
 import type { FinalReport, Phase, ReloadReport } from './report.js'
 import type { Successor } from './successor.js'
 import type { FromPredecessor } from './wire.js'
@@ -25,8 +23,6 @@ import type { FromPredecessor } from './wire.js'
 const tellDrainMs = 250
 /** How often to the successor. To ask what every connection does takes time. */
 const tellSuccessorMs = 1_000
-/** How many connections are named that are not idle. */
-const mostHolding = 10
 /** How often a path that somebody else still serves is tried. */
 const tryAgainMs = 1_000
 
@@ -37,7 +33,7 @@ interface ControlObservers {
 
 export class Control implements Controlled {
   readonly #generation: Generation
-  readonly #release: { readonly cwd: string; readonly script: string }
+  readonly #release: Release
   readonly #observers = new EventEmitter<ControlObservers>()
   readonly #stopped = deferred<StopSummary>()
   readonly #finalReport = deferred<FinalReport>()
@@ -140,8 +136,8 @@ export class Control implements Controlled {
   status(): ControlStatus {
     const { state, number, platform } = this.#generation
     this.#predecessors = this.#predecessors.filter(({ pid }) => platform.isRunning(pid))
-    const successor = state.name === 'handing-over' ? [statusOf(state.successor, number + 1)] : []
-    const generations = [this.#own(), ...successor, ...this.#predecessors]
+    const successor = state.name === 'handing-over' ? [successorStatus(state.successor, number + 1)] : []
+    const generations = [statusOf(this.#generation, this.#release), ...successor, ...this.#predecessors]
     return { generations, ...(this.#lastReload ? { lastReload: this.#lastReload } : {}) }
   }
 
@@ -217,40 +213,11 @@ export class Control implements Controlled {
 
   #drainingNow(): GenerationStatus[] {
     const { platform } = this.#generation
-    return [this.#own(), ...this.#predecessors.filter(({ pid }) => platform.isRunning(pid))]
-  }
-
-  #own(): GenerationStatus {
-    const { state, number, platform, tracker } = this.#generation
-    return {
-      generation: number,
-      pid: platform.pid,
-      state: state.name,
-      ...(state.name === 'ready' && state.onProbation ? { onProbation: true } : {}),
-      ...(state.name === 'draining' ? { because: state.because, ...msLeftOf(state.drain) } : {}),
-      uptimeMs: Math.round(platform.now()),
-      release: this.#release,
-      connections: tracker.counts(),
-      holding: tracker.holding().slice(0, mostHolding),
-    }
+    return [
+      statusOf(this.#generation, this.#release),
+      ...this.#predecessors.filter(({ pid }) => platform.isRunning(pid)),
+    ]
   }
 }
-
-/** To be asked at the start: later a link may lead to another release. */
-function releaseOf({ argv: [, script = ''], cwd }: Platform): { cwd: string; script: string } {
-  try {
-    return { cwd: cwd(), script: realpathSync(script) }
-  } catch {
-    // A program from the command line or from standard input.
-    return { cwd: cwd(), script }
-  }
-}
-
-const statusOf = ({ pid = 0, isReady }: Successor, generation: number): GenerationStatus =>
-  isReady ? { generation, pid, state: 'ready', onProbation: true } : { generation, pid, state: 'starting' }
-
-/** None as long as `shutdownDelayMs` runs. */
-const msLeftOf = ({ msLeft }: Drain): { msLeft?: number } =>
-  Number.isFinite(msLeft) ? { msLeft: Math.round(msLeft) } : {}
 
 const summary = (report: ReloadResult): ReloadSummary => ({ outcome: report.outcome, reports: [report] })

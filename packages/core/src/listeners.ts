@@ -5,13 +5,14 @@
  */
 import { errorMonitor } from 'node:events'
 import type net from 'node:net'
-import { type ListenCall, readListenCall, serves, type Wanted } from './address.js'
+import { type ListenCall, readListenCall, type Wanted } from './address.js'
 import { bindPrivately } from './control/bind.js'
-import { cannotHandOn, describe, inUse, sayInstead } from './listen-error.js'
+import { cannotHandOn, inUse, sayInstead } from './listen-error.js'
 import { adoptHandle, closeListener, listenerFd, setSocketPath, wrapListen } from './node-privates.js'
 import { continueTlsSessions, type TlsSessions } from './node-privates-tls.js'
 import type { Platform } from './platform.js'
 import type { Inherited } from './systemd.js'
+import { Unclaimed } from './unclaimed.js'
 import { isServed, nameBeside, putInPlace, remove, whatLiesAt } from './unix-path.js'
 import type { ListenerEntry, UnixFile } from './wire.js'
 
@@ -46,7 +47,7 @@ export interface ListenersParts {
 }
 
 export class Listeners {
-  readonly #unclaimed: Inherited[]
+  readonly #unclaimed: Unclaimed
   readonly #open = new Map<net.Server, Open>()
   /** By the descriptor that they inherited. */
   readonly #servers = new Map<number, net.Server>()
@@ -63,7 +64,7 @@ export class Listeners {
   readonly #watchOnly: boolean
 
   constructor(parts: ListenersParts) {
-    this.#unclaimed = [...parts.inherited]
+    this.#unclaimed = new Unclaimed(parts.inherited, parts.cwd)
     this.#held = parts.held
     this.#cwd = parts.cwd
     this.#watchOnly = parts.watchOnly
@@ -106,7 +107,7 @@ export class Listeners {
 
   /** What was inherited, in words, where none of it is served: this process is not the service that it is taken for. */
   passedOver(): string[] {
-    return this.#servers.size > 0 ? [] : inWords(this.#unclaimed)
+    return this.#servers.size > 0 ? [] : this.#unclaimed.inWords()
   }
 
   /**
@@ -115,8 +116,7 @@ export class Listeners {
    */
   async serveControl(server: net.Server, path: string, platform: Platform): Promise<void> {
     const call = readListenCall([path], this.#cwd)
-    const at = this.#unclaimed.findIndex(({ entry }) => entry.control && entry.key === call.wanted.key)
-    const [inherited] = at < 0 ? [] : this.#unclaimed.splice(at, 1)
+    const inherited = this.#unclaimed.claimControl(call.wanted.key)
     this.#own.add(server)
     server.on('close', () => this.#open.delete(server))
     if (inherited) return void this.#listenOnInherited(server, call, inherited, [path])
@@ -158,12 +158,12 @@ export class Listeners {
 
   /** Inherited listeners that no server asked for, in words. */
   unclaimed(): string[] {
-    return inWords(this.#unclaimed.filter(({ entry }) => entry.held === undefined))
+    return this.#unclaimed.inWords(({ held }) => held === undefined)
   }
 
   /** One more to be asked for, which a process beside this one has bound. */
   inherit(entry: ListenerEntry, handle: object): void {
-    this.#unclaimed.push({ entry, adopted: adoptHandle(handle) })
+    this.#unclaimed.add({ entry, adopted: adoptHandle(handle) })
   }
 
   /**
@@ -171,17 +171,7 @@ export class Listeners {
    * supervisor holds is closed when it says so, by name: this process may yet ask for it.
    */
   closeUnclaimed(names: readonly string[] = []): void {
-    this.#closeUnclaimed(({ held }) => held === undefined || names.includes(held))
-  }
-
-  #closeUnclaimed(isMeant: (entry: ListenerEntry) => boolean): void {
-    const kept = this.#unclaimed.filter(({ entry }) => !isMeant(entry))
-    const closing = this.#unclaimed.filter((each) => !kept.includes(each))
-    this.#unclaimed.splice(0, this.#unclaimed.length, ...kept)
-    for (const { entry, adopted } of closing) {
-      adopted.close()
-      if (entry.unix && entry.held === undefined) remove(entry.unix)
-    }
+    this.#unclaimed.close(({ held }) => held === undefined || names.includes(held))
   }
 
   /**
@@ -192,7 +182,7 @@ export class Listeners {
     const all = [...this.#open].filter(([, { control }]) => !(forGood && control))
     const sayClose = all.map(([server]) => closeListener(server))
     if (forGood) for (const [, { unix }] of all) if (unix) remove(unix)
-    this.#closeUnclaimed(({ held }) => forGood || held !== undefined)
+    this.#unclaimed.close(({ held }) => forGood || held !== undefined)
     return () => {
       for (const say of sayClose) say()
     }
@@ -206,20 +196,11 @@ export class Listeners {
       this.#open.set(server, { key: call.wanted.key })
       return original(args)
     }
-    const inherited = this.#claim(call.wanted)
+    const inherited = this.#unclaimed.claim(call.wanted)
     if (inherited) return this.#listenOnInherited(server, call, inherited, args)
     if (call.wanted.kind === 'unix') return this.#bindUnix(server, call.wanted, args, original)
     this.#open.set(server, { key: call.wanted.key })
     return original(args)
-  }
-
-  /** The inherited listener for what is wanted: asked for in the same words before, or bound to that address. */
-  #claim(wanted: Wanted): Inherited | undefined {
-    const find = (is: (entry: ListenerEntry) => boolean) =>
-      this.#unclaimed.findIndex(({ entry }) => !entry.control && is(entry))
-    const sameWords = find(({ key }) => key === wanted.key)
-    const at = sameWords >= 0 ? sameWords : find((entry) => isAt(entry, wanted, this.#cwd))
-    return at < 0 ? undefined : this.#unclaimed.splice(at, 1)[0]
   }
 
   #listenOnInherited(
@@ -301,22 +282,6 @@ export class Listeners {
       if (!server.listening) this.#observer.onListenError(server, inUse(error, this.unclaimed()))
     })
   }
-}
-
-/** Those that are meant for servers of the application. */
-const inWords = (inherited: readonly Inherited[]): string[] =>
-  inherited.filter(({ entry }) => !entry.control).map(({ entry }) => describe(entry))
-
-/** Whether an inherited listener is bound to what is wanted, though it was asked for in other words. */
-function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {
-  // A program that knows sd_listen_fds(3) asks for the descriptor. Later generations ask in the same words.
-  if (wanted.key === `fd:${entry.fd}`) return entry.systemd !== undefined
-  if (wanted.kind === 'tcp') return entry.tcp !== undefined && wanted.port !== 0 && serves(entry.tcp, wanted)
-  return (
-    wanted.kind === 'unix' &&
-    entry.unix !== undefined &&
-    wanted.key === readListenCall([entry.unix.path], cwd).wanted.key
-  )
 }
 
 function addressOf(server: net.Server, fd: number, key: string): ReturnType<net.Server['address']> {

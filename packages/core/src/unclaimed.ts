@@ -1,0 +1,69 @@
+/** What was inherited, and what no server of this process has asked for yet. */
+import { readListenCall, serves, type Wanted } from './address.js'
+import { describe } from './listen-error.js'
+import type { Inherited } from './systemd.js'
+import { remove } from './unix-path.js'
+import type { ListenerEntry } from './wire.js'
+
+export class Unclaimed {
+  #all: readonly Inherited[]
+  readonly #cwd: string
+
+  /** `cwd` resolves relative socket paths. */
+  constructor(inherited: readonly Inherited[], cwd: string) {
+    this.#all = inherited
+    this.#cwd = cwd
+  }
+
+  /** One more, which a process beside this one has bound. */
+  add(inherited: Inherited): void {
+    this.#all = [...this.#all, inherited]
+  }
+
+  /** The inherited listener for what is wanted: asked for in the same words before, or bound to that address. */
+  claim(wanted: Wanted): Inherited | undefined {
+    return (
+      this.#take((entry) => !entry.control && entry.key === wanted.key) ??
+      this.#take((entry) => !entry.control && isAt(entry, wanted, this.#cwd))
+    )
+  }
+
+  /** The control socket, if the predecessor had it at that path. */
+  claimControl(key: string): Inherited | undefined {
+    return this.#take((entry) => entry.control === true && entry.key === key)
+  }
+
+  /** Those that are meant for servers of the application, in words. */
+  inWords(isMeant: (entry: ListenerEntry) => boolean = () => true): string[] {
+    const entries = this.#all.map(({ entry }) => entry)
+    return entries.filter((entry) => !entry.control && isMeant(entry)).map(describe)
+  }
+
+  /** Gives them back to the kernel. The files of Unix sockets go too, where nobody holds them on. */
+  close(isMeant: (entry: ListenerEntry) => boolean): void {
+    const closing = this.#all.filter(({ entry }) => isMeant(entry))
+    this.#all = this.#all.filter((each) => !closing.includes(each))
+    for (const { entry, adopted } of closing) {
+      adopted.close()
+      if (entry.unix && entry.held === undefined) remove(entry.unix)
+    }
+  }
+
+  #take(isIt: (entry: ListenerEntry) => boolean): Inherited | undefined {
+    const found = this.#all.find(({ entry }) => isIt(entry))
+    if (found) this.#all = this.#all.filter((each) => each !== found)
+    return found
+  }
+}
+
+/** Whether an inherited listener is bound to what is wanted, though it was asked for in other words. */
+function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {
+  // A program that knows sd_listen_fds(3) asks for the descriptor. Later generations ask in the same words.
+  if (wanted.key === `fd:${entry.fd}`) return entry.systemd !== undefined
+  if (wanted.kind === 'tcp') return entry.tcp !== undefined && wanted.port !== 0 && serves(entry.tcp, wanted)
+  return (
+    wanted.kind === 'unix' &&
+    entry.unix !== undefined &&
+    wanted.key === readListenCall([entry.unix.path], cwd).wanted.key
+  )
+}
