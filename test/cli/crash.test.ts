@@ -66,7 +66,7 @@ const failures = [
   ['throws', { throw: 'a bad start' }, 'exited with code 1 before it was ready: Error: a bad start'],
   ['exits with 7', { exit: 7 }, 'exited with code 7 before it was ready'],
   ['exits with 0', { exit: 0 }, 'exited with code 0 before it was ready. It takes no part'],
-  ['hangs', { hang: true }, 'was not ready after 1500 ms'],
+  ['hangs', { hang: true }, 'was not ready after 10000 ms'],
 ] as const
 
 test.each(failures)(
@@ -74,7 +74,7 @@ test.each(failures)(
   async (_, how, reason) => {
     const { path, be } = behaviour()
     be(how)
-    const service = launchRun('http.mjs', { config: { release: path }, run: ['--ready-timeout', '1500ms'] })
+    const service = launchRun('http.mjs', { config: { release: path }, run: ['--ready-timeout', '10s'] })
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
     expect(service.output).toContain(reason)
     expect(service.processes()).toEqual([])
@@ -92,14 +92,14 @@ test('C54: a first worker that takes part and does not become ready is ended, to
 const badReleases = [
   ['throws', { throw: 'a bad release' }, 'a bad release'],
   ['exits with 0', { exit: 0 }, 'exited with code 0 before it was ready'],
-  ['hangs', { hang: true }, 'was not ready after 1500 ms'],
+  ['hangs', { hang: true }, 'was not ready after 10000 ms'],
 ] as const
 
 test.each(badReleases)(
   'C54: a release that %s is refused with the reason, and no client notices',
   async (_, how, reason) => {
     const { path, be, beGood } = behaviour()
-    const run = ['--ready-timeout', '1500ms']
+    const run = ['--ready-timeout', '10s']
     const service = await startRun('http.mjs', { config: { release: path }, run })
     const { pid } = service.serving
     const kept = await connect(service.target)
