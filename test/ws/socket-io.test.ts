@@ -54,11 +54,11 @@ test('after disconnectSockets a client of Socket.IO does not come back', async (
 
 test('a client of Socket.IO that nobody ends is served by the predecessor until the limit', async () => {
   const service = await start('not at all', { drainTimeoutMs: 4_000 })
-  const { socket } = await connected(service, ['websocket'])
+  const { socket, told } = await connected(service, ['websocket'])
   await service.reload()
   expect(await who(socket)).toBe(1)
   const [report] = await finalReports(service, 1)
   expect(report?.drain.cut).toMatchObject([{ kind: 'upgraded' }])
-  await until('it has come back', () => socket.connected)
+  await until('it was cut, and has come back', () => told.length === 3)
   expect(await who(socket)).toBe(2)
 })
