@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { ask, ControlSocket } from '../support/control.js'
 import { startControlled } from '../support/controlled.js'
+import { inFlight } from '../support/http.js'
 import { startService } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
@@ -99,4 +100,20 @@ test('C53: a successor without the option removes the socket, one with another p
   await client.closed()
   await until('there is none any more', () => readdirSync(folder).length === 0)
   expect(await whoServes(started.target)).toMatchObject({ generation: 3 })
+})
+
+test('C53: a path that comes free while a predecessor drains is served by its successor', async () => {
+  const path = join(tempDir(), 'control.sock')
+  const other = net.createServer()
+  await new Promise<void>((resolve) => other.listen(path, resolve))
+  const graceful = { control: path, probationMs: 50, drainTimeoutMs: 60_000 }
+  const service = await startService('http.mjs', { config: { graceful } })
+  const { open } = await inFlight(service.target)
+  const { from, to } = await service.reload()
+  await service.line(new RegExp(`handover\\[${to.pid}\\] The control socket .* is not served`))
+  await new Promise((resolve) => other.close(resolve))
+  await service.line(new RegExp(`handover\\[${to.pid}\\] the control socket .* is served now`))
+  expect(await ask(path, 'status')).toMatchObject({ status: { generations: [to, from] } })
+  open()
+  await service.exitOf(from.pid)
 })
