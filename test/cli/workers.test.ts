@@ -42,7 +42,9 @@ test('C54: N workers answer on one port, and each has its turn in a reload', asy
   expect([...after].filter((pid) => before.has(pid))).toEqual([])
 })
 
-test('C54: 20 reloads of 4 workers under load: no request fails, no connection ends, never more than 5 accept', async () => {
+test('C54: 20 reloads of 4 workers under load: no request fails, no connection ends, never more than 5 accept', {
+  timeout: 600_000,
+}, async () => {
   const service = await startRun('http.mjs', { run, config: quick })
   let most = 0
   const watch = setInterval(() => {
@@ -68,7 +70,9 @@ test('C54: who connects while workers are replaced is answered', async () => {
   expect(load.requests).toBeGreaterThan(100)
 })
 
-test('C54: 20 reloads leave no descriptor behind, in the supervisor or in a worker', async () => {
+test('C54: 20 reloads leave no descriptor behind, in the supervisor or in a worker', {
+  timeout: 300_000,
+}, async () => {
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config: quick })
   const open = (pid: number) => descriptorsOf(pid).length
   await rollWorkers(service, 2)
