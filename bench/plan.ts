@@ -21,7 +21,7 @@ export const full: Plan = {
   startRounds: 15,
   drain: { rounds: 11, idleConnections: 100 },
   memory: { reloads: 20, loadMs: 1_000 },
-  moving: { counts: [10, 1_000, 10_000], rounds: 5 },
+  moving: { counts: [10, 1_000, 10_000], rounds: 3 },
   peers: { rounds: 9, turnMs: 700, reloads: 3 },
 }
 

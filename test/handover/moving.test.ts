@@ -219,6 +219,23 @@ test('a connection that moved between two requests rests as long as the server l
   expect(await connection.closed).toMatchObject({ how: 'end' })
 })
 
+test('a request that waits when its connection comes to a generation that drains itself is answered there', async () => {
+  const service = await startService('http.mjs', moving())
+  const { path, open } = gate()
+  const connection = await RawConnection.connect(service.target)
+  await connection.write(get(path))
+  await service.reload()
+  const { pid: second } = service.serving
+  await service.reload()
+  service.signal('SIGSTOP', second)
+  open()
+  expect(await answeredBy(connection)).toBe(1)
+  await connection.write(get('/'))
+  service.signal('SIGCONT', second)
+  expect(await answeredBy(connection)).toBe(2)
+  connection.close()
+})
+
 test('back to back, connections pass through generations that drain themselves', async () => {
   const service = await startService(
     'http.mjs',

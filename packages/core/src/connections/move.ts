@@ -56,6 +56,8 @@ export class Mover {
   #atBoundary: AtBoundary[] = []
   #next = 0
   readonly #answered = new Set<Http1Connection>()
+  /** Those that this process has not read from yet. */
+  readonly #unread: Http1Connection[] = []
   readonly #underway: Underway[] = []
   readonly #toPrepare = new Candidates(() => this.#schedule())
   readonly #held = new Held(() => this.#schedule())
@@ -89,7 +91,8 @@ export class Mover {
       return true
     }
     connection.startMoving(() => this.#onAnswered(connection))
-    this.#look(connection)
+    if (connection.socket.bytesRead === 0) this.#lookWhenRead(connection)
+    else this.#look(connection)
     return true
   }
 
@@ -124,6 +127,21 @@ export class Mover {
     const hasRoom = this.#underway.length + this.#held.size < mostUnderway
     if (hasRoom && this.#mayAsk() && connection.canMove()) this.#held.hold(connection)
     this.#look(connection)
+  }
+
+  /**
+   * A request that waits in the kernel is answered here: where several generations drain at once, nobody would
+   * read it before the last of them.
+   */
+  #lookWhenRead(connection: Http1Connection): void {
+    if (this.#unread.push(connection) > 1) return
+    // This turn of the event loop does not read from it any more; the next one does.
+    setImmediate(() => {
+      const readNext = this.#unread.splice(0)
+      setImmediate(() => {
+        for (const each of readNext) this.#look(each)
+      })
+    })
   }
 
   #look(connection: Http1Connection): void {
