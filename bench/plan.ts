@@ -17,7 +17,7 @@ export interface Plan {
 }
 
 export const full: Plan = {
-  throughput: { pairs: 15, warmUpMs: 700, turns: 4, turnMs: 300, connections: 32 },
+  throughput: { pairs: 31, warmUpMs: 500, turns: 2, turnMs: 150, connections: 32 },
   startRounds: 15,
   drain: { rounds: 11, idleConnections: 100 },
   memory: { reloads: 20, loadMs: 1_000 },

@@ -1,7 +1,7 @@
 // `handover run --workers 4`: all accept on the same sockets, and are replaced one after another.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { keepAlive, newConnections } from '@handover/load'
+import { everyWorkload, newConnections } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver } from '../support/generations.js'
 import { askOnce, givenBy, isRefused } from '../support/http.js'
@@ -17,7 +17,6 @@ import { whoServes } from '../support/who.js'
 const workers = 4
 const run = ['--workers', String(workers)]
 const reloads = 20
-const clients = 20
 const quick = { graceful: { probationMs: 100 } }
 
 async function reloadOften(service: Service): Promise<void> {
@@ -42,7 +41,7 @@ test('C54: N workers answer on one port, and each has its turn in a reload', asy
   expect([...after].filter((pid) => before.has(pid))).toEqual([])
 })
 
-test('C54: 20 reloads of 4 workers under load: no request fails, no connection ends, never more than 5 accept', {
+test('C54: 20 reloads of 4 workers under every kind of load: no request fails, no connection ends, never more than 5 accept', {
   timeout: 600_000,
 }, async () => {
   const service = await startRun('http.mjs', { run, config: quick })
@@ -50,12 +49,11 @@ test('C54: 20 reloads of 4 workers under load: no request fails, no connection e
   const watch = setInterval(() => {
     most = Math.max(most, accepting(service).length)
   }, 10)
-  const load = await underLoad(service.target, () => reloadOften(service), [
-    keepAlive({ clients, think: { minMs: 0, maxMs: 50 } }),
-  ])
+  const load = await underLoad(service.target, () => reloadOften(service), everyWorkload())
   clearInterval(watch)
   expect(load.failures).toEqual([])
-  expect(load).toMatchObject({ connectionsOpened: clients, closedByAnswer: 0 })
+  // A connection that ends without an answer that says so is a failure.
+  expect(load.closedByAnswer).toBe(0)
   expect(most).toBe(workers + 1)
   const drains = (await finalReports(service, reloads * workers)).map(({ drain }) => drain)
   expect(drains.flatMap(({ cut }) => cut)).toEqual([])
