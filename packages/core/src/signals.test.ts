@@ -66,6 +66,15 @@ test('SIGHUP is a reload while the terminal is there, and a shutdown when it is 
   expect(done).toEqual(['reload by SIGHUP', 'the terminal is gone: shutting down', 'shutdown by SIGHUP'])
 })
 
+test('a terminal that is gone is told twice, to the session and by its end: that cuts nothing short, as SIGTERM does', () => {
+  const { send, done, loseTerminal } = signals({ terminal: true })
+  loseTerminal()
+  send('SIGHUP', 'SIGHUP')
+  expect(done).toEqual(['the terminal is gone: shutting down', 'shutdown by SIGHUP'])
+  send('SIGTERM')
+  expect(done.at(-1)).toBe('cut short by SIGTERM')
+})
+
 test('SIGHUP is a reload where there was no terminal at the start', () => {
   const { send, done } = signals()
   send('SIGHUP', 'SIGHUP')

@@ -28,6 +28,8 @@ export function listenForSignals(
   const reload = (signal: string) => {
     // SIGHUP also means that the terminal is gone (signal(7)).
     if (signal !== 'SIGHUP' || !hadTerminal || platform.hasTerminal()) return actions.reload(signal)
+    // It comes again when the session of the terminal ends, which nobody means as a second word.
+    if (asked) return
     logger.info({ signal }, 'the terminal is gone: shutting down')
     shutdown(signal)
   }
