@@ -121,7 +121,9 @@ test('a program that listens on the channel itself, long before it loads core, c
     release({
       first: `
         process.on('message', () => {})
-        await new Promise((resolve) => setTimeout(resolve, 200))`,
+        // What the predecessor says when it has started this process, it has said when it answers a request.
+        const { listeners } = JSON.parse(globalThis[Symbol.for('handover.early')].inheritance)
+        await (await fetch('http://127.0.0.1:' + listeners[0].tcp.port)).text()`,
     }),
   )
   expect((await requestReload(service.target)).report?.outcome).toBe('handed-over')

@@ -12,6 +12,7 @@ import { Held } from './held.js'
 import type { Http1Connection } from './http1.js'
 import type { Departure, Movable } from './movable.js'
 import { Unfinished } from './unfinished.js'
+import { Unread } from './unread.js'
 
 /** How many connections are between the two processes at a time: libuv reads at most 32 messages in a turn. */
 const mostUnderway = 32
@@ -56,12 +57,11 @@ export class Mover {
   #atBoundary: AtBoundary[] = []
   #next = 0
   readonly #answered = new Set<Http1Connection>()
-  /** Those that this process has not read from yet. */
-  readonly #unread: Http1Connection[] = []
   readonly #underway: Underway[] = []
   readonly #toPrepare = new Candidates(() => this.#schedule())
   readonly #held = new Held(() => this.#schedule())
   readonly #unfinished = new Unfinished((connection) => this.#look(connection))
+  readonly #unread = new Unread((connection) => this.#look(connection))
   #lastId = 0
   #longestWaitMs = 0
   #scheduled = false
@@ -91,7 +91,7 @@ export class Mover {
       return true
     }
     connection.startMoving(() => this.#onAnswered(connection))
-    if (connection.socket.bytesRead === 0) this.#lookWhenRead(connection)
+    if (connection.socket.bytesRead === 0) this.#unread.add(connection)
     else this.#look(connection)
     return true
   }
@@ -127,21 +127,6 @@ export class Mover {
     const hasRoom = this.#underway.length + this.#held.size < mostUnderway
     if (hasRoom && this.#mayAsk() && connection.canMove()) this.#held.hold(connection)
     this.#look(connection)
-  }
-
-  /**
-   * A request that waits in the kernel is answered here: where several generations drain at once, nobody would
-   * read it before the last of them.
-   */
-  #lookWhenRead(connection: Http1Connection): void {
-    if (this.#unread.push(connection) > 1) return
-    // This turn of the event loop does not read from it any more; the next one does.
-    setImmediate(() => {
-      const readNext = this.#unread.splice(0)
-      setImmediate(() => {
-        for (const each of readNext) this.#look(each)
-      })
-    })
   }
 
   #look(connection: Http1Connection): void {
