@@ -13,9 +13,12 @@ export const prelude = `
   import http2 from 'node:http2'
   import net from 'node:net'
   import tls from 'node:tls'
-  import * as privates from '${inCore('node-privates.js')}'
+  import * as privatesOfListeners from '${inCore('node-privates.js')}'
+  import * as privatesOfConnections from '${inCore('node-privates-connections.js')}'
+  import * as privatesOfChannels from '${inCore('node-privates-channel.js')}'
   import * as privatesOfTls from '${inCore('node-privates-tls.js')}'
   import { atBoundary } from '${inCore('connections/http1.js')}'
+  const privates = { ...privatesOfListeners, ...privatesOfConnections, ...privatesOfChannels }
   const turn = () => new Promise(setImmediate)
   const until = async (isSo) => { while (!isSo()) await turn() }
   const listen = async (server) => {

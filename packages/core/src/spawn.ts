@@ -2,7 +2,7 @@
 import type { ChildProcess, SendHandle } from 'node:child_process'
 import type { Command } from './command.js'
 import { HandoverError } from './errors.js'
-import { withoutHandleQueue } from './node-privates.js'
+import { withoutHandleQueue } from './node-privates-channel.js'
 import type { Platform } from './platform.js'
 import { type Inheritance, inheritanceVariable } from './wire.js'
 

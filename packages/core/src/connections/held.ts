@@ -1,5 +1,5 @@
 /** Connections that are not read from for a moment, because they may go to the successor: only so many at a time. */
-import { startReading, stopReading } from '../node-privates.js'
+import { startReading, stopReading } from '../node-privates-connections.js'
 import type { Http1Connection } from './http1.js'
 
 const most = 32

@@ -5,7 +5,7 @@
  */
 import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { answerOn, isUpgraded, sentHead, tellsAnswers } from '../node-privates.js'
+import { answerOn, isUpgraded, sentHead, tellsAnswers } from '../node-privates-connections.js'
 import type { ConnectionKind, Holding } from '../report.js'
 import { answerWithClose } from './answer-with-close.js'
 import type { Connection } from './connection.js'

@@ -5,7 +5,7 @@
  */
 import type net from 'node:net'
 import { v8 } from '../builtin.js'
-import { giveSocket } from '../node-privates.js'
+import { giveSocket } from '../node-privates-connections.js'
 import type { ConnectionMessage } from '../wire.js'
 import { Candidates } from './candidates.js'
 import { Held } from './held.js'

@@ -3,7 +3,7 @@
  * writing on the same connection. Plain HTTP/1.1 only.
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import { markBetweenRequests, resumeResponse } from '../node-privates.js'
+import { markBetweenRequests, resumeResponse } from '../node-privates-connections.js'
 import { endStream, type StreamOptions } from './end-stream.js'
 import { Http1Connection } from './http1.js'
 import type { Arrival, Departure, Movable } from './movable.js'

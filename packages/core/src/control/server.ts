@@ -1,7 +1,7 @@
 /** Serves a control socket for whomever it controls. Its connections are neither counted nor waited for. */
 import net from 'node:net'
 import { unlessAborted, withLimit } from '../limits.js'
-import { socketOf } from '../node-privates.js'
+import { socketOf } from '../node-privates-connections.js'
 import { type CarriedClient, ControlClient } from './client.js'
 import type { Controlled } from './protocol.js'
 
