@@ -7,7 +7,7 @@ import type { Mover } from './connections/move.js'
 import { Tracker } from './connections/tracker.js'
 import { Control } from './control.js'
 import type { HandoverError } from './errors.js'
-import type { GracefulEvents, StateChange } from './handle.js'
+import type { GracefulEvents } from './handle.js'
 import { answerHealth } from './health.js'
 import { Hooks } from './hooks.js'
 import { Leaving } from './leaving.js'
@@ -24,6 +24,7 @@ import { Reload } from './reload.js'
 import type { DrainReport, ReloadReport } from './report.js'
 import { listenForSignals } from './signals.js'
 import { Startup } from './startup.js'
+import { inWords, told } from './state-change.js'
 import type { Successor } from './successor.js'
 import { Supervisor, supervisedSettings } from './supervisor.js'
 import { activatedListeners, ServiceManager } from './systemd.js'
@@ -90,7 +91,7 @@ export class Generation {
     const following = next(this.#state, event)
     if (!following) return false
     this.#state = following
-    const change: StateChange = { ...told(following), generation: this.number, pid: this.platform.pid }
+    const change = { ...told(following), generation: this.number, pid: this.platform.pid }
     this.logger.info({ ...change, connections: this.tracker.counts() }, inWords(change))
     this.tell('state', change)
     stateChannel.publish(change)
@@ -254,18 +255,4 @@ export class Generation {
     const ready = state.name !== 'starting' && state.name !== 'exited' && !drainsForShutdown
     return { ready, state: state.name, generation: this.number }
   }
-}
-
-/** What of a state is told. */
-function told(state: State): Pick<StateChange, 'state' | 'because' | 'onProbation'> {
-  if (state.name === 'draining') return { state: state.name, because: state.because }
-  return state.name === 'ready' && state.onProbation
-    ? { state: state.name, onProbation: true }
-    : { state: state.name }
-}
-
-function inWords({ generation, state, because, onProbation }: StateChange): string {
-  const reason = because && (because === 'shutdown' ? 'shutdown' : 'handed over')
-  const more = reason ? ` (${reason})` : onProbation ? ', on probation' : ''
-  return `generation ${generation} is ${state}${more}`
 }

@@ -5,15 +5,16 @@
  */
 import { errorMonitor } from 'node:events'
 import type net from 'node:net'
-import { type ListenCall, readListenCall, type Wanted } from './address.js'
+import { type ListenCall, readListenCall } from './address.js'
 import { bindPrivately } from './control/bind.js'
-import { cannotHandOn, inUse, sayInstead } from './listen-error.js'
+import { cannotHandOn, inUse } from './listen-error.js'
 import { adoptHandle, closeListener, listenerFd, setSocketPath, wrapListen } from './node-privates.js'
 import { continueTlsSessions, type TlsSessions } from './node-privates-tls.js'
 import type { Platform } from './platform.js'
 import type { Inherited } from './systemd.js'
 import { Unclaimed } from './unclaimed.js'
-import { isServed, nameBeside, putInPlace, remove, whatLiesAt } from './unix-path.js'
+import { listenOnPath, type NodeListen } from './unix-listen.js'
+import { remove } from './unix-path.js'
 import type { ListenerEntry, UnixFile } from './wire.js'
 
 /** A server that listens, and what its successor must know to find its listener. */
@@ -25,9 +26,6 @@ interface Open {
   /** The control socket: open until the process leaves, unless a successor serves it. */
   readonly control?: true
 }
-
-/** `listen` without us. */
-type NodeListen = (args: unknown[]) => net.Server
 
 /** What somebody wants to know of the servers of the process. */
 export interface ListenObserver {
@@ -198,7 +196,10 @@ export class Listeners {
     }
     const inherited = this.#unclaimed.claim(call.wanted)
     if (inherited) return this.#listenOnInherited(server, call, inherited, args)
-    if (call.wanted.kind === 'unix') return this.#bindUnix(server, call.wanted, args, original)
+    if (call.wanted.kind === 'unix') {
+      const { key, path } = call.wanted
+      return listenOnPath(server, path, args, original, (unix) => this.#open.set(server, { key, unix }))
+    }
     this.#open.set(server, { key: call.wanted.key })
     return original(args)
   }
@@ -224,50 +225,6 @@ export class Listeners {
       ...(entry.systemd === undefined ? {} : { systemd: entry.systemd }),
       ...(entry.control ? { control: entry.control } : {}),
     })
-    return server
-  }
-
-  /** Binds beside the path and renames into place; a file that somebody serves, or no socket, is Node's EADDRINUSE. */
-  #bindUnix(
-    server: net.Server,
-    wanted: Wanted & { kind: 'unix' },
-    args: unknown[],
-    original: NodeListen,
-  ): net.Server {
-    const lies = whatLiesAt(wanted.path)
-    if (lies === 'other') return original(args)
-    if (lies === 'nothing') return this.#bindBeside(server, wanted, args, original)
-    void isServed(wanted.path).then((served) =>
-      served ? original(args) : this.#bindBeside(server, wanted, args, original),
-    )
-    return server
-  }
-
-  #bindBeside(
-    server: net.Server,
-    wanted: Wanted & { kind: 'unix' },
-    args: unknown[],
-    original: NodeListen,
-  ): net.Server {
-    const temporary = nameBeside(wanted.path)
-    if (temporary === undefined) return original(args)
-    const [first, ...rest] = args
-    const changed = typeof first === 'string' ? temporary : { ...(first as object), path: temporary }
-    original([changed, ...rest])
-    if (listenerFd(server) === undefined) {
-      // Before the observer hears of it.
-      server.prependOnceListener(errorMonitor as unknown as 'error', (error: Error) =>
-        sayInstead(error, temporary, wanted.path),
-      )
-      return server
-    }
-    setSocketPath(server, wanted.path)
-    try {
-      this.#open.set(server, { key: wanted.key, unix: putInPlace(temporary, wanted.path) })
-    } catch (error) {
-      closeListener(server)()
-      process.nextTick(() => server.emit('error', error))
-    }
     return server
   }
 

@@ -2,6 +2,7 @@
 import type { SendHandle } from 'node:child_process'
 import { deferred } from './deferred.js'
 import { type ErrorData, errorFrom, HandoverError } from './errors.js'
+import { ForeignMessages } from './foreign-messages.js'
 import { LimitReached, unlessAborted, withLimit } from './limits.js'
 import { notStarted, type SuccessorProcess } from './spawn.js'
 import { type ConnectionMessage, envelope, type FromPredecessor, readFromSuccessor } from './wire.js'
@@ -12,7 +13,6 @@ const endMs = 5_000
 const takeOverMs = 5_000
 /** How long it may take to get a message out. */
 const deliverMs = 1_000
-const mostForeignMessages = 10
 
 /** What a successor goes on with. */
 export interface TakenOver {
@@ -50,7 +50,7 @@ export class Successor {
   readonly #tookOver = deferred<TakenOver>()
   /** Aborts when this successor cannot be the one any more, with the reason. */
   readonly #failure = new AbortController()
-  readonly #foreign: string[] = []
+  readonly #foreign = new ForeignMessages()
   #toldError: ErrorData | undefined
   #ending: Promise<void> | undefined
   #exit: Exit | undefined
@@ -76,7 +76,7 @@ export class Successor {
 
   /** Messages on the channel that were not ours. */
   get foreignMessages(): readonly string[] {
-    return this.#foreign
+    return this.#foreign.shown
   }
 
   get exit(): Exit | undefined {
@@ -248,7 +248,7 @@ export class Successor {
       else if (message?.type === 'failed') this.#toldError ??= message.error
       else if (message?.type === 'state-wanted') this.#events.onStateWanted()
       else if (message?.type === 'open') this.#open = message.connections
-      else this.#keepForeign(raw)
+      else this.#foreign.keep(raw)
     } catch (error) {
       this.fail(error as HandoverError)
     }
@@ -262,17 +262,6 @@ export class Successor {
   #sayReady(): void {
     this.#isReady = true
     this.#ready.resolve()
-  }
-
-  #keepForeign(raw: unknown): void {
-    if (this.#foreign.length >= mostForeignMessages) return
-    let text: string
-    try {
-      text = JSON.stringify(raw) ?? String(raw)
-    } catch {
-      text = String(raw)
-    }
-    this.#foreign.push(text.slice(0, 100))
   }
 
   #onError(error: Error): void {

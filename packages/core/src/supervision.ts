@@ -12,6 +12,7 @@ export { type ErrorData, errorData, errorFrom, HandoverError, type HandoverError
 export { LimitReached, unlessAborted, withLimit } from './limits.js'
 export { type Logger, lineLogger } from './logger.js'
 export { type AdoptedListener, adoptHandle } from './node-privates.js'
+export { closeConnection } from './node-privates-connections.js'
 export { defaults } from './options.js'
 export { type Origin, readOrigin } from './origin.js'
 export { removePidFile, writePidFile } from './pid-file.js'

@@ -9,7 +9,8 @@ import {
   unlessAborted,
   withLimit,
 } from '@handover/core/supervision'
-import type { Slot, Supervisor } from './supervisor.js'
+import type { Slot } from './slot.js'
+import type { Supervisor } from './supervisor.js'
 import { type Worker, whyEnded } from './worker.js'
 
 /** How long a worker may take to begin its reload. */

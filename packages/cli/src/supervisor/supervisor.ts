@@ -15,14 +15,11 @@ import {
   wireVersion,
 } from '@handover/core/supervision'
 import type { HeldListeners } from './held.js'
+import { relay, tellPredecessor } from './relay.js'
 import { Roll } from './roll.js'
+import { Slot } from './slot.js'
 import { exitCodeOf, notTakingPart, Worker, type WorkerExit, whyEnded } from './worker.js'
 
-/** A worker that was in charge for so long ran well: the next one starts at once. */
-const wellMs = 10_000
-const firstPauseMs = 1_000
-const pauseFactor = 1.5
-const longestPauseMs = 30_000
 /** How far ahead of the others the first worker is: what it binds right after it was ready, they inherit. */
 const aheadMs = 100
 
@@ -39,16 +36,6 @@ export interface SupervisorParts {
   readonly logger: Logger
   /** Whoever asked for it. */
   readonly onReload: (roll: Roll) => void
-}
-
-/** A place that is never empty for long. */
-export class Slot {
-  /** The service, or who comes up to be it. */
-  worker: Worker | undefined
-  /** Of the last worker that was started here. */
-  generation = 0
-  pauseMs = 0
-  timer: NodeJS.Timeout | undefined
 }
 
 export class Supervisor {
@@ -277,19 +264,18 @@ export class Supervisor {
 
   #replace(slot: Slot, worker: Worker, why: string): void {
     slot.worker = undefined
-    const ranWell = worker.servesSince !== undefined && performance.now() - worker.servesSince >= wellMs
-    if (ranWell) slot.pauseMs = 0
-    this.#launchLater(slot, `worker ${worker.pid} ${why}`, ranWell)
+    this.#launchLater(slot, `worker ${worker.pid} ${why}`, worker)
   }
 
-  #launchLater(slot: Slot, why: string, atOnce = false): void {
+  /** `before` was there. */
+  #launchLater(slot: Slot, why: string, before?: Worker): void {
     if (this.isStopping) return
     this.#started.reject(new Error(why))
     if (!this.#hasStarted) return
-    if (!atOnce) slot.pauseMs = Math.min(longestPauseMs, slot.pauseMs * pauseFactor || firstPauseMs)
-    const when = slot.pauseMs === 0 ? 'at once' : `in ${slot.pauseMs} ms`
-    this.parts.logger.error({ pauseMs: slot.pauseMs }, `${why}; another one is started ${when}`)
-    slot.timer = setTimeout(() => this.launch(slot), slot.pauseMs)
+    const pauseMs = slot.pauseAfter(before)
+    const when = pauseMs === 0 ? 'at once' : `in ${pauseMs} ms`
+    this.parts.logger.error({ pauseMs }, `${why}; another one is started ${when}`)
+    slot.timer = setTimeout(() => this.launch(slot), pauseMs)
   }
 }
 
@@ -298,25 +284,4 @@ async function codeOf(worker: Worker): Promise<number> {
   const hadNoPart = worker.predecessor !== undefined && worker.servesSince === undefined
   const exit = await worker.end()
   return hadNoPart ? 0 : exitCodeOf(exit)
-}
-
-function closeHandle(handle: object | undefined): void {
-  ;(handle as { close?: () => void } | undefined)?.close?.()
-}
-
-function relay(message: unknown, handle: object | undefined, successor: Worker | undefined): void {
-  if (successor) successor.post(message as object, handle, () => closeHandle(handle))
-  else closeHandle(handle)
-}
-
-function tellPredecessor(worker: Worker, { code, signal, error }: WorkerExit): void {
-  const { predecessor } = worker
-  const successor = predecessor?.successor
-  if (!predecessor || successor?.worker !== worker) return
-  const message = `The successor could not be started: ${error?.message}. This generation keeps serving.`
-  predecessor.say(
-    error
-      ? { type: 'successor-refused', successor: successor.id, error: { name: 'Error', message } }
-      : { type: 'successor-ended', successor: successor.id, code, signal },
-  )
 }

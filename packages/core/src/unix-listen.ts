@@ -1,0 +1,62 @@
+/**
+ * Binds a Unix socket beside its path and renames it into place
+ * (docs/decisions/0010-unix-sockets-are-renamed-into-place.md). What lies at a path is unix-path.ts.
+ */
+import { errorMonitor } from 'node:events'
+import type net from 'node:net'
+import { sayInstead } from './listen-error.js'
+import { closeListener, listenerFd, setSocketPath } from './node-privates.js'
+import { isServed, nameBeside, putInPlace, whatLiesAt } from './unix-path.js'
+import type { UnixFile } from './wire.js'
+
+/** `listen` without us. */
+export type NodeListen = (args: unknown[]) => net.Server
+
+/**
+ * A file that somebody serves, or that is no socket, is Node's EADDRINUSE. `onBound` is called when the socket is at
+ * `path`, before the server says that it listens.
+ */
+export function listenOnPath(
+  server: net.Server,
+  path: string,
+  args: unknown[],
+  original: NodeListen,
+  onBound: (file: UnixFile) => void,
+): net.Server {
+  const lies = whatLiesAt(path)
+  if (lies === 'other') return original(args)
+  if (lies === 'nothing') return bindBeside(server, path, args, original, onBound)
+  void isServed(path).then((served) =>
+    served ? original(args) : bindBeside(server, path, args, original, onBound),
+  )
+  return server
+}
+
+function bindBeside(
+  server: net.Server,
+  path: string,
+  args: unknown[],
+  original: NodeListen,
+  onBound: (file: UnixFile) => void,
+): net.Server {
+  const temporary = nameBeside(path)
+  if (temporary === undefined) return original(args)
+  const [first, ...rest] = args
+  const changed = typeof first === 'string' ? temporary : { ...(first as object), path: temporary }
+  original([changed, ...rest])
+  if (listenerFd(server) === undefined) {
+    // Before the observer hears of it.
+    server.prependOnceListener(errorMonitor as unknown as 'error', (error: Error) =>
+      sayInstead(error, temporary, path),
+    )
+    return server
+  }
+  setSocketPath(server, path)
+  try {
+    onBound(putInPlace(temporary, path))
+  } catch (error) {
+    closeListener(server)()
+    process.nextTick(() => server.emit('error', error))
+  }
+  return server
+}
