@@ -65,6 +65,7 @@ test('C54: a terminal that is gone is a shutdown: what is in flight is answered'
   expect(await service.event(({ state }) => state === 'draining')).toMatchObject({ because: 'shutdown' })
   open()
   expect((await connection.response()).text).toBe('ok')
+  expect(await service.event('report')).toMatchObject({ report: { drain: { cut: [] } } })
   for (const pid of service.processes()) await service.exitOf(pid)
   expect(service.facts.some(({ state }) => state === 'handing-over')).toBe(false)
 })

@@ -38,6 +38,8 @@ test('a terminal that is gone is a shutdown: what is in flight is answered, and 
   expect(await service.event(({ state }) => state === 'draining')).toMatchObject({ pid, because: 'shutdown' })
   open()
   expect((await client.response()).status).toBe(200)
+  // What it says meanwhile, to nobody, does not end it.
+  expect(await service.event('report')).toMatchObject({ pid, report: { drain: { cut: [] } } })
   await service.exitOf(pid)
   expect(service.facts.some(({ state }) => state === 'handing-over')).toBe(false)
 })

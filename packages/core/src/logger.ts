@@ -1,3 +1,5 @@
+import { outliveOutput } from './platform.js'
+
 /** What Handover needs of a logger: the three methods of pino, which Fastify's logger has too. */
 export interface Logger {
   info(facts: object, message: string): void
@@ -6,12 +8,13 @@ export interface Logger {
 }
 
 /**
- * Lines on standard error: `handover[4711] generation 2 is ready`. By `console`, because a standard error that is
- * gone, with its terminal for one, must not end a process that drains: `console` takes no notice.
+ * Lines on standard error: `handover[4711] generation 2 is ready`. One that is gone, with its terminal for one, must
+ * not end a process that drains.
  */
 export function lineLogger(pid: number): Logger {
   const line = (facts: object, message: string) => {
     const error = (facts as { err?: Error }).err
+    outliveOutput('stderr')
     console.error(`handover[${pid}] ${message}${error?.stack ? `\n${error.stack}` : ''}`)
   }
   return { info: line, warn: line, error: line }

@@ -56,6 +56,20 @@ function hasControllingTerminal(): boolean {
   }
 }
 
+const outlived = new Set<NodeJS.WriteStream>()
+
+/**
+ * A terminal that is gone, or a pipe that nobody reads any more, is an error of whatever is written to it: from now on
+ * such errors end nobody. `console` sees to the first one in a turn of the event loop only.
+ */
+export function outliveOutput(...streams: readonly ('stdout' | 'stderr')[]): void {
+  for (const name of streams) {
+    const stream = process[name]
+    if (!outlived.has(stream)) stream.on('error', () => {})
+    outlived.add(stream)
+  }
+}
+
 /** Everything else that is asked of the process, in one object, so that unit tests can give another. */
 export const platform = {
   pid: process.pid,
@@ -76,6 +90,7 @@ export const platform = {
   now: () => performance.now(),
   /** CLOCK_MONOTONIC, which is what systemd compares with (uv_hrtime(3)). */
   monotonicMicroseconds: () => process.hrtime.bigint() / 1_000n,
+  outliveOutput,
   /** Whether standard input is a terminal, and controls this process: one that hung up does not (tty(4)). */
   hasTerminal: () => tty().isatty(0) && hasControllingTerminal(),
   /** The one exit. */

@@ -16,6 +16,7 @@ function signals({
   const fake = {
     ...platform,
     hasTerminal: () => hasTerminal,
+    outliveOutput: () => void done.push('prints to nobody'),
     onSignal(signal: NodeJS.Signals, listener: () => void) {
       emitter.on(signal, listener)
       return () => emitter.off(signal, listener)
@@ -63,14 +64,19 @@ test('SIGHUP is a reload while the terminal is there, and a shutdown when it is 
   send('SIGHUP')
   loseTerminal()
   send('SIGHUP')
-  expect(done).toEqual(['reload by SIGHUP', 'the terminal is gone: shutting down', 'shutdown by SIGHUP'])
+  expect(done).toEqual([
+    'reload by SIGHUP',
+    'prints to nobody',
+    'the terminal is gone: shutting down',
+    'shutdown by SIGHUP',
+  ])
 })
 
 test('a terminal that is gone is told twice, to the session and by its end: that cuts nothing short, as SIGTERM does', () => {
   const { send, done, loseTerminal } = signals({ terminal: true })
   loseTerminal()
   send('SIGHUP', 'SIGHUP')
-  expect(done).toEqual(['the terminal is gone: shutting down', 'shutdown by SIGHUP'])
+  expect(done).toEqual(['prints to nobody', 'the terminal is gone: shutting down', 'shutdown by SIGHUP'])
   send('SIGTERM')
   expect(done.at(-1)).toBe('cut short by SIGTERM')
 })

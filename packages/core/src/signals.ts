@@ -30,6 +30,8 @@ export function listenForSignals(
     if (signal !== 'SIGHUP' || !hadTerminal || platform.hasTerminal()) return actions.reload(signal)
     // It comes again when the session of the terminal ends, which nobody means as a second word.
     if (asked) return
+    // Also what the application goes on to print.
+    platform.outliveOutput('stdout', 'stderr')
     logger.info({ signal }, 'the terminal is gone: shutting down')
     shutdown(signal)
   }
