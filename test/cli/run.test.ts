@@ -1,10 +1,9 @@
 // `handover run` with one worker: one stable process, whatever becomes of what it runs.
 import { expect, test } from 'vitest'
 import { isReady } from '../support/generations.js'
-import { askOnce, connect, gate, get, stateOf } from '../support/http.js'
+import { askOnce, inFlight } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { rollWorkers, startRun } from '../support/supervised.js'
-import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
 test('C54: the pid stays through reloads, and no client notices them', async () => {
@@ -31,10 +30,7 @@ test('C54: a worker that was killed is followed by another, and who connects mea
 test('C54: SIGTERM drains, and the exit code is that of the worker', async () => {
   const service = await startRun('http.mjs')
   const { pid } = service.serving
-  const { path, open } = gate()
-  const connection = await connect(service.target)
-  await connection.write(get(path))
-  await until('the request is there', async () => (await stateOf(service.target)).connections.inFlight > 1)
+  const { request: connection, open } = await inFlight(service.target)
   service.signal('SIGTERM', service.pid)
   await service.event(({ because }) => because === 'shutdown')
   open()

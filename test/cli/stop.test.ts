@@ -3,22 +3,12 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { isReady } from '../support/generations.js'
-import { ask, connect, gate, get, isRefused, stateOf } from '../support/http.js'
+import { ask, connect, inFlight, isRefused } from '../support/http.js'
 import { programFile } from '../support/program.js'
 import type { Service } from '../support/service.js'
 import { launchRun, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
-
-/** A client whose request is answered when the test says so. */
-async function busyClient(service: Service) {
-  const { path, open } = gate()
-  const connection = await connect(service.target)
-  await connection.write(get(path))
-  // The connection that asks is one, too.
-  await until('the request is there', async () => (await stateOf(service.target)).connections.inFlight > 1)
-  return { connection, open }
-}
 
 /** What a terminal does at Ctrl-C: every process of the group gets it. */
 function interrupt(service: Service): void {
@@ -30,7 +20,7 @@ const isShutdown = ({ because }: { because?: string }) => because === 'shutdown'
 
 test('C54: Ctrl-C once drains, although every process gets the signal: the request is answered', async () => {
   const service = await startRun('http.mjs')
-  const { connection, open } = await busyClient(service)
+  const { request: connection, open } = await inFlight(service.target)
   interrupt(service)
   await service.event(isShutdown)
   await until('nobody accepts', () => isRefused(service.target))
@@ -42,7 +32,7 @@ test('C54: Ctrl-C once drains, although every process gets the signal: the reque
 
 test('C54: Ctrl-C twice cuts, and the exit code says so', async () => {
   const service = await startRun('http.mjs')
-  const { connection } = await busyClient(service)
+  const { request: connection } = await inFlight(service.target)
   interrupt(service)
   await service.event(isShutdown)
   interrupt(service)
@@ -98,7 +88,7 @@ test('C54: --drain-timeout wins over the option of the program', async () => {
     run: ['--drain-timeout', '200ms'],
     config: { graceful: { drainTimeoutMs: 60_000 } },
   })
-  await busyClient(service)
+  await inFlight(service.target)
   service.signal('SIGTERM', service.pid)
   const { report } = await service.event('report')
   expect(report).toMatchObject({ drain: { timedOut: true } })
@@ -148,7 +138,7 @@ test('C54: SIGUSR1 and SIGUSR2 are for the workers', async () => {
 
 test('C54: when the supervisor is killed its workers finish, and another one can start at once', async () => {
   const service = await startRun('http.mjs', { run: ['--workers', '2'] })
-  const { connection, open } = await busyClient(service)
+  const { request: connection, open } = await inFlight(service.target)
   const listen = { host: '127.0.0.1', port: 'port' in service.target ? service.target.port : 0 }
   service.signal('SIGKILL', service.pid)
   await service.line(/the supervisor \d+ has gone: shutting down/)

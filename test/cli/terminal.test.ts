@@ -4,11 +4,10 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { isReady } from '../support/generations.js'
-import { connect, gate, get, stateOf } from '../support/http.js'
+import { inFlight } from '../support/http.js'
 import { launchService, type Service } from '../support/service.js'
 import { handover } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
-import { until } from '../support/until.js'
 
 /** What the workers tell comes through a pipe; `type` types into the terminal. */
 async function inTerminal(): Promise<{ service: Service; type(keys: string): void }> {
@@ -26,20 +25,11 @@ async function inTerminal(): Promise<{ service: Service; type(keys: string): voi
   return { service, type: (keys) => void writeSync(keyboard, keys) }
 }
 
-/** A client whose request is answered when the test says so. */
-async function busyClient(service: Service) {
-  const { path, open } = gate()
-  const connection = await connect(service.target)
-  await connection.write(get(path))
-  await until('the request is there', async () => (await stateOf(service.target)).connections.inFlight > 1)
-  return { connection, open }
-}
-
 const ctrlC = '\x03'
 
 test('C54: Ctrl-C in a terminal, which tells every process, drains', async () => {
   const { service, type } = await inTerminal()
-  const { connection, open } = await busyClient(service)
+  const { request: connection, open } = await inFlight(service.target)
   type(ctrlC)
   await service.event(({ because }) => because === 'shutdown')
   open()
@@ -49,7 +39,7 @@ test('C54: Ctrl-C in a terminal, which tells every process, drains', async () =>
 
 test('C54: Ctrl-C twice in a terminal cuts', async () => {
   const { service, type } = await inTerminal()
-  const { connection } = await busyClient(service)
+  const { request: connection } = await inFlight(service.target)
   type(ctrlC)
   await service.event(({ because }) => because === 'shutdown')
   type(ctrlC)
@@ -59,7 +49,7 @@ test('C54: Ctrl-C twice in a terminal cuts', async () => {
 
 test('C54: a terminal that is gone is a shutdown: what is in flight is answered', async () => {
   const { service } = await inTerminal()
-  const { connection, open } = await busyClient(service)
+  const { request: connection, open } = await inFlight(service.target)
   // The terminal ends with the process that holds its other end.
   service.signal('SIGKILL', service.pid)
   expect(await service.event(({ state }) => state === 'draining')).toMatchObject({ because: 'shutdown' })

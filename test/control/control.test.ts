@@ -1,8 +1,8 @@
-import { RawConnection } from '@handover/load'
+import type { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { ask, ControlSocket, type Line } from '../support/control.js'
 import { startControlled } from '../support/controlled.js'
-import { gate, get, stateOf } from '../support/http.js'
+import { inFlight } from '../support/http.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
@@ -85,13 +85,7 @@ test('C53: a release that takes long is waited for, and whoever waits hears that
 
 test('C53: each phase of a reload is told, and how far the drain is', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
-  const { path: held, open } = gate()
-  const request = await RawConnection.connect(service.target)
-  await request.write(get(held))
-  await until(
-    'the request is in flight',
-    async () => (await stateOf(service.target)).connections.inFlight === 2,
-  )
+  const { request, open } = await inFlight(service.target)
   const client = await ControlSocket.connect(path)
   client.send({ handover: 1, id: 1, request: 'reload' })
   await client.line(({ event, open, of }) => event === 'draining' && open === 1 && (of as number) >= 1)
@@ -112,15 +106,9 @@ test('C53: with "wait": false the answer comes while the predecessor drains, and
   const requests: RawConnection[] = []
   const opens: (() => void)[] = []
   for (const generation of [1, 2]) {
-    const { path: held, open } = gate()
-    const request = await RawConnection.connect(service.target)
-    await request.write(get(held))
+    const { request, open } = await inFlight(service.target)
     requests.push(request)
     opens.push(open)
-    await until(
-      'the request is in flight',
-      async () => (await stateOf(service.target)).connections.inFlight === 2,
-    )
     const answer = await ask(path, 'reload', { wait: false })
     expect(answer).toMatchObject({ ok: true, reload: { reports: [{ generation }] } })
   }

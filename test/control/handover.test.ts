@@ -1,9 +1,8 @@
 import { readdirSync } from 'node:fs'
-import { RawConnection } from '@handover/load'
 import { expect, onTestFinished, test } from 'vitest'
 import { ask, ControlSocket, type Line } from '../support/control.js'
 import { startControlled } from '../support/controlled.js'
-import { gate, get, stateOf } from '../support/http.js'
+import { inFlight, stateOf } from '../support/http.js'
 import { descriptorsOf } from '../support/processes.js'
 import { startProgram } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -79,10 +78,7 @@ test('C53: clients of the control socket are not counted, and no drain waits for
 
 test('C53: whoever waits for a reload stays with the generation that it asked, until that has drained', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
-  const { path: held, open } = gate()
-  const request = await RawConnection.connect(service.target)
-  await request.write(get(held))
-  await until('it is in flight', async () => (await stateOf(service.target)).connections.inFlight === 2)
+  const { open } = await inFlight(service.target)
   const client = await connect(path)
   client.send({ handover: 1, id: 1, request: 'reload' })
   client.send({ handover: 1, id: 2, request: 'watch' })

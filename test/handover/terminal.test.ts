@@ -1,11 +1,7 @@
-// SIGHUP means two things: that an operator wants a reload, and that the terminal is gone (signal(7)).
-// `script` of util-linux makes a terminal; the shell in it is the leader of its session, as in a real one.
-import { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isReady } from '../support/generations.js'
-import { gate, get, stateOf } from '../support/http.js'
+import { inFlight } from '../support/http.js'
 import { launchService, type Service } from '../support/service.js'
-import { until } from '../support/until.js'
 
 /**
  * A service whose standard input and standard error are a terminal; what it tells comes through a pipe. The
@@ -27,13 +23,7 @@ async function inTerminal({ after = 'sleep 60' } = {}): Promise<{ service: Servi
 test('a terminal that is gone is a shutdown: what is in flight is answered, and nobody is started', async () => {
   const { service, hangUp } = await inTerminal()
   const { pid } = service.serving
-  const { path, open } = gate()
-  const client = await RawConnection.connect(service.target)
-  await client.write(get(path))
-  await until(
-    'the request is in flight',
-    async () => (await stateOf(service.target)).connections.inFlight === 2,
-  )
+  const { request: client, open } = await inFlight(service.target)
   hangUp()
   expect(await service.event(({ state }) => state === 'draining')).toMatchObject({ pid, because: 'shutdown' })
   open()
