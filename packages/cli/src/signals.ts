@@ -59,7 +59,7 @@ export async function untilEnded(pid: number, timeoutMs: number): Promise<boolea
   return false
 }
 
-/** A zombie, which nobody has reaped, does not run (proc(5), where there is one). */
+/** A zombie, which nobody has reaped, does not run (proc(5), where there is one). Not core's, which would load all of it. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)

@@ -83,10 +83,6 @@ export class Successor {
     return this.#exit
   }
 
-  get toldError(): ErrorData | undefined {
-    return this.#toldError
-  }
-
   /** Connections that it last said to have open, while on probation. */
   get openConnections(): number {
     return this.#open
