@@ -9,7 +9,10 @@ import { launchService, type Service } from '../support/service.js'
 import { handover } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 
-/** What the workers tell comes through a pipe; `type` types into the terminal. */
+/**
+ * What the workers tell comes through a pipe; `type` types into the terminal. Ctrl-C reaches the shell in the terminal
+ * too: a trap, which `run` does not inherit, makes it outlive that, whichever shell it is.
+ */
 async function inTerminal(): Promise<{ service: Service; type(keys: string): void }> {
   const fifo = join(tempDir(), 'keyboard')
   execFileSync('mkfifo', [fifo])
@@ -17,8 +20,8 @@ async function inTerminal(): Promise<{ service: Service; type(keys: string): voi
   onTestFinished(() => closeSync(keyboard))
   const service = launchService('http.mjs', {
     shell: `exec 5>&1
-      export NODE="$0" PROGRAM="$1" CONFIG="$2"
-      exec script --quiet --command '"$NODE" ${handover} run --control ${fifo}.sock -- "$NODE" "$PROGRAM" "$CONFIG" >&5; echo "ended with $?" >&5' /dev/null >/dev/null <${fifo};`,
+      export NODE="$0" PROGRAM="$1" CONFIG="$2" SHELL=/bin/sh
+      exec script --quiet --command 'trap : INT; "$NODE" ${handover} run --control ${fifo}.sock -- "$NODE" "$PROGRAM" "$CONFIG" >&5; echo "ended with $?" >&5' /dev/null >/dev/null <${fifo};`,
     leftOvers: 'allowed',
   })
   await Promise.all([service.event('listening'), service.event(isReady)])

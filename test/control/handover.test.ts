@@ -120,6 +120,27 @@ test('C53: a program without any listener but the control socket is reloaded and
   await service.exitOf(service.pid)
 })
 
+test('C53: a predecessor leaves when its clients have come, however long the successor reads nothing', async () => {
+  const folder = tempDir()
+  const path = `${folder}/control.sock`
+  const service = await startProgram(
+    `const handle = graceful({ control: '${path}', probationMs: 50 })
+    tellOf(handle)
+    setInterval(() => {}, 1_000)
+    const busy = () => { for (const until = Date.now() + 500; Date.now() < until; ); }
+    handle.on('state', ({ state, onProbation }) => {
+      if (handle.generation > 1 && state === 'ready' && !onProbation) setImmediate(busy)
+    })`,
+  )
+  await until('the socket is there', () => readdirSync(folder).includes('control.sock'))
+  const clients = await Promise.all([1, 2, 3, 4].map(() => connect(path)))
+  for (const client of clients) client.send({ handover: 1, id: 1, request: 'watch' })
+  await Promise.all(clients.map((client) => client.line(servedBy(1))))
+  await service.reload()
+  await service.exitOf(service.pid)
+  await Promise.all(clients.map((client) => client.line(servedBy(2))))
+})
+
 test('C53: twelve reloads with clients that watch leave no descriptor behind', async () => {
   const { path, service } = await startControlled()
   const clients = await Promise.all([1, 2, 3].map(() => connect(path)))

@@ -90,7 +90,7 @@ export class Leaving {
     )
     generation.tell('report', report)
     reportChannel.publish(report)
-    await handedOver?.successor.deliver({ type: 'finished', report })
+    await handedOver?.successor.finish(report)
     const clean = await generation.hooks.runDrained()
     const code = cut.length > 0 || drain.wasCutShort || !clean ? 1 : 0
     generation.dispatch({ name: 'drained', code })

@@ -171,9 +171,14 @@ export class Predecessor {
     else if (message?.type === 'late') this.#events.onLate(message.id, message.data)
     else if (message?.type === 'greeting') this.#greeting.resolve(message.tlsSessions)
     else if (message?.type === 'no-more') this.#noMore.resolve()
-    else if (message?.type === 'finished') this.#events.onFinished(message.report)
+    else if (message?.type === 'finished') this.#onFinished(message.report)
     else if (message?.type === 'status') this.#events.onStatus(message)
     else if (message?.type === 'control-client' && handle) this.#events.onControlClient(handle, message)
+  }
+
+  #onFinished(report: FinalReport): void {
+    this.#events.onFinished(report)
+    void this.say({ type: 'heard' })
   }
 
   /** Several may come in one turn: they are confirmed together. */

@@ -4,6 +4,7 @@ import { deferred } from './deferred.js'
 import { type ErrorData, errorFrom, HandoverError } from './errors.js'
 import { ForeignMessages } from './foreign-messages.js'
 import { LimitReached, unlessAborted, withLimit } from './limits.js'
+import type { FinalReport } from './report.js'
 import { notStarted, type SuccessorProcess } from './spawn.js'
 import { type ConnectionMessage, envelope, type FromPredecessor, readFromSuccessor } from './wire.js'
 
@@ -11,8 +12,8 @@ import { type ConnectionMessage, envelope, type FromPredecessor, readFromSuccess
 const endMs = 5_000
 /** How long a proven successor may take to say that it took over. */
 const takeOverMs = 5_000
-/** How long it may take to get a message out. */
-const deliverMs = 1_000
+/** How long it may take to read what was sent last. */
+const hearMs = 5_000
 
 /** What a successor goes on with. */
 export interface TakenOver {
@@ -48,6 +49,7 @@ export class Successor {
   readonly #ended = deferred<Exit>()
   readonly #ready = deferred<void>()
   readonly #tookOver = deferred<TakenOver>()
+  readonly #heard = deferred<void>()
   /** Aborts when this successor cannot be the one any more, with the reason. */
   readonly #failure = new AbortController()
   readonly #foreign = new ForeignMessages()
@@ -157,13 +159,13 @@ export class Successor {
     else this.#post(envelope(message), handle as SendHandle, out)
   }
 
-  /** As {@link send}; resolves when the message is out, or cannot get out: one that hangs takes none. */
-  async deliver(message: FromPredecessor): Promise<void> {
-    const out = new Promise<void>((resolve) => {
-      if (!this.#child.connected) resolve()
-      else this.#post(envelope(message), undefined, () => resolve())
-    })
-    await withLimit(deliverMs, (limit) => unlessAborted(out, limit)).catch(() => {})
+  /**
+   * The last word. Resolves when it has read everything that was sent, or never will: libuv drops what is unread
+   * behind a message with a handle when the sender is gone (docs/decisions/0012-many-handles-at-a-time.md).
+   */
+  async finish(report: FinalReport): Promise<void> {
+    this.send({ type: 'finished', report })
+    await withLimit(hearMs, (limit) => this.#until(this.#heard.promise, limit)).catch(() => {})
   }
 
   /**
@@ -200,7 +202,10 @@ export class Successor {
     child.on('exit', (code, signal) => {
       if (!this.#endedTooEarly(signal) || !this.#startAgain()) this.#onExit({ code, signal })
     })
-    child.on('disconnect', () => this.#events.onGone())
+    child.on('disconnect', () => {
+      this.#heard.resolve()
+      this.#events.onGone()
+    })
     child.on('message', (message) => this.#onMessage(message))
     return child
   }
@@ -239,6 +244,7 @@ export class Successor {
       else if (message?.type === 'ready') this.#sayReady()
       else if (message?.type === 'took-over') this.#tookOver.resolve(message)
       else if (message?.type === 'no-more') this.#sendNoMore()
+      else if (message?.type === 'heard') this.#heard.resolve()
       else if (message?.type === 'received') this.#events.onReceived(message.count)
       // The first: what core knows of an address in use says more than the uncaught error of Node that follows it.
       else if (message?.type === 'failed') this.#toldError ??= message.error

@@ -76,6 +76,8 @@ export type FromSuccessor =
   | { readonly type: 'received'; readonly count: number }
   /** It leaves, and can take no more connections. */
   | { readonly type: 'no-more' }
+  /** The answer to `finished`: it has read everything that was sent. */
+  | { readonly type: 'heard' }
   | { readonly type: 'failed'; readonly error: ErrorData }
   | { readonly type: 'state-wanted' }
   /** How many connections the successor has open, while on probation: what is lost if it dies. */
@@ -93,6 +95,7 @@ export type FromPredecessor =
   | { readonly type: 'greeting'; readonly tlsSessions: readonly (readonly [number, TlsSessions])[] }
   /** The answer to `no-more`: every connection that was sent came before it. */
   | { readonly type: 'no-more' }
+  /** The last message, answered with `heard`. */
   | { readonly type: 'finished'; readonly report: FinalReport }
   /** While it drains: what it is doing, and what it knows of those before it; and the reload that led to it. */
   | {
@@ -131,6 +134,7 @@ const typesFromSuccessor = new Set([
   'took-over',
   'received',
   'no-more',
+  'heard',
   'failed',
   'state-wanted',
   'open',
