@@ -6,10 +6,11 @@ import { frameworks } from './frameworks.js'
 
 vi.setConfig({ testTimeout: longestMs })
 
+const movingReloads = 20
 /** The polite drain takes as long as a client thinks, each time. */
 const politeReloads = 3
 
-describe.each(frameworks)('$name', ({ fixture, reloads: movingReloads }) => {
+describe.each(frameworks)('$name', ({ fixture }) => {
   test.each([
     ['connections move', movingReloads, {}],
     ['connections end politely', politeReloads, { moveConnections: false }],

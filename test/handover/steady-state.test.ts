@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
 import type { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { ask, connect } from '../support/http.js'
@@ -42,6 +44,20 @@ test('C49: at steady state a request meets no wrapper, observer or timer; its co
   const without = await traces(false)
   const socket = { ...without.socket, close: without.socket.close + 1 }
   expect(await traces(true)).toEqual({ ...without, socket })
+})
+
+test('C49: in Koa the middleware that carries the handle is no link of the chain', async () => {
+  const { resolve } = createRequire(import.meta.url)
+  const service = launchProgram(`
+    import handover from '${pathToFileURL(resolve('@handover/koa')).href}'
+    import Koa from '${pathToFileURL(resolve('koa')).href}'
+    const app = new Koa()
+    app.use(handover(app))
+    app.use((context) => { context.body = String(app.middleware.length) })
+    const server = app.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))
+  `)
+  await service.event('listening')
+  expect((await ask(await connect(service.target), '/')).text).toBe('1')
 })
 
 test('C49: at steady state no cost of a request can be measured beside what Node takes for it', {

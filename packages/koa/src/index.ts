@@ -13,6 +13,7 @@ import {
 /** What is needed of a Koa application. */
 export interface KoaApplication {
   callback(): (...args: never[]) => unknown
+  middleware: unknown[]
   listen: unknown
 }
 
@@ -37,13 +38,16 @@ function tie(app: KoaApplication, options?: GracefulOptions): Middleware & Grace
   const handlers = new WeakSet<object>()
   const isHandler = (listener: unknown) => handlers.has(listener as object)
   const handle = gracefulApplication({ name: 'Koa', isHandler }, options)
+  const middleware = carryHandle<Middleware>((_context, next) => next(), handle)
   const callback = app.callback
   app.callback = function remembered(this: KoaApplication) {
+    // Each middleware is a promise more for each request, and this one has nothing to do.
+    this.middleware = this.middleware.filter((each) => each !== middleware)
     const handler = callback.call(this)
     handlers.add(handler)
     return handler
   }
-  return carryHandle<Middleware>((_context, next) => next(), handle)
+  return middleware
 }
 
 /** Koa's `graceful(app, options?)`: also what `require('@handover/koa')` returns, and its property `graceful`. */

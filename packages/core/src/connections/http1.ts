@@ -7,6 +7,7 @@ import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
 import { answerOn, isUpgraded, sentHead, tellsAnswers } from '../node-privates-connections.js'
 import type { ConnectionKind, Holding } from '../report.js'
+import { aboutNow } from './about-now.js'
 import { answerWithClose } from './answer-with-close.js'
 import type { Connection } from './connection.js'
 import { endStream } from './end-stream.js'
@@ -20,7 +21,7 @@ export class Http1Connection implements Connection {
   readonly #bytesBefore: number
   /** Answers to pipelined requests: those that had to wait for others, the newest last. */
   readonly #queued = new Set<ServerResponse>()
-  /** When the last request came; 0 before the first. */
+  /** About when the last request came; 0 before the first. */
   #begunAt = 0
   #draining = false
   #wasUpgraded = false
@@ -49,7 +50,7 @@ export class Http1Connection implements Connection {
     const current = answerOn(this.socket)
     if (!tellsAnswers() || (current && current !== response)) this.#queue(response)
     if (this.#restLimited) this.#unlimitRest()
-    this.#begunAt = performance.now()
+    this.#begunAt = aboutNow()
     if (this.#onAnswered) response.once('close', this.#onAnswered)
     else if (this.#draining) this.#sayCloseWith(response)
   }
