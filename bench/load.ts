@@ -7,10 +7,11 @@ import net from 'node:net'
 
 export interface LoadOrder {
   readonly port: number
-  readonly connections: number
   readonly ms: number
-  /** A new connection for each request. */
-  readonly fresh?: boolean
+  /** That stay open. */
+  readonly connections: number
+  /** Clients that make a new one for each request. */
+  readonly newConnections: number
 }
 
 export interface LoadCount {
@@ -21,14 +22,15 @@ export interface LoadCount {
 const head = Buffer.from('HTTP/1.1 200 OK\r\n')
 const readBufferBytes = 4 * 1024
 
-async function run({ port, connections, ms, fresh }: LoadOrder): Promise<LoadCount> {
+async function run({ port, ms, connections, newConnections }: LoadOrder): Promise<LoadCount> {
   const startedAt = performance.now()
   const endsAt = startedAt + ms
   const answerBytes = await lengthOfAnswer(port)
-  const counts = Array.from({ length: connections }, () =>
-    fresh ? newConnections(port, answerBytes, endsAt) : oneConnection(port, answerBytes, endsAt),
-  )
-  const requests = (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
+  const counts = await Promise.all([
+    ...Array.from({ length: connections }, () => oneConnection(port, answerBytes, endsAt)),
+    ...Array.from({ length: newConnections }, () => oneAfterTheOther(port, answerBytes, endsAt)),
+  ])
+  const requests = counts.reduce((sum, count) => sum + count, 0)
   return { requests, ms: performance.now() - startedAt }
 }
 
@@ -47,7 +49,7 @@ function lengthOfAnswer(port: number): Promise<number> {
 }
 
 /** One connection after the other, each for one request. */
-async function newConnections(port: number, answerBytes: number, endsAt: number): Promise<number> {
+async function oneAfterTheOther(port: number, answerBytes: number, endsAt: number): Promise<number> {
   let answers = 0
   while (performance.now() < endsAt) answers += await oneConnection(port, answerBytes, 0)
   return answers

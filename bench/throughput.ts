@@ -1,6 +1,6 @@
 /** Part 1: what the adapter costs while nothing happens, and what memory it takes. */
+import { AbreastLoad, type Both } from './abreast.js'
 import type { Cores } from './cores.js'
-import { LoadProcess } from './load-process.js'
 import type { Plan } from './plan.js'
 import { type Framework, frameworks, Service, type Variant } from './service.js'
 import { median } from './statistics.js'
@@ -17,7 +17,7 @@ interface Measured {
   readonly rssMiB: number
 }
 
-/** Two processes that got the load by turns. */
+/** Two processes that ran at the same time. */
 export interface Pair {
   readonly without: Measured
   readonly with: Measured
@@ -31,7 +31,7 @@ export interface SteadyState {
 }
 
 export async function measureSteadyState(plan: Plan, cores: Cores): Promise<SteadyState[]> {
-  const load = new LoadProcess(cores.load)
+  const load = new AbreastLoad(cores.load)
   const results: SteadyState[] = []
   try {
     for (const framework of frameworks) results.push(await compare(framework, 'graceful', plan, cores, load))
@@ -45,16 +45,16 @@ export async function measureSteadyState(plan: Plan, cores: Cores): Promise<Stea
 async function compare(
   framework: Framework,
   variant: Variant,
-  { throughput }: Plan,
+  { abreast }: Plan,
   cores: Cores,
-  load: LoadProcess,
+  load: AbreastLoad,
 ): Promise<SteadyState> {
   const pairs: Pair[] = []
-  for (let i = 0; i < throughput.pairs; i++) {
-    const order: Variant[] = i % 2 === 0 ? ['plain', variant] : [variant, 'plain']
-    const services = order.map((each) => new Service(framework, each, { core: cores.server }))
-    const measured = await measurePair(services, throughput, load)
-    const [first, second] = measured as [Measured, Measured]
+  for (let i = 0; i < abreast.pairs; i++) {
+    const start = (each: Variant) => new Service(framework, each, { core: cores.server })
+    // Who is first is so by turns.
+    const services = [start(i % 2 === 0 ? 'plain' : variant), start(i % 2 === 0 ? variant : 'plain')] as const
+    const [first, second] = await measurePair(services, abreast, load)
     pairs.push(i % 2 === 0 ? { without: first, with: second } : { without: second, with: first })
     for (const service of services) await service.stop()
   }
@@ -62,39 +62,32 @@ async function compare(
 }
 
 async function measurePair(
-  services: readonly Service[],
-  { connections, warmUpMs, turns, turnMs }: Plan['throughput'],
-  load: LoadProcess,
-): Promise<Measured[]> {
-  const sums = services.map(() => ({ requests: 0, ms: 0, cpuMicros: 0, rssBytes: 0 }))
-  for (const service of services) await load.run({ port: await service.port(), connections, ms: warmUpMs })
-  for (let turn = 0; turn < 2 * turns; turn++) {
-    const which = [0, 1, 1, 0][turn % 4] as 0 | 1
-    const [service, sum] = [services[which], sums[which]]
-    if (!service || !sum) continue
-    const before = await service.usage()
-    const { requests, ms } = await load.run({ port: await service.port(), connections, ms: turnMs })
-    const { cpuMicros, rssBytes } = await service.usage()
-    sum.requests += requests
-    sum.ms += ms
-    sum.cpuMicros += cpuMicros - before.cpuMicros
-    sum.rssBytes = rssBytes
-  }
-  return sums.map(({ requests, ms, cpuMicros, rssBytes }) => ({
-    requestsPerSecond: (1000 * requests) / ms,
-    cpuMicrosPerRequest: cpuMicros / requests,
-    rssMiB: rssBytes / 2 ** 20,
-  }))
+  [first, second]: Both<Service>,
+  { warmUpMs, ms, connections }: Plan['abreast'],
+  load: AbreastLoad,
+): Promise<Both<Measured>> {
+  const ports = [await first.port(), await second.port()] as const
+  await load.run(ports, { connections, newConnections: 0, ms: warmUpMs })
+  const before = [await first.usage(), await second.usage()] as const
+  const rates = await load.run(ports, { connections, newConnections: 0, ms })
+  const after = [await first.usage(), await second.usage()] as const
+  const measured = (i: 0 | 1): Measured => ({
+    requestsPerSecond: rates[i],
+    cpuMicrosPerRequest: (1000 * (after[i].cpuMicros - before[i].cpuMicros)) / (rates[i] * ms),
+    rssMiB: after[i].rssBytes / 2 ** 20,
+  })
+  return [measured(0), measured(1)]
 }
 
-export function throughputTable(results: readonly SteadyState[], { throughput }: Plan): Table {
-  const { pairs, turns, turnMs, connections } = throughput
+export function throughputTable(results: readonly SteadyState[], { abreast }: Plan): Table {
+  const { pairs, warmUpMs, ms, connections } = abreast
   return {
     title: 'Steady throughput',
     note:
-      `${pairs} pairs of processes for each framework; both of a pair live at once and get ${turns} turns of ${turnMs} ms each, ` +
-      `A B B A, from ${connections} keep-alive connections that never pause. Ratios are with the adapter to without, the median of ` +
-      'the pairs and their quartiles. CPU time is that of the whole process, divided by its requests. The control has two equal programs.',
+      `${pairs} pairs of fresh processes for each framework. Both of a pair run at the same time on the same core, each under ` +
+      `${connections} keep-alive connections that never pause: ${warmUpMs} ms to warm up, then ${ms} ms. What is told is half a core's worth of ` +
+      'requests; ratios are with the adapter to without, the median of the pairs and their quartiles. CPU time is that of ' +
+      'the whole process, divided by its requests. The control has two equal programs.',
     columns: ['', 'requests/s without', 'with', 'ratio', 'CPU µs/request without', 'with', 'ratio'],
     rows: results.map(rowOf),
     checks: results.filter(({ control }) => !control).flatMap(checksOf),

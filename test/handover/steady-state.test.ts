@@ -46,19 +46,42 @@ test('C49: at steady state a request meets no wrapper, observer or timer; its co
   expect(await traces(true)).toEqual({ ...without, socket })
 })
 
-test('C49: in Koa the middleware that carries the handle is no link of the chain', async () => {
-  const { resolve } = createRequire(import.meta.url)
-  const service = launchProgram(`
-    import handover from '${pathToFileURL(resolve('@handover/koa')).href}'
-    import Koa from '${pathToFileURL(resolve('koa')).href}'
-    const app = new Koa()
-    app.use(handover(app))
-    app.use((context) => { context.body = String(app.middleware.length) })
+const { resolve } = createRequire(import.meta.url)
+const url = (name: string) => pathToFileURL(resolve(name)).href
+
+const express = `
+  import handover from '${url('@handover/express')}'
+  const app = framework()
+  app.use((request, response, next) => next())
+  app.use(handover(app))
+  const inside = (router) => router.stack.map(({ handle }) => handle.name).filter((name) => name !== 'query' && name !== 'expressInit')
+  app.use(function last(request, response) { response.send(inside(app.lazyrouter ? app._router : app.router)) })
+`
+const koa = `
+  import handover from '${url('@handover/koa')}'
+  const app = new framework()
+  app.use((context, next) => next())
+  app.use(handover(app))
+  app.use(function last(context) { context.body = app.middleware.map(({ name }) => name) })
+`
+
+test.each([
+  ['Express', 'express', express],
+  ['Express 4', 'express-4', express],
+  ['Koa', 'koa', koa],
+  ['Koa 2', 'koa-2', koa],
+])(
+  'C49: in %s the middleware that carries the handle is in the way of no request',
+  async (_, name, program) => {
+    const service = launchProgram(`
+    import framework from '${url(name)}'
+    ${program}
     const server = app.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))
   `)
-  await service.event('listening')
-  expect((await ask(await connect(service.target), '/')).text).toBe('1')
-})
+    await service.event('listening')
+    expect(JSON.parse((await ask(await connect(service.target), '/')).text)).toEqual(['', 'last'])
+  },
+)
 
 test('C49: at steady state no cost of a request can be measured beside what Node takes for it', {
   timeout: 120_000,

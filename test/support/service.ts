@@ -24,6 +24,8 @@ export interface FixtureConfig {
   readonly graceful?: object
   readonly metrics?: boolean
   readonly tls?: boolean
+  /** The package of the framework; the latest that is supported when not given. */
+  readonly framework?: string
   /** More headers on every answer. */
   readonly headers?: Readonly<Record<string, string>>
   /** What runs when all has drained, in order; each is told as `hook`. */

@@ -13,14 +13,16 @@ export interface Application {
   readonly name: string
   /** Whether a request listener of a server is this application. */
   readonly isHandler: (listener: unknown) => boolean
+  /** Called when a server that calls it listens, before anybody has connected to that. */
+  readonly onListening?: () => void
 }
 
 /** For adapters: ties whatever server serves `application`. Throws as {@link graceful} does. */
 export function gracefulApplication(
-  { name, isHandler }: Application,
+  { name, isHandler, onListening }: Application,
   options?: GracefulOptions,
 ): GracefulHandle {
-  return register({ isHandler, application: name }, options)
+  return register({ isHandler, application: name, onListening }, options)
 }
 
 /** For adapters whose framework closes its server itself. */

@@ -5,7 +5,11 @@ export type Awaited =
   /** This very server. */
   | { readonly server: net.Server }
   /** A server that calls one of these functions: adapters know their application, not its server. */
-  | { readonly isHandler: (listener: unknown) => boolean; readonly application: string }
+  | {
+      readonly isHandler: (listener: unknown) => boolean
+      readonly application: string
+      readonly onListening?: (() => void) | undefined
+    }
   /** Any server, for a program that does not know of us. */
   | { readonly any: true }
   /** None: the program says so itself, or it has no server. */
@@ -29,6 +33,9 @@ export class Readiness {
   listening(server: net.Server): void {
     this.#listening.add(server)
     server.once('close', () => this.#listening.delete(server))
+    for (const each of this.#awaited) {
+      if ('isHandler' in each && matches(each, server)) each.onListening?.()
+    }
   }
 
   get complete(): boolean {

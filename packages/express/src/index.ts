@@ -34,8 +34,31 @@ function tie(app: ExpressApplication, options?: GracefulOptions): Middleware & G
       'graceful(app) of @handover/express wants an Express application. For a server use graceful(server) of @handover/core. Nothing was changed.',
     )
   }
-  const handle = gracefulApplication({ name: 'Express', isHandler: (listener) => listener === app }, options)
-  return carryHandle<Middleware>((_request, _response, next) => next(), handle)
+  const handle = gracefulApplication(
+    {
+      name: 'Express',
+      isHandler: (listener) => listener === app,
+      onListening: () => takeOut(app, middleware),
+    },
+    options,
+  )
+  const middleware = carryHandle<Middleware>((_request, _response, next) => next(), handle)
+  return middleware
+}
+
+interface Router {
+  readonly stack?: { readonly handle?: unknown }[]
+}
+
+/**
+ * Each middleware is one step more for each request, and this one has nothing to do. Express 4 has its router in
+ * `_router`, and a getter `router` that throws.
+ */
+function takeOut(app: ExpressApplication, middleware: Middleware): void {
+  const inside = app as unknown as { lazyrouter?: unknown; _router?: Router; router?: Router }
+  const { stack } = (inside.lazyrouter ? inside._router : inside.router) ?? {}
+  const at = stack?.findIndex(({ handle }) => handle === middleware) ?? -1
+  if (at >= 0) stack?.splice(at, 1)
 }
 
 /** Express's `graceful(app, options?)`: also what `require('@handover/express')` returns, and its property `graceful`. */
