@@ -1,6 +1,6 @@
 /** How much is measured. */
 export interface Plan {
-  /** Two services at the same time: see abreast.ts. */
+  /** Two services at the same time: see pair-load.ts. */
   readonly abreast: {
     /** Pairs of fresh processes. */
     readonly pairs: number

@@ -1,6 +1,6 @@
 /** Part 1: what the adapter costs while nothing happens, and what memory it takes. */
-import { AbreastLoad, type Both } from './abreast.js'
 import type { Cores } from './cores.js'
+import { type Both, PairLoad } from './pair-load.js'
 import type { Plan } from './plan.js'
 import { type Framework, frameworks, Service, type Variant } from './service.js'
 import { median } from './statistics.js'
@@ -31,7 +31,7 @@ export interface SteadyState {
 }
 
 export async function measureSteadyState(plan: Plan, cores: Cores): Promise<SteadyState[]> {
-  const load = new AbreastLoad(cores.load)
+  const load = new PairLoad(cores.load)
   const results: SteadyState[] = []
   try {
     for (const framework of frameworks) results.push(await compare(framework, 'graceful', plan, cores, load))
@@ -47,7 +47,7 @@ async function compare(
   variant: Variant,
   { abreast }: Plan,
   cores: Cores,
-  load: AbreastLoad,
+  load: PairLoad,
 ): Promise<SteadyState> {
   const pairs: Pair[] = []
   for (let i = 0; i < abreast.pairs; i++) {
@@ -64,12 +64,12 @@ async function compare(
 async function measurePair(
   [first, second]: Both<Service>,
   { warmUpMs, ms, connections }: Plan['abreast'],
-  load: AbreastLoad,
+  load: PairLoad,
 ): Promise<Both<Measured>> {
   const ports = [await first.port(), await second.port()] as const
-  await load.run(ports, { connections, newConnections: 0, ms: warmUpMs })
+  await load.abreast(ports, { connections, newConnections: 0, ms: warmUpMs })
   const before = [await first.usage(), await second.usage()] as const
-  const rates = await load.run(ports, { connections, newConnections: 0, ms })
+  const rates = await load.abreast(ports, { connections, newConnections: 0, ms })
   const after = [await first.usage(), await second.usage()] as const
   const measured = (i: 0 | 1): Measured => ({
     requestsPerSecond: rates[i],

@@ -1,8 +1,8 @@
 /** Part 6: requests per second under each manager, and how they fall to the workers. */
 import { RawConnection } from '@handover/load'
-import { AbreastLoad, type Both } from '../abreast.js'
 import type { Cores } from '../cores.js'
 import { freePort } from '../first-answer.js'
+import { type Both, PairLoad } from '../pair-load.js'
 import type { Plan } from '../plan.js'
 import { median } from '../statistics.js'
 import { type Check, spread, type Table, thousands } from '../table.js'
@@ -28,7 +28,7 @@ const atOnce = 64
 
 type Rates = Readonly<Record<Kind, number>>
 
-/** One manager, so many workers of it, abreast of `handover run` with as many. */
+/** One manager with so many workers, and `handover run` with as many. */
 interface Comparison {
   readonly other: Exclude<ManagerName, 'handover'>
   readonly workers: number
@@ -43,7 +43,7 @@ interface Figures {
 }
 
 export async function measurePeers({ peers }: Plan, cores: Cores): Promise<Comparison[]> {
-  const load = new AbreastLoad(cores.load)
+  const load = new PairLoad(cores.load)
   const results: Comparison[] = []
   try {
     for (const workers of [1, 2]) {
@@ -62,7 +62,7 @@ async function compare(
   workers: number,
   peers: Plan['peers'],
   cores: Cores,
-  load: AbreastLoad,
+  load: PairLoad,
 ): Promise<Comparison> {
   // Two workers need both cores.
   const core = workers === 1 ? cores.server : undefined
@@ -81,7 +81,7 @@ async function measurePair(
   workers: number,
   core: number | undefined,
   { warmUpMs, ms }: Plan['peers'],
-  load: AbreastLoad,
+  load: PairLoad,
 ): Promise<Both<Figures>> {
   const started: Manager[] = []
   try {
@@ -92,8 +92,12 @@ async function measurePair(
     }
     const rates: Both<Partial<Record<Kind, number>>> = [{}, {}]
     for (const kind of kinds) {
-      await load.run(ports, { ...loads[kind], ms: warmUpMs })
-      const [first, second] = await load.run(ports, { ...loads[kind], ms })
+      const run = (ms: number) =>
+        workers === 1
+          ? load.abreast(ports, { ...loads[kind], ms })
+          : load.byTurns(ports, { ...loads[kind], ms })
+      await run(warmUpMs)
+      const [first, second] = await run(ms)
       rates[0][kind] = first
       rates[1][kind] = second
     }
@@ -125,8 +129,8 @@ export function peersTable(results: readonly Comparison[], { peers }: Plan): Tab
   return {
     title: 'Throughput under a manager of processes',
     note:
-      `The same application under \`handover run\` and under another manager at the same time, ${peers.pairs} pairs of fresh starts: for each load ` +
-      `${peers.warmUpMs} ms to warm up, then ${peers.ms} ms. What is told is the requests per second of \`handover run\`, and its ratio to the other, ` +
+      `The same application under \`handover run\` and under another manager, ${peers.pairs} pairs of fresh starts: for each load ` +
+      `${peers.warmUpMs} ms to warm up, then ${peers.ms} ms; with 1 worker at the same time on the same core, with 2 by turns, A B B A, as they need both cores. What is told is the requests per second of \`handover run\`, and its ratio to the other, ` +
       `the median of the pairs with quartiles. Loads: ${kinds.map(inWords).join('; ')}. The busiest worker is the share that it got of ` +
       `${atOnce} connections that were opened at once. Memory is that of the process that starts the others. Where \`handover run\` stands, then the other.`,
     columns: [

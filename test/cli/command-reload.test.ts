@@ -6,6 +6,7 @@ import { startControlled } from '../support/controlled.js'
 import { inFlight } from '../support/http.js'
 import { isRunning } from '../support/processes.js'
 import { startService } from '../support/service.js'
+import { startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
@@ -173,6 +174,19 @@ test('C53: with --pid-file it tells that a reload failed, and that the reason is
   )
   expect(code).toBe(1)
   expect(readFileSync(pidFile, 'utf8')).toBe(`${service.pid}\n`)
+})
+
+test('C53: with the PID file of handover run, which never changes, it says at once that nothing can be told', async () => {
+  const pidFile = join(tempDir(), 'app.pid')
+  const service = await startRun('http.mjs', { run: ['--pid-file', pidFile] })
+  const { pid } = await whoServes(service.target)
+  const { code, stderr } = await cli(['reload', '--pid-file', pidFile])
+  expect(stderr).toMatch(
+    `SIGHUP was sent to process ${service.pid}, which is handover run: ${pidFile} never changes`,
+  )
+  expect(code).toBe(4)
+  await service.exitOf(pid)
+  expect((await whoServes(service.target)).generation).toBe(2)
 })
 
 test('C53: with --pid-file it says when nothing can be told within --timeout', async () => {

@@ -69,6 +69,18 @@ export function isRunning(pid: number): boolean {
   return !/^State:\s+[ZX]/m.test(statusFile(pid) ?? '')
 }
 
+/** What `handover run` calls itself, before its arguments. */
+export const supervisorTitle = 'handover run'
+
+/** Whether it is `handover run`. Where the system does not tell, it is believed not to be. */
+export function isSupervisor(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(supervisorTitle)
+  } catch {
+    return false
+  }
+}
+
 /** Where the system does not tell, it is believed to. */
 function listensFor(pid: number, number: number): boolean {
   const [, caught] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(statusFile(pid) ?? '') ?? []

@@ -47,18 +47,18 @@ function tie(app: ExpressApplication, options?: GracefulOptions): Middleware & G
 }
 
 interface Router {
-  readonly stack?: { readonly handle?: unknown }[]
+  stack?: readonly { readonly handle?: unknown }[]
 }
 
 /**
- * Each middleware is one step more for each request, and this one has nothing to do. Express 4 has its router in
- * `_router`, and a getter `router` that throws.
+ * Each middleware is one step more for each request, and this one has nothing to do. A request that is on its way
+ * through the stack goes on in the one that it has begun with. Express 4 has its router in `_router`, and a getter
+ * `router` that throws.
  */
 function takeOut(app: ExpressApplication, middleware: Middleware): void {
   const inside = app as unknown as { lazyrouter?: unknown; _router?: Router; router?: Router }
-  const { stack } = (inside.lazyrouter ? inside._router : inside.router) ?? {}
-  const at = stack?.findIndex(({ handle }) => handle === middleware) ?? -1
-  if (at >= 0) stack?.splice(at, 1)
+  const router = inside.lazyrouter ? inside._router : inside.router
+  if (router?.stack) router.stack = router.stack.filter(({ handle }) => handle !== middleware)
 }
 
 /** Express's `graceful(app, options?)`: also what `require('@handover/express')` returns, and its property `graceful`. */

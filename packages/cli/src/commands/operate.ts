@@ -19,7 +19,8 @@ Which service:
 const reloadHelp = `${whichService}
     --pid-file  waits for the file to name another process, then for the end of the
                 one that it named. That a reload has failed can be told, why cannot.
-                Nothing can be told by the file of handover run, which never changes.
+                Nothing can be told by the file of handover run, which never changes:
+                exit code 4.
     PID         the signal is sent, and nothing can be told: exit code 4.
 
 What happens:

@@ -5,7 +5,7 @@ import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { duration, handedOver } from '../format.js'
 import { print, printJson, type SpokenOptions } from '../output.js'
 import { silentProgress, visibleProgress } from '../progress.js'
-import { type FileOutcome, reloadByPidFile, signal, untilEnded } from '../signals.js'
+import { type FileOutcome, isSupervisor, reloadByPidFile, signal, untilEnded } from '../signals.js'
 import { readTarget, type TargetOptions } from '../target.js'
 
 export interface ReloadOptions extends TargetOptions, SpokenOptions {
@@ -53,6 +53,14 @@ function sayWhyNot({ code, message, cause }: (ControlAnswer & { ok: false })['er
 
 async function reloadByFile(path: string, pid: number, options: ReloadOptions): Promise<ExitCode> {
   const { json, wait, timeout } = options
+  if (isSupervisor(pid)) {
+    signal(pid, 'SIGHUP')
+    throw new CommandFailed(
+      exitCodes.unknown,
+      `SIGHUP was sent to process ${pid}, which is handover run: ${path} never changes, and tells nothing of what came of ` +
+        'it. See the log of the service, or use --control.',
+    )
+  }
   const result = await reloadByPidFile(path, pid, timeout)
   const isDone = result.outcome === 'handed-over'
   const hasDrained = isDone && wait ? await untilEnded(pid, timeout) : undefined

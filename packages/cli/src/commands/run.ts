@@ -23,6 +23,7 @@ import {
 } from '@handover/core/supervision'
 import { exitCodes } from '../exit-codes.js'
 import { type NodeCommand, readCommand } from '../node-command.js'
+import { supervisorTitle } from '../signals.js'
 import { ControlledSupervisor } from '../supervisor/controlled.js'
 import { HeldListeners } from '../supervisor/held.js'
 import type { Roll } from '../supervisor/roll.js'
@@ -47,6 +48,7 @@ export async function run(words: readonly string[], options: RunOptions): Promis
     logger.error({}, program)
     return platform.exit(exitCodes.usage)
   }
+  process.title = [supervisorTitle, ...process.argv.slice(3)].join(' ')
   try {
     return platform.exit(await serve(program, options, logger))
   } catch (error) {
