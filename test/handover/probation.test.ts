@@ -143,11 +143,11 @@ test('C8: a successor that dies after it took over, while systemd is still told,
     config: { graceful: { probationMs: 0, pidFile } },
     env: manager.env,
   })
+  manager.holdBack('generation 2 serves')
   const outcome = requestReload(service.target)
   const { pid = 0 } = await service.event(
     ({ generation, event }) => generation === 2 && event === 'listening',
   )
-  manager.holdBack(`MAINPID=${pid}`)
   await until('systemd is told of the successor', () => manager.told.some((each) => each.includes(`=${pid}`)))
   expect(readFileSync(pidFile, 'utf8')).toBe(`${pid}\n`)
   service.signal('SIGKILL', pid)
