@@ -5,6 +5,7 @@ import { type LoadResult, RawConnection, type Target } from '@handover/load'
 import { expect, test } from 'vitest'
 import { ask, givenBy } from '../support/http.js'
 import { underLoad } from '../support/load.js'
+import { statusOf } from '../support/processes.js'
 import { type Outcome, release, requestReload, startRelease } from '../support/release.js'
 import { fakeServiceManager } from '../support/systemd.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -151,7 +152,8 @@ test('C8: a successor that dies after it took over, while systemd is still told,
   await until('systemd is told of the successor', () => manager.told.some((each) => each.includes(`=${pid}`)))
   expect(readFileSync(pidFile, 'utf8')).toBe(`${pid}\n`)
   service.signal('SIGKILL', pid)
-  await service.exitOf(pid)
+  // A zombie may still have threads: its predecessor hears of the end when the last of them is gone.
+  await until('its predecessor has reaped it', () => statusOf(pid) === undefined)
   manager.answer()
 
   expect(await outcome).toMatchObject({ code: 'ERR_HANDOVER_PROBATION', report: { outcome: 'failed' } })
