@@ -13,7 +13,7 @@ export interface Holding {
   readonly kind: ConnectionKind
   /** What it was doing: `GET /slow`, or what is known of it. */
   readonly what: string
-  /** Milliseconds since the request, or the connection where there is none, began. */
+  /** Milliseconds since the request, to within 100, or the connection where there is none, began. */
   readonly ageMs: number
 }
 

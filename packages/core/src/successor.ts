@@ -1,11 +1,12 @@
 /** The next generation, seen from the one that starts it: start it, watch it, end it. */
 import type { SendHandle } from 'node:child_process'
 import { deferred } from './deferred.js'
-import { type ErrorData, errorFrom, HandoverError } from './errors.js'
+import { type ErrorData, HandoverError } from './errors.js'
 import { ForeignMessages } from './foreign-messages.js'
 import { LimitReached, unlessAborted, withLimit } from './limits.js'
 import type { FinalReport } from './report.js'
 import { notStarted, type SuccessorProcess } from './spawn.js'
+import { type Exit, endInWords, notReadyInTime, successorFailed } from './successor-failed.js'
 import { type ConnectionMessage, envelope, type FromPredecessor, readFromSuccessor } from './wire.js'
 
 /** How long a successor that is told to end may take before it is killed, beside what its requests take. */
@@ -20,12 +21,6 @@ export interface TakenOver {
   /** By the descriptor that it inherited. */
   readonly listeners: readonly number[]
   readonly protocols: readonly string[]
-}
-
-/** How a process ended. */
-export interface Exit {
-  readonly code: number | null
-  readonly signal: string | null
 }
 
 export interface SuccessorEvents {
@@ -95,12 +90,7 @@ export class Successor {
     try {
       await withLimit(readyTimeoutMs, (limit) => this.#until(this.#ready.promise, limit))
     } catch (error) {
-      if (!(error instanceof LimitReached)) throw error
-      throw new HandoverError(
-        'ERR_HANDOVER_READY_TIMEOUT',
-        `Successor ${this.pid} was not ready after ${readyTimeoutMs} ms and is ended; this generation keeps serving.`,
-        { pid: this.pid, readyTimeoutMs },
-      )
+      throw error instanceof LimitReached ? notReadyInTime(this.pid, readyTimeoutMs) : error
     }
   }
 
@@ -153,7 +143,7 @@ export class Successor {
       })
   }
 
-  /** Gives it something whose arrival nobody confirms: it is `out` of this process, or the channel is closed. */
+  /** Gives it something that only {@link finish} waits for: it is `out` of this process, or the channel is closed. */
   give(message: FromPredecessor, handle: object, out: () => void): void {
     if (!this.#child.connected) out()
     else this.#post(envelope(message), handle as SendHandle, out)
@@ -280,27 +270,13 @@ export class Successor {
     this.#events.onGone()
     this.fail(
       this.#isReady
-        ? this.#failed('ERR_HANDOVER_PROBATION', `${inWords(exit)} within its probation`)
-        : this.#failed('ERR_HANDOVER_SUCCESSOR_EXITED', `${inWords(exit)} before it was ready`),
+        ? this.#failed('ERR_HANDOVER_PROBATION', `${endInWords(exit)} within its probation`)
+        : this.#failed('ERR_HANDOVER_SUCCESSOR_EXITED', `${endInWords(exit)} before it was ready`),
     )
   }
 
-  #failed(code: 'ERR_HANDOVER_PROBATION' | 'ERR_HANDOVER_SUCCESSOR_EXITED', what: string): HandoverError {
-    const told = this.#toldError
-    const why = told ? `: ${told.name}: ${told.message.replace(/\.$/, '')}` : ''
-    return new HandoverError(
-      code,
-      `Successor ${this.pid} ${what}${why}. This generation keeps serving.`,
-      {
-        pid: this.pid,
-        exitCode: this.#exit?.code ?? null,
-        signal: this.#exit?.signal ?? null,
-        lost: this.#open,
-      },
-      told && errorFrom(told),
-    )
+  #failed(code: Parameters<typeof successorFailed>[0], what: string): HandoverError {
+    const { pid } = this
+    return successorFailed(code, what, { pid, exit: this.#exit, told: this.#toldError, lost: this.#open })
   }
 }
-
-const inWords = ({ code, signal }: Exit): string =>
-  signal ? `was ended by ${signal}` : `exited with code ${code}`

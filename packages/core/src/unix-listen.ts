@@ -12,33 +12,26 @@ import type { UnixFile } from './wire.js'
 /** `listen` without us. */
 export type NodeListen = (args: unknown[]) => net.Server
 
-/**
- * A file that somebody serves, or that is no socket, is Node's EADDRINUSE. `onBound` is called when the socket is at
- * `path`, before the server says that it listens.
- */
-export function listenOnPath(
+/** `onBound` is called when the socket is at `path`, before the server says that it listens. */
+type Binding = [
   server: net.Server,
   path: string,
   args: unknown[],
   original: NodeListen,
   onBound: (file: UnixFile) => void,
-): net.Server {
+]
+
+/** A file that somebody serves, or that is no socket, is Node's EADDRINUSE. */
+export function listenOnPath(...binding: Binding): net.Server {
+  const [server, path, args, original] = binding
   const lies = whatLiesAt(path)
   if (lies === 'other') return original(args)
-  if (lies === 'nothing') return bindBeside(server, path, args, original, onBound)
-  void isServed(path).then((served) =>
-    served ? original(args) : bindBeside(server, path, args, original, onBound),
-  )
+  if (lies === 'nothing') return bindBeside(...binding)
+  void isServed(path).then((served) => (served ? original(args) : bindBeside(...binding)))
   return server
 }
 
-function bindBeside(
-  server: net.Server,
-  path: string,
-  args: unknown[],
-  original: NodeListen,
-  onBound: (file: UnixFile) => void,
-): net.Server {
+function bindBeside(...[server, path, args, original, onBound]: Binding): net.Server {
   const temporary = nameBeside(path)
   if (temporary === undefined) return original(args)
   const [first, ...rest] = args
