@@ -84,4 +84,5 @@ test('a predecessor that hangs during the probation keeps nobody waiting, and is
   service.signal('SIGKILL', service.pid)
   await service.event((fact) => isReady(fact) && fact.pid === pid && !fact.onProbation)
   expect(await whoServes(service.target)).toEqual({ pid, generation: 2 })
+  await service.exitOf(service.pid)
 })

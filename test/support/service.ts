@@ -205,10 +205,12 @@ export class Service {
 
   /** The processes beside the serving generation that do not end by themselves. */
   async leftOvers(limitMs = LEFT_OVER_LIMIT_MS): Promise<number[]> {
-    const kept = servingOf(this.facts, isRunning)?.pid ?? this.pid
-    const others = this.processes().filter((pid) => pid !== kept)
-    const gone = await Promise.all(others.map((pid) => ended(pid, limitMs)))
-    return others.filter((_, i) => !gone[i])
+    const kept = () => servingOf(this.facts, isRunning)?.pid ?? this.pid
+    const all = this.processes()
+    const serving = kept()
+    await Promise.all(all.filter((pid) => pid !== serving).map((pid) => ended(pid, limitMs)))
+    // Who serves is known when a predecessor that was killed is gone, which takes a moment.
+    return all.filter((pid) => pid !== kept() && isRunning(pid))
   }
 
   /** Kills everything that still runs, and waits until it is gone. */
