@@ -8,10 +8,10 @@ import net from 'node:net'
 export interface LoadOrder {
   readonly port: number
   readonly ms: number
-  /** That stay open. */
+  /** At a time. */
   readonly connections: number
-  /** Clients that make a new one for each request. */
-  readonly newConnections: number
+  /** After so many requests a client makes a new connection; absent: it keeps the first. */
+  readonly requestsEach?: number
 }
 
 export interface LoadCount {
@@ -22,14 +22,12 @@ export interface LoadCount {
 const head = Buffer.from('HTTP/1.1 200 OK\r\n')
 const readBufferBytes = 4 * 1024
 
-async function run({ port, ms, connections, newConnections }: LoadOrder): Promise<LoadCount> {
+async function run({ port, ms, connections, requestsEach }: LoadOrder): Promise<LoadCount> {
   const startedAt = performance.now()
   const endsAt = startedAt + ms
   const answerBytes = await lengthOfAnswer(port)
-  const counts = await Promise.all([
-    ...Array.from({ length: connections }, () => oneConnection(port, answerBytes, endsAt)),
-    ...Array.from({ length: newConnections }, () => oneAfterTheOther(port, answerBytes, endsAt)),
-  ])
+  const client = () => oneClient({ port, answerBytes, endsAt, requestsEach })
+  const counts = await Promise.all(Array.from({ length: connections }, client))
   const requests = counts.reduce((sum, count) => sum + count, 0)
   return { requests, ms: performance.now() - startedAt }
 }
@@ -48,15 +46,23 @@ function lengthOfAnswer(port: number): Promise<number> {
   })
 }
 
-/** One connection after the other, each for one request. */
-async function oneAfterTheOther(port: number, answerBytes: number, endsAt: number): Promise<number> {
+interface Client {
+  readonly port: number
+  readonly answerBytes: number
+  readonly endsAt: number
+  readonly requestsEach: number | undefined
+}
+
+/** One connection after the other. Resolves with the number of answers. */
+async function oneClient(client: Client): Promise<number> {
   let answers = 0
-  while (performance.now() < endsAt) answers += await oneConnection(port, answerBytes, 0)
+  do answers += await oneConnection(client)
+  while (performance.now() < client.endsAt)
   return answers
 }
 
-/** Resolves with the number of answers until `endsAt`, when the connection closes after its last answer. */
-function oneConnection(port: number, answerBytes: number, endsAt: number): Promise<number> {
+/** Resolves with the number of answers, when the connection closes after its last one. */
+function oneConnection({ port, answerBytes, endsAt, requestsEach = Infinity }: Client): Promise<number> {
   const request = requestTo(port)
   return new Promise((resolve, reject) => {
     let answers = 0
@@ -68,7 +74,7 @@ function oneConnection(port: number, answerBytes: number, endsAt: number): Promi
       if (received < answerBytes) return true
       received = 0
       answers++
-      if (performance.now() < endsAt) socket.write(request)
+      if (answers < requestsEach && performance.now() < endsAt) socket.write(request)
       else socket.destroy()
       return true
     }

@@ -38,7 +38,7 @@ async function reloadMany(
   const service = new Service(framework, 'graceful', { graceful: handover })
   const port = await service.port()
   const loaded = async (pid: number): Promise<number> => {
-    await load.run({ port, connections, newConnections: 0, ms: loadMs })
+    await load.run({ port, connections, ms: loadMs })
     return (await service.usage(pid)).rssBytes / 2 ** 20
   }
   let { pid } = await service.proven(1)

@@ -67,9 +67,9 @@ async function measurePair(
   load: PairLoad,
 ): Promise<Both<Measured>> {
   const ports = [await first.port(), await second.port()] as const
-  await load.abreast(ports, { connections, newConnections: 0, ms: warmUpMs })
+  await load.abreast(ports, { connections, ms: warmUpMs })
   const before = [await first.usage(), await second.usage()] as const
-  const rates = await load.abreast(ports, { connections, newConnections: 0, ms })
+  const rates = await load.abreast(ports, { connections, ms })
   const after = [await first.usage(), await second.usage()] as const
   const measured = (i: 0 | 1): Measured => ({
     requestsPerSecond: rates[i],

@@ -1,4 +1,5 @@
 /** Part 6: requests per second under each manager, and how they fall to the workers. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { RawConnection } from '@handover/load'
 import type { Cores } from '../cores.js'
 import { freePort } from '../first-answer.js'
@@ -10,10 +11,10 @@ import { type Manager, type ManagerName, managers, titles, untilServed } from '.
 import { rssMiB } from './memory.js'
 
 const loads = {
-  'keep-alive': { connections: 64, newConnections: 0 },
-  'new connections': { connections: 0, newConnections: 64 },
-  both: { connections: 32, newConnections: 32 },
-} as const
+  'keep-alive': { connections: 64 },
+  'new connections': { connections: 64, requestsEach: 1 },
+  both: { connections: 64, requestsEach: 20 },
+} as const satisfies Readonly<Record<string, { connections: number; requestsEach?: number }>>
 type Kind = keyof typeof loads
 const kinds = Object.keys(loads) as Kind[]
 
@@ -25,6 +26,7 @@ const mustRatios: Readonly<Record<Kind, number>> = { 'keep-alive': 0.97, 'new co
 const goalRatio = 1
 
 const atOnce = 64
+const laterMs = 2_000
 
 type Rates = Readonly<Record<Kind, number>>
 
@@ -35,10 +37,15 @@ interface Comparison {
   readonly pairs: readonly { readonly ours: Figures; readonly theirs: Figures }[]
 }
 
+/** The share of open connections that the busiest worker had, for 1 worker 1. */
+interface Busiest {
+  readonly atOnce: number
+  readonly later: number
+}
+
 interface Figures {
   readonly perSecond: Rates
-  /** The share of connections that the busiest worker got, for 1 worker 1. */
-  readonly busiest: number
+  readonly busiest: Busiest
   readonly managerMiB: number
 }
 
@@ -103,7 +110,7 @@ async function measurePair(
     }
     const figures = async (i: 0 | 1): Promise<Figures> => ({
       perSecond: rates[i] as Rates,
-      busiest: await busiestShare(ports[i]),
+      busiest: await busiestOf(ports[i]),
       managerMiB: rssMiB((started[i] as Manager).pid),
     })
     return [await figures(0), await figures(1)]
@@ -113,16 +120,24 @@ async function measurePair(
 }
 
 /** Of connections that are opened at once and stay. */
-async function busiestShare(port: number): Promise<number> {
+async function busiestOf(port: number): Promise<Busiest> {
   const opened = await Promise.all(Array.from({ length: atOnce }, () => RawConnection.connect({ port })))
+  const busiest = { atOnce: await busiestShare(opened), later: 0 }
+  await pause(laterMs)
+  busiest.later = await busiestShare(opened)
+  for (const connection of opened) connection.close()
+  return busiest
+}
+
+/** One request on each. */
+async function busiestShare(connections: readonly RawConnection[]): Promise<number> {
   const pids = new Map<string, number>()
-  for (const connection of opened) {
+  for (const connection of connections) {
     await connection.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
     const pid = (await connection.response()).headers.get('x-pid') ?? ''
     pids.set(pid, (pids.get(pid) ?? 0) + 1)
-    connection.close()
   }
-  return Math.max(...pids.values()) / atOnce
+  return Math.max(...pids.values()) / connections.length
 }
 
 export function peersTable(results: readonly Comparison[], { peers }: Plan): Table {
@@ -131,8 +146,8 @@ export function peersTable(results: readonly Comparison[], { peers }: Plan): Tab
     note:
       `The same application under \`handover run\` and under another manager, ${peers.pairs} pairs of fresh starts: for each load ` +
       `${peers.warmUpMs} ms to warm up, then ${peers.ms} ms; with 1 worker at the same time on the same core, with 2 by turns, A B B A, as they need both cores. What is told is the requests per second of \`handover run\`, and its ratio to the other, ` +
-      `the median of the pairs with quartiles. Loads: ${kinds.map(inWords).join('; ')}. The busiest worker is the share that it got of ` +
-      `${atOnce} connections that were opened at once. Memory is that of the process that starts the others. Where \`handover run\` stands, then the other.`,
+      `the median of the pairs with quartiles. Loads: ${kinds.map(inWords).join('; ')}. The busiest worker is the share that it had of ` +
+      `${atOnce} connections that were opened at once: then, and ${laterMs} ms later. Memory is that of the process that starts the others. Where \`handover run\` stands, then the other.`,
     columns: [
       '`handover run` to',
       'workers',
@@ -146,18 +161,17 @@ export function peersTable(results: readonly Comparison[], { peers }: Plan): Tab
 }
 
 const inWords = (kind: Kind): string => {
-  const { connections, newConnections } = loads[kind]
-  const parts = [
-    ...(connections > 0 ? [`${connections} connections that never pause`] : []),
-    ...(newConnections > 0 ? [`${newConnections} clients with a new one for each request`] : []),
-  ]
-  return `${kind}, ${parts.join(' and ')}`
+  const { connections, requestsEach }: { connections: number; requestsEach?: number } = loads[kind]
+  const what = requestsEach === undefined ? 'that never ends' : `for every ${requestsEach} requests`
+  return `${kind}, ${connections} clients with a connection ${requestsEach === 1 ? 'for each request' : what}`
 }
 
 function rowOf(comparison: Comparison): string[] {
   const { other, workers, pairs } = comparison
-  const medians = (figure: 'busiest' | 'managerMiB') =>
-    (['ours', 'theirs'] as const).map((side) => median(pairs.map((pair) => pair[side][figure])))
+  const medians = (figure: (of: Figures) => number) =>
+    (['ours', 'theirs'] as const).map((side) => median(pairs.map((pair) => figure(pair[side]))))
+  const percent = (share: number) => Math.round(100 * share)
+  const [atOnce, later] = [medians(({ busiest }) => busiest.atOnce), medians(({ busiest }) => busiest.later)]
   return [
     titles[other],
     String(workers),
@@ -165,10 +179,8 @@ function rowOf(comparison: Comparison): string[] {
       thousands(median(pairs.map(({ ours }) => ours.perSecond[kind]))),
       spread(ratios(comparison, kind), 3),
     ]),
-    medians('busiest')
-      .map((share) => `${Math.round(100 * share)} %`)
-      .join(' / '),
-    medians('managerMiB')
+    atOnce.map((share, i) => `${percent(share)}, ${percent(later[i] ?? 0)} %`).join(' / '),
+    medians(({ managerMiB }) => managerMiB)
       .map((mib) => mib.toFixed(1))
       .join(' / '),
   ]

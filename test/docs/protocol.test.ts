@@ -34,7 +34,11 @@ function supervisorMessagesOf(name: string): Record<string, string[]> {
     .slice(0, from.search(/\n\n(\/\*\*|type )/))
     .split(/\breadonly type: '/)
     .slice(1)
-  const more = { Ending: ['drainMs', 'hooksMs'], Relay: ['successor'] }
+  const more = {
+    Ending: ['drainMs', 'hooksMs'],
+    Relay: ['successor'],
+    PassedConnection: ['held', 'betweenRequests'],
+  }
   return Object.fromEntries(
     parts.map((part) => [
       part.slice(0, part.indexOf("'")),

@@ -12,6 +12,7 @@ import { withoutHandleQueue } from './node-privates-channel.js'
 import type { Settings } from './options.js'
 import { type OfSuccessor, RelayedChild } from './relayed-child.js'
 import type { ReloadReport } from './report.js'
+import { Sharing } from './sharing.js'
 import type { Inheritance, ListenerEntry, SupervisorEntry } from './wire.js'
 import {
   type FromSupervisor,
@@ -28,7 +29,7 @@ const notOurs = ['pidFile', 'control', 'successor'] as const satisfies readonly 
 
 /** The options of the program under a supervisor: its limits win, and what it sees to itself is left to it. */
 export function supervisedSettings(settings: Settings, entry: SupervisorEntry): Settings {
-  const { pid: _, ...limits } = entry
+  const { pid: _pid, workers: _workers, ...limits } = entry
   return { ...settings, ...limits, pidFile: undefined, control: undefined, successor: {} }
 }
 
@@ -43,6 +44,7 @@ export class Supervisor {
   readonly #names = new WeakMap<net.Server, string>()
   #bound = 0
   #successors = 0
+  readonly #sharing: Sharing | undefined
   #successor: { readonly id: number; readonly child: RelayedChild } | undefined
 
   constructor(entry: SupervisorEntry, generation: Generation) {
@@ -56,6 +58,8 @@ export class Supervisor {
       )
     this.#listen()
     this.#tell()
+    const mayShare = (entry.workers ?? 1) > 1 && generation.settings.moveConnections
+    this.#sharing = mayShare ? this.#share() : undefined
   }
 
   /** Whether it is there; without it this process ends. */
@@ -95,6 +99,21 @@ export class Supervisor {
   #named(entry: ListenerEntry, server: net.Server | undefined): ListenerEntry {
     const held = entry.held ?? (server && this.#names.get(server))
     return held === undefined ? entry : { ...entry, held }
+  }
+
+  #share(): Sharing {
+    const generation = this.#generation
+    const sharing = new Sharing({
+      generation,
+      servers: () =>
+        generation.listeners.handOn().flatMap(({ server, entry }) => {
+          const { held } = this.#named(entry, server)
+          return held === undefined ? [] : [[server, held] as const]
+        }),
+      post: (message, handle) => this.#post(message, handle),
+    })
+    generation.events.on('state', ({ state }) => state === 'draining' && sharing.stop())
+    return sharing
   }
 
   #tellServed(): void {
@@ -191,7 +210,11 @@ export class Supervisor {
     else if (message.type === 'cut-short') generation.cutShort()
     else if (message.type === 'status-wanted') this.#tellStatus()
     else if (message.type === 'predecessor-ended') generation.predecessor?.end()
+    else if (message.type === 'takes') this.#sharing?.answer()
+    else if (message.type === 'share') this.#sharing?.give(message.connections)
+    else if (message.type === 'peer-has') this.#sharing?.onAnswer(message.taken)
     else if (message.type === 'unlisten') generation.listeners.closeUnclaimed(message.held)
+    else if (message.type === 'from-peer') this.#sharing?.take(message, handle)
     else if (typeof handle === 'object' && handle !== null)
       generation.listeners.inherit(message.entry, handle)
   }
@@ -220,6 +243,7 @@ export class Supervisor {
   #onGone(): void {
     const generation = this.#generation
     this.#successor?.child.lose()
+    this.#sharing?.abandon()
     generation.predecessor?.end()
     generation.logger.warn({ supervisor: this.pid }, `the supervisor ${this.pid} has gone: shutting down`)
     void generation.shutdown()

@@ -27,6 +27,13 @@ export interface Wanted {
   readonly listeners: readonly ListenerEntry[]
 }
 
+/** With a handle: an open connection of HTTP/1.1 at a message boundary, of the listener of that name. */
+export interface PassedConnection {
+  readonly held: string
+  /** And not before the first request: it is its keep-alive limit that runs. */
+  readonly betweenRequests: boolean
+}
+
 /** Messages from a worker to the supervisor. What else it says is for its predecessor. */
 export type FromWorker =
   /** The first message: it takes part. How long it may take to be ready, and for a reload, one that fails as well. */
@@ -55,6 +62,16 @@ export type FromWorker =
   | { readonly type: 'status'; readonly status: GenerationStatus }
   /** How the reload or the shutdown that it was told to make goes on. */
   | { readonly type: 'progress'; readonly event: ControlEvent }
+  /** How many connections it could give to another worker, as soon as that has changed. */
+  | { readonly type: 'shareable'; readonly connections: number }
+  /** One of those that it was told to give. */
+  | ({ readonly type: 'to-peer' } & PassedConnection)
+  /** It gives no more of them. */
+  | { readonly type: 'shared' }
+  /** The answer to `takes`. */
+  | { readonly type: 'takes' }
+  /** The answer to `from-peer`: whether it goes on with the connection. */
+  | { readonly type: 'peer-has'; readonly taken: boolean }
   /** It has drained, and ends when its hooks have run. */
   | { readonly type: 'drained'; readonly report: FinalReport }
   | ({ readonly type: 'start-successor'; readonly wanted: Wanted } & Relay)
@@ -73,6 +90,14 @@ export type FromSupervisor =
   /** Nobody serves these: close them. */
   | { readonly type: 'unlisten'; readonly held: readonly string[] }
   | { readonly type: 'predecessor-ended' }
+  /** Another worker has more connections: whoever answers can take some. */
+  | { readonly type: 'takes' }
+  /** Give so many to the worker that has the fewest. */
+  | { readonly type: 'share'; readonly connections: number }
+  /** What another worker gave. */
+  | ({ readonly type: 'from-peer' } & PassedConnection)
+  /** The answer to `to-peer`. */
+  | { readonly type: 'peer-has'; readonly taken: boolean }
   | ({ readonly type: 'successor-started'; readonly pid: number } & Relay)
   /** It could not be started. */
   | ({ readonly type: 'successor-refused'; readonly error: ErrorData } & Relay)
@@ -90,6 +115,8 @@ type Check = (raw: Record<string, unknown>) => boolean
 const anything: Check = () => true
 const isRelay: Check = ({ successor }) => isNatural(successor)
 const isError = (error: unknown) => isRecord(error) && isString(error.message)
+const isPassed: Check = ({ held, betweenRequests }) => isString(held) && typeof betweenRequests === 'boolean'
+const hasTaken: Check = ({ taken }) => typeof taken === 'boolean'
 const isMs = (value: unknown) => value === 0 || isNatural(value)
 
 const fromWorker: Readonly<Record<FromWorker['type'], Check>> = {
@@ -105,6 +132,11 @@ const fromWorker: Readonly<Record<FromWorker['type'], Check>> = {
   'reload-failed': ({ error }) => isError(error),
   status: ({ status }) => isRecord(status),
   progress: ({ event }) => isRecord(event),
+  shareable: ({ connections }) => connections === 0 || isNatural(connections),
+  'to-peer': isPassed,
+  shared: anything,
+  takes: anything,
+  'peer-has': hasTaken,
   drained: ({ report }) => isRecord(report),
   'start-successor': (raw) => isRelay(raw) && isWanted(raw.wanted),
   'to-successor': isRelay,
@@ -119,6 +151,10 @@ const fromSupervisor: Readonly<Record<FromSupervisor['type'], Check>> = {
   listener: ({ entry }) => isListenerEntry(entry),
   unlisten: ({ held }) => isList(held, isString),
   'predecessor-ended': anything,
+  takes: anything,
+  share: ({ connections }) => isNatural(connections),
+  'from-peer': isPassed,
+  'peer-has': hasTaken,
   'successor-started': (raw) => isRelay(raw) && isNatural(raw.pid),
   'successor-refused': (raw) => isRelay(raw) && isError(raw.error),
   'from-successor': isRelay,

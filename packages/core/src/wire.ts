@@ -40,6 +40,8 @@ export interface ListenerEntry {
 /** The supervisor that starts and keeps the processes of a service (`handover run`). */
 export interface SupervisorEntry {
   readonly pid: number
+  /** How many workers it keeps; absent: one. */
+  readonly workers?: number
   /** Limits of its command line, which win over the options of the program. */
   readonly readyTimeoutMs?: number
   readonly drainTimeoutMs?: number
@@ -208,6 +210,7 @@ export function readInheritance(text: string): Inheritance {
 
 function isSupervisorEntry(raw: unknown): boolean {
   if (!isRecord(raw) || !isNatural(raw.pid)) return false
+  if (raw.workers !== undefined && !isNatural(raw.workers)) return false
   return [raw.readyTimeoutMs, raw.drainTimeoutMs].every(
     (limit) => limit === undefined || limit === 0 || isNatural(limit),
   )

@@ -17,6 +17,7 @@ import {
 import type { HeldListeners } from './held.js'
 import { relay, tellPredecessor } from './relay.js'
 import { Roll } from './roll.js'
+import { Sharing } from './sharing.js'
 import { Slot } from './slot.js'
 import { exitCodeOf, notTakingPart, Worker, type WorkerExit, whyEnded } from './worker.js'
 
@@ -44,6 +45,7 @@ export class Supervisor {
   readonly workers = new Set<Worker>()
   /** Called with every message of a worker, after it was acted on. */
   readonly observers = new Set<(worker: Worker, message: FromWorker) => void>()
+  readonly #sharing = new Sharing(() => this.#considerSettled())
   /** Settled by the very first worker: that it serves, or why not. */
   readonly #started: Deferred<void> = deferred()
   #hasStarted = false
@@ -143,7 +145,7 @@ export class Supervisor {
   #spawn(given: Pick<Inheritance, 'generation' | 'signals' | 'listeners'>, predecessor?: Worker): Worker {
     const inheritance: Inheritance = {
       version: wireVersion,
-      supervisor: { pid: platform.pid, ...this.parts.limits },
+      supervisor: { pid: platform.pid, workers: this.slots.length, ...this.parts.limits },
       ...(predecessor && { predecessor: predecessor.pid }),
       ...given,
     }
@@ -187,6 +189,7 @@ export class Supervisor {
     else if (message.type === 'signal-successor') this.#successorOf(worker, message)?.signal(message.signal)
     else if (message.type === 'to-successor')
       relay(message.message, handle, this.#successorOf(worker, message))
+    this.#sharing.onMessage(worker, message, handle)
     for (const observe of this.observers) observe(worker, message)
     this.#considerSettled()
   }
@@ -208,11 +211,13 @@ export class Supervisor {
     else this.#succeed(slot, worker, 'has left, and its successor has ended')
   }
 
-  /** What nobody asked for is closed when all serve, and no reload is under way. */
+  /** All serve, and no reload is under way: what nobody asked for is closed, and connections are evened out. */
   #considerSettled(): void {
     const serving = this.slots.flatMap(({ worker }) => (worker?.inCharge ? worker : []))
     const isSettled = !this.isStopping && !this.#roll && serving.length === this.slots.length
-    this.parts.held.settle(isSettled ? serving : [], this.workers)
+    const settled = isSettled ? serving : []
+    this.parts.held.settle(settled, this.workers)
+    this.#sharing.consider(settled)
   }
 
   #reloadFor(worker: Worker): void {
@@ -243,6 +248,7 @@ export class Supervisor {
 
   #onExit(worker: Worker, exit: WorkerExit): void {
     this.workers.delete(worker)
+    this.#sharing.onExit(worker)
     tellPredecessor(worker, exit)
     worker.successor?.worker.leaveAlone()
     const slot = this.slots.find((each) => each.worker === worker)

@@ -58,6 +58,8 @@ export class Worker {
   /** Names of the listeners that it serves, and of those that it has. */
   serves = new Set<string>()
   readonly has: Set<string>
+  /** How many connections it could give to another one, as soon as it has told. */
+  shareable: number | undefined
   /** The error that ended it, where it could tell. */
   told: ErrorData | undefined
   /** How its drain went. */

@@ -44,10 +44,18 @@ export class Arrivals {
   arrive(message: ConnectionMessage, handle: object): void {
     const server = this.#parts.serverOf(message.listener)
     if (!server) return
+    if (message.protocol === undefined) this.goOn(server as http.Server, handle, message.betweenRequests)
+    else this.#goOnWith(message, server, socketOf(server, handle))
+  }
+
+  /** HTTP/1.1 at a message boundary, whoever gave it. */
+  goOn(server: http.Server, handle: object, betweenRequests: boolean): void {
     const socket = socketOf(server, handle)
-    if (message.protocol === undefined)
-      this.#goOnWithRequests(server as http.Server, socket, message.betweenRequests)
-    else this.#goOnWith(message, server, socket)
+    server.emit('connection', socket)
+    if (!betweenRequests) return
+    markBetweenRequests(socket)
+    const connection = this.#parts.tracker.connectionOf(socket)
+    if (connection instanceof Http1Connection) connection.limitRest(server.keepAliveTimeout)
   }
 
   arriveLate(id: number, data: unknown): void {
@@ -59,14 +67,6 @@ export class Arrivals {
   /** The predecessor has ended: nothing more comes. */
   close(): void {
     this.#late.clear()
-  }
-
-  #goOnWithRequests(server: http.Server, socket: net.Socket, betweenRequests: boolean): void {
-    server.emit('connection', socket)
-    if (!betweenRequests) return
-    markBetweenRequests(socket)
-    const connection = this.#parts.tracker.connectionOf(socket)
-    if (connection instanceof Http1Connection) connection.limitRest(server.keepAliveTimeout)
   }
 
   #goOnWith({ id, protocol = '', state }: ConnectionMessage, server: net.Server, socket: net.Socket): void {

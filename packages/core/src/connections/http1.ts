@@ -5,7 +5,7 @@
  */
 import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { answerOn, isUpgraded, sentHead, tellsAnswers } from '../node-privates-connections.js'
+import { answerOn, isUpgraded, sentHead, startReading, tellsAnswers } from '../node-privates-connections.js'
 import type { ConnectionKind, Holding } from '../report.js'
 import { aboutNow } from './about-now.js'
 import { answerWithClose } from './answer-with-close.js'
@@ -27,6 +27,8 @@ export class Http1Connection implements Connection {
   #wasUpgraded = false
   /** Who can move it in the middle of its protocol. */
   movable: Movable | undefined
+  /** It was sent to another process, and nobody has said yet that it came: nothing may be done to it here. */
+  isAway = false
   /** The keep-alive limit of a connection that came between two requests: Node does not know that it runs. */
   #restLimited = false
   /** Whoever moves this connection waits for its answers to be out. */
@@ -96,6 +98,18 @@ export class Http1Connection implements Connection {
   startMoving(onAnswered: () => void): void {
     this.#onAnswered = onAnswered
     this.#newest()?.once('close', onAnswered)
+  }
+
+  /** It stays. */
+  stopMoving(): void {
+    this.#onAnswered = undefined
+  }
+
+  /** Nobody has taken it: it rests here, from now on for as long as its server lets any client rest. */
+  comeBack(): void {
+    this.isAway = false
+    startReading(this.socket)
+    if (this.hasSpoken) this.limitRest((this.socket as { server?: Server }).server?.keepAliveTimeout ?? 0)
   }
 
   /** Whether nothing but a message boundary is missing for it to be moved. */

@@ -106,6 +106,14 @@ export class Mover {
     this.#schedule()
   }
 
+  /** The next `count` of those that were sent have come to nobody, and will not: they are served here again. */
+  takeBack(count: number): void {
+    for (const { connection } of this.#underway.splice(0, count)) {
+      connection.comeBack()
+      this.#parts.keep(connection)
+    }
+  }
+
   /** The successor is gone, or the time is over: what was not confirmed is lost, the rest ends politely here. */
   abandon(): void {
     this.stop()
@@ -237,6 +245,7 @@ export class Mover {
     this.#held.letGo(connection)
     const id = ++this.#lastId
     this.#underway.push({ connection, since: performance.now() })
+    connection.isAway = true
     this.#parts.send(
       { type: 'connection', listener, id, betweenRequests: connection.hasSpoken, ...protocol },
       handle,

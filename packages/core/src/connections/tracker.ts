@@ -30,6 +30,8 @@ export class Tracker {
   readonly #fates: Record<ConnectionKind, Fates> = noFates()
   /** Called when a connection has gone. */
   onClosed: () => void = () => {}
+  /** Called when one has come or gone. */
+  onChange: () => void = () => {}
 
   install(): () => void {
     subscribe(requestStart, this.#onRequest)
@@ -75,6 +77,21 @@ export class Tracker {
     connection.movable = movable
     const server = this.#connections.get(connection)
     if (server && this.#draining) this.#drain(connection, server)
+  }
+
+  /** Somebody wanted to move it, and does not any more. */
+  keepHere(connection: Http1Connection): void {
+    connection.stopMoving()
+    const server = this.#connections.get(connection)
+    if (server && this.#draining) this.#drain(connection, server)
+  }
+
+  /** Connections that speak plain HTTP/1.1 and nothing else, with their servers. */
+  plain(): [Http1Connection, net.Server][] {
+    return [...this.#connections].flatMap(([connection, server]) => {
+      const isPlain = connection instanceof Http1Connection && connection.kind === 'http1'
+      return isPlain && !connection.movable && !connection.isAway ? [[connection, server]] : []
+    })
   }
 
   /** Ends it here and now: it is in another process, or nothing can be done for it. */
@@ -185,6 +202,7 @@ export class Tracker {
 
   #keep(server: net.Server, connection: Connection, whenGone: (gone: () => void) => void): void {
     this.#connections.set(connection, server)
+    this.onChange()
     whenGone(() => this.#remove(connection, 'closed'))
     if (this.#draining) this.#drain(connection, server)
   }
@@ -193,11 +211,15 @@ export class Tracker {
     const { kind } = connection
     if (!this.#connections.delete(connection)) return
     if (this.#draining) this.#fates[kind] = { ...this.#fates[kind], [fate]: this.#fates[kind][fate] + 1 }
+    this.onChange()
     this.onClosed()
   }
 
   #drain(connection: Connection, server: net.Server): void {
-    const moves = connection instanceof Http1Connection && this.#mover?.take(connection, server)
+    const isHttp1 = connection instanceof Http1Connection
+    // Another process may have it by now: it comes back through `keepHere`, or never.
+    if (isHttp1 && connection.isAway) return
+    const moves = isHttp1 && this.#mover?.take(connection, server)
     if (!moves) connection.startDraining()
   }
 
@@ -227,7 +249,7 @@ function idleOf(server: net.Server, connections: readonly Connection[]): Connect
   )
   return connections.filter((connection) => {
     if (connection instanceof Http1Connection) {
-      if (connection.kind === 'upgraded' || connection.inFlight() > 0) return false
+      if (connection.kind === 'upgraded' || connection.inFlight() > 0 || connection.isAway) return false
       return boundary.has(connection.socket) || connection.isFresh()
     }
     if (connection instanceof RawConnection) return connection.isFresh()

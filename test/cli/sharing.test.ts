@@ -1,0 +1,166 @@
+// Who accepts a connection is chance: workers of `handover run` even out what is open, and no client notices.
+import { join } from 'node:path'
+import type { ControlStatus } from '@handover/core/supervision'
+import { keepAlive, type RawConnection, type Target } from '@handover/load'
+import { expect, onTestFinished, test } from 'vitest'
+import { cli } from '../support/cli.js'
+import { ask, givenBy } from '../support/http.js'
+import { underLoad } from '../support/load.js'
+import { statusOf } from '../support/processes.js'
+import { callAll, openConnections } from '../support/resting.js'
+import type { Service } from '../support/service.js'
+import { accepting, type RunOptions, rollWorkers, startRun } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+
+const quick = { probationMs: 50 }
+
+/** Two workers, of which one had to accept everything that `open` opens; the other goes on when that is done. */
+async function unevenly<T>(
+  open: (service: Service) => Promise<T>,
+  options: RunOptions = {},
+  fixture = 'http.mjs',
+): Promise<{
+  service: Service
+  opened: T
+  full: number
+  empty: number
+  openAt(pid: number): Promise<number>
+}> {
+  const control = join(tempDir(), 'control')
+  const service = await startRun(fixture, {
+    run: ['--workers', '2', '--control', control],
+    config: { graceful: quick },
+    ...options,
+  })
+  const [full = 0, empty = 0] = accepting(service)
+  process.kill(empty, 'SIGSTOP')
+  onTestFinished(() => goOn(empty))
+  const opened = await open(service)
+  goOn(empty)
+  return { service, opened, full, empty, openAt: (pid) => openAt(control, pid) }
+}
+
+/** How many connections a worker says to have. */
+async function openAt(control: string, pid: number): Promise<number> {
+  const { stdout } = await cli(['status', '--json', '--control', control])
+  const { generations }: ControlStatus = JSON.parse(stdout)
+  return generations.find((each) => each.pid === pid)?.connections?.total ?? 0
+}
+
+function goOn(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT')
+  } catch {
+    // It has ended.
+  }
+}
+
+/** Connections that have been served: none of them is in the kernel's queue, for whoever accepts next. */
+async function openServed({ target }: Service, count: number): Promise<RawConnection[]> {
+  const connections = await openConnections(target, count)
+  expect([...(await shares(connections)).values()]).toEqual([count])
+  return connections
+}
+
+/** Whoever connects after others is accepted after them. */
+async function openServedBeside(target: Target): Promise<void> {
+  const [last] = await openConnections(target, 1)
+  if (last) await shares([last])
+  last?.close()
+}
+
+/** One request on each: how many connections each worker serves. Each must be answered. */
+async function shares(connections: readonly RawConnection[]): Promise<Map<number, number>> {
+  const counts = new Map<number, number>()
+  for (const connection of connections) {
+    const answer = await ask(connection, '/')
+    expect(answer).toMatchObject({ status: 200, keepAlive: true })
+    const { pid } = givenBy(answer)
+    counts.set(pid, (counts.get(pid) ?? 0) + 1)
+  }
+  return counts
+}
+
+test('C54: connections that one worker had to accept alone are shared with the other, and each goes on', async () => {
+  const { opened, full, empty } = await unevenly((service) => openServed(service, 40))
+  let counts = new Map<number, number>()
+  await until('they are shared', async () => {
+    counts = await shares(opened)
+    return (counts.get(empty) ?? 0) >= 16
+  })
+  // Not more than its share, and not back again.
+  expect(counts.get(full)).toBeGreaterThanOrEqual(16)
+  for (const connection of opened) connection.close()
+})
+
+test('C54: connections that never pause are shared, each after an answer', async () => {
+  const over = new AbortController()
+  const { opened, openAt, empty } = await unevenly(async ({ target }) => {
+    const load = keepAlive({ clients: 24, think: { minMs: 0, maxMs: 0 } })(target, { signal: over.signal })
+    await openServedBeside(target)
+    return { load }
+  })
+  await until('the other worker has its share', async () => (await openAt(empty)) >= 8)
+  over.abort()
+  const { failures, connectionsOpened } = await opened.load
+  expect(failures).toEqual([])
+  expect(connectionsOpened).toBe(24)
+})
+
+test('C54: connections that have not spoken yet are shared', async () => {
+  const { opened, openAt, empty } = await unevenly(async ({ target }) => {
+    const silent = await openConnections(target, 24)
+    await openServedBeside(target)
+    return silent
+  })
+  await until('the other worker has its share', async () => (await openAt(empty)) >= 8)
+  expect((await shares(opened)).size).toBe(2)
+  for (const connection of opened) connection.close()
+})
+
+test('C54: a worker that is killed before it has taken what it was given costs no connection', async () => {
+  const { service, opened, empty } = await unevenly(
+    (service) => openServed(service, 40),
+    {},
+    'stops-when-given.mjs',
+  )
+  await until('it was given something, and hangs', () => statusOf(empty)?.state === 'T')
+  service.signal('SIGKILL', empty)
+  const counts = await shares(opened)
+  expect(counts.get(empty)).toBeUndefined()
+  expect([...counts.values()].reduce((sum, count) => sum + count)).toBe(40)
+  for (const connection of opened) connection.close()
+})
+
+test('C54: a reload in the middle of a share loses no connection', { timeout: 120_000 }, async () => {
+  const { service, opened, empty } = await unevenly((service) => openServed(service, 200))
+  const failures: string[] = []
+  for (let generation = 2; generation <= 6; generation++) {
+    await rollWorkers(service, 2)
+    const called = await callAll(opened)
+    failures.push(...called.failures)
+    expect([...called.servedBy.keys()].filter((by) => by < generation - 1)).toEqual([])
+  }
+  expect(failures).toEqual([])
+  expect(accepting(service)).not.toContain(empty)
+  for (const connection of opened) connection.close()
+})
+
+test('C54: a reload under load in which workers even out fails no request', async () => {
+  const { service } = await unevenly(async () => {})
+  const load = await underLoad(service.target, async () => {
+    for (let n = 0; n < 5; n++) await rollWorkers(service, 2)
+  }, [keepAlive({ clients: 32, think: { minMs: 0, maxMs: 10 } })])
+  expect(load.failures).toEqual([])
+  expect(load.closedByAnswer).toBe(0)
+})
+
+test('C54: with moveConnections off every connection stays with the worker that accepted it', async () => {
+  const config = { graceful: { ...quick, moveConnections: false } }
+  const { opened, full } = await unevenly((service) => openServed(service, 20), { config })
+  const startedAt = performance.now()
+  await until('there was time for a share', () => performance.now() - startedAt > 2_000)
+  expect([...(await shares(opened)).keys()]).toEqual([full])
+  for (const connection of opened) connection.close()
+})
