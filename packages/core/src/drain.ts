@@ -4,7 +4,7 @@ import type { Connection } from './connections/connection.js'
 import type { Mover } from './connections/move.js'
 import type { Tracker } from './connections/tracker.js'
 import type { DrainReason } from './lifecycle.js'
-import { pause, turn, unlessAborted, withLimit } from './limits.js'
+import { pause, turn, within } from './limits.js'
 import type { Logger } from './logger.js'
 import type { Predecessor } from './predecessor.js'
 import type { DrainReport, Fates, Holding } from './report.js'
@@ -166,8 +166,7 @@ export class Drain {
   async #untilNoneComes(): Promise<void> {
     const { predecessor } = this.#parts
     if (!predecessor) return
-    const answered = withLimit(answerMs, (limit) => unlessAborted(predecessor.refuseConnections(), limit))
-    await answered.catch(() => {})
+    await within(answerMs, predecessor.refuseConnections()).catch(() => {})
   }
 
   /** Closes what has been idle for `lingerMs` since the shutdown began. */

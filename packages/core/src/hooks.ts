@@ -1,5 +1,5 @@
 import { HandoverError } from './errors.js'
-import { LimitReached, unlessAborted, withLimit } from './limits.js'
+import { LimitReached, within } from './limits.js'
 import type { Logger } from './logger.js'
 
 type Hook = () => unknown
@@ -51,7 +51,7 @@ export class Hooks {
   /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and what the hook fails with. */
   async limited(hook: Hook, name: string): Promise<unknown> {
     try {
-      return await withLimit(this.#limitMs, (limit) => unlessAborted(Promise.resolve().then(hook), limit))
+      return await within(this.#limitMs, Promise.resolve().then(hook))
     } catch (error) {
       if (!(error instanceof LimitReached)) throw error
       throw new HandoverError(

@@ -33,6 +33,10 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
   }
 }
 
+/** What `promise` becomes, if that takes no longer than `ms`; rejects with {@link LimitReached}. */
+export const within = <T>(ms: number, promise: Promise<T>): Promise<T> =>
+  withLimit(ms, (limit) => unlessAborted(promise, limit))
+
 /** Resolves after `ms`, or when `signal` aborts. Never rejects. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (ms <= 0 || signal.aborted) return

@@ -3,7 +3,7 @@ import type { SendHandle } from 'node:child_process'
 import { deferred } from './deferred.js'
 import { type ErrorData, HandoverError } from './errors.js'
 import { ForeignMessages } from './foreign-messages.js'
-import { LimitReached, unlessAborted, withLimit } from './limits.js'
+import { LimitReached, unlessAborted, within, withLimit } from './limits.js'
 import type { FinalReport } from './report.js'
 import { notStarted, type SuccessorProcess } from './spawn.js'
 import { type Exit, endInWords, notReadyInTime, successorFailed } from './successor-failed.js'
@@ -175,8 +175,7 @@ export class Successor {
   async #end(politeMs: number): Promise<void> {
     if (this.#exit) return
     this.#child.kill('SIGTERM')
-    const ended = withLimit(politeMs, (limit) => unlessAborted(this.#ended.promise, limit))
-    await ended.catch(() => this.cutShort())
+    await within(politeMs, this.#ended.promise).catch(() => this.cutShort())
     await this.#ended.promise
   }
 

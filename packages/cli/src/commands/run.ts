@@ -23,10 +23,10 @@ import {
 } from '@handover/core/supervision'
 import { exitCodes } from '../exit-codes.js'
 import { type NodeCommand, readCommand } from '../node-command.js'
+import { ControlledSupervisor } from '../operations/controlled.js'
+import type { Roll } from '../operations/roll.js'
 import { supervisorTitle } from '../signals.js'
-import { ControlledSupervisor } from '../supervisor/controlled.js'
 import { HeldListeners } from '../supervisor/held.js'
-import type { Roll } from '../supervisor/roll.js'
 import { Supervisor } from '../supervisor/supervisor.js'
 import { chosenControl, usualControl } from '../target.js'
 

@@ -14,12 +14,13 @@ import {
   platform,
   wireVersion,
 } from '@handover/core/supervision'
+import { exitCodeOf, notTakingPart, whyEnded } from '../ended.js'
+import { Roll } from '../operations/roll.js'
+import { Sharing } from '../operations/sharing.js'
 import type { HeldListeners } from './held.js'
 import { relay, tellPredecessor } from './relay.js'
-import { Roll } from './roll.js'
-import { Sharing } from './sharing.js'
 import { Slot } from './slot.js'
-import { exitCodeOf, notTakingPart, Worker, type WorkerExit, whyEnded } from './worker.js'
+import { Worker, type WorkerExit } from './worker.js'
 
 /** How far ahead of the others the first worker is: what it binds right after it was ready, they inherit. */
 const aheadMs = 100
@@ -87,10 +88,11 @@ export class Supervisor {
     const roll = new Roll(this, this.#started.promise, first)
     this.#roll = roll
     this.parts.onReload(roll)
-    void roll.over.then(() => {
+    const over = () => {
       this.#roll = undefined
       this.#considerSettled()
-    })
+    }
+    roll.proven.then(over, over)
     return roll
   }
 
@@ -125,7 +127,7 @@ export class Supervisor {
       const worker = this.#spawn({ generation, signals: [], listeners: this.parts.held.entries() })
       slot.worker = worker
       slot.generation = generation
-      this.#endUnlessReady(worker)
+      worker.endUnlessReady(this.parts.readyTimeoutMs)
     } catch (error) {
       const { message, cause } = error as Error
       this.#launchLater(slot, (cause as Error | undefined)?.message ?? message)
@@ -157,22 +159,6 @@ export class Supervisor {
     const worker = new Worker(this.parts.command(), inheritance, events, predecessor)
     this.workers.add(worker)
     return worker
-  }
-
-  /** Nobody but us watches a worker without a predecessor. */
-  #endUnlessReady(worker: Worker): void {
-    const limitMs = worker.readyTimeoutMs ?? this.parts.readyTimeoutMs
-    const timer = setTimeout(
-      () => {
-        if (worker.servesSince !== undefined) return
-        const mayTakeLonger = (worker.readyTimeoutMs ?? limitMs) > limitMs
-        if (!mayTakeLonger) worker.lateAfterMs = limitMs
-        if (mayTakeLonger) this.#endUnlessReady(worker)
-        else void worker.end()
-      },
-      worker.startedAt + limitMs - performance.now(),
-    )
-    void worker.exited.promise.then(() => clearTimeout(timer))
   }
 
   #onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void {
@@ -265,7 +251,7 @@ export class Supervisor {
     }
     slot.worker = next
     slot.generation = next.generation
-    if (next.servesSince === undefined) this.#endUnlessReady(next)
+    if (next.servesSince === undefined) next.endUnlessReady(this.parts.readyTimeoutMs)
   }
 
   #replace(slot: Slot, worker: Worker, why: string): void {

@@ -1,6 +1,5 @@
 /** One process that the supervisor has started: what it says, what it is told, how it ends. */
 import type { ChildProcess, SendHandle } from 'node:child_process'
-import { constants } from 'node:os'
 import {
   type Command,
   type Deferred,
@@ -67,6 +66,7 @@ export class Worker {
   readonly exited: Deferred<WorkerExit> = deferred<WorkerExit>()
   readonly #child: ChildProcess
   readonly #events: WorkerEvents
+  readonly #hearing = new Set<(message: FromWorker) => void>()
   #mayTake = { drainMs: 0, hooksMs: 0 }
   #ending: Promise<WorkerExit> | undefined
   readonly #cut = new AbortController()
@@ -102,6 +102,20 @@ export class Worker {
     if (this.isRegistered) this.post(supervisorEnvelope(message), handle)
   }
 
+  /** What one of its next messages comes to, as soon as that is something; `undefined` when it has ended before. */
+  heard<T>(find: (message: FromWorker) => T | undefined): Promise<T | undefined> {
+    const found = new Promise<T>((resolve) => {
+      const hear = (message: FromWorker) => {
+        const what = find(message)
+        if (what === undefined) return
+        this.#hearing.delete(hear)
+        resolve(what)
+      }
+      this.#hearing.add(hear)
+    })
+    return Promise.race([found, this.exited.promise.then(() => undefined)])
+  }
+
   leaveAlone(): void {
     this.predecessor = undefined
     this.isLeftAlone = true
@@ -126,6 +140,22 @@ export class Worker {
     return this.#ending
   }
 
+  /** Nobody else watches a worker without a predecessor. Its own limit counts, where it has told it. */
+  endUnlessReady(limitMs: number): void {
+    const ms = this.readyTimeoutMs ?? limitMs
+    const timer = setTimeout(
+      () => {
+        if (this.servesSince !== undefined) return
+        // It may have told it meanwhile.
+        if ((this.readyTimeoutMs ?? ms) > ms) return this.endUnlessReady(ms)
+        this.lateAfterMs = ms
+        void this.end()
+      },
+      this.startedAt + ms - performance.now(),
+    )
+    void this.exited.promise.then(() => clearTimeout(timer))
+  }
+
   /** Whatever is open. What is left to it are its hooks. */
   cutShort(): void {
     void this.end()
@@ -145,10 +175,8 @@ export class Worker {
 
   /** Resolves when it has ended, the time is over, or `signal` aborts. */
   async #exitWithin(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
-    const exited = withLimit(ms, (limit) =>
-      unlessAborted(this.exited.promise, AbortSignal.any([limit, ...signals])),
-    )
-    await exited.catch(() => {})
+    const cut = (limit: AbortSignal) => AbortSignal.any([limit, ...signals])
+    await withLimit(ms, (limit) => unlessAborted(this.exited.promise, cut(limit))).catch(() => {})
   }
 
   #onMessage(raw: unknown, handle: object | undefined): void {
@@ -161,6 +189,7 @@ export class Worker {
     else if (message.type === 'now') this.#change(message)
     else if (message.type === 'drained') this.report = message.report
     this.#events.onMessage(this, message, handle)
+    for (const hear of this.#hearing) hear(message)
   }
 
   /** Of another version: its predecessor says so; where it has none, the error that ends it. */
@@ -206,23 +235,3 @@ export class Worker {
     this.#events.onExit(this, exit)
   }
 }
-
-/** As a shell says it: 128 and the number of the signal. */
-export function exitCodeOf({ code, signal }: WorkerExit): number {
-  return code ?? (signal ? 128 + constants.signals[signal] : 1)
-}
-
-/** For the log, and for whoever wanted it to serve. */
-export function whyEnded(worker: Worker, { code, signal, error }: WorkerExit): string {
-  const { told, isRegistered, servesSince, lateAfterMs } = worker
-  if (error) return `could not be started: ${error.message}`
-  const ended = signal ? `was ended by ${signal}` : `exited with code ${code}`
-  const early = servesSince === undefined ? ' before it was ready' : ''
-  const what = lateAfterMs === undefined ? `${ended}${early}` : `was not ready after ${lateAfterMs} ms`
-  if (told) return `${what}: ${told.name}: ${told.message}`
-  return isRegistered || (lateAfterMs === undefined && code !== 0) ? what : `${what}. ${notTakingPart}`
-}
-
-export const notTakingPart =
-  'It takes no part: a server must use @handover/fastify, express, koa or core, or be started by ' +
-  '"node --import @handover/core/register"'

@@ -1,6 +1,6 @@
 /** Serves a control socket for whomever it controls. Its connections are neither counted nor waited for. */
 import net from 'node:net'
-import { unlessAborted, withLimit } from '../limits.js'
+import { within } from '../limits.js'
 import { socketOf } from '../node-privates-connections.js'
 import { type CarriedClient, ControlClient } from './client.js'
 import type { Controlled } from './protocol.js'
@@ -38,7 +38,7 @@ export class ControlServer {
   /** Resolves when everything that was answered is out. */
   async flush(): Promise<void> {
     const all = Promise.all([...this.#clients].map((client) => client.flushed()))
-    await withLimit(flushMs, (limit) => unlessAborted(all, limit)).catch(() => {})
+    await within(flushMs, all).catch(() => {})
   }
 
   /** Closes all connections. The listener is closed by whoever opened it. */

@@ -10,11 +10,10 @@ import {
   type ReloadSummary,
   type ReloadUnderway,
   type StopSummary,
-  unlessAborted,
-  withLimit,
+  within,
 } from '@handover/core/supervision'
-import type { Supervisor } from './supervisor.js'
-import type { Worker } from './worker.js'
+import type { Supervisor } from '../supervisor/supervisor.js'
+import type { Worker } from '../supervisor/worker.js'
 
 /** How long a worker may take to tell of itself. One that hangs does not. */
 const tellMs = 500
@@ -93,17 +92,9 @@ export class ControlledSupervisor implements Controlled {
     const { generation, pid, now } = worker
     const known: GenerationStatus = { generation, pid, ...now }
     if (!worker.isRegistered) return known
-    let stopWaiting = () => {}
-    const told = new Promise<GenerationStatus | undefined>((resolve) => {
-      const observe = (by: Worker, message: FromWorker) => {
-        if (by === worker && message.type === 'status') resolve(message.status)
-      }
-      this.#supervisor.observers.add(observe)
-      stopWaiting = () => this.#supervisor.observers.delete(observe)
-    })
+    const told = worker.heard((message) => (message.type === 'status' ? message.status : undefined))
     worker.say({ type: 'status-wanted' })
-    const status = await withLimit(tellMs, (limit) => unlessAborted(told, limit)).catch(() => undefined)
-    stopWaiting()
+    const status = await within(tellMs, told).catch(() => undefined)
     return status ?? known
   }
 }

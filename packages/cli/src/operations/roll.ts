@@ -6,12 +6,12 @@ import {
   type HandoverErrorCode,
   type ReloadResult,
   type ReloadSummary,
-  unlessAborted,
-  withLimit,
+  within,
 } from '@handover/core/supervision'
-import type { Slot } from './slot.js'
-import type { Supervisor } from './supervisor.js'
-import { type Worker, whyEnded } from './worker.js'
+import { whyEnded } from '../ended.js'
+import type { Slot } from '../supervisor/slot.js'
+import type { Supervisor } from '../supervisor/supervisor.js'
+import type { Worker } from '../supervisor/worker.js'
 
 /** How long a worker may take to begin its reload. */
 const answerMs = 5_000
@@ -23,8 +23,6 @@ export class Roll {
   readonly proven: Promise<ReloadSummary>
   /** When those that were replaced have drained, too. */
   readonly drained: Promise<ReloadSummary>
-  /** As `proven`; never rejects. */
-  readonly over: Promise<void>
   readonly #supervisor: Supervisor
   readonly #reports: Promise<ReloadResult>[] = []
   #current: Worker | undefined
@@ -35,10 +33,6 @@ export class Roll {
     this.#current = first
     this.proven = this.#run(started, first)
     this.drained = this.proven.then(async () => summary(await Promise.all(this.#reports)))
-    this.over = this.proven.then(
-      () => {},
-      () => {},
-    )
     // The same failure as that of `proven`.
     this.drained.catch(() => {})
   }
@@ -72,25 +66,21 @@ export class Roll {
     const { worker } = slot
     if (!worker?.inCharge) return this.#startAnew(slot)
     this.#current = worker
-    const ended = worker.exited.promise.then(() => undefined)
-    const outcome = Promise.race([this.#told(worker, isOutcome), ended])
+    const outcome = worker.heard(isOutcome)
     if (!hasBegun) await this.#ask(worker)
-    const told = await within(worker.reloadMs, worker, outcome)
+    const told = await unlessHung(worker.reloadMs, worker, outcome)
     if (!told) return this.#untilInCharge(slot)
     if (told.type === 'reload-failed') throw failed(told)
-    this.#reports.push(
-      ended.then(() => ({ ...told.report, ...(worker.report && { drain: worker.report.drain }) })),
-    )
+    const withDrain = () => ({ ...told.report, ...(worker.report && { drain: worker.report.drain }) })
+    this.#reports.push(worker.exited.promise.then(withDrain))
     return told.report
   }
 
   /** Tells it to reload, and resolves when it has begun. Errors: `ERR_HANDOVER_NOT_READY`. */
   async #ask(worker: Worker): Promise<void> {
-    const isAnswer = (message: FromWorker) =>
-      message.type === 'start-successor' || isOutcome(message) !== undefined
-    const answer = this.#told(worker, (message) => (isAnswer(message) ? true : undefined))
+    const answer = worker.heard((message) => message.type === 'start-successor' || isOutcome(message))
     worker.say({ type: 'reload' })
-    await within(answerMs, worker, Promise.race([answer, worker.exited.promise]))
+    await unlessHung(answerMs, worker, answer)
   }
 
   /** No worker serves there: the new release needs not wait for the pause after a crash. */
@@ -105,28 +95,11 @@ export class Roll {
   /** A worker without a predecessor. One that was killed in its reload has left the rest to its successor. */
   async #untilInCharge(slot: Slot): Promise<undefined> {
     const { worker } = slot
-    if (worker?.inCharge) return
-    const inCharge = worker && this.#told(worker, () => (worker.inCharge ? true : undefined))
-    const exit = await Promise.race([inCharge, worker?.exited.promise])
-    if (exit === true) return
-    const why =
-      worker && exit ? `worker ${worker.pid} ${whyEnded(worker, exit)}` : 'no worker could be started'
+    if (worker?.inCharge || (await worker?.heard(() => worker.inCharge || undefined))) return
+    const why = worker
+      ? `worker ${worker.pid} ${whyEnded(worker, await worker.exited.promise)}`
+      : 'no worker could be started'
     throw new HandoverError('ERR_HANDOVER_SUCCESSOR_EXITED', `The new release does not serve: ${why}.`)
-  }
-
-  /** Resolves with what a message of the worker comes to, as soon as that is something. */
-  #told<T>(worker: Worker, find: (message: FromWorker) => T | undefined): Promise<T> {
-    const { observers } = this.#supervisor
-    return new Promise((resolve) => {
-      const observe = (by: Worker, message: FromWorker) => {
-        const found = by === worker ? find(message) : undefined
-        if (found === undefined) return
-        observers.delete(observe)
-        resolve(found)
-      }
-      observers.add(observe)
-      void worker.exited.promise.then(() => observers.delete(observe))
-    })
   }
 }
 
@@ -134,16 +107,14 @@ const isOutcome = (message: FromWorker): Outcome | undefined =>
   message.type === 'reloaded' || message.type === 'reload-failed' ? message : undefined
 
 /** Its own limits end it, unless it hangs. Errors: `ERR_HANDOVER_NOT_READY`. */
-async function within<T>(ms: number, { pid }: Worker, answer: Promise<T>): Promise<T> {
-  try {
-    return await withLimit(ms, (limit) => unlessAborted(answer, limit))
-  } catch {
+function unlessHung<T>(ms: number, { pid }: Worker, answer: Promise<T>): Promise<T> {
+  return within(ms, answer).catch(() => {
     throw new HandoverError(
       'ERR_HANDOVER_NOT_READY',
       `Worker ${pid} has not answered for ${ms} ms: its event loop hangs. Kill it, and another one takes its place.`,
       { pid },
     )
-  }
+  })
 }
 
 const summary = (reports: readonly ReloadResult[]): ReloadSummary => ({ outcome: 'handed-over', reports })

@@ -3,7 +3,7 @@
  * The handles pass through here, as those of a handover do.
  */
 import { closeConnection, type FromWorker, supervisorEnvelope } from '@handover/core/supervision'
-import type { Worker } from './worker.js'
+import type { Worker } from '../supervisor/worker.js'
 
 /** A worker gives when it has so many more than the mean, at least, and more by this share of the mean. */
 const leastMore = 4
