@@ -18,6 +18,7 @@ export default defineConfig({
     include: [
       'test/contract/**/*.test.ts',
       'test/ws/**/*.test.ts',
+      'test/cli/sharing.test.ts',
       ...handover.map((name) => `test/handover/${name}.test.ts`),
     ],
     testTimeout: 180_000,

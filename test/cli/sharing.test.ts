@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { cli } from '../support/cli.js'
 import { ask, givenBy } from '../support/http.js'
 import { underLoad } from '../support/load.js'
-import { statusOf } from '../support/processes.js'
+import { descriptorsOf, statusOf } from '../support/processes.js'
 import { callAll, openConnections } from '../support/resting.js'
 import type { Service } from '../support/service.js'
 import { accepting, type RunOptions, rollWorkers, startRun } from '../support/supervised.js'
@@ -82,17 +82,36 @@ async function shares(connections: readonly RawConnection[]): Promise<Map<number
   return counts
 }
 
-test('C54: connections that one worker had to accept alone are shared with the other, and each goes on', async () => {
-  const { opened, full, empty } = await unevenly((service) => openServed(service, 40))
-  let counts = new Map<number, number>()
-  await until('they are shared', async () => {
-    counts = await shares(opened)
-    return (counts.get(empty) ?? 0) >= 16
-  })
-  // Not more than its share, and not back again.
-  expect(counts.get(full)).toBeGreaterThanOrEqual(16)
-  for (const connection of opened) connection.close()
-})
+test.each([
+  { what: 'node:http', fixture: 'http.mjs', listen: {} },
+  { what: 'node:http on a Unix socket', fixture: 'http.mjs', listen: { path: 'app.sock' } },
+  { what: 'Fastify', fixture: 'fastify.mjs', listen: {} },
+  { what: 'Express', fixture: 'express.mjs', listen: {} },
+  { what: 'Koa', fixture: 'koa.mjs', listen: {} },
+])(
+  'C54: connections that one worker had to accept alone are shared with the other, and each goes on ($what)',
+  async ({ fixture, listen: { path } }) => {
+    const config = { graceful: quick, ...(path !== undefined && { listen: { path: join(tempDir(), path) } }) }
+    const held = ({ pid }: Service) => descriptorsOf(pid).length
+    const open = async (service: Service) => ({
+      before: held(service),
+      connections: await openServed(service, 40),
+    })
+    const { opened, service, full, empty } = await unevenly(open, { config }, fixture)
+    let counts = new Map<number, number>()
+    await until('they are shared', async () => {
+      counts = await shares(opened.connections)
+      return (counts.get(empty) ?? 0) >= 16
+    })
+    // Not more than its share, and not back again.
+    expect(counts.get(full)).toBeGreaterThanOrEqual(16)
+    await until(
+      'the supervisor, through which they came, has kept none',
+      () => held(service) === opened.before,
+    )
+    for (const connection of opened.connections) connection.close()
+  },
+)
 
 test('C54: connections that never pause are shared, each after an answer', async () => {
   const over = new AbortController()

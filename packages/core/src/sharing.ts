@@ -116,7 +116,7 @@ export class Sharing {
 
   /** Those that any worker can go on with, and those first that can go at once. */
   #mayGo(): (readonly [Http1Connection, net.Server])[] {
-    const all = this.#parts.generation.tracker.plain()
+    const all = [...this.#parts.generation.tracker.plain()]
     const isBusy = ([connection]: (typeof all)[number]) => Number(connection.inFlight() > 0)
     return all.sort((one, other) => isBusy(one) - isBusy(other))
   }
@@ -126,7 +126,8 @@ export class Sharing {
     this.#willTell = true
     setTimeout(() => {
       this.#willTell = false
-      const connections = this.#parts.generation.tracker.plain().length
+      let connections = 0
+      for (const _ of this.#parts.generation.tracker.plain()) connections++
       if (connections === this.#told) return
       this.#told = connections
       this.#parts.post({ type: 'shareable', connections })

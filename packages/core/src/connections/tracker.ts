@@ -87,11 +87,11 @@ export class Tracker {
   }
 
   /** Connections that speak plain HTTP/1.1 and nothing else, with their servers. */
-  plain(): [Http1Connection, net.Server][] {
-    return [...this.#connections].flatMap(([connection, server]) => {
+  *plain(): Generator<readonly [Http1Connection, net.Server]> {
+    for (const [connection, server] of this.#connections) {
       const isPlain = connection instanceof Http1Connection && connection.kind === 'http1'
-      return isPlain && !connection.movable && !connection.isAway ? [[connection, server]] : []
-    })
+      if (isPlain && !connection.movable && !connection.isAway) yield [connection, server]
+    }
   }
 
   /** Ends it here and now: it is in another process, or nothing can be done for it. */
