@@ -8,6 +8,8 @@ import net from 'node:net'
 export interface LoadOrder {
   readonly port: number
   readonly ms: number
+  /** How long it goes on before it is counted, on the same connections. */
+  readonly settleMs?: number
   /** At a time. */
   readonly connections: number
   /** After so many requests a client makes a new connection; absent: it keeps the first. */
@@ -22,14 +24,14 @@ export interface LoadCount {
 const head = Buffer.from('HTTP/1.1 200 OK\r\n')
 const readBufferBytes = 4 * 1024
 
-async function run({ port, ms, connections, requestsEach }: LoadOrder): Promise<LoadCount> {
-  const startedAt = performance.now()
-  const endsAt = startedAt + ms
+async function run({ port, ms, settleMs = 0, connections, requestsEach }: LoadOrder): Promise<LoadCount> {
   const answerBytes = await lengthOfAnswer(port)
-  const client = () => oneClient({ port, answerBytes, endsAt, requestsEach })
+  const startsAt = performance.now() + settleMs
+  const endsAt = startsAt + ms
+  const client = () => oneClient({ port, answerBytes, startsAt, endsAt, requestsEach })
   const counts = await Promise.all(Array.from({ length: connections }, client))
   const requests = counts.reduce((sum, count) => sum + count, 0)
-  return { requests, ms: performance.now() - startedAt }
+  return { requests, ms: performance.now() - startsAt }
 }
 
 /** All answers have the same length, since they differ in the time of day only. */
@@ -49,6 +51,8 @@ function lengthOfAnswer(port: number): Promise<number> {
 interface Client {
   readonly port: number
   readonly answerBytes: number
+  /** Answers before that are not counted. */
+  readonly startsAt: number
   readonly endsAt: number
   readonly requestsEach: number | undefined
 }
@@ -62,10 +66,17 @@ async function oneClient(client: Client): Promise<number> {
 }
 
 /** Resolves with the number of answers, when the connection closes after its last one. */
-function oneConnection({ port, answerBytes, endsAt, requestsEach = Infinity }: Client): Promise<number> {
+function oneConnection({
+  port,
+  answerBytes,
+  startsAt,
+  endsAt,
+  requestsEach = Infinity,
+}: Client): Promise<number> {
   const request = requestTo(port)
   return new Promise((resolve, reject) => {
     let answers = 0
+    let counted = 0
     let received = 0
     const callback = (bytes: number, buffer: Uint8Array): boolean => {
       if (received === 0 && head.compare(buffer, 0, head.length) !== 0) return fail('another answer')
@@ -74,7 +85,9 @@ function oneConnection({ port, answerBytes, endsAt, requestsEach = Infinity }: C
       if (received < answerBytes) return true
       received = 0
       answers++
-      if (answers < requestsEach && performance.now() < endsAt) socket.write(request)
+      const now = performance.now()
+      if (now >= startsAt) counted++
+      if (answers < requestsEach && now < endsAt) socket.write(request)
       else socket.destroy()
       return true
     }
@@ -87,7 +100,7 @@ function oneConnection({ port, answerBytes, endsAt, requestsEach = Infinity }: C
     socket.on('connect', () => socket.write(request))
     socket.on('error', reject)
     socket.on('end', () => reject(new Error('the server closed a connection')))
-    socket.on('close', () => resolve(answers))
+    socket.on('close', () => resolve(counted))
   })
 }
 
