@@ -171,3 +171,17 @@ test('C53: status shows a reload that a signal asked for, too', async () => {
   })
   expect(await lastReload()).toMatchObject({ outcome: 'handed-over', reports: [{ successor: to }] })
 })
+
+test('C53: status says how long a request has been under way, though nobody has asked before', async () => {
+  const { path, service } = await startControlled()
+  const sentAt = performance.now()
+  const { open } = await inFlight(service.target)
+  const startedAt = performance.now()
+  await until('the request is a second old', () => performance.now() - startedAt > 1_000)
+  const { generations } = (await statusOf(path)) as { generations: { holding: { ageMs: number }[] }[] }
+  const [oldest] = generations[0]?.holding ?? []
+  // It is looked at every 100 ms, or what a busy machine makes of that.
+  expect(oldest?.ageMs).toBeGreaterThan(500)
+  expect(oldest?.ageMs).toBeLessThanOrEqual(performance.now() - sentAt)
+  open()
+})

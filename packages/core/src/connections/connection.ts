@@ -6,6 +6,10 @@ import type { ConnectionKind, Holding } from '../report.js'
  */
 export interface Connection {
   readonly kind: ConnectionKind
+  /** Notes what is under way by now. Returns whether anything is. */
+  look?(): boolean
+  /** It has gone. */
+  forget?(): void
   /** Requests that were begun and whose answer is not out yet. */
   inFlight(): number
   /** What it does, for people who ask what holds the drain. */

@@ -1,28 +1,35 @@
 /**
  * HTTP/1.1, plain and over TLS. A parser that is at a message boundary can still have an answer on the way: Node
- * knows it. At steady state a request costs one assignment, and nothing of it is kept when it is answered: a
- * connection may be idle for long, and the application may have attached anything to its last request.
+ * knows it. At steady state a request costs nothing here, and nothing of it is kept for long when it is answered: a
+ * connection may be idle for hours, and the application may have attached anything to its last request.
  */
 import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
 import { answerOn, isUpgraded, sentHead, startReading, tellsAnswers } from '../node-privates-connections.js'
 import type { ConnectionKind, Holding } from '../report.js'
-import { aboutNow } from './about-now.js'
 import { answerWithClose } from './answer-with-close.js'
 import type { Connection } from './connection.js'
 import { endStream } from './end-stream.js'
 import type { Movable } from './movable.js'
 
+/** How many connections want to know of each of their requests. */
+export interface Attention {
+  count: number
+}
+
 export class Http1Connection implements Connection {
   readonly socket: net.Socket
   readonly #secure: boolean
+  readonly #attention: Attention
+  #isAttentive = false
+  #isGone = false
   readonly #openedAt = performance.now()
   /** Bytes that came before the first request could: those of a TLS handshake. */
   readonly #bytesBefore: number
   /** Answers to pipelined requests: those that had to wait for others, the newest last. */
   readonly #queued = new Set<ServerResponse>()
-  /** About when the last request came; 0 before the first. */
-  #begunAt = 0
+  /** The answer that was under way when it was last looked at, and since when it has been. */
+  #seen: { readonly answer: ServerResponse; readonly at: number } | undefined
   #draining = false
   #wasUpgraded = false
   /** Who can move it in the middle of its protocol. */
@@ -34,9 +41,11 @@ export class Http1Connection implements Connection {
   /** Whoever moves this connection waits for its answers to be out. */
   #onAnswered: (() => void) | undefined
 
-  constructor(socket: net.Socket, secure: boolean) {
+  constructor(socket: net.Socket, secure: boolean, attention: Attention) {
     this.socket = socket
     this.#secure = secure
+    this.#attention = attention
+    this.#attend()
     this.#bytesBefore = secure ? socket.bytesRead : 0
   }
 
@@ -47,14 +56,33 @@ export class Http1Connection implements Connection {
     return this.#secure ? 'https' : 'http1'
   }
 
-  /** A request was read as far as its headers. */
+  /** A request was read as far as its headers. Only connections that are {@link Attention attentive}, and pipelined requests, need it. */
   begin(response: ServerResponse): void {
     const current = answerOn(this.socket)
     if (!tellsAnswers() || (current && current !== response)) this.#queue(response)
     if (this.#restLimited) this.#unlimitRest()
-    this.#begunAt = aboutNow()
     if (this.#onAnswered) response.once('close', this.#onAnswered)
     else if (this.#draining) this.#sayCloseWith(response)
+  }
+
+  look(): boolean {
+    const answer = answerOn(this.socket) ?? [...this.#queued][0]
+    if (answer === undefined) this.#seen = undefined
+    else if (this.#seen?.answer !== answer) this.#seen = { answer, at: performance.now() }
+    return answer !== undefined
+  }
+
+  forget(): void {
+    this.#attend(false)
+    this.#isGone = true
+  }
+
+  #attend(
+    wanted = this.#restLimited || this.#draining || this.#onAnswered !== undefined || !tellsAnswers(),
+  ): void {
+    if (this.#isGone) return
+    if (wanted !== this.#isAttentive) this.#attention.count += wanted ? 1 : -1
+    this.#isAttentive = wanted
   }
 
   inFlight(): number {
@@ -64,23 +92,25 @@ export class Http1Connection implements Connection {
 
   /** Connected, and not a byte of a request has come. */
   isFresh(): boolean {
-    return this.#begunAt === 0 && this.socket.bytesRead === this.#bytesBefore
+    return this.socket.bytesRead === this.#bytesBefore
   }
 
   holding(): Holding {
-    const answering = this.inFlight() > 0
-    const since = answering ? this.#begunAt : this.#openedAt
+    const answering = this.look()
+    const since = this.#seen?.at ?? this.#openedAt
     return { kind: this.kind, what: this.#what(answering), ageMs: Math.round(performance.now() - since) }
   }
 
   /** It has come between two requests: the next one may take as long as the server lets any client rest. */
   limitRest(keepAliveTimeout: number): void {
     this.#restLimited = true
+    this.#attend()
     this.socket.setTimeout(keepAliveTimeout)
   }
 
   #unlimitRest(): void {
     this.#restLimited = false
+    this.#attend()
     this.socket.setTimeout((this.socket as { server?: Server }).server?.timeout ?? 0)
   }
 
@@ -91,18 +121,20 @@ export class Http1Connection implements Connection {
 
   /** Whether a request has come on it, here or in an earlier process. */
   get hasSpoken(): boolean {
-    return this.#begunAt > 0 || this.#restLimited
+    return this.socket.bytesRead > this.#bytesBefore || this.#restLimited
   }
 
   /** It will be moved: it need not end. `onAnswered` is called after each answer, once Node is done with it. */
   startMoving(onAnswered: () => void): void {
     this.#onAnswered = onAnswered
+    this.#attend()
     this.#newest()?.once('close', onAnswered)
   }
 
   /** It stays. */
   stopMoving(): void {
     this.#onAnswered = undefined
+    this.#attend()
   }
 
   /** Nobody has taken it: it rests here, from now on for as long as its server lets any client rest. */
@@ -124,6 +156,7 @@ export class Http1Connection implements Connection {
   startDraining(): void {
     this.#onAnswered = undefined
     this.#draining = true
+    this.#attend()
     if (this.movable) {
       this.movable.end()
       return

@@ -1,0 +1,39 @@
+/**
+ * How long requests have been under way, which people want to know of those that take long. To note it at each request
+ * would cost as much as all else that is done for one: every connection has memory of its own, which no cache holds. So
+ * it is looked at again and again, while anything is under way: an age is that much too short, at most.
+ */
+
+/** How often, at most; less often where there are very many connections, so that it takes a thousandth of the time. */
+const lookMs = 100
+const lookMsPerConnection = 0.1
+
+/** Of which it is looked at. */
+export interface Ages {
+  /** How many there are. */
+  readonly size: number
+  /** Looks at all of them. Returns whether anything is under way. */
+  look(): boolean
+}
+
+export class AgeWatch {
+  readonly #ages: Ages
+  #isWatching = false
+
+  constructor(ages: Ages) {
+    this.#ages = ages
+  }
+
+  /** A request has come. No timer runs while none does. */
+  start(): void {
+    if (this.#isWatching) return
+    this.#isWatching = true
+    setTimeout(
+      () => {
+        this.#isWatching = false
+        if (this.#ages.look()) this.start()
+      },
+      Math.max(lookMs, this.#ages.size * lookMsPerConnection),
+    ).unref()
+  }
+}
