@@ -29,7 +29,7 @@ export const full: Plan = {
   drain: { rounds: 11, idleConnections: 100 },
   memory: { reloads: 20, loadMs: 1_000 },
   moving: { counts: [10, 1_000, 10_000], rounds: 3 },
-  peers: { pairs: 7, warmUpMs: 3_000, ms: 2_500, reloads: 3 },
+  peers: { pairs: 7, warmUpMs: 3_000, ms: 2_000, reloads: 3 },
 }
 
 /** Shows that it runs; its figures mean nothing. */
