@@ -66,7 +66,8 @@ export class Worker {
   readonly exited: Deferred<WorkerExit> = deferred<WorkerExit>()
   readonly #child: ChildProcess
   readonly #events: WorkerEvents
-  readonly #hearing = new Set<(message: FromWorker) => void>()
+  /** Who waits for a message; told of none when it has ended. */
+  readonly #hearing = new Set<(message: FromWorker | undefined) => void>()
   #mayTake = { drainMs: 0, hooksMs: 0 }
   #ending: Promise<WorkerExit> | undefined
   readonly #cut = new AbortController()
@@ -104,16 +105,16 @@ export class Worker {
 
   /** What one of its next messages comes to, as soon as that is something; `undefined` when it has ended before. */
   heard<T>(find: (message: FromWorker) => T | undefined): Promise<T | undefined> {
-    const found = new Promise<T>((resolve) => {
-      const hear = (message: FromWorker) => {
-        const what = find(message)
-        if (what === undefined) return
+    if (this.now.state === 'exited') return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      const hear = (message: FromWorker | undefined) => {
+        const what = message && find(message)
+        if (message && what === undefined) return
         this.#hearing.delete(hear)
         resolve(what)
       }
       this.#hearing.add(hear)
     })
-    return Promise.race([found, this.exited.promise.then(() => undefined)])
   }
 
   leaveAlone(): void {
@@ -232,6 +233,7 @@ export class Worker {
   #onExit(exit: WorkerExit): void {
     this.now = { state: 'exited' }
     this.exited.resolve(exit)
+    for (const hear of this.#hearing) hear(undefined)
     this.#events.onExit(this, exit)
   }
 }
