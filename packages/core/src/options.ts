@@ -53,7 +53,10 @@ export interface GracefulOptions {
   readonly pidFile?: string | undefined
   /** The path of the control socket, mode 0600, for `handover reload`, `status` and `stop`. Default: none. */
   readonly control?: string | undefined
-  /** Whether open HTTP/1.1 connections go to the successor; `false`: they end after an answer that says so. Default `true`. */
+  /**
+   * Whether open HTTP/1.1 connections go to the successor, and under `handover run` to the worker that has fewer;
+   * `false`: they end after an answer that says so. Default `true`.
+   */
   readonly moveConnections?: boolean
   /** Paths of the health answers. Default `false`: none. */
   readonly health?: HealthPaths | false
