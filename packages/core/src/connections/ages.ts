@@ -4,24 +4,18 @@
  * it is looked at again and again, while anything is under way: an age is that much too short, at most.
  */
 
+import type { Connection } from './connection.js'
+
 /** How often, at most; less often where there are very many connections, so that it takes a thousandth of the time. */
 const lookMs = 100
 const lookMsPerConnection = 0.1
 
-/** Of which it is looked at. */
-export interface Ages {
-  /** How many there are. */
-  readonly size: number
-  /** Looks at all of them. Returns whether anything is under way. */
-  look(): boolean
-}
-
 export class AgeWatch {
-  readonly #ages: Ages
+  readonly #connections: ReadonlyMap<Connection, unknown>
   #isWatching = false
 
-  constructor(ages: Ages) {
-    this.#ages = ages
+  constructor(connections: ReadonlyMap<Connection, unknown>) {
+    this.#connections = connections
   }
 
   /** A request has come. No timer runs while none does. */
@@ -31,9 +25,16 @@ export class AgeWatch {
     setTimeout(
       () => {
         this.#isWatching = false
-        if (this.#ages.look()) this.start()
+        if (this.#look()) this.start()
       },
-      Math.max(lookMs, this.#ages.size * lookMsPerConnection),
+      Math.max(lookMs, this.#connections.size * lookMsPerConnection),
     ).unref()
+  }
+
+  /** Returns whether anything is under way. */
+  #look(): boolean {
+    let isBusy = false
+    for (const connection of this.#connections.keys()) if (connection.look?.()) isBusy = true
+    return isBusy
   }
 }

@@ -9,8 +9,9 @@ import { isTls } from '../node-privates-tls.js'
 import type { ConnectionKind, Connections, Fates, Holding, KindCount } from '../report.js'
 import { AgeWatch } from './ages.js'
 import type { Connection } from './connection.js'
-import { type Attention, atBoundary, Http1Connection } from './http1.js'
+import { type Attention, Http1Connection } from './http1.js'
 import { Http2Connection } from './http2.js'
+import { idleOf } from './idle.js'
 import type { Movable } from './movable.js'
 import type { Mover } from './move.js'
 import { RawConnection } from './raw.js'
@@ -26,7 +27,7 @@ export class Tracker {
   readonly #servers = new WeakSet<net.Server>()
   #requests = 0
   readonly #attention: Attention = { count: 0 }
-  readonly #ages: AgeWatch
+  readonly #ages = new AgeWatch(this.#connections)
   #draining = false
   #mover: Mover | undefined
   /** What has become of connections since the drain began. */
@@ -35,16 +36,6 @@ export class Tracker {
   onClosed: () => void = () => {}
   /** Called when one has come or gone. */
   onChange: () => void = () => {}
-
-  constructor() {
-    const size = () => this.size
-    this.#ages = new AgeWatch({
-      get size() {
-        return size()
-      },
-      look: () => this.#look(),
-    })
-  }
 
   install(): () => void {
     subscribe(requestStart, this.#onRequest)
@@ -126,7 +117,7 @@ export class Tracker {
 
   /** Connections that can be closed without cutting a request off. */
   idle(): Connection[] {
-    return [...this.#byServer()].flatMap(([server, connections]) => idleOf(server, connections))
+    return idleOf(this.#connections)
   }
 
   all(): Connection[] {
@@ -173,12 +164,6 @@ export class Tracker {
     if (connection instanceof Http1Connection) connection.begin(response)
   }
 
-  #look(): boolean {
-    let isBusy = false
-    for (const connection of this.#connections.keys()) if (connection.look?.()) isBusy = true
-    return isBusy
-  }
-
   #plain(server: net.Server, socket: net.Socket): Connection {
     return server instanceof http.Server ? this.#http1(socket, false) : new RawConnection(socket)
   }
@@ -188,36 +173,33 @@ export class Tracker {
   }
 
   #trackTls(server: net.Server): void {
-    server.on('connection', (socket: net.Socket) =>
-      this.#add(server, socket, new RawConnection(socket, 'https')),
-    )
-    server.on('secureConnection', (socket: TLSSocket) => {
-      this.#handshakeDone(socket)
-      this.#add(
-        server,
-        socket,
-        server instanceof http.Server || isHttps(server)
-          ? this.#http1(socket, true)
-          : new RawConnection(socket),
-      )
-    })
+    const isHttp = isHttps(server)
+    this.#trackSecure(server, (socket) => (isHttp ? this.#http1(socket, true) : new RawConnection(socket)))
   }
 
   #trackHttp2(server: net.Server): void {
-    const secure = isTls(server)
-    if (secure) {
-      server.on('connection', (socket: net.Socket) =>
-        this.#add(server, socket, new RawConnection(socket, 'https')),
+    if (isTls(server)) {
+      // Those of HTTP/2 are sessions.
+      this.#trackSecure(server, (socket) =>
+        socket.alpnProtocol === 'h2' ? undefined : this.#http1(socket, true),
       )
-      server.on('secureConnection', (socket: TLSSocket) => {
-        this.#handshakeDone(socket)
-        if (socket.alpnProtocol !== 'h2') this.#add(server, socket, this.#http1(socket, true))
-      })
     }
     server.on('session', (session: ServerHttp2Session) => {
       const connection = new Http2Connection(session)
       session.on('stream', () => this.#requests++)
       this.#keep(server, connection, (gone) => session.once('close', gone))
+    })
+  }
+
+  /** A connection is counted from before its handshake on. */
+  #trackSecure(server: net.Server, connectionFor: (socket: TLSSocket) => Connection | undefined): void {
+    server.on('connection', (socket: net.Socket) =>
+      this.#add(server, socket, new RawConnection(socket, 'https')),
+    )
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#handshakeDone(socket)
+      const connection = connectionFor(socket)
+      if (connection) this.#add(server, socket, connection)
     })
   }
 
@@ -260,16 +242,6 @@ export class Tracker {
     const moves = isHttp1 && this.#mover?.take(connection, server)
     if (!moves) connection.startDraining()
   }
-
-  #byServer(): Map<net.Server, Connection[]> {
-    const byServer = new Map<net.Server, Connection[]>()
-    for (const [connection, server] of this.#connections) {
-      const list = byServer.get(server)
-      if (list) list.push(connection)
-      else byServer.set(server, [connection])
-    }
-    return byServer
-  }
 }
 
 const none: KindCount = { idle: 0, busy: 0 }
@@ -277,22 +249,6 @@ const none: KindCount = { idle: 0, busy: 0 }
 const noFates = (): Record<ConnectionKind, Fates> => {
   const none: Fates = { moved: 0, lost: 0, closed: 0, cut: 0 }
   return { http1: none, https: none, http2: none, raw: none, upgraded: none }
-}
-
-function idleOf(server: net.Server, connections: readonly Connection[]): Connection[] {
-  const http1 = connections.filter((each) => each instanceof Http1Connection)
-  const boundary = atBoundary(
-    server,
-    http1.map(({ socket }) => socket),
-  )
-  return connections.filter((connection) => {
-    if (connection instanceof Http1Connection) {
-      if (connection.kind === 'upgraded' || connection.inFlight() > 0 || connection.isAway) return false
-      return boundary.has(connection.socket) || connection.isFresh()
-    }
-    if (connection instanceof RawConnection) return connection.isFresh()
-    return connection.kind === 'http2' && connection.inFlight() === 0
-  })
 }
 
 /** Node exports no class of HTTP/2 servers; only they have this method. */

@@ -1,0 +1,32 @@
+/** Which connections can be closed, or moved, without cutting a request off. */
+import type net from 'node:net'
+import type { Connection } from './connection.js'
+import { atBoundary, Http1Connection } from './http1.js'
+import { RawConnection } from './raw.js'
+
+/** Of connections with their servers: each server is asked once. */
+export function idleOf(connections: ReadonlyMap<Connection, net.Server>): Connection[] {
+  const byServer = new Map<net.Server, Connection[]>()
+  for (const [connection, server] of connections) {
+    const list = byServer.get(server)
+    if (list) list.push(connection)
+    else byServer.set(server, [connection])
+  }
+  return [...byServer].flatMap(([server, list]) => idleOfServer(server, list))
+}
+
+function idleOfServer(server: net.Server, connections: readonly Connection[]): Connection[] {
+  const http1 = connections.filter((each) => each instanceof Http1Connection)
+  const boundary = atBoundary(
+    server,
+    http1.map(({ socket }) => socket),
+  )
+  return connections.filter((connection) => {
+    if (connection instanceof Http1Connection) {
+      if (connection.kind === 'upgraded' || connection.inFlight() > 0 || connection.isAway) return false
+      return boundary.has(connection.socket) || connection.isFresh()
+    }
+    if (connection instanceof RawConnection) return connection.isFresh()
+    return connection.kind === 'http2' && connection.inFlight() === 0
+  })
+}
