@@ -4,7 +4,7 @@ import type { Connection } from './connections/connection.js'
 import type { Mover } from './connections/move.js'
 import type { Tracker } from './connections/tracker.js'
 import type { DrainReason } from './lifecycle.js'
-import { pause, turn, within } from './limits.js'
+import { pause, turn, unlessAborted, within } from './limits.js'
 import type { Logger } from './logger.js'
 import type { Predecessor } from './predecessor.js'
 import type { DrainReport, Fates, Holding } from './report.js'
@@ -17,6 +17,8 @@ const answerMs = 1_000
 const tellMs = 1_000
 /** How many turns what was ended at the limit gets to be gone. */
 const endTurns = 20
+/** How long hooks and last messages may take after a second signal: the process exits within 500 ms (C67). */
+const cutShortMs = 250
 /** How many turns of the event loop a shutdown waits for connections that the kernel has queued already. */
 const queueTurns = 100
 
@@ -30,6 +32,8 @@ export interface DrainParts {
   }
   /** Closes the listeners. The servers say `close` when what is returned is called: when all have drained. */
   readonly closeListeners: () => () => void
+  /** Runs before connections are drained; stops waiting when the signal aborts. Absent where there is no hook. */
+  readonly beforeDrain: ((cut: AbortSignal) => Promise<unknown>) | undefined
   /** A predecessor that drains itself may still send connections. */
   readonly predecessor: Pick<Predecessor, 'ended' | 'refuseConnections'> | undefined
   /** Where connections go; absent where there is no successor that takes them. */
@@ -39,6 +43,7 @@ export interface DrainParts {
 export class Drain {
   readonly #parts: DrainParts
   readonly #cut = new AbortController()
+  readonly #over = new AbortController()
   #lingering = false
   #mayStillCome = false
   #because: DrainReason
@@ -63,7 +68,14 @@ export class Drain {
 
   /** Ends it now. */
   cutShort(): void {
+    if (this.wasCutShort) return
     this.#cut.abort()
+    setTimeout(() => this.#over.abort(), cutShortMs)
+  }
+
+  /** Aborts shortly after the drain was cut short: the process exits without waiting for anything else. */
+  get over(): AbortSignal {
+    return this.#over.signal
   }
 
   onCutShort(act: () => void): void {
@@ -80,14 +92,18 @@ export class Drain {
   }
 
   async #drain(): Promise<DrainReport> {
-    const { tracker, closeListeners, limits, mover } = this.#parts
+    const { tracker, closeListeners, beforeDrain, limits, mover } = this.#parts
     const startedAt = performance.now()
-    if (this.#because === 'shutdown') {
+    const because = this.#because
+    if (because === 'shutdown') {
+      await beforeDrain?.(this.#cut.signal)
       await pause(limits.shutdownDelayMs, this.#cut.signal)
       await this.#emptyAcceptQueue()
       this.#lingering = true
     }
     const sayClosed = closeListeners()
+    // The successor serves the same listeners and the control socket already: both must not.
+    if (because === 'handed-over' && beforeDrain) await beforeDrain(this.#cut.signal)
     const open = tracker.size
     this.#deadline = performance.now() + limits.drainTimeoutMs
     tracker.startDraining(mover)
@@ -166,7 +182,7 @@ export class Drain {
   async #untilNoneComes(): Promise<void> {
     const { predecessor } = this.#parts
     if (!predecessor) return
-    await within(answerMs, predecessor.refuseConnections()).catch(() => {})
+    await unlessAborted(within(answerMs, predecessor.refuseConnections()), this.over).catch(() => {})
   }
 
   /** Closes what has been idle for `lingerMs` since the shutdown began. */

@@ -21,7 +21,7 @@ import type { Platform } from './platform.js'
 import { adoptAll, Predecessor, readOwnInheritance } from './predecessor.js'
 import type { Awaited } from './readiness.js'
 import { Reload } from './reload.js'
-import type { DrainReport, ReloadReport } from './report.js'
+import type { ReloadReport, ShutdownReport } from './report.js'
 import { listenForSignals } from './signals.js'
 import { Startup } from './startup.js'
 import { inWords, told } from './state-change.js'
@@ -127,9 +127,9 @@ export class Generation {
     return refusal ? Promise.reject(refusal) : reload.run()
   }
 
-  /** `handle.shutdown()`. */
-  shutdown(): Promise<DrainReport> {
-    return this.#leaving.shutdown()
+  /** `handle.shutdown()`; `signal` requested it, if one did. */
+  shutdown(signal?: string): Promise<ShutdownReport> {
+    return this.#leaving.shutdown(signal)
   }
 
   /** `reload` has ended well. */
@@ -221,7 +221,7 @@ export class Generation {
       reload: (signal: string) => this.#reloadBySignal(signal),
       shutdown: (signal: string) => {
         this.logger.info({ signal }, `${signal}: shutting down`)
-        void this.shutdown()
+        void this.shutdown(signal)
       },
       cutShort: (signal: string) => {
         this.logger.warn({ signal }, `${signal} again: cutting the drain short`)

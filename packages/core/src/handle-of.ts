@@ -31,6 +31,10 @@ export function handleOf(generation: Generation): GracefulHandle {
       hooks.beforeReady.push(hook)
       return this
     },
+    beforeDrain(hook) {
+      hooks.beforeDrain.push(hook)
+      return this
+    },
     onDrained(hook) {
       hooks.drained.push(hook)
       return this

@@ -2,8 +2,9 @@ import type { ServerResponse } from 'node:http'
 import type { StreamOptions } from './connections/end-stream.js'
 import type { HandoverHook, ResumeStream } from './connections/stream.js'
 import type { HandoverError } from './errors.js'
+import type { BeforeDrainHook, DrainedHook } from './hooks.js'
 import type { DrainReason, StateName } from './lifecycle.js'
-import type { Connections, DrainReport, FinalReport, ReloadReport } from './report.js'
+import type { Connections, FinalReport, ReloadReport, ShutdownReport } from './report.js'
 
 /** What an observer is told when the state changes. */
 export interface StateChange {
@@ -56,8 +57,12 @@ export interface GracefulHandle {
    * `ERR_HANDOVER_STATE`. Its property `report` is the {@link ReloadReport}.
    */
   reload(): Promise<ReloadReport>
-  /** Drains and ends the process, as SIGTERM does. Asking twice gives the same answer. */
-  shutdown(): Promise<DrainReport>
+  /**
+   * Drains and ends the process, as SIGTERM does. Resolves when everything has drained and the hooks have run, just
+   * before the process exits. Never rejects: hooks that failed are in `hookFailures`. Every call returns the same
+   * promise. Do not await it in a hook: the hook would wait for itself until `hookTimeoutMs`.
+   */
+  shutdown(): Promise<ShutdownReport>
   /**
    * With `ready: 'manual'`: says that this generation can serve. Otherwise it only waits. Resolves when it is
    * ready; rejects with `ERR_HANDOVER_ADDRESS_IN_USE`, or with what a `beforeReady` hook failed with.
@@ -69,8 +74,17 @@ export interface GracefulHandle {
   off<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this
   /** Runs before this generation is ready, in order; a failure ends it, and the predecessor serves on. */
   beforeReady(hook: () => unknown): this
-  /** Runs when everything has drained, in order, each for at most `hookTimeoutMs`. */
-  onDrained(hook: () => unknown): this
+  /**
+   * Runs before this generation drains, in order, each for at most `hookTimeoutMs`, with the reason and the signal. At
+   * a shutdown the listeners still accept, and readiness already reports *not ready*: to deregister from service
+   * discovery. At a handover the successor accepts. A failure is logged and makes the exit code 1.
+   */
+  beforeDrain(hook: BeforeDrainHook): this
+  /**
+   * Runs when everything has drained, in order, each for at most `hookTimeoutMs`, with the final report, the reason and
+   * the signal. After a second signal, all hooks together have 250 ms.
+   */
+  onDrained(hook: DrainedHook): this
   /**
    * What the successor gets, if it asks: anything the structured clone algorithm takes. Called at that moment,
    * for at most `hookTimeoutMs`. A failure fails the reload (`ERR_HANDOVER_STATE`). The last call counts.

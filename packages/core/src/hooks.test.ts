@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest'
 import { Hooks } from './hooks.js'
+import type { FinalReport } from './report.js'
 
 const never = () => new Promise<never>(() => {})
+const uncut = new AbortController().signal
+const leave = { reason: 'shutdown', signal: 'SIGTERM' } as const
+const report = { generation: 3 } as unknown as FinalReport
 
 function hooks(limitMs = 60_000) {
   const errors: string[] = []
@@ -36,7 +40,16 @@ test('an onDrained hook that throws, rejects or hangs is logged by its number, a
     never,
     () => ran++,
   )
-  expect(await all.runDrained()).toBe(false)
+  const failures = await all.runDrained(report, leave, uncut)
+  expect(failures.map(({ hook, error }) => [hook, error.message, error.code])).toEqual([
+    ['onDrained hook 1', 'thrown', undefined],
+    ['onDrained hook 2', 'rejected with a text', undefined],
+    [
+      'onDrained hook 3',
+      'onDrained hook 3 did not end within 5 ms; it is waited for no longer.',
+      'ERR_HANDOVER_HOOK_TIMEOUT',
+    ],
+  ])
   expect(ran).toBe(1)
   expect(errors).toEqual([
     'onDrained hook 1 failed: thrown',
@@ -47,10 +60,40 @@ test('an onDrained hook that throws, rejects or hangs is logged by its number, a
 
 test('onDrained hooks that end well, or none at all, are a clean end', async () => {
   const { hooks: all, errors } = hooks()
-  expect(await all.runDrained()).toBe(true)
+  expect(await all.runDrained(report, leave, uncut)).toEqual([])
   all.drained.push(() => {})
-  expect(await all.runDrained()).toBe(true)
+  expect(await all.runDrained(report, leave, uncut)).toEqual([])
   expect(errors).toEqual([])
+})
+
+test('onDrained hooks get the report, and like beforeDrain hooks the reason and the signal', async () => {
+  const { hooks: all } = hooks()
+  const got: unknown[] = []
+  all.beforeDrain.push((...args) => got.push(args))
+  all.drained.push((...args) => got.push(args))
+  await all.runBeforeDrain(leave, uncut)
+  await all.runDrained(report, leave, uncut)
+  expect(got).toEqual([[leave], [report, leave]])
+})
+
+test('C67: after a second signal no hook is waited for, and those after it do not run', async () => {
+  const { hooks: all, errors } = hooks()
+  const cut = new AbortController()
+  let ran = 0
+  all.beforeDrain.push(
+    () => {
+      setImmediate(() => cut.abort())
+      return never()
+    },
+    () => ran++,
+  )
+  const failures = await all.runBeforeDrain(leave, cut.signal)
+  expect(failures.map(({ hook }) => hook)).toEqual(['beforeDrain hook 1', 'beforeDrain hook 2'])
+  expect(ran).toBe(0)
+  expect(errors).toEqual([
+    'beforeDrain hook 1 failed: beforeDrain hook 1 did not end before a second signal cut the shutdown short; continuing without it.',
+    'beforeDrain hook 2 failed: beforeDrain hook 2 did not run before a second signal cut the shutdown short; continuing without it.',
+  ])
 })
 
 test('a function with a limit: its value, its failure, or the limit with its length', async () => {

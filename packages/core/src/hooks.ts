@@ -1,13 +1,35 @@
-import { HandoverError } from './errors.js'
-import { LimitReached, within } from './limits.js'
+import { type ErrorData, errorData, HandoverError } from './errors.js'
+import type { DrainReason } from './lifecycle.js'
+import { LimitReached, unlessAborted, within } from './limits.js'
 import type { Logger } from './logger.js'
+import type { FinalReport } from './report.js'
 
 type Hook = () => unknown
 
-/** What the application asked to be run at the turns of its life, in the order in which it asked. */
+/** Why a generation drains, for its hooks. */
+export interface Leave {
+  readonly reason: DrainReason
+  /** The signal that requested the shutdown; absent when the program, the control socket or a reload did. */
+  readonly signal?: string
+}
+
+/** Called before a drain. */
+export type BeforeDrainHook = (leave: Leave) => unknown
+/** Called after a drain. */
+export type DrainedHook = (report: FinalReport, leave: Leave) => unknown
+
+/** A hook that failed, timed out, or was still running when a second signal cut the shutdown short. */
+export interface HookFailure {
+  /** Its kind and its position: `onDrained hook 2`. */
+  readonly hook: string
+  readonly error: ErrorData
+}
+
+/** The hooks of the application, in the order in which it registered them. */
 export class Hooks {
   readonly beforeReady: Hook[] = []
-  readonly drained: Hook[] = []
+  readonly beforeDrain: BeforeDrainHook[] = []
+  readonly drained: DrainedHook[] = []
   /** To take back what was given to a successor that has failed. */
   readonly failed: Hook[] = []
   state: Hook = () => undefined
@@ -19,33 +41,54 @@ export class Hooks {
     this.#logger = logger
   }
 
-  /** Their limit is the predecessor's `readyTimeoutMs`. Rejects with what the first one failed with. */
+  /** Their limit is the predecessor's `readyTimeoutMs`. Rejects with the first failure. */
   async runBeforeReady(): Promise<void> {
     for (const hook of this.beforeReady) await hook()
   }
 
-  /** One that fails, or takes too long, is logged and keeps no other from its turn. Resolves with whether all went well. */
-  runDrained(): Promise<boolean> {
-    return this.#runAll(this.drained, 'onDrained')
+  /** Runs each hook, logs failures and goes on. Resolves with the failures. After `cut` it waits for none. */
+  runBeforeDrain(leave: Leave, cut: AbortSignal): Promise<HookFailure[]> {
+    const hooks = this.beforeDrain.map((hook) => () => hook(leave))
+    return this.#runAll(hooks, 'beforeDrain', cut)
   }
 
-  /** As {@link runDrained}. */
-  runFailed(): Promise<boolean> {
-    return this.#runAll(this.failed, 'onHandoverFailed')
+  /** As {@link runBeforeDrain}. */
+  runDrained(report: FinalReport, leave: Leave, cut: AbortSignal): Promise<HookFailure[]> {
+    const hooks = this.drained.map((hook) => () => hook(report, leave))
+    return this.#runAll(hooks, 'onDrained', cut)
   }
 
-  async #runAll(hooks: readonly Hook[], kind: string): Promise<boolean> {
-    let clean = true
+  /** As {@link runBeforeDrain}, without a second signal. */
+  runFailed(): Promise<HookFailure[]> {
+    return this.#runAll(this.failed, 'onHandoverFailed', new AbortController().signal)
+  }
+
+  async #runAll(hooks: readonly Hook[], kind: string, cut: AbortSignal): Promise<HookFailure[]> {
+    const failures: HookFailure[] = []
     for (const [i, hook] of hooks.entries()) {
       const name = `${kind} hook ${i + 1}`
       try {
-        await this.limited(hook, name)
+        if (cut.aborted) throw cutShort(name, 'did not run')
+        await this.#unlessCut(hook, name, cut)
       } catch (error) {
-        clean = false
+        failures.push({ hook: name, error: errorData(error) })
         this.#logger.error({ err: error }, `${name} failed: ${(error as Error)?.message ?? error}`)
       }
     }
-    return clean
+    return failures
+  }
+
+  /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and what the hook fails with. */
+  async #unlessCut(hook: Hook, name: string, cut: AbortSignal): Promise<void> {
+    const running = this.limited(hook, name)
+    try {
+      await unlessAborted(running, cut)
+    } catch (error) {
+      if (error !== cut.reason) throw error
+      // Nothing waits for it anymore: its failure must not become an unhandled rejection.
+      running.catch(() => {})
+      throw cutShort(name, 'did not end')
+    }
   }
 
   /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and what the hook fails with. */
@@ -64,3 +107,9 @@ export class Hooks {
     }
   }
 }
+
+const cutShort = (name: string, what: string): HandoverError =>
+  new HandoverError(
+    'ERR_HANDOVER_HOOK_TIMEOUT',
+    `${name} ${what} before a second signal cut the shutdown short; continuing without it.`,
+  )

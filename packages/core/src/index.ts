@@ -15,6 +15,7 @@ export type { HandoverHook, ResumeStream } from './connections/stream.js'
 export { type ErrorData, type Facts, HandoverError, type HandoverErrorCode } from './errors.js'
 export { graceful } from './graceful.js'
 export type { GracefulEvents, GracefulHandle, PredecessorHandle, StateChange } from './handle.js'
+export type { BeforeDrainHook, DrainedHook, HookFailure, Leave } from './hooks.js'
 export type { DrainReason, StateName } from './lifecycle.js'
 export type { Logger } from './logger.js'
 export { defaults, type GracefulOptions, type HealthPaths, type SuccessorOptions } from './options.js'
@@ -27,4 +28,5 @@ export type {
   KindCount,
   Phase,
   ReloadReport,
+  ShutdownReport,
 } from './report.js'

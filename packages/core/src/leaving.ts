@@ -3,16 +3,21 @@ import { channel } from 'node:diagnostics_channel'
 import type { Mover } from './connections/move.js'
 import { Drain } from './drain.js'
 import type { Generation } from './generation.js'
+import type { HookFailure, Leave } from './hooks.js'
 import type { DrainReason } from './lifecycle.js'
+import { unlessAborted } from './limits.js'
 import { removePidFile } from './pid-file.js'
-import type { DrainReport, FinalReport, ReloadReport } from './report.js'
+import type { DrainReport, FinalReport, ReloadReport, ShutdownReport } from './report.js'
 import type { Successor } from './successor.js'
 
 const reportChannel = channel('handover:report')
 
 export class Leaving {
   readonly #generation: Generation
-  #drained: Promise<DrainReport> | undefined
+  #left: Promise<ShutdownReport> | undefined
+  #signal: string | undefined
+  /** Of `beforeDrain` hooks. */
+  readonly #hookFailures: HookFailure[] = []
 
   constructor(generation: Generation) {
     this.#generation = generation
@@ -22,24 +27,25 @@ export class Leaving {
   handOver(successor: Successor, mover: Mover | undefined, report: ReloadReport): void {
     const drain = this.#newDrain('handed-over', mover)
     this.#generation.dispatch({ name: 'successor-proven', drain })
-    this.#drained = drain.run()
+    const drained = drain.run()
     this.#generation.control.handOver(successor, report)
-    void this.#drained.then((drained) => this.#leave(drain, drained, { successor, report }))
+    this.#left = drained.then((drained) => this.#leave(drain, drained, { successor, report }))
   }
 
-  /** Asking twice gives the same answer. */
-  shutdown(): Promise<DrainReport> {
+  /** Resolves when everything has drained and the hooks have run. Asking twice gives the same answer. */
+  shutdown(signal?: string): Promise<ShutdownReport> {
+    this.#signal ??= signal
     const generation = this.#generation
     const { state } = generation
     if (state.name === 'draining' && state.because === 'handed-over') {
       state.drain.becomeShutdown()
       generation.dispatch({ name: 'shutdown', drain: state.drain })
     }
-    this.#drained ??= this.#startShutdown()
-    return this.#drained
+    this.#left ??= this.#startShutdown()
+    return this.#left
   }
 
-  #startShutdown(): Promise<DrainReport> {
+  #startShutdown(): Promise<ShutdownReport> {
     const generation = this.#generation
     const { state } = generation
     const drain = this.#newDrain('shutdown')
@@ -48,12 +54,10 @@ export class Leaving {
     if (generation.startup.inCharge) void generation.serviceManager.stopping()
     const successorEnded =
       state.name === 'handing-over' ? this.#endSuccessor(state.successor, drain) : undefined
-    const drained = drain.run()
-    void drained.then(async (report) => {
+    return drain.run().then(async (report) => {
       await successorEnded
-      await this.#leave(drain, report)
+      return this.#leave(drain, report)
     })
-    return drained
   }
 
   #endSuccessor(successor: Successor, drain: Drain): Promise<void> {
@@ -62,7 +66,8 @@ export class Leaving {
   }
 
   #newDrain(because: DrainReason, mover?: Mover): Drain {
-    const { tracker, logger, settings, listeners, startup, predecessor, supervisor, state } = this.#generation
+    const { tracker, logger, settings, listeners, startup, predecessor, supervisor, state, hooks } =
+      this.#generation
     // A successor that is taken back leaves the listeners, and the files of Unix sockets, to its predecessor; a
     // worker to its supervisor.
     const forGood = because === 'shutdown' && startup.inCharge && !supervisor?.alive
@@ -74,13 +79,22 @@ export class Leaving {
       logger,
       limits,
       closeListeners: () => listeners.close({ forGood }),
+      beforeDrain: hooks.beforeDrain.length > 0 ? (cut) => this.#runBeforeDrain(because, cut) : undefined,
       predecessor,
       mover,
     })
   }
 
+  async #runBeforeDrain(because: DrainReason, cut: AbortSignal): Promise<void> {
+    this.#hookFailures.push(...(await this.#generation.hooks.runBeforeDrain(this.#leaveFor(because), cut)))
+  }
+
+  #leaveFor(reason: DrainReason): Leave {
+    return { reason, ...(this.#signal === undefined ? {} : { signal: this.#signal }) }
+  }
+
   /** Reports, runs the hooks, exits. */
-  async #leave(drain: Drain, drained: DrainReport, handedOver?: HandedOver): Promise<void> {
+  async #leave(drain: Drain, drained: DrainReport, handedOver?: HandedOver): Promise<ShutdownReport> {
     const generation = this.#generation
     const report = this.#finalReport(drained, handedOver?.report)
     const { ms, moved, closed, cut } = drained
@@ -90,12 +104,20 @@ export class Leaving {
     )
     generation.tell('report', report)
     reportChannel.publish(report)
-    await handedOver?.successor.finish(report)
-    const clean = await generation.hooks.runDrained()
-    const code = cut.length > 0 || drain.wasCutShort || !clean ? 1 : 0
+    if (handedOver) await unlessAborted(handedOver.successor.finish(report), drain.over).catch(() => {})
+    const leave = this.#leaveFor(drained.because)
+    const failures = await generation.hooks.runDrained(report, leave, drain.over)
+    const hookFailures = [...this.#hookFailures, ...failures]
+    const code = cut.length > 0 || drain.wasCutShort || hookFailures.length > 0 ? 1 : 0
     generation.dispatch({ name: 'drained', code })
-    await generation.control.finish(code)
-    const { settings, platform } = generation
+    await unlessAborted(generation.control.finish(code), drain.over).catch(() => {})
+    // What waits for `shutdown()` runs first.
+    setImmediate(() => this.#exit(code))
+    return { ...drained, hookFailures }
+  }
+
+  #exit(code: 0 | 1): void {
+    const { settings, platform } = this.#generation
     if (settings.pidFile) removePidFile(settings.pidFile, platform.pid)
     platform.exit(code)
   }

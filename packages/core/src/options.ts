@@ -41,7 +41,7 @@ export interface GracefulOptions {
   readonly lingerMs?: number
   /** How long to serve on, answering *not ready*, before a shutdown drains. Default 0. */
   readonly shutdownDelayMs?: number
-  /** How long each `onDrained` hook, and the state for a successor, may take. Default 10000. */
+  /** How long each `beforeDrain` and `onDrained` hook, and the state for a successor, may take. Default 10000. */
   readonly hookTimeoutMs?: number
   /** Signals that ask for a reload. Default `['SIGHUP']`. */
   readonly reloadSignals?: readonly NodeJS.Signals[]

@@ -1,4 +1,5 @@
 import type { ErrorData } from './errors.js'
+import type { HookFailure } from './hooks.js'
 
 /** A part of a reload, in the order in which they happened. */
 export interface Phase {
@@ -92,6 +93,12 @@ export interface DrainReport {
   /** The same by kind. */
   readonly kinds: Readonly<Record<ConnectionKind, Fates>>
   readonly timedOut: boolean
+}
+
+/** What `shutdown()` resolves with. */
+export interface ShutdownReport extends DrainReport {
+  /** `beforeDrain` and `onDrained` hooks that failed, in their order. With any, the exit code is 1. */
+  readonly hookFailures: readonly HookFailure[]
 }
 
 /** The whole of a generation's last reload: what the log and the successor get. */

@@ -181,7 +181,7 @@ export class Supervisor {
     const { settings, hooks } = this.#generation
     const { shutdownDelayMs, drainTimeoutMs, hookTimeoutMs } = settings
     return {
-      drainMs: shutdownDelayMs + drainTimeoutMs,
+      drainMs: hookTimeoutMs * hooks.beforeDrain.length + shutdownDelayMs + drainTimeoutMs,
       hooksMs: hookTimeoutMs * hooks.drained.length,
     }
   }

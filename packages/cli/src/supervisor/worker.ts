@@ -21,6 +21,8 @@ import {
 
 /** How long a worker may take to end beside what it says that its drain and its hooks may take. */
 const endMs = 5_000
+/** How long it may take once it was cut short: hooks then have 250 ms (C67). */
+const cutShortMs = 2_000
 
 export interface WorkerExit {
   readonly code: number | null
@@ -157,7 +159,7 @@ export class Worker {
     void this.exited.promise.then(() => clearTimeout(timer))
   }
 
-  /** Whatever is open. What is left to it are its hooks. */
+  /** Ends it now: it cuts what is open, and hooks that still run. */
   cutShort(): void {
     void this.end()
     this.say({ type: 'cut-short' })
@@ -169,7 +171,7 @@ export class Worker {
     else this.signal('SIGTERM')
     const { drainMs, hooksMs } = this.#mayTake
     await this.#exitWithin(drainMs + hooksMs + endMs, this.#cut.signal)
-    if (this.#cut.signal.aborted) await this.#exitWithin(hooksMs + endMs)
+    if (this.#cut.signal.aborted) await this.#exitWithin(cutShortMs)
     this.signal('SIGKILL')
     return this.exited.promise
   }

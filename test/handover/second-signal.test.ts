@@ -1,0 +1,35 @@
+// What a second signal ends besides connections: hooks that still run, in one process and under `handover run`.
+import { expect, test } from 'vitest'
+import { type Service, startService } from '../support/service.js'
+import { startRun } from '../support/supervised.js'
+
+/** Well below the limit of a hook. Beside the 500 ms that are promised, for a machine that is busy. */
+const limitMs = 5_000
+const config = {
+  graceful: { hookTimeoutMs: 60_000, lingerMs: 0 },
+  hooks: [
+    { name: 'first', ms: 0 },
+    { name: 'stuck', ms: 60_000 },
+  ],
+}
+
+/** SIGTERM to `pid`, and once more when the second hook runs. Resolves with the exit code. */
+async function terminateTwice(service: Service, pid: number): Promise<number | undefined> {
+  service.signal('SIGTERM', pid)
+  await service.event('hook')
+  service.signal('SIGTERM', pid)
+  return (await service.exitOf(pid, limitMs)).code
+}
+
+test('C67: a second signal ends a hook that still runs, and the exit code says so', async () => {
+  const service = await startService('http.mjs', { config })
+  expect(await terminateTwice(service, service.pid)).toBe(1)
+  await service.line(/onDrained hook 2 failed: .* did not end before a second signal/)
+})
+
+test('C67: under handover run a second signal to the supervisor ends a hook that still runs', async () => {
+  const service = await startRun('http.mjs', { config })
+  expect(await terminateTwice(service, service.pid)).toBe(1)
+  await service.line(/onDrained hook 2 failed: .* did not end before a second signal/)
+  expect(service.processes()).toEqual([])
+})
