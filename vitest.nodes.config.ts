@@ -7,6 +7,7 @@ const handover = [
   'http2',
   'moving*',
   'platform*',
+  'private-channel',
   'reload-under-load',
   'state',
   'streams',

@@ -1,8 +1,8 @@
 'use strict'
-// The first thing that runs in a successor, or in a worker of a supervisor (node --require). It takes the handover
-// out of the environment before user code can pass it on, tells whoever started the process which error ended it,
-// and that it listens without core, and keeps reload signals that come before anybody listens for them. Node loads it into worker threads too, where it only
-// takes itself out of `execArgv`; in any other process it does nothing.
+// The first code that runs in a successor, or in a worker of a supervisor (node --require). It removes the handover
+// from the environment, opens the channel to the process that started this one, reports the error that ends this
+// process, reports a program that listens without core, and keeps reload signals until core listens for them. Node also
+// loads it into worker threads, where it only removes itself from `execArgv`. In any other process it does nothing.
 // It is plain CommonJS: `--import` would load a CommonJS program through the ESM loader.
 
 const variable = 'HANDOVER_INHERITANCE'
@@ -11,12 +11,75 @@ const inheritance = process.env[variable]
 forgetPreload()
 if (inheritance !== undefined) {
   delete process.env[variable]
-  // Whether there is a channel is known now: a predecessor that is killed while we boot takes it with it.
-  const early = { inheritance, hasChannel: process.channel !== undefined, signals: [], release: () => {} }
+  delete process.env.NODE_CHANNEL_FD
+  delete process.env.NODE_CHANNEL_SERIALIZATION_MODE
+  // The preload opens the channel now: a predecessor that is killed while this process boots takes its end with it.
+  const given = parsed()
+  const channel = process.channel ? process : openChannel(given.channel)
+  const early = { inheritance, channel, signals: [], release: () => {} }
   globalThis[Symbol.for('handover.early')] = early
-  tellErrors()
-  if (inheritance.includes('"supervisor"')) tellOfStrangers()
-  early.release = keepSignals(early.signals)
+  if (given.ipc === true) imitateLostChannel()
+  tellErrors(channel)
+  if (given.supervisor) tellOfStrangers(channel)
+  early.release = keepSignals(early.signals, given.signals)
+}
+
+/** Core says what is wrong with it. */
+function parsed() {
+  try {
+    return JSON.parse(inheritance) ?? {}
+  } catch {
+    return {}
+  }
+}
+
+/**
+ * Opens the channel to the process that started this one, out of the program's sight: `process.send`, `'message'` and
+ * `'disconnect'` stay what they are in the first generation. Node sets up a channel for the object whose `spawn` is
+ * called, so `spawn` gets a handle that opens the descriptor instead of starting a process (Node 20 to 26:
+ * test/handover/private-channel.test.ts). Returns `undefined` where this process has no channel.
+ */
+function openChannel(fd) {
+  if (!Number.isInteger(fd)) return undefined
+  const { ChildProcess } = require('node:child_process')
+  const channel = new ChildProcess()
+  channel._handle = {
+    pid: process.ppid,
+    // The parameters are one object before Node 24, and a list from then on.
+    spawn: (...given) => {
+      const stdio = given[0].stdio ?? given.find(hasChannel)
+      return stdio.find(({ ipc }) => ipc).handle.open(fd)
+    },
+    kill: () => 0,
+    close() {},
+    ref() {},
+    unref() {},
+  }
+  const stdio = ['ignore', 'ignore', 'ignore', 'ipc']
+  try {
+    channel.spawn({ file: 'channel', args: [], envPairs: [], stdio, serialization: 'advanced' })
+    return channel.connected ? channel : undefined
+  } catch (error) {
+    // The descriptor is none of a channel.
+    if (error.syscall !== undefined) return undefined
+    throw error
+  }
+}
+
+function hasChannel(value) {
+  return Array.isArray(value) && value.some((each) => each?.ipc)
+}
+
+/** The first generation had a channel to a manager that knows no successors: here it looks as if that had gone. */
+function imitateLostChannel() {
+  process.connected = false
+  process.disconnect = () => {}
+  process.send = (...given) => {
+    const error = Object.assign(new Error('Channel closed'), { code: 'ERR_IPC_CHANNEL_CLOSED' })
+    const done = given.find((each) => typeof each === 'function')
+    if (done) process.nextTick(done, error)
+    return false
+  }
 }
 
 /** The application's own child processes must not load this file, which may be gone by then. */
@@ -25,19 +88,19 @@ function forgetPreload() {
   if (at > 0) process.execArgv.splice(at - 1, 2)
 }
 
-function tellErrors() {
+function tellErrors(channel) {
   process.on('uncaughtExceptionMonitor', (thrown) => {
-    if (process.connected) process.send({ handover: 1, type: 'failed', error: describe(thrown) })
+    if (channel?.connected) channel.send({ handover: 1, type: 'failed', error: describe(thrown) })
   })
 }
 
 /** A program that listens without core takes no part: its supervisor would wait for it in vain. */
-function tellOfStrangers() {
+function tellOfStrangers(channel) {
   const { subscribe, unsubscribe } = require('node:diagnostics_channel')
   const name = 'tracing:net.server.listen:asyncStart'
   const tell = () => {
     const takesPart = globalThis[Symbol.for('@handover/core')]?.generation
-    if (!takesPart && process.connected) process.send({ handover: 1, type: 'stranger' })
+    if (!takesPart && channel?.connected) channel.send({ handover: 1, type: 'stranger' })
   }
   const onListen = () => {
     unsubscribe(name, onListen)
@@ -60,24 +123,15 @@ function describe(thrown) {
   }
 }
 
-function keepSignals(kept) {
-  const listeners = wantedSignals().map((signal) => {
+function keepSignals(kept, wanted) {
+  const known = require('node:os').constants.signals
+  const signals = Array.isArray(wanted) ? wanted.filter((each) => Object.hasOwn(known, each)) : []
+  const listeners = signals.map((signal) => {
     const listener = () => kept.push(signal)
     process.on(signal, listener)
     return () => process.off(signal, listener)
   })
   return () => {
     for (const off of listeners) off()
-  }
-}
-
-function wantedSignals() {
-  try {
-    const { signals } = JSON.parse(inheritance)
-    return Array.isArray(signals)
-      ? signals.filter((each) => each in require('node:os').constants.signals)
-      : []
-  } catch {
-    return [] // Core says what is wrong with it.
   }
 }

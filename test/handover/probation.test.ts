@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { ask, givenBy } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { statusOf } from '../support/processes.js'
-import { type Outcome, release, requestReload, startRelease } from '../support/release.js'
+import { type Outcome, privateChannel, release, requestReload, startRelease } from '../support/release.js'
 import { fakeServiceManager } from '../support/systemd.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
@@ -18,8 +18,9 @@ const endsWhen = (file: string, how: string) =>
     beforeListen: `
       const { existsSync } = await import('node:fs')
       const look = setInterval(() => { if (existsSync('${file}')) { clearInterval(look); ${how} } }, 5)
-      const { send } = process
-      process.send = (message, ...more) => { tell('said', message); return send.call(process, message, ...more) }
+      const channel = ${privateChannel}
+      const { send } = channel ?? {}
+      if (channel) channel.send = (message, ...more) => { tell('said', message); return send.call(channel, message, ...more) }
     `,
   })
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { underLoad } from '../support/load.js'
 import { descendantsOf, isRunning, statusOf } from '../support/processes.js'
 import { startProgram } from '../support/program.js'
-import { type Outcome, release, requestReload, startRelease } from '../support/release.js'
+import { type Outcome, privateChannel, release, requestReload, startRelease } from '../support/release.js'
 import { tempDir } from '../support/temp-dir.js'
 import { whoServes } from '../support/who.js'
 
@@ -94,7 +94,7 @@ const foreign = [
 
 test('C5: only the exact message is readiness; whatever else is said is in the report', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { readyTimeoutMs: 1_000 } } })
-  deploy(`for (const each of ${JSON.stringify(foreign)}) process.send(each); ${hangs}`)
+  deploy(`for (const each of ${JSON.stringify(foreign)}) ${privateChannel}.send(each); ${hangs}`)
   const { code, report } = await requestReload(service.target)
   expect(code).toBe('ERR_HANDOVER_READY_TIMEOUT')
   expect(report?.foreignMessages).toEqual(foreign.map((each) => JSON.stringify(each)))
@@ -106,7 +106,7 @@ test('C5: messages that no JSON can hold, long ones and many of them do no harm 
   const said = "[[1n], new Map([[1, 2]]), circular, 'x'.repeat(1_000_000), ...Array(1_000).fill('again')]"
   deploy(
     release({
-      first: `const circular = {}; circular.self = circular; for (const each of ${said}) process.send(each)`,
+      first: `const circular = {}; circular.self = circular; for (const each of ${said}) ${privateChannel}.send(each)`,
     }),
   )
   const { report } = await requestReload(service.target)

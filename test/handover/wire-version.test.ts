@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { envelope } from '../../packages/core/src/wire.js'
 import { underLoad } from '../support/load.js'
-import { type Outcome, release, requestReload, startRelease } from '../support/release.js'
+import { type Outcome, privateChannel, release, requestReload, startRelease } from '../support/release.js'
 import { launchService, testNode } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
 import { whoServes } from '../support/who.js'
@@ -21,7 +21,7 @@ test.each(messages)(
   'C55: a successor that says "%s" in another version is refused with both',
   async (type) => {
     const { service, deploy } = await startRelease()
-    deploy(`process.send({ handover: 2, type: '${type}' }); setTimeout(() => {}, 600_000)`)
+    deploy(`${privateChannel}.send({ handover: 2, type: '${type}' }); setTimeout(() => {}, 600_000)`)
     let outcome: Outcome = {}
     const load = await underLoad(service.target, async () => {
       outcome = await requestReload(service.target)

@@ -10,6 +10,9 @@ import { tempDir } from './temp-dir.js'
 
 const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url).href
 
+/** An expression: the channel to the process that started this one, which programs do not see. */
+export const privateChannel = "globalThis[Symbol.for('handover.early')].channel"
+
 /** Statements at the turns of a release that is a good one otherwise. They know `handle`, `server`, `config`, `tell`. */
 export interface ReleaseParts {
   /** Before core is loaded; there is no `handle` yet. */

@@ -20,6 +20,7 @@ const origin: Origin = {
   cwd: '/',
   args: ['/srv/app/server.js', '', 'two words'],
   hadChannel: false,
+  hadProgramChannel: false,
   early: { signals: [], release() {} },
 }
 

@@ -1,4 +1,12 @@
 /** What Node keeps private of the channel to another process: see node-privates.ts. */
+import { childProcess } from './builtin.js'
+
+/** Whether a process of this Node can open a channel by a descriptor, as handover-preload.cjs does. */
+export function canOpenChannel(): boolean {
+  const { ChildProcess } = childProcess()
+  const { _handle: handle } = new ChildProcess() as unknown as { _handle?: { spawn?: unknown } }
+  return typeof handle?.spawn === 'function' && 'spawn' in ChildProcess.prototype
+}
 
 /**
  * Lets several handles be on their way over `channel` at a time, a child process or the process itself. Node sends

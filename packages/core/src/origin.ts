@@ -4,6 +4,7 @@
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { early } from './early.js'
 import type { Platform } from './platform.js'
 import { inheritanceVariable } from './wire.js'
 
@@ -20,16 +21,10 @@ export interface Origin {
   readonly args: readonly string[]
   /** Whether this process was started with a channel, even if its other side has gone by now. */
   readonly hadChannel: boolean
+  /** Whether the program had an IPC channel of its own (`process.send`) in the first generation. */
+  readonly hadProgramChannel: boolean
   /** Reload signals that came before core listened for them. */
   readonly early: { readonly signals: readonly string[]; release(): void }
-}
-
-/** What handover-preload.cjs leaves for core. */
-interface Early {
-  readonly inheritance: string
-  readonly hasChannel: boolean
-  readonly signals: string[]
-  release(): void
 }
 
 /** Variables that are true for one process only, and must not reach another. */
@@ -45,22 +40,22 @@ const personal = [
 ]
 
 export function readOrigin(platform: Platform): Origin {
-  const early = (globalThis as Record<symbol, unknown>)[Symbol.for('handover.early')] as Early | undefined
   const live = platform.environment
-  const inheritance = early?.inheritance ?? live[inheritanceVariable]
+  const left = early()
   const activation = readActivationVariables(platform)
   const environment = platform.initialEnvironment()
   const cwd = spelledCwd(platform.cwd(), environment.PWD)
   delete live[inheritanceVariable]
   for (const name of personal) delete environment[name]
   return {
-    inheritance,
+    inheritance: left?.inheritance,
     activation,
     environment,
     cwd,
     args: spelledArgs(platform.argv.slice(1), platform.cwd(), cwd),
-    hadChannel: early?.hasChannel ?? platform.channel() !== undefined,
-    early: early ?? { signals: [], release() {} },
+    hadChannel: left?.channel !== undefined,
+    hadProgramChannel: platform.hasProgramChannel(),
+    early: left ?? { signals: [], release() {} },
   }
 }
 

@@ -3,6 +3,7 @@ import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import { childProcess, cluster, tty } from './builtin.js'
+import { early } from './early.js'
 import { canListenOnHandle } from './node-privates.js'
 
 /** At its start a cluster worker has a channel: without one there is no need to load the module. */
@@ -114,8 +115,10 @@ export const platform = {
     process.on(signal, listener)
     return () => process.off(signal, listener)
   },
-  /** The channel to the process that started this one; `undefined` where there is none. */
-  channel: () => (process.send && process.channel ? process : undefined),
+  /** The channel to the predecessor or supervisor that started this process; `undefined` where it has none. */
+  channel: () => early()?.channel,
+  /** Whether the program has an IPC channel of its own, or had one in the first generation. */
+  hasProgramChannel: () => process.send !== undefined,
 }
 
 export type Platform = typeof platform

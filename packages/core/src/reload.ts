@@ -73,13 +73,14 @@ export class Reload {
 
   #start(): Successor {
     const generation = this.#generation
-    const { platform, settings, listeners } = generation
+    const { origin, platform, settings, listeners } = generation
     const handedOn = listeners.handOn()
     for (const [i, { server }] of handedOn.entries()) this.#listeners.set(server, firstListenerFd + i)
     const spawn = this.#starter({
       version: wireVersion,
       predecessor: platform.pid,
       generation: generation.number + 1,
+      ...(origin.hadProgramChannel && { ipc: true }),
       signals: settings.reloadSignals,
       listeners: handedOn.map(({ entry }) => entry),
     })

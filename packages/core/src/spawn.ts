@@ -2,12 +2,13 @@
 import type { ChildProcess, SendHandle } from 'node:child_process'
 import type { Command } from './command.js'
 import { HandoverError } from './errors.js'
-import { withoutHandleQueue } from './node-privates-channel.js'
+import { canOpenChannel, withoutHandleQueue } from './node-privates-channel.js'
 import type { Platform } from './platform.js'
 import { type Inheritance, inheritanceVariable } from './wire.js'
 
 /** Standard streams and the channel: the listeners come right behind, without a gap (docs/protocol.md). */
 export const firstListenerFd = 4
+const channelFd = 3
 
 /** A successor as a process: a child of this one, or one that the supervisor has started for it. */
 export interface SuccessorProcess {
@@ -32,12 +33,23 @@ export interface SuccessorProcess {
   on(event: 'message', listener: (message: unknown) => void): unknown
 }
 
-/** Descriptors in `inheritance` are those of this process. Errors: `ERR_HANDOVER_SPAWN`. */
+/**
+ * Descriptors in `inheritance` are those of this process. Errors: `ERR_HANDOVER_SPAWN`.
+ *
+ * Node adds its own NODE_CHANNEL_FD behind the variables given here, and getenv(3) finds the first. With an empty one
+ * Node sets up no `process.send` in the successor: the preload opens the channel instead, out of the program's sight.
+ */
 export function spawnSuccessor(platform: Platform, command: Command, inheritance: Inheritance): ChildProcess {
   const { execPath, args, cwd } = command
   const fds = inheritance.listeners.map(({ fd }) => fd)
   const listeners = inheritance.listeners.map((entry, i) => ({ ...entry, fd: firstListenerFd + i }))
-  const env = { ...command.env, [inheritanceVariable]: JSON.stringify({ ...inheritance, listeners }) }
+  const hidden = canOpenChannel()
+  const given: Inheritance = { ...inheritance, listeners, ...(hidden && { channel: channelFd }) }
+  const env = {
+    ...command.env,
+    [inheritanceVariable]: JSON.stringify(given),
+    ...(hidden && { NODE_CHANNEL_FD: '' }),
+  }
   // Standard error stays the real one: a pipe through us would break when we leave.
   const stdio = [0, 1, 2, 'ipc' as const, ...fds]
   try {

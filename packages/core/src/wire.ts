@@ -58,6 +58,10 @@ export interface Inheritance {
   readonly supervisor?: SupervisorEntry
   /** The number of the successor in the line; the first is 1. */
   readonly generation: number
+  /** The descriptor of the channel, which the preload opens; absent where `process` has it. */
+  readonly channel?: number
+  /** The program of the first generation had an IPC channel (`process.send`) to a manager: see handover-preload.cjs. */
+  readonly ipc?: true
   /** Signals that ask for a reload: kept by the preload until core listens for them. */
   readonly signals: readonly string[]
   readonly listeners: readonly ListenerEntry[]
