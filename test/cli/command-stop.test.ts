@@ -26,7 +26,7 @@ test('C53: what was cut is named, and the command ends with 1', async () => {
   await inFlight(service.target)
   const { code, stdout } = await cli(['stop', '--control', path])
   expect(stdout).toMatch(
-    /1 cut\n {2}cut: GET \/held\S+ \(http1, .*\)\nthe service has stopped, with exit code 1\n$/,
+    /1 cut\n {2}cut: GET \/held \(http1, .*\)\nthe service has stopped, with exit code 1\n$/,
   )
   expect(code).toBe(1)
   await service.exitOf(service.pid)

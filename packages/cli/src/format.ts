@@ -30,8 +30,9 @@ export const who = ({ generation, pid }: { generation: number; pid?: number | un
   `generation ${generation}${pid === undefined ? '' : ` (pid ${pid})`}`
 
 /** `36 connections moved, 1 closed, 0 cut`. */
-export function fates({ moved, closed, lost, cut }: DrainReport): string {
-  return `${count(moved, 'connection')} moved, ${closed} closed, ${cut.length} cut${lost > 0 ? `, ${lost} lost on the way` : ''}`
+export function fates({ moved, closed, lost, kinds }: DrainReport): string {
+  const cut = Object.values(kinds).reduce((sum, each) => sum + each.cut, 0)
+  return `${count(moved, 'connection')} moved, ${closed} closed, ${cut} cut${lost > 0 ? `, ${lost} lost on the way` : ''}`
 }
 
 export const holding = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${duration(ageMs)})`

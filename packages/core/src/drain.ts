@@ -15,6 +15,8 @@ const sweepMs = 50
 const answerMs = 1_000
 /** How often a drain says what keeps it. */
 const tellMs = 1_000
+/** How many of the connections that were cut the report names. */
+const mostNamed = 100
 /** How many turns what was ended at the limit gets to be gone. */
 const endTurns = 20
 /** How long hooks and last messages may take after a second signal: the process exits within 500 ms (C67). */
@@ -218,18 +220,23 @@ export class Drain {
     for (const connection of tracker.idle()) connection.close()
     for (let turns = 0; turns < endTurns && tracker.size > 0; turns++) await turn()
     const cut = tracker.holding()
+    const named = cut.slice(0, mostNamed)
     const why = this.wasCutShort ? 'cut short' : 'wait timeout'
     const idle = new Set(tracker.idle())
     for (const connection of tracker.all()) tracker.end(connection, idle.has(connection) ? 'closed' : 'cut')
     if (cut.length > 0) {
       logger.warn(
-        { cut },
+        { cut: named },
         `${why}: ${cut.length} connections were cut: ${cut.slice(0, 10).map(inWords).join(', ')}`,
       )
     }
     await turn()
-    return cut
+    return named
   }
 }
+
+/** How many connections were cut: the report names only some of them. */
+export const cutCount = ({ kinds }: Pick<DrainReport, 'kinds'>): number =>
+  Object.values(kinds).reduce((sum, { cut }) => sum + cut, 0)
 
 const inWords = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${ageMs} ms)`

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { longestMessage, longestStack, shorten } from './client-text.js'
 
 /**
  * Every code that a {@link HandoverError} can carry, with the sentence that docs/errors.md explains.
@@ -31,6 +32,7 @@ export const codes = [
   'ERR_HANDOVER_OTHER_ADDRESS',
   'ERR_HANDOVER_HOOK_TIMEOUT',
   'ERR_HANDOVER_REQUEST',
+  'ERR_HANDOVER_BUSY',
 ] as const
 
 /** One of the codes of docs/errors.md. */
@@ -55,7 +57,7 @@ export class HandoverError extends Error {
   }
 }
 
-/** An error as data, fit for a message or a log line. */
+/** An error as data, fit for a message or a log line: long texts are shortened. */
 export interface ErrorData {
   readonly name: string
   readonly message: string
@@ -66,14 +68,15 @@ export interface ErrorData {
 /** What `thrown` tells, whatever was thrown. */
 export function errorData(thrown: unknown): ErrorData {
   if (!(thrown instanceof Error)) {
-    return { name: 'Error', message: typeof thrown === 'string' ? thrown : inspect(thrown) }
+    const message = typeof thrown === 'string' ? thrown : inspect(thrown)
+    return { name: 'Error', message: shorten(message, longestMessage) }
   }
   const { name, message, stack } = thrown
   const code = (thrown as NodeJS.ErrnoException).code
   return {
     name: String(name),
-    message: String(message),
-    ...(typeof stack === 'string' ? { stack } : {}),
+    message: shorten(String(message), longestMessage),
+    ...(typeof stack === 'string' ? { stack: shorten(stack, longestStack) } : {}),
     ...(code === undefined ? {} : { code: String(code) }),
   }
 }

@@ -1,7 +1,7 @@
 /** How a generation leaves: because its successor is proven, or because it was told to. */
 import { channel } from 'node:diagnostics_channel'
 import type { Mover } from './connections/move.js'
-import { Drain } from './drain.js'
+import { cutCount, Drain } from './drain.js'
 import type { Generation } from './generation.js'
 import type { HookFailure, Leave } from './hooks.js'
 import type { DrainReason } from './lifecycle.js'
@@ -100,7 +100,7 @@ export class Leaving {
     const { ms, moved, closed, cut } = drained
     generation.logger.info(
       { report },
-      `drained in ${ms} ms: ${moved} connections moved, ${closed} closed, ${cut.length} cut`,
+      `drained in ${ms} ms: ${moved} connections moved, ${closed} closed, ${cutCount(drained)} cut`,
     )
     generation.tell('report', report)
     reportChannel.publish(report)

@@ -1,3 +1,4 @@
+import { escapeControls, escapeInLines, longestMessage, longestStack, shorten } from './client-text.js'
 import { outliveOutput } from './platform.js'
 
 /** What Handover needs of a logger: the three methods of pino, which Fastify's logger has too. */
@@ -15,7 +16,8 @@ export function lineLogger(pid: number): Logger {
   const line = (facts: object, message: string) => {
     const error = (facts as { err?: Error }).err
     outliveOutput('stderr')
-    console.error(`handover[${pid}] ${message}${error?.stack ? `\n${error.stack}` : ''}`)
+    const stack = error?.stack ? `\n${escapeInLines(shorten(error.stack, longestStack))}` : ''
+    console.error(`handover[${pid}] ${escapeControls(shorten(message, longestMessage))}${stack}`)
   }
   return { info: line, warn: line, error: line }
 }

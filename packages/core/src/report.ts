@@ -12,7 +12,7 @@ export interface Phase {
 /** A connection that was cut at the limit, or that keeps a drain. */
 export interface Holding {
   readonly kind: ConnectionKind
-  /** What it was doing: `GET /slow`, or what is known of it. */
+  /** What it was doing: `GET /slow`, without the query string and in at most 200 characters, or what is known of it. */
   readonly what: string
   /** Milliseconds since the request, to within 100, or the connection where there is none, began. */
   readonly ageMs: number
@@ -88,9 +88,9 @@ export interface DrainReport {
   readonly longestWaitMs: number
   /** Connections that ended by themselves or after an answer that said so. */
   readonly closed: number
-  /** Connections that were cut: at the limit, or by a second signal. */
+  /** Connections that were cut, at the limit or by a second signal: the oldest 100. `kinds` has the number of all. */
   readonly cut: readonly Holding[]
-  /** The same by kind. */
+  /** The same by kind, in numbers. */
   readonly kinds: Readonly<Record<ConnectionKind, Fates>>
   readonly timedOut: boolean
 }

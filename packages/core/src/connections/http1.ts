@@ -5,6 +5,7 @@
  */
 import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
+import { requestInWords } from '../client-text.js'
 import { answerOn, isUpgraded, sentHead, startReading, tellsAnswers } from '../node-privates-connections.js'
 import type { ConnectionKind, Holding } from '../report.js'
 import { answerWithClose } from './answer-with-close.js'
@@ -199,7 +200,7 @@ export class Http1Connection implements Connection {
 
   #what(answering: boolean): string {
     const { req: request } = this.#newest() ?? {}
-    if (answering && request) return `${request.method} ${request.url}`
+    if (answering && request) return requestInWords(request)
     if (this.kind === 'upgraded') return 'an upgraded connection'
     return this.isFresh() ? 'a connection that has not spoken yet' : 'an idle or half-received request'
   }

@@ -21,7 +21,7 @@ function connect(controlled: Partial<Controlled> = {}) {
       done()
     },
   })
-  const socket = Object.assign(stream, { unref() {}, destroySoon: () => stream.end() })
+  const socket = Object.assign(stream, { unref() {}, setTimeout() {}, destroySoon: () => stream.end() })
   const client = new ControlClient(
     socket as unknown as net.Socket,
     {

@@ -1,6 +1,8 @@
 /** One client of a control socket. Whatever it sends, or does not read, is its own affair alone. */
 import type net from 'node:net'
+import type { HandoverError } from '../errors.js'
 import {
+  busy,
   type ControlLine,
   type Controlled,
   type ControlRequest,
@@ -14,8 +16,12 @@ import {
 export const longestLine = 64 * 1024
 /** How long a client may be connected without anything that is answered to it. */
 const idleMs = 30_000
-/** How much may wait for a client that does not read. */
+/** With so much waiting for a client to read it, no more of its requests are read, and events are left out. */
 const mostUnread = 1024 * 1024
+/** How long a client may take nothing of what waits for it. An answer may be of any size. */
+const stalledMs = 10_000
+/** How long a client that is refused may take to read why. */
+const refusedMs = 1_000
 /** How many requests of one client are answered at a time. */
 const mostActive = 16
 /** How often a client that watches hears of the status, changed or not. */
@@ -52,15 +58,21 @@ export class ControlClient {
     socket.on('close', () => this.#forget())
     socket.setEncoding('utf8').on('data', (text: string) => this.#take(text))
     socket.on('end', () => this.#onEnd())
+    socket.on('drain', () => socket.resume())
+    // Node counts bytes that the kernel takes, in the middle of a write too (test/control/input.test.ts).
+    socket.setTimeout(stalledMs, () => socket.writableLength > 0 && socket.destroy())
     for (const id of carried?.watching ?? []) this.#watch(id)
     this.#restIfIdle()
   }
 
-  /** Says why it is not served, and closes. */
-  refuse(why: string): void {
-    this.#say({ id: null, ...failureOf(wrong(why)) })
+  /** Answers with `why`, serves nothing more, and closes the connection. */
+  refuse(why: HandoverError): void {
+    this.#say({ id: null, ...failureOf(why) })
     this.#isOver = true
-    this.#socket.destroySoon()
+    this.#socket.end()
+    // Closed at once, the client's own writing would fail before it has read the reason.
+    clearTimeout(this.#idle)
+    this.#idle = setTimeout(() => this.#socket.destroy(), refusedMs).unref()
   }
 
   /** What another process needs to go on; `undefined` while something else than a watch is answered here. */
@@ -102,14 +114,15 @@ export class ControlClient {
   }
 
   #refuseLine(): void {
-    this.refuse(`a line has at most ${longestLine} characters`)
+    this.refuse(wrong(`a line has at most ${longestLine} characters`))
   }
 
   #onLine(line: string): void {
     let request: ControlRequest
     try {
       request = readRequest(line)
-      if (this.#active >= mostActive) throw wrong(`${mostActive} requests are being answered`, request.id)
+      if (this.#active >= mostActive)
+        throw busy(`answers ${mostActive} requests of this client already`, request.id)
     } catch (error) {
       this.#say({ id: (error as { id?: RequestId }).id ?? null, ...failureOf(error) })
       return
@@ -121,7 +134,7 @@ export class ControlClient {
   async #answer(request: ControlRequest): Promise<void> {
     const { id } = request
     this.#begin()
-    const alive = setInterval(() => this.#say({ id, event: 'alive' }), aliveMs).unref()
+    const alive = setInterval(() => this.#tell({ id, event: 'alive' }), aliveMs).unref()
     try {
       this.#say({ id, ok: true, ...(await this.#do(request)) })
     } catch (error) {
@@ -136,8 +149,8 @@ export class ControlClient {
   async #do({ id, request, wait = true }: ControlRequest) {
     const controlled = this.#controlled
     if (request === 'status') return { status: await controlled.status() }
-    if (request === 'stop') return { stop: await controlled.stop((event) => this.#say({ id, ...event })) }
-    const { proven, drained } = controlled.reload((event) => this.#say({ id, ...event }))
+    if (request === 'stop') return { stop: await controlled.stop((event) => this.#tell({ id, ...event })) }
+    const { proven, drained } = controlled.reload((event) => this.#tell({ id, ...event }))
     // Only one of them is waited for.
     proven.catch(() => {})
     drained.catch(() => {})
@@ -151,7 +164,7 @@ export class ControlClient {
     const tell = async () => {
       soon = undefined
       const status = await this.#controlled.status()
-      if (this.#watching.has(id)) this.#say({ id, event: 'status', status })
+      if (this.#watching.has(id)) this.#tell({ id, event: 'status', status })
     }
     const tellIfItCan = () => void tell().catch((error: unknown) => this.#say({ id, ...failureOf(error) }))
     const timer = setInterval(tellIfItCan, watchMs).unref()
@@ -171,7 +184,12 @@ export class ControlClient {
     const socket = this.#socket
     if (this.#isOver || !socket.writable) return
     socket.write(`${JSON.stringify(line)}\n`)
-    if (socket.writableLength > mostUnread) socket.destroy()
+    if (socket.writableLength > mostUnread) socket.pause()
+  }
+
+  /** An event: the next one says as much. */
+  #tell(line: ControlLine): void {
+    if (this.#socket.writableLength <= mostUnread) this.#say(line)
   }
 
   #begin(): void {
@@ -181,7 +199,7 @@ export class ControlClient {
 
   /** Bytes alone are no reason to keep it: a line that never ends would hold a place for ever. */
   #restIfIdle(): void {
-    if (this.#active > 0 || this.#socket.destroyed) return
+    if (this.#active > 0 || this.#isOver || this.#socket.destroyed) return
     if (this.#socket.readableEnded) this.#socket.end()
     clearTimeout(this.#idle)
     this.#idle = setTimeout(() => this.#socket.destroy(), idleMs).unref()

@@ -151,10 +151,20 @@ export function readRequest(line: string): ControlRequest {
 const isId = (value: unknown): value is RequestId =>
   Number.isSafeInteger(value) || (typeof value === 'string' && value.length <= longestId)
 
-/** A request that is refused. */
+/** A request that was not understood. */
 export function wrong(why: string, id?: RequestId): HandoverError {
   const facts = id === undefined ? {} : { id }
   return new HandoverError('ERR_HANDOVER_REQUEST', `The request was not understood: ${why}.`, facts)
+}
+
+/** A request that is refused for now. `what` is what the control socket does already. */
+export function busy(what: string, id?: RequestId): HandoverError {
+  const facts = id === undefined ? {} : { id }
+  return new HandoverError(
+    'ERR_HANDOVER_BUSY',
+    `The control socket ${what}: nothing was done. Ask again later.`,
+    facts,
+  )
 }
 
 /** The answer that says why not. */

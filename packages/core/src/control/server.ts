@@ -3,7 +3,7 @@ import net from 'node:net'
 import { within } from '../limits.js'
 import { socketOf } from '../node-privates-connections.js'
 import { type CarriedClient, ControlClient } from './client.js'
-import type { Controlled } from './protocol.js'
+import { busy, type Controlled } from './protocol.js'
 
 /** How many clients are served at a time. */
 const mostClients = 32
@@ -52,7 +52,7 @@ export class ControlServer {
   #serve(socket: net.Socket, carried?: CarriedClient): void {
     const client = new ControlClient(socket, this.#controlled, carried)
     if (this.#clients.size >= mostClients) {
-      client.refuse(`there are ${mostClients} clients already`)
+      client.refuse(busy(`serves ${mostClients} clients already`))
       return
     }
     this.#clients.add(client)
