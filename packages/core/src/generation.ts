@@ -2,6 +2,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type net from 'node:net'
+import { type Agreed, agree } from './agreement.js'
 import { Arrivals } from './connections/arrivals.js'
 import type { Mover } from './connections/move.js'
 import { Tracker } from './connections/tracker.js'
@@ -10,11 +11,12 @@ import type { HandoverError } from './errors.js'
 import type { GracefulEvents } from './handle.js'
 import { answerHealth } from './health.js'
 import { Hooks } from './hooks.js'
+import { applyAdded } from './late-options.js'
 import { Leaving } from './leaving.js'
 import { type LifecycleEvent, next, type State } from './lifecycle.js'
 import { Listeners } from './listeners.js'
-import { type Logger, silent } from './logger.js'
-import type { Settings } from './options.js'
+import { currentLogger, type Logger, lineLogger, silent } from './logger.js'
+import type { GracefulOptions, Settings } from './options.js'
 import type { Origin } from './origin.js'
 import { removePidFile } from './pid-file.js'
 import type { Platform } from './platform.js'
@@ -35,9 +37,6 @@ const stateChannel = channel('handover:state')
 
 export class Generation {
   readonly number: number
-  /** The options as the program gave them. */
-  readonly given: Settings
-  readonly settings: Settings
   readonly origin: Origin
   readonly platform: Platform
   readonly logger: Logger
@@ -52,21 +51,28 @@ export class Generation {
   readonly supervisor: Supervisor | undefined
   readonly predecessor: Predecessor | undefined
   readonly #leaving: Leaving
+  /** The settings for what the program set: under a supervisor its own limits win. */
+  readonly #inForce: (settings: Settings) => Settings
+  #given: GracefulOptions
+  #settings: Settings
+  readonly #answersHealth = new WeakSet<net.Server>()
   readonly #undo: (() => void)[] = []
   #state: State = { name: 'starting' }
-  #takesSignals = false
+  #stopSignals: (() => void) | undefined
   #keptSignal: string | undefined
 
   /** Errors: `ERR_HANDOVER_INHERITANCE_…`, `ERR_HANDOVER_WIRE_VERSION`, `ERR_HANDOVER_BAD_DESCRIPTOR`. */
-  constructor(settings: Settings, origin: Origin, platform: Platform) {
+  constructor({ given, settings }: Agreed, origin: Origin, platform: Platform) {
     const inheritance = readOwnInheritance(origin, platform)
-    this.given = settings
-    this.settings = inheritance?.supervisor ? supervisedSettings(settings, inheritance.supervisor) : settings
+    const entry = inheritance?.supervisor
+    this.#inForce = (all) => (entry ? supervisedSettings(all, entry) : all)
+    this.#given = given
+    this.#settings = this.#inForce(settings)
     this.origin = origin
     this.platform = platform
     this.number = inheritance?.generation ?? 1
-    this.logger = settings.logger || silent
-    this.hooks = new Hooks(this.settings.hookTimeoutMs, this.logger)
+    this.logger = currentLogger(() => this.settings.logger || silent)
+    this.hooks = new Hooks(() => this.settings.hookTimeoutMs, this.logger)
     this.serviceManager = new ServiceManager(platform, this.logger)
     this.listeners = this.#takeListeners(inheritance)
     this.startup = new Startup(this)
@@ -84,6 +90,26 @@ export class Generation {
 
   get state(): State {
     return this.#state
+  }
+
+  /** The options in force. A later registration may set what no earlier one has set. */
+  get settings(): Settings {
+    return this.#settings
+  }
+
+  /** What the program set. */
+  get given(): GracefulOptions {
+    return this.#given
+  }
+
+  /** Errors: see `agree`; then nothing has changed. */
+  addOptions(options: GracefulOptions | undefined): void {
+    const before = this.settings
+    const fallback = lineLogger(this.platform.pid)
+    const { given, settings } = agree(this.#given, options, fallback, this.origin.cwd)
+    this.#given = given
+    this.#settings = this.#inForce(settings)
+    applyAdded(this, before)
   }
 
   /** The one place that assigns the state. Returns whether the event had a meaning. */
@@ -209,14 +235,34 @@ export class Generation {
   }
 
   #onListen(server: net.Server): void {
+    this.tracker.track(server)
+    this.answerHealth(server)
+  }
+
+  /** Once for each server. */
+  answerHealth(server: net.Server): void {
     const { health } = this.settings
-    if (this.tracker.track(server) && health) answerHealth(server, health, () => this.#health())
+    if (!health || this.#answersHealth.has(server)) return
+    this.#answersHealth.add(server)
+    answerHealth(server, health, () => this.#health())
   }
 
   /** From the first listener on, or once it comes up without one, this process is a service. Until then its signals are its own. */
   takeSignals(): void {
-    if (this.#takesSignals || !this.platform.isMainThread) return
-    this.#takesSignals = true
+    if (this.#stopSignals || !this.platform.isMainThread) return
+    this.#listenForSignals()
+    this.#undo.push(() => this.#stopSignals?.())
+    this.origin.early.release()
+  }
+
+  /** Other signals mean a reload, or a shutdown, from now on. */
+  changeSignals(): void {
+    if (!this.#stopSignals) return
+    this.#stopSignals()
+    this.#listenForSignals()
+  }
+
+  #listenForSignals(): void {
     const actions = {
       reload: (signal: string) => this.#reloadBySignal(signal),
       shutdown: (signal: string) => {
@@ -228,8 +274,7 @@ export class Generation {
         this.cutShort()
       },
     }
-    this.#undo.push(listenForSignals(this.platform, this.settings, actions, this.logger))
-    this.origin.early.release()
+    this.#stopSignals = listenForSignals(this.platform, this.settings, actions, this.logger)
   }
 
   #reloadBySignal(signal: string): void {

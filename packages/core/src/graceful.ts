@@ -13,7 +13,7 @@ import { isRecord } from './wire.js'
  *
  * @param server - a server of `node:net`, `node:http`, `node:https` or `node:http2`; left out by a program
  *   without one, or that has several and says `ready: 'manual'`.
- * @param options - see {@link GracefulOptions}; a second call may add servers, but not contradict the first.
+ * @param options - see {@link GracefulOptions}; a later call may set what no earlier call has set.
  * @returns the handle; one per process.
  * @throws HandoverError with the code `ERR_HANDOVER_NOT_A_SERVER`, `ERR_HANDOVER_ALREADY_LISTENING`,
  *   `ERR_HANDOVER_OPTION`, `ERR_HANDOVER_OPTIONS_CONFLICT`, `ERR_HANDOVER_PID_FILE`, `ERR_HANDOVER_COPIES`,

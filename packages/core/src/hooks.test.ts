@@ -10,7 +10,7 @@ const report = { generation: 3 } as unknown as FinalReport
 function hooks(limitMs = 60_000) {
   const errors: string[] = []
   const logger = { info() {}, warn() {}, error: (_facts: object, text: string) => void errors.push(text) }
-  return { hooks: new Hooks(limitMs, logger), errors }
+  return { hooks: new Hooks(() => limitMs, logger), errors }
 }
 
 test('beforeReady hooks run in order, one after the other, and the first failure ends them', async () => {

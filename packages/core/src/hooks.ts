@@ -33,10 +33,10 @@ export class Hooks {
   /** To take back what was given to a successor that has failed. */
   readonly failed: Hook[] = []
   state: Hook = () => undefined
-  readonly #limitMs: number
+  readonly #limitMs: () => number
   readonly #logger: Logger
 
-  constructor(limitMs: number, logger: Logger) {
+  constructor(limitMs: () => number, logger: Logger) {
     this.#limitMs = limitMs
     this.#logger = logger
   }
@@ -94,7 +94,7 @@ export class Hooks {
   /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and what the hook fails with. */
   async limited(hook: Hook, name: string): Promise<unknown> {
     try {
-      return await within(this.#limitMs, Promise.resolve().then(hook))
+      return await within(this.#limitMs(), Promise.resolve().then(hook))
     } catch (error) {
       if (!(error instanceof LimitReached)) throw error
       throw new HandoverError(

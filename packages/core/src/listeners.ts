@@ -29,7 +29,7 @@ interface Open {
 
 /** What somebody wants to know of the servers of the process. */
 export interface ListenObserver {
-  /** Before a server listens. */
+  /** Before a server listens, each time. */
   onListen(server: net.Server): void
   onListening(server: net.Server): void
   /** A server could not bind. */
@@ -101,6 +101,11 @@ export class Listeners {
   /** Descriptors, as they were inherited, of the listeners that a server of this process serves. */
   claimed(): number[] {
     return [...this.#servers.keys()]
+  }
+
+  /** The servers that listen, or are about to, without that of the control socket. */
+  servers(): net.Server[] {
+    return [...this.#open].flatMap(([server, { control }]) => (control ? [] : server))
   }
 
   /** What was inherited, in words, where none of it is served: this process is not the service that it is taken for. */
@@ -230,9 +235,9 @@ export class Listeners {
 
   /** Once for each server: it may try to listen many times. */
   #observe(server: net.Server): void {
+    this.#observer.onListen(server)
     if (this.#observed.has(server)) return
     this.#observed.add(server)
-    this.#observer.onListen(server)
     server.on('listening', () => this.#observer.onListening(server))
     server.on('close', () => this.#open.delete(server))
     server.on(errorMonitor as unknown as 'error', (error: Error) => {

@@ -24,3 +24,10 @@ export function lineLogger(pid: number): Logger {
 
 /** Says nothing. */
 export const silent: Logger = { info() {}, warn() {}, error() {} }
+
+/** Logs with what `current` returns at that moment. */
+export const currentLogger = (current: () => Logger): Logger => ({
+  info: (facts, message) => current().info(facts, message),
+  warn: (facts, message) => current().warn(facts, message),
+  error: (facts, message) => current().error(facts, message),
+})

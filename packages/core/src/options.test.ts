@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { HandoverError } from './errors.js'
 import { silent } from './logger.js'
-import { contradictions, defaults, type GracefulOptions, readOptions } from './options.js'
+import { defaults, type GracefulOptions, readOptions } from './options.js'
 
 const read = (raw: unknown) => readOptions(raw, silent, '/')
 
@@ -215,20 +215,4 @@ test('a control socket is resolved as a PID file is, and refused where it cannot
     expect(error).toMatchObject({ code: 'ERR_HANDOVER_CONTROL', control })
     expect(error.message).toContain(`the control socket ${control} cannot be made: `)
   }
-})
-
-test('two registrations contradict each other where both say something, and it is not the same', () => {
-  const settings = read({ probationMs: 5, health: { liveness: '/livez' }, pidFile: '/app.pid' })
-  const against = (raw: GracefulOptions) => contradictions(settings, raw, '/')
-  expect(against({})).toEqual([])
-  expect(against({ probationMs: 5, health: { liveness: '/livez' }, pidFile: 'app.pid' })).toEqual([])
-  expect(against({ probationMs: undefined as never, logger: false })).toEqual([])
-  expect(against({ probationMs: 6, lingerMs: 0, drainTimeoutMs: defaults.drainTimeoutMs })).toEqual([
-    'probationMs',
-    'lingerMs',
-  ])
-  expect(against({ health: { readiness: '/livez' }, pidFile: 'other.pid' })).toEqual(['health', 'pidFile'])
-  const controlled = read({ control: '/tmp/app.sock' })
-  expect(contradictions(controlled, { control: 'app.sock' }, '/tmp')).toEqual([])
-  expect(contradictions(controlled, { control: 'app.sock' }, '/')).toEqual(['control'])
 })

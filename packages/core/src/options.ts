@@ -159,20 +159,3 @@ function checkedPidFile(path: string): string {
   }
   return path
 }
-
-/** Options that are resolved against the directory of the start. */
-const paths = ['pidFile', 'control']
-
-/** The names of options on which two registrations disagree. What one of them leaves open is no contradiction. */
-export function contradictions(settings: Settings, raw: GracefulOptions, cwd: string): string[] {
-  return Object.entries(raw)
-    .filter(
-      ([name, value]) =>
-        name !== 'logger' &&
-        value !== undefined &&
-        !same(settings[name as keyof Settings], paths.includes(name) ? resolve(cwd, value) : value),
-    )
-    .map(([name]) => name)
-}
-
-const same = (one: unknown, other: unknown): boolean => JSON.stringify(one) === JSON.stringify(other)

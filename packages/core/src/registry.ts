@@ -1,11 +1,12 @@
 /** What all copies of core in this process share: there can be an ESM and a CommonJS one, or two versions. */
+import { agree } from './agreement.js'
 import type { Receiver } from './connections/movable.js'
 import { HandoverError } from './errors.js'
 import { Generation } from './generation.js'
 import type { GracefulHandle } from './handle.js'
 import { handleOf } from './handle-of.js'
 import { lineLogger } from './logger.js'
-import { contradictions, type GracefulOptions, readOptions } from './options.js'
+import type { GracefulOptions } from './options.js'
 import { type Origin, readOrigin } from './origin.js'
 import { platform } from './platform.js'
 import type { Awaited } from './readiness.js'
@@ -26,14 +27,12 @@ registry[key] ??= { version: wireVersion, origin: readOrigin(platform) }
 /** Adds `awaited` to the generation of this process, which begins with the first registration. */
 export function register(awaited: Awaited, options: GracefulOptions | undefined): GracefulHandle {
   const { origin, generation } = shared()
-  const settings = readOptions(options, lineLogger(platform.pid), origin.cwd)
   if (generation) {
-    const conflicts = contradictions(generation.internals.given, options ?? {}, origin.cwd)
-    if (conflicts.length > 0) throw conflict(conflicts)
+    generation.internals.addOptions(options)
     generation.internals.await(awaited)
     return generation.handle
   }
-  const internals = new Generation(settings, origin, platform)
+  const internals = new Generation(agree({}, options, lineLogger(platform.pid), origin.cwd), origin, platform)
   const handle = handleOf(internals)
   shared().generation = { handle, internals }
   for (const [protocol, receiver] of shared().receivers ?? []) internals.arrivals.receive(protocol, receiver)
@@ -69,14 +68,5 @@ function shared(): Shared {
     `Two copies of @handover/core that do not fit together (${found.version} and ${wireVersion}) are loaded in this ` +
       'process. Install one version.',
     { theirs: found.version, ours: wireVersion },
-  )
-}
-
-function conflict(names: readonly string[]): HandoverError {
-  return new HandoverError(
-    'ERR_HANDOVER_OPTIONS_CONFLICT',
-    `graceful was called before in this process with another value for ${names.join(', ')}. There is one generation per ` +
-      'process: give the options once. The first registration stands.',
-    { options: names },
   )
 }

@@ -116,9 +116,15 @@ export class Sharing {
 
   /** Those that any worker can go on with, and those first that can go at once. */
   #mayGo(): (readonly [Http1Connection, net.Server])[] {
-    const all = [...this.#parts.generation.tracker.plain()]
+    const all = this.#shareable()
     const isBusy = ([connection]: (typeof all)[number]) => Number(connection.inFlight() > 0)
     return all.sort((one, other) => isBusy(one) - isBusy(other))
+  }
+
+  /** None, when a later registration has set `moveConnections: false`. */
+  #shareable(): (readonly [Http1Connection, net.Server])[] {
+    const { settings, tracker } = this.#parts.generation
+    return settings.moveConnections ? [...tracker.plain()] : []
   }
 
   #tellSoon(): void {
@@ -126,8 +132,7 @@ export class Sharing {
     this.#willTell = true
     setTimeout(() => {
       this.#willTell = false
-      let connections = 0
-      for (const _ of this.#parts.generation.tracker.plain()) connections++
+      const connections = this.#shareable().length
       if (connections === this.#told) return
       this.#told = connections
       this.#parts.post({ type: 'shareable', connections })

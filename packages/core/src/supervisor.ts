@@ -9,7 +9,7 @@ import { errorData, type HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
 import { bareListener, wrapClose } from './node-privates.js'
 import { withoutHandleQueue } from './node-privates-channel.js'
-import type { Settings } from './options.js'
+import type { GracefulOptions, Settings } from './options.js'
 import { type OfSuccessor, RelayedChild } from './relayed-child.js'
 import type { ReloadReport } from './report.js'
 import { Sharing } from './sharing.js'
@@ -34,14 +34,14 @@ export function supervisedSettings(settings: Settings, entry: SupervisorEntry): 
 }
 
 /** Names of options that have no effect here. */
-const ignored = (given: Settings, defaults: Settings): string[] =>
-  notOurs.filter((name) => JSON.stringify(given[name]) !== JSON.stringify(defaults[name]))
+const ignored = (given: GracefulOptions): string[] => notOurs.filter((name) => given[name] !== undefined)
 
 export class Supervisor {
   readonly pid: number
   readonly #generation: Generation
   /** Names of the listeners that were bound here. */
   readonly #names = new WeakMap<net.Server, string>()
+  readonly #unused = new Set<string>()
   #bound = 0
   #successors = 0
   readonly #sharing: Sharing | undefined
@@ -50,13 +50,8 @@ export class Supervisor {
   constructor(entry: SupervisorEntry, generation: Generation) {
     this.pid = entry.pid
     this.#generation = generation
-    const unused = ignored(generation.given, generation.settings)
-    if (unused.length > 0)
-      generation.logger.info(
-        { unused },
-        `under a supervisor these options have no effect: ${unused.join(', ')}`,
-      )
     this.#listen()
+    this.optionsChanged()
     this.#tell()
     const mayShare = (entry.workers ?? 1) > 1 && generation.settings.moveConnections
     this.#sharing = mayShare ? this.#share() : undefined
@@ -65,6 +60,19 @@ export class Supervisor {
   /** Whether it is there; without it this process ends. */
   get alive(): boolean {
     return this.#generation.platform.channel()?.connected === true
+  }
+
+  /** At first, and when a later registration has set more: says which limits apply, and which options do not. */
+  optionsChanged(): void {
+    const { given, logger, settings } = this.#generation
+    const unused = ignored(given).filter((name) => !this.#unused.has(name))
+    for (const name of unused) this.#unused.add(name)
+    if (unused.length > 0)
+      logger.info({ unused }, `these options have no effect under a supervisor: ${unused.join(', ')}`)
+    const { readyTimeoutMs, probationMs, drainTimeoutMs } = settings
+    // A successor that fails late may take as long to end as its requests do.
+    const reloadMs = readyTimeoutMs + probationMs + drainTimeoutMs + roundsMs
+    this.#post({ type: 'registered', readyTimeoutMs, reloadMs, ...this.#ending() })
   }
 
   /** A server listens: the supervisor gets a duplicate of what was bound here, and hears what is served. */
@@ -156,11 +164,7 @@ export class Supervisor {
 
   /** What happens here is told. */
   #tell(): void {
-    const { events, settings } = this.#generation
-    const { readyTimeoutMs, probationMs, drainTimeoutMs } = settings
-    // A successor that fails late may take as long to end as its requests do.
-    const reloadMs = readyTimeoutMs + probationMs + drainTimeoutMs + roundsMs
-    this.#post({ type: 'registered', readyTimeoutMs, reloadMs, ...this.#ending() })
+    const { events } = this.#generation
     events.on('state', ({ state, because, onProbation }) => {
       const more = { ...(because && { because }), ...(onProbation && { onProbation }) }
       this.#post({ type: 'now', state, ...more, ...this.#ending() })

@@ -4,9 +4,9 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { agree } from './agreement.js'
 import { Generation } from './generation.js'
 import { silent } from './logger.js'
-import { readOptions } from './options.js'
 import { readOrigin } from './origin.js'
 import { platform, unsupported } from './platform.js'
 
@@ -26,8 +26,8 @@ function onWindows() {
   }
   const { listen } = net.Server.prototype
   onTestFinished(() => void Object.assign(net.Server.prototype, { listen }))
-  const settings = readOptions({ logger: false, lingerMs: 0 }, silent, process.cwd())
-  const generation = new Generation(settings, readOrigin(platform), fake)
+  const agreed = agree({}, { logger: false, lingerMs: 0 }, silent, process.cwd())
+  const generation = new Generation(agreed, readOrigin(platform), fake)
   return { generation, done }
 }
 
