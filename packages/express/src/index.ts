@@ -10,6 +10,7 @@ import {
   gracefulApplication,
   HandoverError,
 } from '@handover/core'
+import { keepRouterUnmade } from './router.js'
 
 /** What is needed of an Express application: it is a function, and has `listen`. */
 export type ExpressApplication = ((request: never, response: never) => unknown) & {
@@ -38,27 +39,13 @@ function tie(app: ExpressApplication, options?: GracefulOptions): Middleware & G
     {
       name: 'Express',
       isHandler: (listener) => listener === app,
-      onListening: () => takeOut(app, middleware),
+      onListening: () => onListening(),
     },
     options,
   )
   const middleware = carryHandle<Middleware>((_request, _response, next) => next(), handle)
+  const onListening = keepRouterUnmade(app, middleware)
   return middleware
-}
-
-interface Router {
-  stack?: readonly { readonly handle?: unknown }[]
-}
-
-/**
- * Each middleware is one step more for each request, and this one has nothing to do. A request that is on its way
- * through the stack goes on in the one that it has begun with. Express 4 has its router in `_router`, and a getter
- * `router` that throws.
- */
-function takeOut(app: ExpressApplication, middleware: Middleware): void {
-  const inside = app as unknown as { lazyrouter?: unknown; _router?: Router; router?: Router }
-  const router = inside.lazyrouter ? inside._router : inside.router
-  if (router?.stack) router.stack = router.stack.filter(({ handle }) => handle !== middleware)
 }
 
 /** Express's `graceful(app, options?)`: also what `require('@handover/express')` returns, and its property `graceful`. */

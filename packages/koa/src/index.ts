@@ -40,13 +40,15 @@ function tie(app: KoaApplication, options?: GracefulOptions): Middleware & Grace
   const handle = gracefulApplication({ name: 'Koa', isHandler }, options)
   const middleware = carryHandle<Middleware>((_context, next) => next(), handle)
   const callback = app.callback
-  app.callback = function remembered(this: KoaApplication) {
+  function remembered(this: KoaApplication) {
     // Each middleware is a promise more for each request, and this one has nothing to do.
-    this.middleware = this.middleware.filter((each) => each !== middleware)
+    const others = this.middleware.filter((each) => each !== middleware)
+    this.middleware.splice(0, Number.POSITIVE_INFINITY, ...others)
     const handler = callback.call(this)
     handlers.add(handler)
     return handler
   }
+  Object.defineProperty(app, 'callback', { value: remembered, configurable: true, writable: true })
   return middleware
 }
 
