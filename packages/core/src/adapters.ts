@@ -27,7 +27,7 @@ export function gracefulApplication(
 
 /** For adapters whose framework closes its server itself. */
 export interface ServerRelease {
-  /** The framework begins to close: open connections hear of it with their next answer. */
+  /** The framework begins to close: its idle connections close after `lingerMs`. */
   closing(): void
   /** It has closed: every global is undone. */
   closed(): void
@@ -36,7 +36,7 @@ export interface ServerRelease {
 /** For adapters: what to do when the owner of `server` closes it without asking for a shutdown. */
 export function releaseOf(server: net.Server): ServerRelease {
   return {
-    closing: () => currentGeneration()?.releaseServer(server),
+    closing: () => currentGeneration()?.serverDrains.release(server),
     closed() {
       if (currentGeneration()?.forgetServer(server)) forgetGeneration()
     },

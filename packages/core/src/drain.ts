@@ -1,16 +1,15 @@
 /** Stops accepting and finishes what is open: with a limit, politely, and saying what it waits for. */
 
-import type { Connection } from './connections/connection.js'
+import { idleLimit } from './connections/idle-limit.js'
 import type { Mover } from './connections/move.js'
-import type { Tracker } from './connections/tracker.js'
-import type { DrainReason } from './lifecycle.js'
+import type { Drained } from './connections/server-connections.js'
 import { pause, turn, unlessAborted, within } from './limits.js'
 import type { Logger } from './logger.js'
 import type { Predecessor } from './predecessor.js'
 import type { DrainReport, Fates, Holding } from './report.js'
 
 /** How often a shutdown looks for connections whose linger is over. Bounds how late the process is gone. */
-const sweepMs = 50
+export const sweepMs = 50
 /** How long a predecessor may take to say that it sends no more connections. */
 const answerMs = 1_000
 /** How often a drain says what keeps it. */
@@ -25,7 +24,7 @@ const cutShortMs = 250
 const queueTurns = 100
 
 export interface DrainParts {
-  readonly tracker: Tracker
+  readonly tracker: Drained
   readonly logger: Logger
   readonly limits: {
     readonly drainTimeoutMs: number
@@ -48,11 +47,11 @@ export class Drain {
   readonly #over = new AbortController()
   #lingering = false
   #mayStillCome = false
-  #because: DrainReason
+  #because: DrainReport['because']
   #run: Promise<DrainReport> | undefined
   #deadline = Number.POSITIVE_INFINITY
 
-  constructor(because: DrainReason, parts: DrainParts) {
+  constructor(because: DrainReport['because'], parts: DrainParts) {
     this.#because = because
     this.#parts = parts
   }
@@ -97,7 +96,7 @@ export class Drain {
     const { tracker, closeListeners, beforeDrain, limits, mover } = this.#parts
     const startedAt = performance.now()
     const because = this.#because
-    if (because === 'shutdown') {
+    if (because !== 'handed-over') {
       await beforeDrain?.(this.#cut.signal)
       await pause(limits.shutdownDelayMs, this.#cut.signal)
       await this.#emptyAcceptQueue()
@@ -190,13 +189,9 @@ export class Drain {
   /** Closes what has been idle for `lingerMs` since the shutdown began. */
   #sweeper(): () => void {
     const { tracker, limits } = this.#parts
-    let idleSince = new Map<Connection, number>()
+    const closeIdle = idleLimit(tracker, limits.lingerMs)
     const sweep = () => {
-      if (!this.#lingering) return
-      const now = performance.now()
-      const idle = tracker.idle()
-      idleSince = new Map(idle.map((connection) => [connection, idleSince.get(connection) ?? now]))
-      for (const [connection, since] of idleSince) if (now - since >= limits.lingerMs) connection.close()
+      if (this.#lingering) closeIdle()
     }
     sweep()
     return sweep

@@ -24,6 +24,7 @@ import { adoptAll, Predecessor, readOwnInheritance } from './predecessor.js'
 import type { Awaited } from './readiness.js'
 import { Reload } from './reload.js'
 import type { ReloadReport, ShutdownReport } from './report.js'
+import { ServerDrains } from './server-drain.js'
 import { listenForSignals } from './signals.js'
 import { Startup } from './startup.js'
 import { inWords, told } from './state-change.js'
@@ -50,6 +51,7 @@ export class Generation {
   readonly arrivals: Arrivals
   readonly supervisor: Supervisor | undefined
   readonly predecessor: Predecessor | undefined
+  readonly serverDrains = new ServerDrains(this)
   readonly #leaving: Leaving
   /** The settings for what the program set: under a supervisor its own limits win. */
   readonly #inForce: (settings: Settings) => Settings
@@ -178,12 +180,6 @@ export class Generation {
     const signal =
       this.#keptSignal ?? this.settings.reloadSignals.find((each) => this.origin.early.signals.includes(each))
     if (signal) this.#reloadBySignal(signal)
-  }
-
-  /** The owner of `server` closes it himself: its connections hear of it, the process goes on. */
-  releaseServer(server: net.Server): void {
-    const { name } = this.#state
-    if (name !== 'draining' && name !== 'exited') this.tracker.startDrainingServer(server)
   }
 
   /** He has closed it. Returns whether it was the last one: then every trace of us is out of the process. */

@@ -17,6 +17,7 @@ export function handleOf(generation: Generation): GracefulHandle {
     },
     reload: () => generation.reload(),
     shutdown: () => generation.shutdown(),
+    drain: (server) => generation.serverDrains.drain(server),
     ready: () => generation.sayReady(),
     connections: () => generation.tracker.counts(),
     on(event, observer) {

@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http'
+import type net from 'node:net'
 import type { StreamOptions } from './connections/end-stream.js'
 import type { HandoverHook, ResumeStream } from './connections/stream.js'
 import type { HandoverError } from './errors.js'
 import type { BeforeDrainHook, DrainedHook } from './hooks.js'
 import type { DrainReason, StateName } from './lifecycle.js'
-import type { Connections, FinalReport, ReloadReport, ShutdownReport } from './report.js'
+import type { Connections, DrainReport, FinalReport, ReloadReport, ShutdownReport } from './report.js'
 
 /** What an observer is told when the state changes. */
 export interface StateChange {
@@ -68,6 +69,14 @@ export interface GracefulHandle {
    * ready; rejects with `ERR_HANDOVER_ADDRESS_IN_USE`, or with what a `beforeReady` hook failed with.
    */
   ready(): Promise<void>
+  /**
+   * Closes and drains `server`, or every server of the process, within `drainTimeoutMs` and `lingerMs`. The process keeps
+   * running, hooks do not run, and a server may listen again. Resolves with the report when the last connection has
+   * gone; never cuts a response before the limit. While this generation drains anyway, it resolves with that report.
+   * Rejects with `ERR_HANDOVER_IN_PROGRESS` while another generation shares the listeners, and with
+   * `ERR_HANDOVER_DRAINING` when this one has drained.
+   */
+  drain(server?: net.Server): Promise<DrainReport>
   /** What is open now. */
   connections(): Connections
   on<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this

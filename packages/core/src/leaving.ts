@@ -105,7 +105,7 @@ export class Leaving {
     generation.tell('report', report)
     reportChannel.publish(report)
     if (handedOver) await unlessAborted(handedOver.successor.finish(report), drain.over).catch(() => {})
-    const leave = this.#leaveFor(drained.because)
+    const leave = this.#leaveFor(drained.because === 'handed-over' ? 'handed-over' : 'shutdown')
     const failures = await generation.hooks.runDrained(report, leave, drain.over)
     const hookFailures = [...this.#hookFailures, ...failures]
     const code = cut.length > 0 || drain.wasCutShort || hookFailures.length > 0 ? 1 : 0

@@ -191,6 +191,19 @@ export class Listeners {
     }
   }
 
+  /**
+   * Closes the listeners of these servers, with `forGood` their socket files too. The servers may listen again. They
+   * emit `close` when the returned function is called.
+   */
+  closeServers(servers: readonly net.Server[], { forGood }: { forGood: boolean }): () => void {
+    const files = servers.flatMap((server) => this.#open.get(server)?.unix ?? [])
+    const sayClose = servers.map((server) => closeListener(server))
+    if (forGood) for (const file of files) remove(file)
+    return () => {
+      for (const say of sayClose) say()
+    }
+  }
+
   #listen(server: net.Server, args: unknown[], original: NodeListen): net.Server {
     if (server.listening || this.#own.has(server)) return original(args)
     const call = readListenCall(args, this.#cwd)

@@ -1,5 +1,6 @@
 import type { ErrorData } from './errors.js'
 import type { HookFailure } from './hooks.js'
+import type { DrainReason } from './lifecycle.js'
 
 /** A part of a reload, in the order in which they happened. */
 export interface Phase {
@@ -75,7 +76,8 @@ export interface Fates {
 
 /** How a drain ended. */
 export interface DrainReport {
-  readonly because: 'handed-over' | 'shutdown'
+  /** `drain`: `handle.drain()` was called, and the process keeps running. */
+  readonly because: DrainReason | 'drain'
   /** Milliseconds. */
   readonly ms: number
   /** Open when the drain began. */

@@ -6,9 +6,10 @@ import type net from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { answerOn, underlying } from '../node-privates-connections.js'
 import { isTls } from '../node-privates-tls.js'
-import type { ConnectionKind, Connections, Fates, Holding, KindCount } from '../report.js'
+import type { ConnectionKind, Connections, Fates, Holding } from '../report.js'
 import { AgeWatch } from './ages.js'
 import type { Connection } from './connection.js'
+import { countsOf, FateCounts, holdingOf } from './counting.js'
 import { type Attention, Http1Connection } from './http1.js'
 import { Http2Connection } from './http2.js'
 import { idleOf } from './idle.js'
@@ -22,6 +23,12 @@ type Tracked = net.Socket & { [connectionOf]?: Connection }
 /** Told of every request of every server, without wrapping anything (Node: diagnostics_channel, HTTP). */
 const requestStart = 'http.server.request.start'
 
+/** Told of connections as they come and go. */
+export interface ConnectionWatcher {
+  onOpened(connection: Connection, server: net.Server): void
+  onGone(connection: Connection, server: net.Server, fate: keyof Fates): void
+}
+
 export class Tracker {
   readonly #connections = new Map<Connection, net.Server>()
   readonly #servers = new WeakSet<net.Server>()
@@ -31,7 +38,8 @@ export class Tracker {
   #draining = false
   #mover: Mover | undefined
   /** What has become of connections since the drain began. */
-  readonly #fates: Record<ConnectionKind, Fates> = noFates()
+  readonly #fates = new FateCounts()
+  readonly #watchers = new Set<ConnectionWatcher>()
   /** Called when a connection has gone. */
   onClosed: () => void = () => {}
   /** Called when one has come or gone. */
@@ -107,12 +115,7 @@ export class Tracker {
 
   /** What has become of connections since the drain began, by kind. */
   get fates(): Readonly<Record<ConnectionKind, Fates>> {
-    return this.#fates
-  }
-
-  /** The same for one server, which its owner closes. */
-  startDrainingServer(server: net.Server): void {
-    for (const [connection, owner] of this.#connections) if (owner === server) connection.startDraining()
+    return this.#fates.kinds
   }
 
   /** Connections that can be closed without cutting a request off. */
@@ -126,29 +129,22 @@ export class Tracker {
 
   /** What is not idle, the oldest first. */
   holding(): Holding[] {
-    const idle = new Set(this.idle())
-    return this.all()
-      .filter((connection) => !idle.has(connection))
-      .map((connection) => connection.holding())
-      .sort((a, b) => b.ageMs - a.ageMs)
+    return holdingOf(this.#connections)
   }
 
   counts(): Connections {
-    const idle = new Set(this.idle())
-    const kinds: Record<ConnectionKind, KindCount> = {
-      http1: none,
-      https: none,
-      http2: none,
-      raw: none,
-      upgraded: none,
-    }
-    let inFlight = 0
-    for (const connection of this.#connections.keys()) {
-      const { idle: i, busy: b } = kinds[connection.kind]
-      kinds[connection.kind] = idle.has(connection) ? { idle: i + 1, busy: b } : { idle: i, busy: b + 1 }
-      inFlight += connection.inFlight()
-    }
-    return { ...kinds, total: this.size, inFlight, requests: this.#requests }
+    return countsOf(this.#connections, this.#requests)
+  }
+
+  /** Every open connection, with its server. */
+  get open(): ReadonlyMap<Connection, net.Server> {
+    return this.#connections
+  }
+
+  /** Tells `watcher` of connections from now on. Returns the way back. */
+  watch(watcher: ConnectionWatcher): () => void {
+    this.#watchers.add(watcher)
+    return () => this.#watchers.delete(watcher)
   }
 
   /**
@@ -223,14 +219,18 @@ export class Tracker {
     this.#connections.set(connection, server)
     this.onChange()
     whenGone(() => this.#remove(connection, 'closed'))
+    for (const watcher of this.#watchers) watcher.onOpened(connection, server)
     if (this.#draining) this.#drain(connection, server)
   }
 
   #remove(connection: Connection, fate: keyof Fates): void {
     const { kind } = connection
-    if (!this.#connections.delete(connection)) return
+    const server = this.#connections.get(connection)
+    if (!server) return
+    this.#connections.delete(connection)
     connection.forget?.()
-    if (this.#draining) this.#fates[kind] = { ...this.#fates[kind], [fate]: this.#fates[kind][fate] + 1 }
+    if (this.#draining) this.#fates.add(kind, fate)
+    for (const watcher of this.#watchers) watcher.onGone(connection, server, fate)
     this.onChange()
     this.onClosed()
   }
@@ -242,13 +242,6 @@ export class Tracker {
     const moves = isHttp1 && this.#mover?.take(connection, server)
     if (!moves) connection.startDraining()
   }
-}
-
-const none: KindCount = { idle: 0, busy: 0 }
-
-const noFates = (): Record<ConnectionKind, Fates> => {
-  const none: Fates = { moved: 0, lost: 0, closed: 0, cut: 0 }
-  return { http1: none, https: none, http2: none, raw: none, upgraded: none }
 }
 
 /** Node exports no class of HTTP/2 servers; only they have this method. */

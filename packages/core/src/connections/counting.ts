@@ -1,0 +1,49 @@
+/** What is open, in numbers and in words, for the whole process or for some of its servers. */
+import type net from 'node:net'
+import type { ConnectionKind, Connections, Fates, Holding, KindCount } from '../report.js'
+import type { Connection } from './connection.js'
+import { idleOf } from './idle.js'
+
+type Open = ReadonlyMap<Connection, net.Server>
+
+/** Connections that are not idle, the oldest first. */
+export function holdingOf(connections: Open): Holding[] {
+  const idle = new Set(idleOf(connections))
+  return [...connections.keys()]
+    .filter((connection) => !idle.has(connection))
+    .map((connection) => connection.holding())
+    .sort((a, b) => b.ageMs - a.ageMs)
+}
+
+export function countsOf(connections: Open, requests: number): Connections {
+  const idle = new Set(idleOf(connections))
+  const none: KindCount = { idle: 0, busy: 0 }
+  const kinds: Record<ConnectionKind, KindCount> = {
+    http1: none,
+    https: none,
+    http2: none,
+    raw: none,
+    upgraded: none,
+  }
+  let inFlight = 0
+  for (const connection of connections.keys()) {
+    const { idle: i, busy: b } = kinds[connection.kind]
+    kinds[connection.kind] = idle.has(connection) ? { idle: i + 1, busy: b } : { idle: i, busy: b + 1 }
+    inFlight += connection.inFlight()
+  }
+  return { ...kinds, total: connections.size, inFlight, requests }
+}
+
+/** What becomes of connections during a drain, by kind. */
+export class FateCounts {
+  readonly kinds: Record<ConnectionKind, Fates>
+
+  constructor() {
+    const none: Fates = { moved: 0, lost: 0, closed: 0, cut: 0 }
+    this.kinds = { http1: none, https: none, http2: none, raw: none, upgraded: none }
+  }
+
+  add(kind: ConnectionKind, fate: keyof Fates): void {
+    this.kinds[kind] = { ...this.kinds[kind], [fate]: this.kinds[kind][fate] + 1 }
+  }
+}

@@ -1,0 +1,138 @@
+// A drain without an exit: handle.drain() closes one server or all, and the process keeps running.
+import { existsSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { ask, askOnce, connect, gate, get, isRefused } from '../support/http.js'
+import { startProgram } from '../support/program.js'
+import { type Service, targetOf } from '../support/service.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+
+const lingerMs = 1_500
+
+/** `public` is drained by requests to `admin`: /drain, /drain-all, /listen. */
+const program = `
+  import http from 'node:http'
+  import { once } from 'node:events'
+  import { held } from '${new URL('../fixtures/routes.mjs', import.meta.url)}'
+  const server = http.createServer(async (request, response) => {
+    const by = new URL(request.url, 'http://localhost').searchParams.get('by')
+    response.end(by ? await held(by) : 'ok')
+  })
+  const handle = graceful(server, { lingerMs: ${lingerMs}, probationMs: 20, ...config.graceful })
+  tellOf(handle)
+  let at = config.listen
+  const listen = async () => {
+    await once(server.listen(at), 'listening')
+    // The second time at the same address.
+    if (at.port === 0) at = { host: at.host, port: server.address().port }
+  }
+  const drain = (which) => handle.drain(which).then((report) => tell('server-drained', { report, state: handle.state }), ({ code }) => tell('refused', { code }))
+  const admin = http.createServer(async (request, response) => {
+    if (request.url === '/drain-all') drain()
+    if (request.url === '/drain') {
+      drain(server)
+      while (server.listening) await new Promise(setImmediate)
+    }
+    if (request.url === '/listen') await listen()
+    response.end(JSON.stringify(handle.connections()))
+  })
+  server.on('close', () => tell('closed'))
+  await listen()
+  await once(admin.listen(0, '127.0.0.1'), 'listening')
+  tell('listening', { addresses: [server.address(), admin.address()] })`
+
+const start = (config: object = {}) =>
+  startProgram(program, { config: { listen: { port: 0, host: '127.0.0.1' }, ...config } })
+
+async function targetsOf(service: Service) {
+  const { addresses = [] } = await service.event('listening')
+  return { target: targetOf(addresses[0]), admin: targetOf(addresses[1]) }
+}
+
+test('drain(server) finishes what is open, the process and its other server keep serving, and the server listens again', async () => {
+  const service = await start()
+  const { target, admin } = await targetsOf(service)
+  const [busy, speaker, silent] = [await connect(target), await connect(target), await connect(target)]
+  for (const idle of [speaker, silent]) await ask(idle, '/')
+  const held = gate()
+  await busy.write(get(held.path))
+  await until('it is in flight', async () => JSON.parse((await askOnce(admin, '/')).text).inFlight === 2)
+
+  await askOnce(admin, '/drain')
+  expect(await isRefused(target)).toBe(true)
+  expect(await ask(speaker, '/')).toMatchObject({ status: 200, keepAlive: false })
+  expect(await silent.closed).toMatchObject({ how: 'end' })
+  expect(await askOnce(admin, '/')).toMatchObject({ status: 200, keepAlive: true })
+  expect(service.facts.filter(({ event }) => event === 'closed')).toEqual([])
+  held.open()
+  expect(await busy.response()).toMatchObject({ text: 'ok', keepAlive: false })
+  const { report, state } = await service.event('server-drained')
+  expect(report).toMatchObject({ because: 'drain', open: 3, closed: 3, cut: [], timedOut: false })
+  expect(state).toBe('ready')
+  await service.event('closed')
+
+  await askOnce(admin, '/listen')
+  expect(await askOnce(target, '/')).toMatchObject({ text: 'ok', keepAlive: true })
+})
+
+test('the file of a Unix socket goes with the drain and comes back when the server listens again, and a reload hands it on', async () => {
+  const path = `${tempDir()}/socket`
+  const service = await start({ listen: path })
+  const { target, admin } = await targetsOf(service)
+  await askOnce(admin, '/drain')
+  await service.event('server-drained')
+  expect(existsSync(path)).toBe(false)
+  await askOnce(admin, '/listen')
+  expect((await service.reload()).to.generation).toBe(2)
+  expect((await askOnce(target, '/')).text).toBe('ok')
+})
+
+test('a connection that was accepted after the server listened again is not part of the drain', async () => {
+  const service = await start({ graceful: { lingerMs: 0 } })
+  const { target, admin } = await targetsOf(service)
+  const held = gate()
+  const busy = await connect(target)
+  await busy.write(get(held.path))
+  await until('it is in flight', async () => JSON.parse((await askOnce(admin, '/')).text).inFlight === 2)
+  await askOnce(admin, '/drain')
+  await askOnce(admin, '/listen')
+  const later = await connect(target)
+  expect(await ask(later, '/')).toMatchObject({ keepAlive: true })
+  held.open()
+  expect(await busy.response()).toMatchObject({ keepAlive: false })
+  expect((await service.event('server-drained')).report).toMatchObject({ open: 1, closed: 1 })
+  expect(await ask(later, '/')).toMatchObject({ status: 200, keepAlive: true })
+})
+
+test('drain() closes every server, and what is open at drainTimeoutMs is cut and named', async () => {
+  const service = await start({ graceful: { lingerMs: 0, drainTimeoutMs: 300 } })
+  const { target, admin } = await targetsOf(service)
+  const busy = await connect(target)
+  await busy.write(get(gate().path))
+  await until('it is in flight', async () => JSON.parse((await askOnce(admin, '/')).text).inFlight === 2)
+  const kept = await connect(admin)
+  await ask(kept, '/drain-all')
+  expect((await service.event('server-drained')).report).toMatchObject({
+    timedOut: true,
+    cut: [{ kind: 'http1', what: expect.stringMatching(/^GET \/held/) }],
+  })
+  await Promise.all([busy.closed, kept.closed])
+  expect(await isRefused(admin)).toBe(true)
+  expect(service.processes()).toEqual([service.pid])
+  service.signal('SIGTERM')
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
+test('a drain is refused while a successor shares the listeners', async () => {
+  const service = await start({ graceful: { probationMs: 60_000, lingerMs: 0 } })
+  const { admin } = await targetsOf(service)
+  // It reaches both: each has its own reason to refuse.
+  const kept = await connect(admin)
+  await ask(kept, '/')
+  service.signal('SIGHUP')
+  await service.event(({ onProbation }) => onProbation === true)
+  await ask(kept, '/drain-all')
+  expect(await service.event('refused')).toMatchObject({ pid: service.pid, code: 'ERR_HANDOVER_IN_PROGRESS' })
+  service.signal('SIGTERM', service.pid)
+  await service.exitOf(service.pid)
+})
