@@ -44,6 +44,51 @@ test.each(Object.entries(starting))(
   },
 )
 
+const ownObserver = "process.on('SIGTERM', () => tell('observed'))"
+
+test.each([
+  ['before graceful', ownObserver, ''],
+  ['after graceful', '', ownObserver],
+])(
+  'C15: a SIGTERM before the first listen, for which the program has an observer since %s, ends it when it listens',
+  async (_, before, after) => {
+    const goOn = gate()
+    const service = launchProgram(`
+      import { existsSync } from 'node:fs'
+      import net from 'node:net'
+      const server = net.createServer()
+      ${before}
+      const handle = graceful(server, config.graceful).beforeReady(() => tell('hook'))
+      tellOf(handle)
+      ${after}
+      tell('waits')
+      while (!existsSync('${goOn.file}')) await new Promise((resolve) => setTimeout(resolve, 5))
+      server.listen(0, '127.0.0.1')`)
+    await service.event('waits')
+    service.signal('SIGTERM', service.pid)
+    await service.event('observed')
+    goOn.open()
+    expect(await service.exitOf(service.pid)).toEqual({ pid: service.pid, code: 0 })
+    const told = service.facts.map(({ event, state }) => state ?? event)
+    expect(told).toEqual(['waits', 'observed', 'draining', 'report', 'exited'])
+  },
+)
+
+test('C15: a SIGTERM before the first listen, for which the program has no observer any more, ends it at once', async () => {
+  const service = launchProgram(`
+    import net from 'node:net'
+    const gone = () => {}
+    process.on('SIGTERM', gone).once('SIGTERM', gone)
+    graceful(net.createServer())
+    process.on('SIGTERM', gone)
+    process.removeListener('SIGTERM', gone).removeListener('SIGTERM', gone).removeListener('SIGTERM', gone)
+    tell('waits', { observers: process.listenerCount('SIGTERM') })
+    setInterval(() => {}, 60_000)`)
+  expect(await service.event('waits')).toMatchObject({ observers: 0 })
+  service.signal('SIGTERM', service.pid)
+  expect(await service.exitOf(service.pid)).toEqual({ pid: service.pid, signal: 'SIGTERM' })
+})
+
 test.each(['SIGTERM', 'SIGINT'] as const)(
   'C15: %s ends a successor that still starts, and only it',
   async (signal) => {

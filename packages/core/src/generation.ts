@@ -25,7 +25,7 @@ import type { Awaited } from './readiness.js'
 import { Reload } from './reload.js'
 import type { ReloadReport, ShutdownReport } from './report.js'
 import { ServerDrains } from './server-drain.js'
-import { listenForSignals } from './signals.js'
+import { keepSignals, listenForSignals } from './signals.js'
 import { Startup } from './startup.js'
 import { inWords, told } from './state-change.js'
 import type { Successor } from './successor.js'
@@ -61,6 +61,8 @@ export class Generation {
   readonly #undo: (() => void)[] = []
   #state: State = { name: 'starting' }
   #stopSignals: (() => void) | undefined
+  /** Ends the keeping, and returns what was kept. */
+  #keptSignals: (() => readonly string[]) | undefined
   #keptSignal: string | undefined
 
   /** Errors: `ERR_HANDOVER_INHERITANCE_…`, `ERR_HANDOVER_WIRE_VERSION`, `ERR_HANDOVER_BAD_DESCRIPTOR`. */
@@ -88,6 +90,11 @@ export class Generation {
     this.#undo.push(this.listeners.install(), this.tracker.install(), () => this.control.close())
     this.supervisor = inheritance?.supervisor && new Supervisor(inheritance.supervisor, this)
     this.predecessor = inheritance && this.#meet(inheritance)
+    this.#keepSignals()
+    this.#undo.push(
+      () => void this.#keptSignals?.(),
+      () => this.#stopSignals?.(),
+    )
   }
 
   get state(): State {
@@ -246,19 +253,25 @@ export class Generation {
   /** From the first listener on, or once it comes up without one, this process is a service. Until then its signals are its own. */
   takeSignals(): void {
     if (this.#stopSignals || !this.platform.isMainThread) return
-    this.#listenForSignals()
-    this.#undo.push(() => this.#stopSignals?.())
+    this.#listenForSignals(this.#keptSignals?.())
     this.origin.early.release()
   }
 
   /** Other signals mean a reload, or a shutdown, from now on. */
   changeSignals(): void {
-    if (!this.#stopSignals) return
+    if (!this.#stopSignals) {
+      this.#keepSignals(this.#keptSignals?.())
+      return
+    }
     this.#stopSignals()
     this.#listenForSignals()
   }
 
-  #listenForSignals(): void {
+  #keepSignals(kept?: readonly string[]): void {
+    if (this.platform.isMainThread) this.#keptSignals = keepSignals(this.platform, this.settings, kept)
+  }
+
+  #listenForSignals(kept?: readonly string[]): void {
     const actions = {
       reload: (signal: string) => this.#reloadBySignal(signal),
       shutdown: (signal: string) => {
@@ -270,7 +283,7 @@ export class Generation {
         this.cutShort()
       },
     }
-    this.#stopSignals = listenForSignals(this.platform, this.settings, actions, this.logger)
+    this.#stopSignals = listenForSignals(this.platform, this.settings, actions, this.logger, kept)
   }
 
   #reloadBySignal(signal: string): void {

@@ -5,6 +5,7 @@ import { isMainThread } from 'node:worker_threads'
 import { childProcess, cluster, tty } from './builtin.js'
 import { early } from './early.js'
 import { canListenOnHandle } from './node-privates.js'
+import { onSharedSignal } from './shared-signals.js'
 
 /** At its start a cluster worker has a channel: without one there is no need to load the module. */
 const isClusterWorker = process.channel !== undefined && cluster().isWorker
@@ -115,6 +116,7 @@ export const platform = {
     process.on(signal, listener)
     return () => process.off(signal, listener)
   },
+  onSharedSignal,
   /** The channel to the predecessor or supervisor that started this process; `undefined` where it has none. */
   channel: () => early()?.channel,
   /** Whether the program has an IPC channel of its own, or had one in the first generation. */

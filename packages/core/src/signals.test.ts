@@ -9,6 +9,7 @@ function signals({
   terminal = false,
   reloadSignals = ['SIGHUP'],
   shutdownSignals = ['SIGTERM', 'SIGINT'],
+  kept = [] as string[],
 } = {}) {
   const emitter = new EventEmitter()
   const done: string[] = []
@@ -35,6 +36,7 @@ function signals({
       cutShort: (signal) => void done.push(`cut short by ${signal}`),
     },
     logger,
+    kept,
   )
   return {
     done,
@@ -101,4 +103,12 @@ test('the way back leaves no observer', () => {
   expect(emitter.eventNames()).toEqual([])
   expect(send('SIGTERM')).toEqual([false])
   expect(done).toEqual([])
+})
+
+test('of signals that were kept, the first shutdown counts once, and a reload only without one', () => {
+  expect(signals({ kept: ['SIGHUP'] }).done).toEqual(['reload by SIGHUP'])
+  const { send, done } = signals({ kept: ['SIGHUP', 'SIGTERM', 'SIGINT'] })
+  expect(done).toEqual(['shutdown by SIGTERM'])
+  send('SIGTERM')
+  expect(done).toEqual(['shutdown by SIGTERM', 'cut short by SIGTERM'])
 })

@@ -8,15 +8,40 @@ export interface SignalActions {
   cutShort(signal: string): void
 }
 
-/** Listens for the signals of reload and shutdown. Returns the way back. */
+export interface WantedSignals {
+  readonly reloadSignals: readonly NodeJS.Signals[]
+  readonly shutdownSignals: readonly NodeJS.Signals[]
+}
+
+/**
+ * Until this process is a service, a signal has its default action, unless the program observes it. What such an
+ * observer gets is kept. Returns what ends this, and then returns the signals.
+ */
+export function keepSignals(
+  platform: Platform,
+  { reloadSignals, shutdownSignals }: WantedSignals,
+  before: readonly string[] = [],
+): () => readonly string[] {
+  const kept = new Set<string>(before)
+  const off = [...reloadSignals, ...shutdownSignals].map((signal) =>
+    platform.onSharedSignal(signal, () => kept.add(signal)),
+  )
+  return () => {
+    for (const each of off) each()
+    return [...kept]
+  }
+}
+
+/**
+ * Listens for the signals of reload and shutdown. Of those that were `kept`, a shutdown comes before a reload.
+ * Returns the way back.
+ */
 export function listenForSignals(
   platform: Platform,
-  wanted: {
-    readonly reloadSignals: readonly NodeJS.Signals[]
-    readonly shutdownSignals: readonly NodeJS.Signals[]
-  },
+  wanted: WantedSignals,
   actions: SignalActions,
   logger: Logger,
+  kept: readonly string[] = [],
 ): () => void {
   const hadTerminal = platform.hasTerminal()
   let asked = false
@@ -39,6 +64,10 @@ export function listenForSignals(
     ...wanted.reloadSignals.map((signal) => platform.onSignal(signal, () => reload(signal))),
     ...wanted.shutdownSignals.map((signal) => platform.onSignal(signal, () => shutdown(signal))),
   ]
+  const keptShutdown = wanted.shutdownSignals.find((signal) => kept.includes(signal))
+  const keptReload = wanted.reloadSignals.find((signal) => kept.includes(signal))
+  if (keptShutdown) shutdown(keptShutdown)
+  else if (keptReload) reload(keptReload)
   return () => {
     for (const each of off) each()
   }

@@ -92,6 +92,8 @@ export class Startup {
 
   async #prepare(): Promise<void> {
     const generation = this.#generation
+    // A signal that was kept until now may have asked for a shutdown.
+    if (generation.state.name !== 'starting') return
     await generation.hooks.runBeforeReady()
     generation.listeners.continueTlsSessions((await generation.predecessor?.tlsSessions) ?? [])
     if (generation.state.name !== 'starting') return
