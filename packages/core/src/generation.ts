@@ -10,6 +10,7 @@ import { Control } from './control.js'
 import type { HandoverError } from './errors.js'
 import type { GracefulEvents } from './handle.js'
 import { answerHealth } from './health.js'
+import { HealthChecks } from './health-checks.js'
 import { Hooks } from './hooks.js'
 import { applyAdded } from './late-options.js'
 import { Leaving } from './leaving.js'
@@ -58,6 +59,9 @@ export class Generation {
   #given: GracefulOptions
   #settings: Settings
   readonly #answersHealth = new WeakSet<net.Server>()
+  #healthChecks: HealthChecks | undefined
+  /** What the program last said by `setReady`. */
+  #saysReady = true
   readonly #undo: (() => void)[] = []
   #state: State = { name: 'starting' }
   #stopSignals: (() => void) | undefined
@@ -247,7 +251,8 @@ export class Generation {
     const { health } = this.settings
     if (!health || this.#answersHealth.has(server)) return
     this.#answersHealth.add(server)
-    answerHealth(server, health, () => this.#health())
+    this.#healthChecks ??= new HealthChecks(health, () => this.#health())
+    this.undoAtEnd(answerHealth(server, this.#healthChecks))
   }
 
   /** From the first listener on, or once it comes up without one, this process is a service. Until then its signals are its own. */
@@ -303,10 +308,18 @@ export class Generation {
     })
   }
 
+  /** `handle.setReady()`. */
+  setReady(ready: boolean): void {
+    if (ready === this.#saysReady) return
+    this.#saysReady = ready
+    this.logger.info({ ready }, `readiness: the program reports ${ready ? 'ready' : 'not ready'}`)
+  }
+
   #health(): { ready: boolean; state: string; generation: number } {
     const state = this.#state
     const drainsForShutdown = state.name === 'draining' && state.because === 'shutdown'
-    const ready = state.name !== 'starting' && state.name !== 'exited' && !drainsForShutdown
+    const ready =
+      this.#saysReady && state.name !== 'starting' && state.name !== 'exited' && !drainsForShutdown
     return { ready, state: state.name, generation: this.number }
   }
 }

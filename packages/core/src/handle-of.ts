@@ -19,6 +19,10 @@ export function handleOf(generation: Generation): GracefulHandle {
     shutdown: () => generation.shutdown(),
     drain: (server) => generation.serverDrains.drain(server),
     ready: () => generation.sayReady(),
+    setReady(ready) {
+      generation.setReady(ready)
+      return this
+    },
     connections: () => generation.tracker.counts(),
     on(event, observer) {
       events.on(event, observer as never)

@@ -77,6 +77,11 @@ export interface GracefulHandle {
    * `ERR_HANDOVER_DRAINING` when this one has drained.
    */
   drain(server?: net.Server): Promise<DrainReport>
+  /**
+   * `setReady(false)`: the readiness answer is 503, for instance while a dependency is missing, until `setReady(true)`.
+   * Nothing else changes: this process keeps serving, and a reload is possible. A successor begins with `true`.
+   */
+  setReady(ready: boolean): this
   /** What is open now. */
   connections(): Connections
   on<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this

@@ -1,55 +1,45 @@
+/** Answers liveness and readiness before the application sees the request. What they say is health-checks.ts. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type net from 'node:net'
-import type { HealthPaths } from './options.js'
-
-/** What the health answers say, as JSON. */
-export interface Health {
-  readonly status: 'ok' | 'ready' | 'not ready'
-  readonly state: string
-  readonly generation: number
-}
+import type { HealthAnswer, HealthChecks } from './health-checks.js'
 
 /**
- * Answers liveness and readiness before the application sees the request, on an HTTP server of any kind. The
- * only place where a server's `emit` is wrapped; without `health` nothing is.
+ * For an HTTP server of any kind. The only place where a server's `emit` is wrapped; without `health` nothing is.
+ * Returns the way back.
  */
-export function answerHealth(
-  server: net.Server,
-  paths: HealthPaths,
-  health: () => Omit<Health, 'status'> & { ready: boolean },
-): void {
-  if (
-    !(server instanceof http.Server) &&
-    !('closeIdleConnections' in server) &&
-    !('updateSettings' in server)
-  )
-    return
+export function answerHealth(server: net.Server, checks: HealthChecks): () => void {
+  const isHttp =
+    server instanceof http.Server || 'closeIdleConnections' in server || 'updateSettings' in server
+  if (!isHttp) return () => {}
   const emit = server.emit as (event: string, ...args: unknown[]) => boolean
-  server.emit = ((event: string, ...args: unknown[]): boolean => {
+  const wrapped = ((event: string, ...args: unknown[]): boolean => {
     if (event === 'request') {
       const [request, response] = args as [IncomingMessage, ServerResponse]
-      const path = pathOf(request)
-      if (path !== undefined && (path === paths.readiness || path === paths.liveness)) {
-        const { ready, ...facts } = health()
-        if (path === paths.liveness) return answer(response, 200, { status: 'ok', ...facts })
-        return answer(response, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', ...facts })
+      const kind = checks.kindOf(pathOf(request))
+      if (kind) {
+        void checks.answer(kind).then((answer) => write(response, answer))
+        return true
       }
     }
     return emit.call(server, event, ...args)
   }) as typeof server.emit
+  server.emit = wrapped
+  return () => {
+    if (server.emit === wrapped) server.emit = emit as typeof server.emit
+  }
 }
 
 function pathOf({ method, url }: IncomingMessage): string | undefined {
   return method === 'GET' || method === 'HEAD' ? url?.split('?', 1)[0] : undefined
 }
 
-function answer(response: ServerResponse, status: number, health: Health): true {
-  const body = JSON.stringify(health)
+function write(response: ServerResponse, { status, contentType, body }: HealthAnswer): void {
+  // The client has gone.
+  if (response.destroyed) return
   response.writeHead(status, {
-    'content-type': 'application/json; charset=utf-8',
+    'content-type': contentType,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
   })
   response.end(body)
-  return true
 }

@@ -18,7 +18,13 @@ export type { GracefulEvents, GracefulHandle, PredecessorHandle, StateChange } f
 export type { BeforeDrainHook, DrainedHook, HookFailure, Leave } from './hooks.js'
 export type { DrainReason, StateName } from './lifecycle.js'
 export type { Logger } from './logger.js'
-export { defaults, type GracefulOptions, type HealthPaths, type SuccessorOptions } from './options.js'
+export {
+  defaults,
+  type GracefulOptions,
+  type HealthCheck,
+  type HealthPaths,
+  type SuccessorOptions,
+} from './options.js'
 export type {
   ConnectionKind,
   Connections,

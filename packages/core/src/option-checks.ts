@@ -2,7 +2,7 @@
 import { constants } from 'node:os'
 import { inspect } from 'node:util'
 import type { Logger } from './logger.js'
-import type { HealthPaths, Settings } from './options.js'
+import type { HealthCheck, HealthPaths, Settings } from './options.js'
 import { isRecord } from './wire.js'
 
 /** The longest time a timer of Node can take. */
@@ -46,11 +46,21 @@ const fields =
       : expected
 
 const isPath = (value: unknown) => isText(value) && (value as string).startsWith('/')
-const expectedHealth = "false, or two paths like { liveness: '/livez', readiness: '/readyz' }"
-const healthFields = fields({ liveness: isPath, readiness: isPath }, expectedHealth)
+const expectedHealth =
+  "false, or two paths like { liveness: '/livez', readiness: '/readyz' }, each a path or { path, check, timeoutMs }"
+const isMs = (value: unknown) => milliseconds(1)(value) === undefined
+const checkFields = fields(
+  { path: isPath, check: (value) => typeof value === 'function', timeoutMs: isMs },
+  expectedHealth,
+)
+const isHealth = (value: unknown) =>
+  isPath(value) || (checkFields(value) === undefined && isPath((value as HealthCheck).path))
+const healthFields = fields({ liveness: isHealth, readiness: isHealth }, expectedHealth)
+const pathIn = (given: string | HealthCheck | undefined) => (typeof given === 'object' ? given?.path : given)
 const health: Check = (value) => {
   const { liveness, readiness } = (value ?? {}) as HealthPaths
-  return liveness !== undefined && liveness === readiness ? expectedHealth : healthFields(value)
+  const isTwice = liveness !== undefined && pathIn(liveness) === pathIn(readiness)
+  return isTwice ? expectedHealth : healthFields(value)
 }
 
 /** What cannot be in an environment (environ(7)). */

@@ -82,6 +82,12 @@ const bad: Record<string, readonly unknown[]> = {
     { other: '/x' },
     { toString: '/x' },
     { liveness: '/health', readiness: '/health' },
+    { liveness: '/health', readiness: { path: '/health' } },
+    { readiness: {} },
+    { readiness: { path: 'readyz' } },
+    { readiness: { path: '/readyz', check: true } },
+    { readiness: { path: '/readyz', timeoutMs: 0 } },
+    { readiness: { path: '/readyz', status: 200 } },
   ],
   successor: [
     'node',
@@ -177,7 +183,7 @@ test('what is right is taken as it is', () => {
     shutdownSignals: ['SIGQUIT', 'SIGUSR2'],
     ready: 'manual',
     moveConnections: true,
-    health: { liveness: '/livez', readiness: '/readyz' },
+    health: { liveness: '/livez', readiness: { path: '/readyz', check: () => true, timeoutMs: 1 } },
     successor: { args: ['a.js', ''], env: { A: '', B: undefined }, execArgv: [], cwd: '/' },
     logger: false,
   }

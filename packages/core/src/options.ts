@@ -21,12 +21,28 @@ export interface SuccessorOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-/** Where liveness and readiness are answered, on every HTTP server of the process. */
+/** A health answer with a check of the program. */
+export interface HealthCheck {
+  readonly path: string
+  /**
+   * Runs at each probe; probes that come together share one run. `false`, an error or a timeout answer 503; an error's
+   * message is in the answer. An object with a numeric `status` or with a `body` sets those of the answer. Any other
+   * value is `result` in the answer. The signal aborts at the timeout.
+   */
+  readonly check?: (signal: AbortSignal) => unknown
+  /** Default 5000. */
+  readonly timeoutMs?: number
+}
+
+/** Where liveness and readiness are answered, on every HTTP server of the process: paths, or paths with a check. */
 export interface HealthPaths {
-  /** 200 as long as the process answers at all. */
-  readonly liveness?: string
-  /** 200 while the service can be used, 503 before it is ready and from the first moment of a shutdown. */
-  readonly readiness?: string
+  /** 200 as long as the process answers at all, unless a check fails. */
+  readonly liveness?: string | HealthCheck
+  /**
+   * 200 while the service can be used; 503 before it is ready, after `setReady(false)`, from the first moment of a
+   * shutdown, and when a check fails.
+   */
+  readonly readiness?: string | HealthCheck
 }
 
 /** The options of `graceful`. All of them are optional; times are whole milliseconds. */
@@ -58,7 +74,7 @@ export interface GracefulOptions {
    * `false`: they end after an answer that says so. Default `true`.
    */
   readonly moveConnections?: boolean
-  /** Paths of the health answers. Default `false`: none. */
+  /** Paths of the health answers, and checks. Default `false`: none. */
   readonly health?: HealthPaths | false
   /** What to change for the successor. Default `{}`: nothing. */
   readonly successor?: SuccessorOptions
