@@ -18,6 +18,7 @@ if (inheritance !== undefined) {
   const channel = process.channel ? process : openChannel(given.channel)
   const early = { inheritance, channel, signals: [], release: () => {} }
   globalThis[Symbol.for('handover.early')] = early
+  if (Number.isInteger(given.umask)) process.umask(given.umask & 0o777)
   if (given.ipc === true) imitateLostChannel()
   tellErrors(channel)
   if (given.supervisor) tellOfStrangers(channel)
@@ -125,7 +126,8 @@ function describe(thrown) {
 
 function keepSignals(kept, wanted) {
   const known = require('node:os').constants.signals
-  const signals = Array.isArray(wanted) ? wanted.filter((each) => Object.hasOwn(known, each)) : []
+  const canBeCaught = (each) => Object.hasOwn(known, each) && each !== 'SIGKILL' && each !== 'SIGSTOP'
+  const signals = Array.isArray(wanted) ? wanted.filter(canBeCaught) : []
   const listeners = signals.map((signal) => {
     const listener = () => kept.push(signal)
     process.on(signal, listener)

@@ -246,3 +246,18 @@ test('C54: systemd and the PID file know the supervisor, and hear of each reload
   expect(existsSync(pidFile)).toBe(false)
   expect(await ended(service.pid, 0)).toBe(true)
 })
+
+test('C28: workers and their successors have the umask and the variables of the command, whatever the program does', async () => {
+  const program = programFile(`
+    import http from 'node:http'
+    tell('process', { umask: process.umask(), PWD: process.env.PWD ?? 'none' })
+    const server = http.createServer((_request, response) => response.end())
+    const handle = graceful(server, config.graceful)
+    process.umask(0o077)
+    tellOf(handle)
+    server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))`)
+  const service = await startRun(program, { config: quick, shell: 'umask 026; unset PWD;' })
+  await rollWorkers(service)
+  const told = service.facts.filter(({ event }) => event === 'process')
+  expect(told).toMatchObject(Array(2).fill({ umask: 0o026, PWD: 'none' }))
+})

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, openSync, readdirSync, writeFileSync } from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
 import { coreUrl, launchProgram } from '../support/program.js'
 import { type ServiceOptions, startService, testNode } from '../support/service.js'
@@ -92,6 +93,19 @@ test.each<[string, unknown, string]>([
   expect(code).toBe('ERR_HANDOVER_INHERITANCE_MALFORMED')
   expect(message).toContain(`HANDOVER_INHERITANCE cannot be used: ${why}`)
   expect(message).toContain('Only a predecessor sets it; unset it if it was set by hand.')
+})
+
+test('names in the variable that are no signals, or that no process can catch, end no successor', async () => {
+  const signals = ['SIGKILL', 'SIGSTOP', 'SIGNOPE', 'toString', '', 'SIGHUP']
+  const preload = fileURLToPath(new URL('../handover-preload.cjs', coreUrl))
+  const service = launchProgram("tell('runs', { observed: process.eventNames() })", {
+    ...withVariable(inheritance({ signals })),
+    execArgv: ['--require', preload],
+  })
+  const { observed } = await service.event('runs')
+  expect(observed).toContain('SIGHUP')
+  expect(observed).not.toContain('toString')
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
 test.each([99, undefined])(

@@ -41,6 +41,24 @@ test('C27: a program that has nothing to do any more ends by itself', async () =
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
+test('C28: the umask is that of the start, whatever the program did to its own; and no PWD appears', async () => {
+  const program = `
+    tell('process', { umask: process.umask(), variables: Object.keys(process.env) })
+    const handle = graceful(config.graceful)
+    process.umask(0o077)
+    tellOf(handle)
+    setInterval(() => {}, 60_000)`
+  const options = { config: { graceful: quick }, shell: 'umask 026; unset PWD;' }
+  const service = await startProgram(program, options)
+  const first = await processOf(service, service.pid)
+  expect(first).toMatchObject({ umask: 0o026 })
+  expect(first.variables).not.toContain('PWD')
+  for (const _ of ['first', 'second']) {
+    const { to } = await service.reload()
+    expect(await processOf(service, to.pid)).toMatchObject({ umask: 0o026, variables: first.variables })
+  }
+})
+
 /** Tells what it was started with, before anything else. */
 const tellsItself = `
   const { PWD, ...env } = process.env

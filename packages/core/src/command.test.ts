@@ -18,6 +18,7 @@ const origin: Origin = {
   activation: undefined,
   environment: { PATH: '/bin', KEPT: '', PWD: '/elsewhere' },
   cwd: '/',
+  umask: 0o22,
   args: ['/srv/app/server.js', '', 'two words'],
   hadChannel: false,
   hadProgramChannel: false,
@@ -47,6 +48,13 @@ test('the successor is started as this process was, with our preload', () => {
     execArgv: ['--no-warnings', '--stack-trace-limit', '5'],
     rest: ['/srv/app/server.js', '', 'two words'],
   })
+})
+
+test('PWD names the directory of the successor, unless the first generation had none', () => {
+  const { PWD: _, ...environment } = origin.environment
+  expect(commandOf().env).toHaveProperty('PWD', '/')
+  expect(commandOf({}, { environment }).env).toEqual(environment)
+  expect(commandOf({ cwd: tempDir() }, { environment }).env).toEqual(environment)
 })
 
 test('what the options say is changed', () => {

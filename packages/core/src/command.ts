@@ -32,7 +32,12 @@ export function successorCommand(
   }
   const args = options.args ?? origin.args
   const preload = findPreload(args[0], cwd)
-  const env: NodeJS.ProcessEnv = { ...origin.environment, PWD: cwd, ...options.env }
+  const { PWD } = origin.environment
+  const env: NodeJS.ProcessEnv = {
+    ...origin.environment,
+    ...(PWD === undefined ? {} : { PWD: cwd }),
+    ...options.env,
+  }
   for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name]
   return {
     execPath: options.execPath ?? running.execPath,

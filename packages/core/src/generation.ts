@@ -139,13 +139,13 @@ export class Generation {
 
   /** Tells observers. One that throws is an error in the log, not the end of a reload. */
   tell<Name extends keyof GracefulEvents>(event: Name, ...facts: GracefulEvents[Name]): void {
-    try {
-      ;(this.events as EventEmitter).emit(event, ...facts)
-    } catch (error) {
-      this.logger.error(
-        { err: error },
-        `an observer of '${event}' threw: ${(error as Error)?.message ?? error}`,
-      )
+    for (const observe of (this.events as EventEmitter).listeners(event)) {
+      try {
+        observe(...facts)
+      } catch (error) {
+        const why = (error as Error)?.message ?? error
+        this.logger.error({ err: error }, `an observer of '${event}' threw: ${why}`)
+      }
     }
   }
 

@@ -17,6 +17,8 @@ export interface Origin {
   readonly environment: NodeJS.ProcessEnv
   /** The working directory as it was spelled: through the `current` link, where the shell went through it. */
   readonly cwd: string
+  /** Which permissions new files do not get. */
+  readonly umask: number
   /** The script and its arguments; the script through the link as well. */
   readonly args: readonly string[]
   /** Whether this process was started with a channel, even if its other side has gone by now. */
@@ -52,6 +54,7 @@ export function readOrigin(platform: Platform): Origin {
     activation,
     environment,
     cwd,
+    umask: platform.umask(),
     args: spelledArgs(platform.argv.slice(1), platform.cwd(), cwd),
     hadChannel: left?.channel !== undefined,
     hadProgramChannel: platform.hasProgramChannel(),

@@ -103,6 +103,7 @@ export const platform = {
     childProcess().execFile(command, args, { timeout: 5_000 }, done)
   },
   isRunning,
+  umask: () => process.umask(),
   /** Files that `make` makes get no more than `mask` leaves. It must not wait for anything. */
   withUmask(mask: number, make: () => void): void {
     const before = process.umask(mask)

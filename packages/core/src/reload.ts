@@ -81,6 +81,7 @@ export class Reload {
       predecessor: platform.pid,
       generation: generation.number + 1,
       ...(origin.hadProgramChannel && { ipc: true }),
+      umask: origin.umask,
       signals: settings.reloadSignals,
       listeners: handedOn.map(({ entry }) => entry),
     })

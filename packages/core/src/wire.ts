@@ -62,6 +62,8 @@ export interface Inheritance {
   readonly channel?: number
   /** The program of the first generation had an IPC channel (`process.send`) to a manager: see handover-preload.cjs. */
   readonly ipc?: true
+  /** The file mode creation mask of the first generation, which the preload sets; absent where a supervisor starts the process. */
+  readonly umask?: number
   /** Signals that ask for a reload: kept by the preload until core listens for them. */
   readonly signals: readonly string[]
   readonly listeners: readonly ListenerEntry[]
@@ -203,6 +205,9 @@ export function readInheritance(text: string): Inheritance {
     throw malformed('"predecessor" is not a pid')
   }
   if (!isNatural(raw.generation)) throw malformed('"generation" is not a number from 1 on')
+  if (raw.umask !== undefined && raw.umask !== 0 && !isNatural(raw.umask)) {
+    throw malformed('"umask" is not a file mode creation mask')
+  }
   if (!Array.isArray(raw.signals) || !raw.signals.every((each) => typeof each === 'string')) {
     throw malformed('"signals" is not a list of signals')
   }
