@@ -120,7 +120,7 @@ export class Client {
 
   #fail(fault: Fault): void {
     const { tally, workload, index } = this.options
-    tally.failure(workload, index, fault, this.#last)
+    tally.failure(workload, index, fault, this.#last, this.#onConnection)
     this.close()
   }
 }

@@ -17,6 +17,8 @@ export interface Failure {
   readonly atMs: number
   /** Who gave this client its last answer, if it got one. */
   readonly servedBy: ServedBy | undefined
+  /** Who gave the last answer on the connection that failed; `undefined` before the first one. */
+  readonly connection: ServedBy | undefined
 }
 
 export interface WorkloadResult {
@@ -69,12 +71,18 @@ export class Tally {
     if (to) this.open.set(to.generation, (this.open.get(to.generation) ?? 0) + 1)
   }
 
-  failure(workload: string, client: number, { kind, message }: Fault, servedBy: ServedBy | undefined): void {
+  failure(
+    workload: string,
+    client: number,
+    { kind, message }: Fault,
+    servedBy: ServedBy | undefined,
+    connection?: ServedBy,
+  ): void {
     this.failed++
     this.#failed.set(workload, (this.#failed.get(workload) ?? 0) + 1)
     if (this.failures.length === KEPT_FAILURES) return
     const atMs = Math.round(performance.now() - this.#startedAt)
-    this.failures.push({ workload, client, kind, detail: message, atMs, servedBy })
+    this.failures.push({ workload, client, kind, detail: message, atMs, servedBy, connection })
   }
 
   result(): LoadResult {

@@ -1,0 +1,57 @@
+/** What a `handover reload --json` has said, by its exit code and its output. */
+import type { Command } from './round-log.js'
+
+export interface ReloadClaim {
+  readonly command: Command
+  /** `nonsense`: the exit code and the output do not go together, or the code is none of those documented. */
+  readonly outcome: 'handed-over' | 'failed' | 'refused' | 'unknown' | 'nonsense'
+  readonly reports: readonly {
+    readonly pid: number
+    readonly successor: number | undefined
+    readonly handedOver: boolean
+  }[]
+  readonly why: string
+}
+
+interface Printed {
+  readonly outcome?: unknown
+  readonly reports?: readonly {
+    readonly pid?: unknown
+    readonly outcome?: unknown
+    readonly successor?: { readonly pid?: unknown }
+  }[]
+  readonly error?: { readonly code?: unknown; readonly message?: unknown }
+}
+
+/** Exit codes of packages/cli: done, failed, unreachable, unknown. */
+const known: readonly (number | null)[] = [0, 1, 3, 4]
+/** A refusal may have an exit code of its own. */
+const refused: readonly (number | null)[] = [1, 5]
+
+export function readClaim(command: Command): ReloadClaim {
+  const printed = parse(command.stdout)
+  const said = `exit code ${command.code}; ${command.stdout}${command.stderr}`
+  const reports = (printed?.reports ?? []).map(({ pid, successor, outcome }) => ({
+    pid: Number(pid),
+    successor: typeof successor?.pid === 'number' ? successor.pid : undefined,
+    handedOver: outcome === 'handed-over',
+  }))
+  return { command, outcome: outcomeOf(command.code, printed), reports, why: said.slice(0, 2_000) }
+}
+
+function outcomeOf(code: number | null, printed: Printed | undefined): ReloadClaim['outcome'] {
+  const outcome = printed?.outcome
+  if (outcome === 'refused') return refused.includes(code) ? 'refused' : 'nonsense'
+  if (!known.includes(code)) return 'nonsense'
+  if (code === 0) return outcome === 'handed-over' ? 'handed-over' : 'nonsense'
+  if (code === 1) return outcome === 'failed' ? 'failed' : 'nonsense'
+  return 'unknown'
+}
+
+function parse(text: string): Printed | undefined {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

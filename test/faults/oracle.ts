@@ -1,0 +1,147 @@
+/** What must hold in every round, whatever the implementation does. Each violation is an anomaly. */
+import { type ReloadClaim, readClaim } from './claims.js'
+import { Excuses } from './excuses.js'
+import { type Expectation, expectationOf } from './expectation.js'
+import { deathOf, faultsOf, hasLeft, lostSupervisor, phaseAt, processesOf, struck } from './processes-told.js'
+import { type Command, isAlone, type RoundLog, type Snapshot } from './round-log.js'
+
+export interface Anomaly {
+  /** Short and always the same, so that anomalies can be counted. */
+  readonly rule: string
+  readonly detail: string
+}
+
+export function judge(log: RoundLog): Anomaly[] {
+  const expected = expectationOf(log)
+  const found: Anomaly[] = []
+  const report = (rule: string, detail: unknown) =>
+    found.push({ rule, detail: typeof detail === 'string' ? detail : JSON.stringify(detail) })
+  if (log.broken !== undefined) report('the round could not be finished', log.broken)
+  judgePresence(log, expected, report)
+  judgeClients(log, expected, report)
+  judgeReloads(log, report)
+  judgeProcesses(log, report)
+  judgeEnd(log, report)
+  return found
+}
+
+type Report = (rule: string, detail: unknown) => void
+
+function judgePresence(log: RoundLog, { service, because }: Expectation, report: Report): void {
+  const { afterFaults: seen } = log
+  const isUp = seen.running.length > 0
+  if (service === 'up' && !isUp) report('the service is gone', because)
+  if (service === 'down' && isUp) report('processes run after a shutdown', `${seen.running} run; ${because}`)
+  if (service === 'down' || !isUp) return
+  judgeService(log, seen, 'after the faults', report)
+  if (log.lastReload) judgeService(log, log.lastReload.snapshot, 'after the last reload', report)
+}
+
+/** It is there, whole, and once. */
+function judgeService(log: RoundLog, seen: Snapshot, when: string, report: Report): void {
+  const { setup } = log.plan
+  if (seen.unsettled !== undefined) report(`the service does not come to rest ${when}`, seen.unsettled)
+  const strange = seen.answers.filter(
+    (answer) => typeof answer === 'string' || !seen.running.includes(answer),
+  )
+  if (strange.length > 0 || seen.answers.length === 0) report(`no answer ${when}`, strange)
+  const named = Number(seen.pidFile)
+  const owner = isAlone(log) ? seen.answers.find((answer) => typeof answer === 'number') : log.firstPid
+  if (seen.pidFile === undefined) report(`no PID file ${when}`, `${owner} serves`)
+  else if (named !== owner || !seen.pidFileLives)
+    report(`the PID file names another process ${when}`, `${seen.pidFile} instead of ${owner}`)
+  if (typeof seen.control === 'string') report(`the control socket does not answer ${when}`, seen.control)
+  else if (!seen.answers.every((answer) => seen.control.includes(answer as never)))
+    report(`the control socket tells of others ${when}`, `${seen.control} instead of ${seen.answers}`)
+  const files = ['control.sock', 'service.pid', ...(setup.address === 'unix' ? ['app.sock'] : [])]
+  const tooMany = seen.files.filter((name) => !files.includes(name))
+  const missing = files.filter((name) => name !== 'service.pid' && !seen.files.includes(name))
+  if (tooMany.length > 0) report(`temporary files ${when}`, tooMany)
+  if (missing.length > 0) report(`socket files are missing ${when}`, missing)
+}
+
+function judgeClients(log: RoundLog, expected: Expectation, report: Report): void {
+  const excuses = new Excuses(log, expected)
+  for (const failure of log.failures)
+    if (!excuses.covers(failure)) report(`a request failed: ${failure.kind}`, failure)
+  for (const idle of log.idle)
+    if (idle.outcome === 'failed' && !excuses.coversIdle(idle)) report('an idle connection was lost', idle)
+}
+
+/** What a command said is what has happened. */
+function judgeReloads(log: RoundLog, report: Report): void {
+  for (const { command } of log.requested) if (command) judgeClaim(log, readClaim(command), report)
+  if (!log.lastReload) return
+  const claim = readClaim(log.lastReload.command)
+  judgeClaim(log, claim, report)
+  if (claim.outcome !== 'handed-over') report('a reload after the faults fails', claim.why)
+}
+
+function judgeClaim(log: RoundLog, claim: ReloadClaim, report: Report): void {
+  const { outcome, reports, command } = claim
+  if (outcome === 'nonsense') report('handover reload: exit code or output is wrong', claim.why)
+  if (outcome === 'unknown' && !answererWasHit(log, command))
+    report('handover reload does not know, although nothing happened to whom it asked', claim.why)
+  for (const { pid, successor, handedOver } of reports) {
+    const didHandOver = log.facts.some(
+      (fact) => fact.pid === pid && fact.event === 'state' && fact.because === 'handed-over',
+    )
+    if (handedOver && !(didHandOver && isProven(log, successor)))
+      report('handover reload claims a success that nobody saw', { pid, successor })
+    if (!handedOver && didHandOver && !laterReload(log, pid, command))
+      report('handover reload claims a failure, but the successor took over', { pid, successor })
+  }
+}
+
+/** Something happened to the process that answers on the control socket, or to one that could have. */
+function answererWasHit(log: RoundLog, command: Command): boolean {
+  if (!isAlone(log)) return faultsOf(log, log.firstPid).length > 0
+  return processesOf(log).some((told) => {
+    const phase = phaseAt(told, command.afterIndex)
+    return phase !== undefined && faultsOf(log, told.pid).length > 0
+  })
+}
+
+const isProven = ({ facts }: RoundLog, pid: number | undefined): boolean =>
+  facts.some((fact) => fact.pid === pid && fact.state === 'ready' && !fact.onProbation)
+
+/** It handed over after the command had failed: in another reload. */
+function laterReload(log: RoundLog, pid: number, { afterIndex }: Command): boolean {
+  const began = log.facts.filter(
+    (fact) => fact.pid === pid && fact.state === 'handing-over' && fact.index > afterIndex,
+  )
+  return began.length > 1
+}
+
+/** Nobody leaves whom no fault has hit, unless it has drained or was taken back. */
+function judgeProcesses(log: RoundLog, report: Report): void {
+  const running = (log.lastReload?.snapshot ?? log.afterFaults).running
+  for (const told of processesOf(log)) {
+    if (running.includes(told.pid)) continue
+    const wasProven = isProven(log, told.pid)
+    const hit = deathOf(log, told) !== undefined || faultsOf(log, told.pid).length > 0
+    if (wasProven && !hit && !hasLeft(told) && !lostSupervisor(log))
+      report(
+        'a process that served has ended without a fault',
+        `${told.pid} of generation ${told.generation}`,
+      )
+  }
+  for (const { pid, report: final } of log.facts.filter(({ event }) => event === 'report')) {
+    const { cut = [] } = (final?.drain ?? {}) as { cut?: readonly unknown[] }
+    const cutShort = struck(log, 'terminate', pid).length > 0
+    if (cut.length > 0 && !cutShort) report('a drain has cut connections', { pid, cut })
+  }
+}
+
+/** Nothing is left of a service that has ended. */
+function judgeEnd(log: RoundLog, report: Report): void {
+  const { running, files } = log.left
+  if (running.length > 0) report('processes are left', running)
+  const { stop } = log
+  if (stop?.command && stop.command.code !== 0)
+    report('handover stop does not end well', `${stop.command.code}: ${stop.command.stderr}`)
+  const byForce =
+    !stop && (lostSupervisor(log) || processesOf(log).some((told) => deathOf(log, told) !== undefined))
+  // What was killed last could remove nothing.
+  if (files.length > 0 && !byForce) report('files are left', files)
+}

@@ -1,0 +1,165 @@
+/** The service of one round: its processes, its folder, and who plays which role at the moment. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Target } from '@handover/load'
+import { isHandedOver, isReady } from '../support/generations.js'
+import { isRunning } from '../support/processes.js'
+import { type Fact, Service, testNode } from '../support/service.js'
+import type { Misbehavior, Plan, Role } from './plan.js'
+
+// From test/faults/dist/faults, where this is built.
+const top = new URL('../../../../', import.meta.url)
+const program = fileURLToPath(new URL('test/fixtures/faulty.mjs', top))
+export const handover = fileURLToPath(new URL('packages/cli/dist/main.js', top))
+
+/** Of the service. Short enough for a round, and longer than any request of its clients. */
+const limits = { readyTimeoutMs: 10_000, drainTimeoutMs: 10_000 }
+const lingerMs = 1_500
+
+/** Those that are not removed yet. */
+export const openScenes = new Set<Scene>()
+
+export class Scene {
+  readonly service: Service
+  readonly plan: Plan
+  /** Holds the socket files and the PID file, and nothing else. */
+  readonly folder: string
+  readonly #top: string
+  readonly #release: string
+  #isMounted = false
+
+  constructor(plan: Plan) {
+    this.plan = plan
+    this.#top = mkdtempSync(join(tmpdir(), 'faults-'))
+    this.folder = join(this.#top, 'run')
+    this.#release = join(this.#top, 'release')
+    mkdirSync(this.folder)
+    if (plan.reloads.some(({ faults }) => faults.some(({ does }) => does === 'fill-folder'))) this.#mount()
+    this.service = new Service(program, this.#start())
+    openScenes.add(this)
+  }
+
+  get control(): string {
+    return join(this.folder, 'control.sock')
+  }
+
+  get pidFile(): string {
+    return join(this.folder, 'service.pid')
+  }
+
+  get isAlone(): boolean {
+    return this.plan.setup.runner === 'alone'
+  }
+
+  get target(): Target {
+    return this.plan.setup.address === 'unix' ? { path: join(this.folder, 'app.sock') } : this.service.target
+  }
+
+  get facts(): readonly Fact[] {
+    return this.service.facts
+  }
+
+  get files(): string[] {
+    return readdirSync(this.folder)
+      .filter((name) => !name.startsWith(filling))
+      .sort()
+  }
+
+  /** Resolves when every worker serves. */
+  async ready(): Promise<void> {
+    for (const seen = new Set<number>(); seen.size < this.plan.setup.workers; )
+      seen.add((await this.service.event((fact) => isReady(fact) && !seen.has(fact.pid))).pid)
+    await this.service.event('listening')
+  }
+
+  /** The next process that starts behaves like this. */
+  arm(misbehavior: Misbehavior): void {
+    writeFileSync(this.#release, JSON.stringify(misbehavior))
+  }
+
+  disarm(): void {
+    rmSync(this.#release, { force: true })
+  }
+
+  /** Who plays that role in the reload that began after that fact; `undefined` when there is nobody. */
+  pidOf(role: Role, afterIndex: number): number | undefined {
+    const { facts } = this
+    const runs = (fact: Fact | undefined) => (fact && isRunning(fact.pid) ? fact.pid : undefined)
+    const since = facts.filter(({ index }) => index > afterIndex)
+    switch (role) {
+      case 'supervisor':
+        return isRunning(this.service.pid) ? this.service.pid : undefined
+      case 'successor':
+        return runs(since.findLast(({ event }) => event === 'started'))
+      case 'predecessor':
+        return (
+          runs(since.findLast((fact) => fact.state === 'handing-over' || isHandedOver(fact))) ?? this.#owner
+        )
+      case 'worker':
+        return runs(facts.findLast((fact) => isReady(fact) && isRunning(fact.pid)))
+    }
+  }
+
+  /** Whom a reload by a signal is requested from. */
+  get owner(): number | undefined {
+    return this.isAlone ? this.#owner : this.pidOf('supervisor', -1)
+  }
+
+  /** Nothing can be created in the folder any more. */
+  fill(): boolean {
+    if (!this.#isMounted) return false
+    try {
+      for (let n = 0; n < 1_000; n++) writeFileSync(join(this.folder, `${filling}${n}`), '')
+      return false
+    } catch {
+      return true
+    }
+  }
+
+  empty(): void {
+    for (const name of readdirSync(this.folder))
+      if (name.startsWith(filling)) rmSync(join(this.folder, name), { force: true })
+  }
+
+  /** Kills what still runs, and removes every trace. */
+  async remove(): Promise<void> {
+    openScenes.delete(this)
+    await this.service.stop()
+    if (this.#isMounted) execFileSync('umount', [this.folder])
+    rmSync(this.#top, { recursive: true, force: true })
+  }
+
+  get #owner(): number | undefined {
+    return this.facts.findLast((fact) => isReady(fact) && !fact.onProbation && isRunning(fact.pid))?.pid
+  }
+
+  /** Only root may. Elsewhere the folder is never full, and the fault counts as missed. */
+  #mount(): void {
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,nr_inodes=24', 'faults', this.folder], {
+        stdio: 'ignore',
+      })
+      chmodSync(this.folder, 0o700)
+      this.#isMounted = true
+    } catch {
+      this.#isMounted = false
+    }
+  }
+
+  #start(): ConstructorParameters<typeof Service>[1] {
+    const { address, probationMs, workers } = this.plan.setup
+    const { isAlone, control, pidFile } = this
+    const config = {
+      listen: address === 'unix' ? { path: join(this.folder, 'app.sock') } : { port: 0, host: '127.0.0.1' },
+      graceful: { probationMs, lingerMs, ...limits, ...(isAlone && { control, pidFile }) },
+      release: this.#release,
+    }
+    const run = ['run', '--workers', String(workers), '--control', control, '--pid-file', pidFile]
+    return { config, cwd: this.#top, execArgv: isAlone ? [] : [handover, ...run, '--', testNode] }
+  }
+}
+
+const filling = 'fill-'

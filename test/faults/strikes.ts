@@ -1,0 +1,145 @@
+/** Does what a plan says to the processes of a scene. */
+import { execFileSync } from 'node:child_process'
+import { setTimeout as pause } from 'node:timers/promises'
+import { isHandedOver, isReady } from '../support/generations.js'
+import { descriptorsOf, ended } from '../support/processes.js'
+import type { Fact } from '../support/story.js'
+import type { Fault, Moment, Strike } from './plan.js'
+import type { Act } from './round-log.js'
+import type { Scene } from './scene.js'
+
+/** How long a fault waits for its moment. A reload that fails never reaches it. */
+const momentLimitMs = 4_000
+const arrivalLimitMs = 10_000
+const descriptors = 1_024
+
+const moments: Readonly<Record<Exclude<Moment, 'requested'>, (fact: Fact) => boolean>> = {
+  started: ({ event }) => event === 'started',
+  listening: ({ event }) => event === 'listening',
+  probation: (fact) => isReady(fact) && fact.onProbation === true,
+  proven: (fact) => isReady(fact) && !fact.onProbation,
+  'handed-over': isHandedOver,
+  drained: ({ event }) => event === 'report',
+}
+
+/** What was done. A fault whose moment does not come, or whose process is gone, is left out. */
+export class Strikes {
+  readonly acts: Act[] = []
+  /** Faults that did not happen, and why. */
+  readonly missed: string[] = []
+  readonly #scene: Scene
+  readonly #stopped = new Set<number>()
+  readonly #limited = new Set<number>()
+
+  constructor(scene: Scene) {
+    this.#scene = scene
+  }
+
+  /** Resolves when the fault is over. `afterIndex`: the last fact before the reload was requested. */
+  async strike(fault: Exclude<Fault, { does: 'misbehave' }>, afterIndex: number): Promise<void> {
+    if (!(await this.#moment(fault.after, afterIndex))) {
+      this.missed.push(`${fault.does}: nothing was ${fault.after}`)
+      return
+    }
+    await pause(fault.delayMs)
+    const pid = 'role' in fault ? this.#scene.pidOf(fault.role, afterIndex) : undefined
+    if ('role' in fault && pid === undefined) {
+      this.missed.push(`${fault.does}: there is no ${fault.role}`)
+      return
+    }
+    await this.#do(fault, pid ?? 0)
+  }
+
+  /** Ends everything that still holds the service up. */
+  lift(): void {
+    for (const pid of this.#stopped) this.#signal(pid, 'SIGCONT')
+    for (const pid of this.#limited) this.#limit(pid, descriptors)
+    this.#stopped.clear()
+    this.#limited.clear()
+    this.#scene.empty()
+    this.#scene.disarm()
+  }
+
+  /** Resolves when every process has noticed the signal that tells it to end. */
+  async haveArrived(): Promise<void> {
+    for (const { does, pid = 0, afterIndex } of this.acts) {
+      if (does === 'kill') await ended(pid, arrivalLimitMs)
+      if (does !== 'terminate') continue
+      const isAnswer = (fact: Fact) => fact.pid === pid && fact.because === 'shutdown'
+      const answer = this.#scene.service.event(isAnswer, { afterIndex, limitMs: arrivalLimitMs })
+      await Promise.race([answer.catch(() => {}), ended(pid, arrivalLimitMs)])
+    }
+  }
+
+  async #moment(after: Moment, afterIndex: number): Promise<boolean> {
+    if (after === 'requested') return true
+    try {
+      await this.#scene.service.event(moments[after], { afterIndex, limitMs: momentLimitMs })
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  async #do(fault: Strike, pid: number): Promise<void> {
+    switch (fault.does) {
+      case 'kill':
+        return this.#note(fault, pid, this.#signal(pid, 'SIGKILL'))
+      case 'terminate':
+        return this.#note(fault, pid, this.#signal(pid, 'SIGTERM'))
+      case 'hang-up':
+        for (let n = 0; n < fault.times; n++) this.#signal(pid, 'SIGHUP')
+        return this.#note(fault, pid, true)
+      case 'stop':
+        this.#note(fault, pid, this.#signal(pid, 'SIGSTOP'))
+        this.#stopped.add(pid)
+        await pause(fault.ms)
+        this.#stopped.delete(pid)
+        this.#signal(pid, 'SIGCONT')
+        return
+      case 'limit-descriptors':
+        this.#note(fault, pid, this.#limit(pid, this.#openIn(pid) + fault.spare))
+        this.#limited.add(pid)
+        await pause(fault.ms)
+        this.#limited.delete(pid)
+        this.#limit(pid, descriptors)
+        return
+      case 'fill-folder':
+        this.#note(fault, undefined, this.#scene.fill())
+        await pause(fault.ms)
+        this.#scene.empty()
+    }
+  }
+
+  #note({ does }: Strike, pid: number | undefined, happened: boolean): void {
+    if (happened)
+      this.acts.push({ does, ...(pid !== undefined && { pid }), afterIndex: this.#scene.service.lastIndex })
+    else this.missed.push(`${does}: it was not possible`)
+  }
+
+  #signal(pid: number, signal: NodeJS.Signals): boolean {
+    try {
+      this.#scene.service.signal(signal, pid)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #limit(pid: number, most: number): boolean {
+    try {
+      execFileSync('prlimit', ['--pid', String(pid), `--nofile=${most}:`], { stdio: 'ignore' })
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  #openIn(pid: number): number {
+    try {
+      return Math.max(...descriptorsOf(pid).map(({ fd }) => fd)) + 1
+    } catch {
+      return descriptors
+    }
+  }
+}
