@@ -5,7 +5,7 @@ import type { Movable, Receiver } from './connections/movable.js'
 import type { GracefulHandle } from './handle.js'
 import { type Logger, silent } from './logger.js'
 import { defaults, type GracefulOptions } from './options.js'
-import { currentGeneration, forgetGeneration, receive, register } from './registry.js'
+import { currentGeneration, receive, register } from './registry.js'
 
 /** What an adapter knows of its application. */
 export interface Application {
@@ -37,9 +37,7 @@ export interface ServerRelease {
 export function releaseOf(server: net.Server): ServerRelease {
   return {
     closing: () => currentGeneration()?.serverDrains.release(server),
-    closed() {
-      if (currentGeneration()?.forgetServer(server)) forgetGeneration()
-    },
+    closed: () => void currentGeneration()?.forgetServer(server),
   }
 }
 

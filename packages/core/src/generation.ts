@@ -198,11 +198,12 @@ export class Generation {
     const { name } = this.#state
     const last = this.startup.forget(server)
     if (!last || (name !== 'starting' && name !== 'ready')) return false
-    this.#dispose()
+    this.letGo()
     return true
   }
 
-  #dispose(): void {
+  /** The process goes on without us: every global is undone. */
+  letGo(): void {
     for (const undo of this.#undo.splice(0)) undo()
     if (this.settings.pidFile) removePidFile(this.settings.pidFile, this.platform.pid)
   }

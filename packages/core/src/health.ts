@@ -11,6 +11,7 @@ export function answerHealth(server: net.Server, checks: HealthChecks): () => vo
   const isHttp =
     server instanceof http.Server || 'closeIdleConnections' in server || 'updateSettings' in server
   if (!isHttp) return () => {}
+  const wasOwn = Object.hasOwn(server, 'emit')
   const emit = server.emit as (event: string, ...args: unknown[]) => boolean
   const wrapped = ((event: string, ...args: unknown[]): boolean => {
     if (event === 'request') {
@@ -25,7 +26,9 @@ export function answerHealth(server: net.Server, checks: HealthChecks): () => vo
   }) as typeof server.emit
   server.emit = wrapped
   return () => {
-    if (server.emit === wrapped) server.emit = emit as typeof server.emit
+    if (server.emit !== wrapped) return
+    if (wasOwn) server.emit = emit as typeof server.emit
+    else Reflect.deleteProperty(server, 'emit')
   }
 }
 

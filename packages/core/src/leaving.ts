@@ -111,11 +111,12 @@ export class Leaving {
     const code = cut.length > 0 || drain.wasCutShort || hookFailures.length > 0 ? 1 : 0
     generation.dispatch({ name: 'drained', code })
     await unlessAborted(generation.control.finish(code), drain.over).catch(() => {})
-    // What waits for `shutdown()` runs first.
-    setImmediate(() => this.#exit(code))
+    if (generation.settings.exit || handedOver) setImmediate(() => this.#exit(code))
+    else generation.letGo()
     return { ...drained, hookFailures }
   }
 
+  /** Later than what waits for `shutdown()`. */
   #exit(code: 0 | 1): void {
     const { settings, platform } = this.#generation
     if (settings.pidFile) removePidFile(settings.pidFile, platform.pid)

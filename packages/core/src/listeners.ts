@@ -36,6 +36,9 @@ export interface ListenObserver {
   onListenError(server: net.Server, error: Error): void
 }
 
+/** Of a generation that has let go of the process: its servers may listen again without it. */
+const nobody: ListenObserver = { onListen() {}, onListening() {}, onListenError() {} }
+
 export interface ListenersParts {
   readonly inherited: readonly Inherited[]
   readonly held: boolean
@@ -54,7 +57,7 @@ export class Listeners {
   /** Those of Handover itself. */
   readonly #own = new WeakSet<net.Server>()
   readonly #cwd: string
-  readonly #observer: ListenObserver
+  #observer: ListenObserver
   /** While true, an inherited listener accepts nothing: a successor that never gets ready costs no request. */
   #held: boolean
 
@@ -71,7 +74,11 @@ export class Listeners {
 
   /** From now on every `listen` of the process comes through here. Returns the way back. */
   install(): () => void {
-    return wrapListen((server, args, original) => this.#listen(server, args, original))
+    const unwrap = wrapListen((server, args, original) => this.#listen(server, args, original))
+    return () => {
+      this.#observer = nobody
+      unwrap()
+    }
   }
 
   /**

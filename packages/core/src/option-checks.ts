@@ -86,6 +86,7 @@ export const checks: Readonly<Record<keyof Settings, Check>> = {
   control: (value) => (isText(value) ? undefined : 'a path'),
   moveConnections: oneOf(true, false),
   health: (value) => (value === false ? undefined : health(value)),
+  exit: oneOf(true, false),
   successor: fields(
     { execPath: isText, execArgv: isTextList, args: isCommand, cwd: isText, env: isEnvironment },
     'an object with some of execPath, execArgv, args (the script first), cwd and env',

@@ -76,6 +76,11 @@ export interface GracefulOptions {
   readonly moveConnections?: boolean
   /** Paths of the health answers, and checks. Default `false`: none. */
   readonly health?: HealthPaths | false
+  /**
+   * `false`: a shutdown ends without an exit, for tests and embedding: everything drains, hooks run, and Handover
+   * removes its signal listeners and every other global. After a handover the process exits all the same. Default `true`.
+   */
+  readonly exit?: boolean
   /** What to change for the successor. Default `{}`: nothing. */
   readonly successor?: SuccessorOptions
   /** Anything with pino's `info`, `warn` and `error`; `false` for silence. Default: lines on standard error. */
@@ -100,6 +105,7 @@ export const defaults: Omit<Settings, 'logger'> = Object.freeze({
   control: undefined,
   moveConnections: true,
   health: false,
+  exit: true,
   successor: Object.freeze({}),
 })
 

@@ -14,7 +14,7 @@ import { wireVersion } from './wire.js'
 
 interface Shared {
   readonly version: number
-  readonly origin: Origin
+  origin: Origin
   generation?: { readonly handle: GracefulHandle; readonly internals: Generation }
   /** Who goes on with which protocol, as long as there is no generation that could be told. */
   receivers?: Map<string, Receiver>
@@ -35,6 +35,7 @@ export function register(awaited: Awaited, options: GracefulOptions | undefined)
   const internals = new Generation(agree({}, options, lineLogger(platform.pid), origin.cwd), origin, platform)
   const handle = handleOf(internals)
   shared().generation = { handle, internals }
+  internals.undoAtEnd(forget)
   for (const [protocol, receiver] of shared().receivers ?? []) internals.arrivals.receive(protocol, receiver)
   delete shared().receivers
   internals.await(awaited)
@@ -55,9 +56,11 @@ export function receive(protocol: string, receiver: Receiver): void {
 /** The generation of this process, once there is one. */
 export const currentGeneration = (): Generation | undefined => shared().generation?.internals
 
-/** The next registration begins anew. */
-export function forgetGeneration(): void {
-  delete shared().generation
+/** The next registration begins anew. What was inherited is used up. */
+function forget(): void {
+  const all = shared()
+  delete all.generation
+  all.origin = { ...all.origin, inheritance: undefined, activation: undefined }
 }
 
 function shared(): Shared {

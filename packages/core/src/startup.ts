@@ -156,7 +156,8 @@ export class Startup {
     const why = error instanceof Error ? error.message : String(error)
     logger.error({ err: error }, `generation ${number} cannot come up: ${why}`)
     await predecessor?.sayFailed(error)
-    platform.exit(1)
+    if (predecessor || this.#generation.settings.exit) platform.exit(1)
+    else this.#generation.letGo()
   }
 
   /** A server that listens while its application is missing is most likely a wrapper around it. */

@@ -25,12 +25,12 @@ import {
 const roundsMs = 15_000
 
 /** Options that the supervisor sees to. */
-const notOurs = ['pidFile', 'control', 'successor'] as const satisfies readonly (keyof Settings)[]
+const notOurs = ['pidFile', 'control', 'successor', 'exit'] as const satisfies readonly (keyof Settings)[]
 
 /** The options of the program under a supervisor: its limits win, and what it sees to itself is left to it. */
 export function supervisedSettings(settings: Settings, entry: SupervisorEntry): Settings {
   const { pid: _pid, workers: _workers, ...limits } = entry
-  return { ...settings, ...limits, pidFile: undefined, control: undefined, successor: {} }
+  return { ...settings, ...limits, pidFile: undefined, control: undefined, successor: {}, exit: true }
 }
 
 /** Names of options that have no effect here. */

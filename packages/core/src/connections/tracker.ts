@@ -36,6 +36,8 @@ export class Tracker {
   readonly #attention: Attention = { count: 0 }
   readonly #ages = new AgeWatch(this.#connections)
   #draining = false
+  /** The generation has let go of the process: another one may track the same servers. */
+  #isOver = false
   #mover: Mover | undefined
   /** What has become of connections since the drain began. */
   readonly #fates = new FateCounts()
@@ -47,7 +49,10 @@ export class Tracker {
 
   install(): () => void {
     subscribe(requestStart, this.#onRequest)
-    return () => void unsubscribe(requestStart, this.#onRequest)
+    return () => {
+      this.#isOver = true
+      unsubscribe(requestStart, this.#onRequest)
+    }
   }
 
   get size(): number {
@@ -206,6 +211,7 @@ export class Tracker {
   }
 
   #add(server: net.Server, socket: Tracked, connection: Connection): void {
+    if (this.#isOver) return
     // One that was moved here in the middle of its protocol may meet its server's 'connection' event later.
     if (connection instanceof Http1Connection && socket[connectionOf] instanceof Http1Connection) {
       connection.forget()
@@ -216,6 +222,7 @@ export class Tracker {
   }
 
   #keep(server: net.Server, connection: Connection, whenGone: (gone: () => void) => void): void {
+    if (this.#isOver) return
     this.#connections.set(connection, server)
     this.onChange()
     whenGone(() => this.#remove(connection, 'closed'))
