@@ -71,10 +71,13 @@ test('C53: a socket that nobody serves, that is no control socket, and none at a
   const { path, service } = await startControlled()
   service.signal('SIGKILL', service.pid)
   await service.exitOf(service.pid)
+  const file = join(folder, 'file')
+  writeFileSync(file, '')
   const why = [
+    [file, /file is not a control socket\. Say which one is meant/],
     [join(folder, 'none.sock'), /There is no control socket at/],
-    [path, /Nobody serves the control socket .*: its service has been killed\./],
-    [served, /is no control socket: it answered something else/],
+    [path, /Nothing serves the control socket .*: its service has been killed\./],
+    [served, /is not a control socket: it answered something else/],
   ] as const
   for (const [control, reason] of why) {
     for (const name of operating) {
@@ -110,6 +113,6 @@ test('a service that hangs is said to hang', async () => {
   service.signal('SIGSTOP', service.pid)
   const { code, stderr } = await cli(['status', '--control', path])
   service.signal('SIGCONT', service.pid)
-  expect(stderr).toBe('handover: The service has said nothing for 10 s: it hangs.\n')
+  expect(stderr).toBe('handover: The service has said nothing for 10 s: it hangs. See its log.\n')
   expect(code).toBe(3)
 })

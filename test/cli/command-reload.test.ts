@@ -97,7 +97,7 @@ test('C53: --json prints the report alone, of a reload that went well, one that 
     error: { code: 'ERR_HANDOVER_IN_PROGRESS' },
     reports: [],
   })
-  expect(refused).toMatchObject({ code: 1, stderr: '' })
+  expect(refused).toMatchObject({ code: 5, stderr: '' })
   expect(await first.ended).toMatchObject({ code: 0 })
 })
 

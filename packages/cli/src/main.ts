@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { addOperatingCommands } from './commands/operate.js'
 import type { RunOptions } from './commands/run.js'
 import { exitCodes } from './exit-codes.js'
+import { outliveReaders } from './output.js'
 import { milliseconds, workers } from './values.js'
 
 const runHelp = `
@@ -33,6 +34,8 @@ Exit codes and examples: handover COMMAND --help`
 
 /** Beside the folder of this file, in the workspace as in a package. */
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+
+outliveReaders()
 
 const program = new Command('handover')
   .description('Runs a Node.js server as one stable process, and replaces it without a client noticing.')

@@ -1,6 +1,7 @@
 /** How it goes on, on standard error: a line for each phase, and on a terminal a bar for the drain. */
 import type { ControlEvent } from '@handover/core/supervision'
 import { count, duration, who } from './format.js'
+import { say } from './output.js'
 
 export interface Progress {
   onEvent(event: ControlEvent): void
@@ -19,7 +20,7 @@ export async function visibleProgress(): Promise<Progress> {
     onEvent(event) {
       if (event.event === 'phase') {
         bar?.hide()
-        process.stderr.write(`${phaseInWords(event)}\n`)
+        say(phaseInWords(event))
       } else if (event.event === 'draining') {
         bar?.show(event)
         waiting?.(event)
@@ -44,7 +45,7 @@ function drainLines(): (event: Draining) => void {
   return ({ open, msLeft, ...of }) => {
     if (performance.now() - last < everyMs) return
     last = performance.now()
-    process.stderr.write(`${who(of)} drains: ${count(open, 'connection')} open${left(msLeft)}\n`)
+    say(`${who(of)} drains: ${count(open, 'connection')} open${left(msLeft)}`)
   }
 }
 

@@ -1,6 +1,7 @@
 /** The commands for a service that runs: what can be said, in which words, and what help says. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { CommandFailed, type ExitCode } from '../exit-codes.js'
+import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
+import { say } from '../output.js'
 import { milliseconds } from '../values.js'
 import type { ReloadOptions } from './reload.js'
 import type { StatusOptions } from './status.js'
@@ -34,7 +35,8 @@ Exit codes:
   1  it does not; the reason, and the error that ended it, are on standard error
   2  the command line is wrong
   3  no service was reached: nothing was done
-  4  what came of it cannot be told
+  4  it was asked; what came of it is unknown
+  5  the service refused, as during another reload: nothing was done
 
 Examples:
   handover reload
@@ -54,7 +56,8 @@ Exit codes:
   0  the service has answered, or the process runs
   1  it answered with an error
   2  the command line is wrong
-  3  no service was reached, or --watch has lost it
+  3  no service was reached, it does not respond, or --watch has lost it
+  5  the service refused: it has too many clients
 
 Examples:
   handover status --watch
@@ -70,10 +73,11 @@ What happens:
 
 Exit codes:
   0  it has stopped, and nothing was cut
-  1  it has stopped; connections were cut, or a hook failed. Or it refused to
+  1  it has stopped; connections were cut, or a hook failed
   2  the command line is wrong
   3  no service was reached: nothing was done
-  4  it was asked to stop; what came of it cannot be told
+  4  it was asked to stop; what came of it is unknown
+  5  the service refused: nothing was done
 
 Examples:
   handover stop
@@ -113,14 +117,15 @@ function addCommand(program: Command, name: string, description: string, help: s
     .addHelpText('after', help)
 }
 
-/** Errors that were foreseen are one line; every other one is a bug, and has its stack. */
+/** Errors that were foreseen are one line; every other one is a bug, has its stack, and says nothing of the service. */
 async function end(command: () => Promise<ExitCode>): Promise<void> {
   try {
     process.exitCode = await command()
   } catch (error) {
-    if (!(error instanceof CommandFailed)) throw error
-    process.stderr.write(`handover: ${error.message}\n`)
-    process.exitCode = error.exitCode
+    const isForeseen = error instanceof CommandFailed
+    const { message, stack = message } = error as Error
+    say(...(isForeseen ? [`handover: ${message}`] : `handover: ${stack}`.split('\n')))
+    process.exitCode = isForeseen ? error.exitCode : exitCodes.unknown
   }
 }
 

@@ -1,9 +1,9 @@
 /** `handover reload`: returns when the new release serves, or says why it does not. */
 import type { ControlAnswer } from '@handover/core/supervision'
-import { ask } from '../client.js'
+import { ask, isRefusal, notAnAnswer, understood } from '../client.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { duration, handedOver } from '../format.js'
-import { print, printJson, type SpokenOptions } from '../output.js'
+import { print, printJson, type SpokenOptions, say } from '../output.js'
 import { silentProgress, visibleProgress } from '../progress.js'
 import { type FileOutcome, isSupervisor, reloadByPidFile, signal, untilEnded } from '../signals.js'
 import { readTarget, type TargetOptions } from '../target.js'
@@ -35,20 +35,22 @@ async function reloadByControl(path: string, { json, wait }: ReloadOptions): Pro
   }
   if (!answer.ok) {
     const { error, reload: told } = answer
-    if (json) printJson({ ...(told ?? { outcome: 'refused', reports: [] }), error })
-    else sayWhyNot(error)
-    return exitCodes.failed
+    const isRefused = isRefusal(answer)
+    const outcome = isRefused ? 'refused' : 'failed'
+    if (json) printJson({ ...(told ?? { outcome, reports: [] }), error })
+    else understood('reload', () => sayWhyNot(`the reload ${isRefused ? 'was refused' : 'failed'}`, error))
+    return exitCodes[outcome]
   }
-  if (!('reload' in answer))
-    throw new CommandFailed(exitCodes.unknown, 'The service answered something else.')
-  if (json) printJson(answer.reload)
-  else print(handedOver(answer.reload))
+  if (!('reload' in answer)) throw notAnAnswer('reload')
+  const { reload } = answer
+  const lines = understood('reload', () => handedOver(reload))
+  if (json) printJson(reload)
+  else print(lines)
   return exitCodes.done
 }
 
-function sayWhyNot({ code, message, cause }: (ControlAnswer & { ok: false })['error']): void {
-  process.stderr.write(`handover: the reload failed (${code}): ${message}\n`)
-  if (cause?.stack) process.stderr.write(`${cause.stack}\n`)
+function sayWhyNot(what: string, { code, message, cause }: (ControlAnswer & { ok: false })['error']): void {
+  say(`handover: ${what} (${code}): ${message}`, ...(cause?.stack?.split('\n') ?? []))
 }
 
 async function reloadByFile(path: string, pid: number, options: ReloadOptions): Promise<ExitCode> {

@@ -1,6 +1,5 @@
 /** `handover status`: who serves, and what holds a drain. */
-import type { ControlStatus } from '@handover/core/supervision'
-import { ask, watch } from '../client.js'
+import { ask, isRefusal, notAnAnswer, understood, watch } from '../client.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { statusLines } from '../format.js'
 import { print, printJson, type SpokenOptions } from '../output.js'
@@ -20,24 +19,28 @@ export async function status(pid: number | undefined, options: StatusOptions): P
   if (target.by !== 'control') return statusByPid(target.pid, json)
   if (again) return watchStatus(target.path, json)
   const answer = await ask(target.path, 'status')
-  if (!answer.ok) throw new CommandFailed(exitCodes.failed, answer.error.message)
-  if ('status' in answer) show(answer.status, json)
+  if (!answer.ok) {
+    throw new CommandFailed(isRefusal(answer) ? exitCodes.refused : exitCodes.failed, answer.error.message)
+  }
+  if (!('status' in answer)) throw notAnAnswer('status')
+  const { status } = answer
+  const lines = understood('status', () => statusLines(status))
+  if (json) printJson(status)
+  else print(lines)
   return exitCodes.done
 }
 
 function watchStatus(path: string, json: boolean): Promise<never> {
+  // Nobody else would end it.
+  process.stdout.on('error', () => process.exit(exitCodes.done))
   const onTerminal = process.stdout.isTTY && !json
   return watch(path, (event) => {
     if (event.event !== 'status') return
     if (onTerminal) process.stdout.write(clear)
-    if (json) process.stdout.write(`${JSON.stringify(event.status)}\n`)
-    else print([...statusLines(event.status), ...(onTerminal ? [] : [''])])
+    const lines = understood('watch', () => statusLines(event.status))
+    if (json) printJson(event.status, 0)
+    else print([...lines, ...(onTerminal ? [] : [''])])
   })
-}
-
-function show(status: ControlStatus, json: boolean): void {
-  if (json) printJson(status)
-  else print(statusLines(status))
 }
 
 function statusByPid(pid: number, json: boolean): ExitCode {

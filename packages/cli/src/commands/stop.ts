@@ -1,5 +1,5 @@
 /** `handover stop`: drains, waits, and says what was cut. */
-import { askUntilGone } from '../client.js'
+import { askUntilGone, isRefusal, notAnAnswer, understood } from '../client.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { drained, duration } from '../format.js'
 import { print, printJson, type SpokenOptions } from '../output.js'
@@ -18,15 +18,14 @@ export async function stop(pid: number | undefined, options: StopOptions): Promi
   const answer = await askUntilGone(target.path, 'stop', progress.onEvent).finally(progress.done)
   if (!answer.ok) {
     if (options.json) printJson({ error: answer.error })
-    throw new CommandFailed(exitCodes.failed, `the service was not stopped: ${answer.error.message}`)
+    const exitCode = isRefusal(answer) ? exitCodes.refused : exitCodes.failed
+    throw new CommandFailed(exitCode, `the service was not stopped: ${answer.error.message}`)
   }
-  if (!('stop' in answer)) throw new CommandFailed(exitCodes.unknown, 'The service answered something else.')
+  if (!('stop' in answer)) throw notAnAnswer('stop')
   const { reports, code } = answer.stop
+  const lines = understood('stop', () => reports.flatMap((report) => drained(report, report.drain)))
   if (options.json) printJson(answer.stop)
-  else {
-    print(reports.flatMap((report) => drained(report, report.drain)))
-    print([`the service has stopped, with exit code ${code}`])
-  }
+  else print([...lines, `the service has stopped, with exit code ${code}`])
   return code === 0 ? exitCodes.done : exitCodes.failed
 }
 

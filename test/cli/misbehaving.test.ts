@@ -1,0 +1,157 @@
+// Whatever a service does to the connection of a command, and whoever reads what it prints.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import net, { type Socket } from 'node:net'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { cli } from '../support/cli.js'
+import { ControlSocket } from '../support/control.js'
+import { startControlled } from '../support/controlled.js'
+import { testNode } from '../support/service.js'
+import { handover } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
+import { whoServes } from '../support/who.js'
+
+/** The path of a socket that does this to each client, once that has sent something. */
+async function served(act: (socket: Socket) => void, atOnce = false): Promise<string> {
+  const path = join(tempDir(), 'control.sock')
+  const sockets = new Set<Socket>()
+  const server = net.createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    if (atOnce) act(socket)
+    else socket.once('data', () => act(socket))
+  })
+  await new Promise<void>((resolve) => server.listen(path, resolve))
+  onTestFinished(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return path
+}
+
+const says = (text: string) => (socket: Socket) => void socket.end(text)
+const phase = '{"id":1,"event":"phase","phase":"starting"}\n'
+
+function endless(socket: Socket): void {
+  const part = 'x'.repeat(1024 * 1024)
+  const more = () => {
+    while (!socket.destroyed && socket.write(part));
+  }
+  socket.on('drain', more)
+  more()
+}
+
+// The exit codes of status, reload and stop: 4 when the service may have read the request.
+const misbehaviors: [string, (socket: Socket) => void, number, number][] = [
+  ['closes the connection when it is asked', (socket) => socket.destroy(), 3, 4],
+  ['answers with half a line', says('{"id":1,"ok":tr'), 3, 4],
+  ['answers with an event alone', says(phase), 3, 4],
+  ['answers with an event, then with garbage', says(`${phase}garbage\n`), 3, 4],
+  ['answers with bytes that are no text', says('\xff\xfe\x00\n'), 3, 3],
+  ['answers with JSON that is no answer', says('null\n5\n{}\n[]\n'), 3, 3],
+  ['answers with a line that never ends', endless, 3, 3],
+  ['answers something else', says('{"id":1,"ok":true,"else":{}}\n'), 3, 4],
+  [
+    'answers with half of the facts',
+    says('{"id":1,"ok":true,"status":{"generations":[null]},"reload":{"reports":[{}]},"stop":{}}\n'),
+    3,
+    4,
+  ],
+  ['fails without a reason', says('{"id":1,"ok":false}\n'), 3, 3],
+]
+
+test.each(misbehaviors)(
+  'C71: of a service that %s, every command says so and ends with the documented code',
+  async (_, act, whenAsked, whenOrdered) => {
+    const path = await served(act)
+    for (const name of ['status', 'reload', 'stop']) {
+      const { code, stdout, stderr } = await cli([name, '--control', path])
+      expect(stderr).toMatch(/(^|\n)handover: (The service closed|What listens there).*\n$/)
+      expect({ name, code, stdout }).toEqual({
+        name,
+        code: name === 'status' ? whenAsked : whenOrdered,
+        stdout: '',
+      })
+    }
+    const watch = await cli(['status', '--watch', '--control', path])
+    expect(watch.stderr).toMatch(/^handover: (The service closed|What listens there).*\n$/)
+    expect(watch.code).toBe(3)
+  },
+)
+
+test('C71: a service that closes each connection at once does not crash a command', async () => {
+  const path = await served((socket) => socket.destroy(), true)
+  for (let i = 0; i < 5; i++) {
+    for (const [name, expected] of [['status', 3] as const, ['reload', 4] as const, ['stop', 4] as const]) {
+      const { code, stderr } = await cli([name, '--control', path])
+      expect(stderr).toMatch(/^handover: The service closed the connection before it answered\..*\n$/)
+      expect({ name, code }).toEqual({ name, code: expected })
+    }
+  }
+})
+
+test('C71: of a service that says nothing after half a line, a reload is unknown', async () => {
+  const path = await served((socket) => void socket.write(`${phase}{"id":1`))
+  const { code, stderr } = await cli(['reload', '--control', path])
+  expect(stderr).toMatch(/handover: The service has said nothing for 10 s: it hangs\./)
+  expect(code).toBe(4)
+})
+
+test('C71: a client beyond the 32nd is refused, in words and with 5, by every command', async () => {
+  const { path, service } = await startControlled()
+  const clients: ControlSocket[] = []
+  for (let i = 0; i < 32; i++) clients.push(await ControlSocket.connect(path))
+  onTestFinished(() => {
+    for (const client of clients) client.close()
+  })
+  const words =
+    /^handover: .*The control socket serves 32 clients already: nothing was done\. Ask again later\.\n$/
+  for (const args of [['status'], ['status', '--watch'], ['reload'], ['stop']]) {
+    const { code, stdout, stderr } = await cli([...args, '--control', path])
+    expect(stderr).toMatch(words)
+    expect({ args, code, stdout }).toEqual({ args, code: 5, stdout: '' })
+  }
+  expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
+})
+
+/** Runs a command whose output nobody reads. */
+async function unread(args: readonly string[], streams: readonly ('stdout' | 'stderr')[]) {
+  const child = spawn(testNode, [handover, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  // Long before it prints anything: writing fails with EPIPE.
+  for (const stream of streams) child[stream].destroy()
+  const [code] = await once(child, 'close')
+  return { code, stderr }
+}
+
+test('C71: a command whose output nobody reads goes on, and ends with its own code', async () => {
+  const { path, next } = await startControlled()
+  expect(await unread(['--help'], ['stdout'])).toEqual({ code: 0, stderr: '' })
+  expect(await unread(['status', '--control', path], ['stdout'])).toEqual({ code: 0, stderr: '' })
+  expect(await unread(['status', '--watch', '--control', path], ['stdout'])).toEqual({ code: 0, stderr: '' })
+  expect(await unread(['reload', '--control', path], ['stdout', 'stderr'])).toMatchObject({ code: 0 })
+  next({ exit: 7 })
+  expect(await unread(['reload', '--control', path], ['stdout', 'stderr'])).toMatchObject({ code: 1 })
+})
+
+test('C74: what a service says reaches the terminal without control characters', async () => {
+  const evil = '\u001b]0;owned\u0007\nhandover: all is well\u009b2J'
+  const told = '\\u001b]0;owned\\u0007\\u000ahandover: all is well\\u009b2J'
+  const holding = [{ kind: 'http1', what: evil, ageMs: 1 }]
+  const status = { generations: [{ generation: 1, pid: 1, state: 'ready', holding }] }
+  const path = await served((socket) => socket.end(`${JSON.stringify({ id: 1, ok: true, status })}\n`))
+  expect((await cli(['status', '--control', path])).stdout).toContain(`busy with ${told} (http1`)
+  const { stdout } = await cli(['status', '--json', '--control', path])
+  expect(stdout).toMatch(/^[\n -~]*$/)
+  expect(JSON.parse(stdout)).toEqual(status)
+  const error = { code: 'ERR_HANDOVER_SUCCESSOR_EXITED', message: evil, cause: { stack: `Error: ${evil}` } }
+  const failing = await served((socket) => socket.end(`${JSON.stringify({ id: 1, ok: false, error })}\n`))
+  const { stderr } = await cli(['reload', '--control', failing])
+  expect(stderr).toContain(told)
+  expect(stderr).toMatch(/^[\n -~]*$/)
+})
