@@ -59,6 +59,8 @@ function openChannel(fd) {
   const stdio = ['ignore', 'ignore', 'ignore', 'ipc']
   try {
     channel.spawn({ file: 'channel', args: [], envPairs: [], stdio, serialization: 'advanced' })
+    // The channel alone is no reason for the process to stay.
+    channel.channel?.unref()
     return channel.connected ? channel : undefined
   } catch (error) {
     // The descriptor is none of a channel.

@@ -19,7 +19,7 @@ test('a successor that hangs on its probation is ended, and its predecessor serv
   stop(service, pid)
   expect(await reload).toMatchObject({
     code: 'ERR_HANDOVER_PROBATION',
-    message: expect.stringContaining('did not take over within 5000 ms'),
+    message: expect.stringContaining('did not answer that it can take over within 5000 ms'),
     report: { failure: { signal: 'SIGKILL' } },
   })
   expect(service.processes()).toEqual([service.pid])

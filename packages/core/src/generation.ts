@@ -226,13 +226,20 @@ export class Generation {
     })
   }
 
-  #meet({ predecessor, generation }: Inheritance): Predecessor | undefined {
+  #meet({ predecessor, predecessorStart, generation }: Inheritance): Predecessor | undefined {
     if (predecessor === undefined) return undefined
-    return new Predecessor(predecessor, generation - 1, this.platform, {
-      onProven: () => this.startup.onProven(),
-      onGone: () => {
+    const process = { pid: predecessor, start: predecessorStart }
+    return new Predecessor(process, generation - 1, this.platform, {
+      onTakeOver: () => this.startup.onTakeOver(),
+      onOwn: () => this.startup.onOwn(),
+      onLetGo: () => this.startup.onLetGo(),
+      onTakenBack: () => {
+        this.logger.info({ predecessor }, `predecessor ${predecessor} keeps the service: shutting down`)
+        void this.shutdown()
+      },
+      onEnded: () => {
         this.arrivals.close()
-        this.startup.onPredecessorGone()
+        this.startup.onPredecessorEnded()
       },
       onConnection: (message, handle) => this.arrivals.arrive(message, handle),
       onLate: (id, data) => this.arrivals.arriveLate(id, data),

@@ -48,10 +48,11 @@ export class Leaving {
   #startShutdown(): Promise<ShutdownReport> {
     const generation = this.#generation
     const { state } = generation
+    generation.predecessor?.claim('shutdown')
     const drain = this.#newDrain('shutdown')
     generation.dispatch({ name: 'shutdown', drain })
     // A successor that is taken back ends without the service.
-    if (generation.startup.inCharge) void generation.serviceManager.stopping()
+    if (generation.startup.ownsService) void generation.serviceManager.stopping()
     const successorEnded =
       state.name === 'handing-over' ? this.#endSuccessor(state.successor, drain) : undefined
     return drain.run().then(async (report) => {
@@ -62,7 +63,7 @@ export class Leaving {
 
   #endSuccessor(successor: Successor, drain: Drain): Promise<void> {
     drain.onCutShort(() => successor.cutShort())
-    return successor.end(this.#generation.settings.drainTimeoutMs)
+    return successor.end('shutdown', this.#generation.settings.drainTimeoutMs)
   }
 
   #newDrain(because: DrainReason, mover?: Mover): Drain {
@@ -70,9 +71,9 @@ export class Leaving {
       this.#generation
     // A successor that is taken back leaves the listeners, and the files of Unix sockets, to its predecessor; a
     // worker to its supervisor.
-    const forGood = because === 'shutdown' && startup.inCharge && !supervisor?.alive
+    const forGood = because === 'shutdown' && startup.ownsService && !supervisor?.alive
     // Nobody sends requests here because of what was said of a generation that was never ready.
-    const atOnce = state.name === 'starting' || !startup.inCharge || supervisor?.alive === false
+    const atOnce = state.name === 'starting' || !startup.ownsService || supervisor?.alive === false
     const limits = atOnce ? { ...settings, shutdownDelayMs: 0 } : settings
     return new Drain(because, {
       tracker,

@@ -7,7 +7,7 @@ import { errorMonitor } from 'node:events'
 import type net from 'node:net'
 import { type ListenCall, readListenCall } from './address.js'
 import { bindPrivately } from './control/bind.js'
-import { cannotHandOn, inUse } from './listen-error.js'
+import { cannotHandOn, describe, inUse } from './listen-error.js'
 import { adoptHandle, closeListener, listenerFd, setSocketPath, wrapListen } from './node-privates.js'
 import { continueTlsSessions, type TlsSessions } from './node-privates-tls.js'
 import type { Platform } from './platform.js'
@@ -52,6 +52,7 @@ export class Listeners {
   readonly #open = new Map<net.Server, Open>()
   /** By the descriptor that they inherited. */
   readonly #servers = new Map<number, net.Server>()
+  readonly #used = new Map<net.Server, ListenerEntry>()
   #tlsSessions: ReadonlyMap<number, TlsSessions> = new Map()
   readonly #observed = new WeakSet<net.Server>()
   /** Those of Handover itself. */
@@ -118,6 +119,11 @@ export class Listeners {
   /** What was inherited, in words, where none of it is served: this process is not the service that it is taken for. */
   passedOver(): string[] {
     return this.#servers.size > 0 ? [] : this.#unclaimed.inWords()
+  }
+
+  /** Inherited listeners that a server of this process used and has closed, in words. */
+  stopped(): string[] {
+    return [...this.#used].flatMap(([server, entry]) => (server.listening ? [] : describe(entry)))
   }
 
   /**
@@ -242,6 +248,7 @@ export class Listeners {
     if (entry.unix) setSocketPath(server, wanted.kind === 'unix' ? wanted.path : entry.unix.path)
     closeOnAbort(server, args[0])
     this.#servers.set(entry.fd, server)
+    this.#used.set(server, entry)
     this.#continueSessions(entry.fd, server)
     this.#open.set(server, {
       key: wanted.key,

@@ -32,6 +32,30 @@ function initialEnvironment(): NodeJS.ProcessEnv {
 
 const split = (text: string, at: number): [string, string] => [text.slice(0, at), text.slice(at + 1)]
 
+/** A process, told apart from a later one of the same pid. */
+export interface ProcessIdentity {
+  readonly pid: number
+  /** As {@link startOf} tells it; absent where the system does not tell. */
+  readonly start?: string | undefined
+}
+
+/** When a process was started, in clock ticks since boot (proc(5), field 22); `undefined` where there is no such file. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The name of the program, field 2, may hold spaces and parentheses.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[startField - 3]
+  } catch {
+    return undefined
+  }
+}
+const startField = 22
+
+/** Whether that very process runs. */
+function isSame({ pid, start }: ProcessIdentity): boolean {
+  return isRunning(pid) && (start === undefined || (startOf(pid) ?? start) === start)
+}
+
 /** Whether there is such a process. A zombie, which nobody has reaped, does not run (proc(5), where there is one). */
 function isRunning(pid: number): boolean {
   try {
@@ -104,6 +128,8 @@ export const platform = {
   },
   isRunning,
   umask: () => process.umask(),
+  startOf,
+  isSame,
   /** Files that `make` makes get no more than `mask` leaves. It must not wait for anything. */
   withUmask(mask: number, make: () => void): void {
     const before = process.umask(mask)

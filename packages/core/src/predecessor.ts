@@ -3,7 +3,8 @@ import { deferred } from './deferred.js'
 import { errorData, errorFrom, HandoverError } from './errors.js'
 import { adoptListener } from './node-privates.js'
 import type { Origin } from './origin.js'
-import type { Platform } from './platform.js'
+import { type Claim, type ClaimEvent, nextClaim } from './ownership.js'
+import type { Platform, ProcessIdentity } from './platform.js'
 import type { FinalReport } from './report.js'
 import type { Inherited } from './systemd.js'
 import {
@@ -17,13 +18,22 @@ import {
   readInheritance,
 } from './wire.js'
 
+/** How often a process whose channel has closed is asked for again. */
+const askAgainMs = 250
+
 type Greeting = FromPredecessor & { type: 'greeting' }
 
 export interface PredecessorEvents {
-  /** This generation is proven: the predecessor lets go. */
-  onProven(): void
-  /** It has gone without a word. */
-  onGone(): void
+  /** It asks whether this generation can take over: answer with {@link Predecessor.claim}. */
+  onTakeOver(): void
+  /** It gives the service away. */
+  onOwn(): void
+  /** It has let go. */
+  onLetGo(): void
+  /** It keeps the service: this generation is to end. */
+  onTakenBack(): void
+  /** Its process has ended. */
+  onEnded(): void
   onFinished(report: FinalReport): void
   onStatus(message: FromPredecessor & { type: 'status' }): void
   onControlClient(handle: object, client: FromPredecessor & { type: 'control-client' }): void
@@ -37,8 +47,9 @@ export function readOwnInheritance(origin: Origin, platform: Platform): Inherita
   if (origin.inheritance === undefined) return undefined
   const inheritance = readInheritance(origin.inheritance)
   const starter = inheritance.supervisor?.pid ?? (inheritance.predecessor as number)
+  const start = inheritance.supervisor ? inheritance.supervisor.start : inheritance.predecessorStart
   // One that was killed while we booted is not our parent any more, but it gave us a channel.
-  const orphaned = origin.hadChannel && !platform.isRunning(starter)
+  const orphaned = origin.hadChannel && !platform.isSame({ pid: starter, start })
   if (platform.ppid === starter || orphaned) return inheritance
   throw new HandoverError(
     'ERR_HANDOVER_INHERITANCE_FOREIGN',
@@ -66,6 +77,7 @@ export function adoptAll(entries: readonly ListenerEntry[]): Inherited[] {
 export class Predecessor {
   readonly pid: number
   readonly generation: number
+  readonly #process: ProcessIdentity
   readonly #platform: Platform
   readonly #events: PredecessorEvents
   readonly #ended = deferred()
@@ -74,13 +86,15 @@ export class Predecessor {
   readonly #greeting = deferred<Greeting['tlsSessions']>()
   #noMoreAsked = false
   #hasEnded = false
+  #claim: Claim = 'waiting'
   #stateWanted = false
   #received = 0
   /** Answers that are waited for. */
   #awaited = 0
 
-  constructor(pid: number, generation: number, platform: Platform, events: PredecessorEvents) {
-    this.pid = pid
+  constructor(process: ProcessIdentity, generation: number, platform: Platform, events: PredecessorEvents) {
+    this.pid = process.pid
+    this.#process = process
     this.generation = generation
     this.#platform = platform
     this.#events = events
@@ -92,6 +106,25 @@ export class Predecessor {
   /** Resolves when the predecessor has ended. */
   get ended(): Promise<void> {
     return this.#ended.promise
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
+  /** Whether the predecessor owns the service, or took this generation back. */
+  get ownsNothing(): boolean {
+    return this.#claim !== 'owner'
+  }
+
+  /** Moves the claim on, where `event` has a meaning, and tells the predecessor. Returns whether it had. */
+  claim(event: ClaimEvent): boolean {
+    const step = nextClaim(this.#claim, event)
+    if (!step) return false
+    this.#claim = step.claim
+    // What it took over is told when it has.
+    if (step.send === 'can-take-over') void this.say({ type: step.send })
+    return true
   }
 
   /** What sessions of its TLS servers need to go on, by the descriptor of their listener. */
@@ -144,16 +177,41 @@ export class Predecessor {
   #listen(): void {
     const channel = this.#platform.channel()
     if (!channel?.connected) {
-      queueMicrotask(() => this.end())
+      queueMicrotask(() => this.#onDisconnect())
       return
     }
     channel.on('message', (raw: unknown, handle: unknown) => this.#onMessage(raw, handle))
-    channel.once('disconnect', () => this.end())
+    channel.once('disconnect', () => this.#onDisconnect())
     // The channel alone is no reason to stay.
     channel.channel?.unref()
     // What is sent before anybody asks goes to whoever in the program listens on the channel.
     void this.say({ type: 'hello' })
     this.#stayUntil(this.#greeting.promise)
+  }
+
+  #onDisconnect(): void {
+    this.#settleAnswers()
+    this.#whenEnded()
+  }
+
+  /** Nothing more comes. */
+  #settleAnswers(): void {
+    this.#state.reject(
+      new HandoverError(
+        'ERR_HANDOVER_STATE',
+        `Predecessor ${this.pid} ended, or closed the channel, before it handed its state on.`,
+        { pid: this.pid },
+      ),
+    )
+    this.#greeting.resolve([])
+    this.#noMore.resolve()
+  }
+
+  /** The end of the channel is a question: has the process ended, too? If it has not, it is asked again. */
+  #whenEnded(): void {
+    if (this.#hasEnded) return
+    if (this.#platform.isSame(this.#process)) setTimeout(() => this.#whenEnded(), askAgainMs).unref()
+    else this.end()
   }
 
   #onMessage(raw: unknown, handle: unknown): void {
@@ -164,7 +222,10 @@ export class Predecessor {
       void this.sayFailed(error)
       return
     }
-    if (message?.type === 'proven') this.#events.onProven()
+    if (message?.type === 'take-over') this.#events.onTakeOver()
+    else if (message?.type === 'own') this.#events.onOwn()
+    else if (message?.type === 'let-go') this.#events.onLetGo()
+    else if (message?.type === 'taken-back') this.#onTakenBack()
     else if (message?.type === 'state') this.#state.resolve(message.value)
     else if (message?.type === 'state-failed') this.#state.reject(errorFrom(message.error))
     else if (message?.type === 'connection') this.#onConnection(message, handle)
@@ -174,6 +235,10 @@ export class Predecessor {
     else if (message?.type === 'finished') this.#onFinished(message.report)
     else if (message?.type === 'status') this.#events.onStatus(message)
     else if (message?.type === 'control-client' && handle) this.#events.onControlClient(handle, message)
+  }
+
+  #onTakenBack(): void {
+    if (this.claim('taken-back')) this.#events.onTakenBack()
   }
 
   #onFinished(report: FinalReport): void {
@@ -197,16 +262,8 @@ export class Predecessor {
   end(): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    this.#state.reject(
-      new HandoverError(
-        'ERR_HANDOVER_STATE',
-        `Predecessor ${this.pid} ended before it handed its state on.`,
-        { pid: this.pid },
-      ),
-    )
-    this.#greeting.resolve([])
-    this.#noMore.resolve()
+    this.#settleAnswers()
     this.#ended.resolve()
-    this.#events.onGone()
+    this.#events.onEnded()
   }
 }

@@ -76,9 +76,11 @@ export class Reload {
     const { origin, platform, settings, listeners } = generation
     const handedOn = listeners.handOn()
     for (const [i, { server }] of handedOn.entries()) this.#listeners.set(server, firstListenerFd + i)
+    const start = platform.startOf(platform.pid)
     const spawn = this.#starter({
       version: wireVersion,
       predecessor: platform.pid,
+      ...(start !== undefined && { predecessorStart: start }),
       generation: generation.number + 1,
       ...(origin.hadProgramChannel && { ipc: true }),
       umask: origin.umask,
@@ -114,9 +116,15 @@ export class Reload {
     control.phase('probation', successor, probationMs)
     await this.#timed('probation', async () => {
       await successor.outliveProbation(probationMs)
-      this.#takenOver = await successor.takeOver()
+      await successor.offer()
+      this.#throwUnlessHandingOver(successor)
+      this.#takenOver = await successor.own()
     })
     await this.#generation.serviceManager.handedOver(successor.pid as number, this.#generation.number + 1)
+    this.#throwUnlessHandingOver(successor)
+  }
+
+  #throwUnlessHandingOver(successor: Successor): void {
     successor.throwIfFailed()
     if (this.#generation.state.name !== 'handing-over') throw this.refusal()
   }
@@ -124,6 +132,7 @@ export class Reload {
   /** The successor is the service: this generation drains, and leaves. */
   #letGo(successor: Successor): ReloadReport {
     const report = this.#report('handed-over')
+    successor.letGo()
     successor.release()
     this.#mover = this.#newMover(successor)
     this.#generation.leaveTo(successor, this.#mover, report)
@@ -161,7 +170,12 @@ export class Reload {
   /** Ends the successor and says why. Back to `ready`, unless a shutdown came in between. */
   async #giveUp(thrown: unknown): Promise<HandoverError> {
     const generation = this.#generation
-    await this.#successor?.end(generation.settings.drainTimeoutMs)
+    const successor = this.#successor
+    if (successor && !successor.exit) {
+      const { pid } = successor
+      generation.logger.warn({ pid }, `ending successor ${pid}: ${(thrown as Error).message}`)
+    }
+    await successor?.end('failed', generation.settings.drainTimeoutMs)
     const interrupted = generation.state.name === 'draining' ? this.refusal() : undefined
     const error = interrupted ?? (thrown as HandoverError)
     Object.assign(error, { report: this.#report('failed', error) })

@@ -16,8 +16,6 @@ export class Startup {
   readonly #readiness = new Readiness()
   readonly #ready = deferred()
   #begun = false
-  #predecessorGone = false
-  #proven = false
 
   constructor(generation: Generation) {
     this.#generation = generation
@@ -30,9 +28,9 @@ export class Startup {
     return this.#ready.promise
   }
 
-  /** Whether nobody can take back any more: what lies at our paths is ours to remove then. */
-  get inCharge(): boolean {
-    return this.#generation.predecessor === undefined || this.#predecessorGone || this.#proven
+  /** Whether this generation owns the service: its socket files, PID file and control socket. */
+  get ownsService(): boolean {
+    return this.#generation.predecessor?.ownsNothing !== true
   }
 
   /** The server is its owner's affair again. Returns whether it was the last that was waited for. */
@@ -74,20 +72,32 @@ export class Startup {
     this.#prepare().catch((error: unknown) => this.#fail(error))
   }
 
-  /** Nobody can take back any more: this process is the service. */
-  onProven(): void {
-    const passedOver = this.#predecessorGone ? [] : this.#generation.listeners.passedOver()
-    if (passedOver.length > 0) {
-      void this.#fail(otherAddress(passedOver))
-      return
-    }
-    this.#proven = true
-    if (this.#generation.dispatch({ name: 'proven' })) this.#takeCharge()
+  /** The predecessor asks whether this generation can take over. Answers, or fails and exits. */
+  onTakeOver(): void {
+    const { predecessor } = this.#generation
+    if (this.#servesOn()) predecessor?.claim('take-over')
   }
 
-  onPredecessorGone(): void {
-    this.#predecessorGone = true
-    this.onProven()
+  /** The predecessor gives the service away. */
+  onOwn(): void {
+    if (this.#servesOn() && this.#generation.predecessor?.claim('own')) this.#takeOwnership()
+  }
+
+  /** The predecessor has let go, and serves nothing any more. */
+  onLetGo(): void {
+    const { listeners, logger } = this.#generation
+    const unclaimed = listeners.unclaimed()
+    if (unclaimed.length > 0) {
+      logger.info({ unclaimed }, `closing inherited listeners that no server uses: ${unclaimed.join(', ')}`)
+    }
+    listeners.closeUnclaimed()
+  }
+
+  /** The predecessor's process has ended, whether it had let go or not. */
+  onPredecessorEnded(): void {
+    const { state, predecessor } = this.#generation
+    if (predecessor?.claim('predecessor-ended') && state.name === 'ready') this.#takeOwnership()
+    else if (this.ownsService && state.name !== 'starting') this.onLetGo()
   }
 
   async #prepare(): Promise<void> {
@@ -98,30 +108,38 @@ export class Startup {
     generation.listeners.continueTlsSessions((await generation.predecessor?.tlsSessions) ?? [])
     if (generation.state.name !== 'starting') return
     generation.listeners.release()
-    const onProbation = generation.predecessor !== undefined && !this.#predecessorGone
+    const onProbation = !this.ownsService
     generation.dispatch({ name: 'ready', onProbation })
     void generation.predecessor?.say({ type: 'ready' })
     if (onProbation) this.#tellWhatIsOpen()
-    else this.#takeCharge()
+    else this.#takeOwnership()
     this.#ready.resolve()
   }
 
-  #takeCharge(): void {
-    const { listeners, arrivals, control, logger, predecessor, serviceManager, number } = this.#generation
-    const unclaimed = listeners.unclaimed()
-    if (unclaimed.length > 0) {
-      logger.info({ unclaimed }, `closing listeners that nobody asked for: ${unclaimed.join(', ')}`)
-    }
+  /** Whether what this release took of the inherited listeners is still served. If not, it fails. */
+  #servesOn(): boolean {
+    const { state, listeners } = this.#generation
+    if (state.name !== 'ready' || !state.onProbation) return false
+    const passedOver = listeners.passedOver()
+    const stopped = listeners.stopped()
+    if (passedOver.length > 0) void this.#fail(otherAddress(passedOver))
+    else if (stopped.length > 0) void this.#fail(notListening(stopped))
+    return passedOver.length === 0 && stopped.length === 0
+  }
+
+  #takeOwnership(): void {
+    const { listeners, arrivals, control, predecessor, serviceManager, number } = this.#generation
+    this.#generation.dispatch({ name: 'proven' })
     control.start()
-    listeners.closeUnclaimed()
     this.writePidFile()
-    // A predecessor that lives tells systemd itself, before it leaves.
-    if (!predecessor || this.#predecessorGone) void serviceManager.ready(number)
-    void predecessor?.say({
-      type: 'took-over',
-      listeners: listeners.claimed(),
-      protocols: arrivals.protocols,
-    })
+    if (predecessor && !predecessor.hasEnded) {
+      // It tells systemd, and closes what it served, before it asks us to close what no server uses.
+      const served = { listeners: listeners.claimed(), protocols: arrivals.protocols }
+      void predecessor.say({ type: 'took-over', ...served })
+    } else {
+      void serviceManager.ready(number)
+      this.onLetGo()
+    }
     this.#generation.takeKeptSignal()
   }
 
@@ -182,5 +200,13 @@ function otherAddress(unclaimed: readonly string[]): HandoverError {
     `It listens elsewhere: not on ${unclaimed.join(', ')}, nor on anything else that its predecessor serves. To ` +
       'change the address, let one release listen on both, or stop and start the service.',
     { unclaimed },
+  )
+}
+
+function notListening(stopped: readonly string[]): HandoverError {
+  return new HandoverError(
+    'ERR_HANDOVER_NOT_LISTENING',
+    `It closed ${stopped.join(', ')} within its probation, so that nothing would serve there.`,
+    { stopped },
   )
 }

@@ -3,7 +3,8 @@ import type { SendHandle } from 'node:child_process'
 import { deferred } from './deferred.js'
 import { type ErrorData, HandoverError } from './errors.js'
 import { ForeignMessages } from './foreign-messages.js'
-import { LimitReached, unlessAborted, within, withLimit } from './limits.js'
+import { LimitReached, turn, unlessAborted, within, withLimit } from './limits.js'
+import { type Grant, type GrantEvent, type GrantStep, nextGrant } from './ownership.js'
 import type { FinalReport } from './report.js'
 import { notStarted, type SuccessorProcess } from './spawn.js'
 import { type Exit, endInWords, notReadyInTime, successorFailed } from './successor-failed.js'
@@ -11,10 +12,14 @@ import { type ConnectionMessage, envelope, type FromPredecessor, readFromSuccess
 
 /** How long a successor that is told to end may take before it is killed, beside what its requests take. */
 const endMs = 5_000
-/** How long a proven successor may take to say that it took over. */
+/** How long each step of taking over may take. */
 const takeOverMs = 5_000
+/** How long the exit of a successor may follow the end of its channel. */
+const exitMs = 1_000
 /** How long it may take to read what was sent last. */
 const hearMs = 5_000
+/** How many turns of the event loop read what had arrived when a limit was reached. */
+const lateTurns = 3
 
 /** What a successor goes on with. */
 export interface TakenOver {
@@ -43,6 +48,7 @@ export class Successor {
   #child: SuccessorProcess
   readonly #ended = deferred<Exit>()
   readonly #ready = deferred<void>()
+  readonly #canTakeOver = deferred<void>()
   readonly #tookOver = deferred<TakenOver>()
   readonly #heard = deferred<void>()
   /** Aborts when this successor cannot be the one any more, with the reason. */
@@ -53,6 +59,7 @@ export class Successor {
   #exit: Exit | undefined
   #open = 0
   #isReady = false
+  #grant: Grant = 'kept'
 
   /** Errors: `ERR_HANDOVER_SPAWN`, here or from {@link untilReady}, as the system tells it at once or later. */
   constructor(spawn: () => SuccessorProcess, signals: readonly string[], events: SuccessorEvents) {
@@ -87,33 +94,38 @@ export class Successor {
 
   /** Resolves when it is ready. Errors: `ERR_HANDOVER_SPAWN`, `_SUCCESSOR_EXITED`, `_READY_TIMEOUT`, `_WIRE_VERSION`, `_STATE`. */
   async untilReady(readyTimeoutMs: number): Promise<void> {
-    try {
-      await withLimit(readyTimeoutMs, (limit) => this.#until(this.#ready.promise, limit))
-    } catch (error) {
-      throw error instanceof LimitReached ? notReadyInTime(this.pid, readyTimeoutMs) : error
-    }
+    if (await this.#isLate(readyTimeoutMs, this.#ready.promise))
+      throw notReadyInTime(this.pid, readyTimeoutMs)
   }
 
   /** Resolves when it has lived for `probationMs`. Errors: `ERR_HANDOVER_PROBATION`. */
   async outliveProbation(probationMs: number): Promise<void> {
-    const survived = withLimit(probationMs, (limit) => this.#until(new Promise<never>(() => {}), limit))
-    await survived.catch((error: unknown) => {
-      if (!(error instanceof LimitReached)) throw error
-    })
+    await this.#isLate(probationMs, new Promise<never>(() => {}))
   }
 
   /**
-   * Tells it that it is proven, and resolves when it says that it can go on alone, with the listeners that it
-   * serves. Errors: `ERR_HANDOVER_PROBATION`.
+   * Asks it whether it can take over, and resolves when it answers that it can. This generation still owns the
+   * service. Errors: `ERR_HANDOVER_PROBATION`.
    */
-  async takeOver(): Promise<TakenOver> {
-    this.send({ type: 'proven' })
-    try {
-      return await withLimit(takeOverMs, (limit) => this.#until(this.#tookOver.promise, limit))
-    } catch (error) {
-      if (!(error instanceof LimitReached)) throw error
-      throw this.#failed('ERR_HANDOVER_PROBATION', `did not take over within ${takeOverMs} ms`)
-    }
+  async offer(): Promise<void> {
+    this.#step('outlived')
+    if (await this.#isLate(takeOverMs, this.#canTakeOver.promise))
+      throw this.#didNot('answer that it can take over')
+  }
+
+  /**
+   * Gives it the service, and resolves when it has taken over, with the listeners that it serves. Until then this
+   * generation owns the service. Errors: `ERR_HANDOVER_PROBATION`.
+   */
+  async own(): Promise<TakenOver> {
+    this.#step('can-take-over')
+    if (await this.#isLate(takeOverMs, this.#tookOver.promise)) throw this.#didNot('take over')
+    return this.#tookOver.promise
+  }
+
+  /** This generation has let go: the successor owns the service. */
+  letGo(): void {
+    this.#step('took-over')
   }
 
   /** The last look before this generation lets go. */
@@ -162,8 +174,8 @@ export class Successor {
    * Ends it, politely first, and resolves when it is gone and reaped. One that was ready has requests of its own
    * to finish, and gets the time for it. Asking twice gives the same answer: a second SIGTERM would cut them.
    */
-  end(drainTimeoutMs: number): Promise<void> {
-    this.#ending ??= this.#end(this.#isReady ? drainTimeoutMs + endMs : endMs)
+  end(event: 'failed' | 'shutdown', drainTimeoutMs: number): Promise<void> {
+    this.#ending ??= this.#end(event, this.#isReady ? drainTimeoutMs + endMs : endMs)
     return this.#ending
   }
 
@@ -172,9 +184,11 @@ export class Successor {
     this.#child.kill('SIGKILL')
   }
 
-  async #end(politeMs: number): Promise<void> {
+  async #end(event: 'failed' | 'shutdown', politeMs: number): Promise<void> {
+    const { end } = this.#step(event) ?? {}
     if (this.#exit) return
-    this.#child.kill('SIGTERM')
+    if (end === 'at-once') this.cutShort()
+    else this.#child.kill('SIGTERM')
     await within(politeMs, this.#ended.promise).catch(() => this.cutShort())
     await this.#ended.promise
   }
@@ -191,10 +205,7 @@ export class Successor {
     child.on('exit', (code, signal) => {
       if (!this.#endedTooEarly(signal) || !this.#startAgain()) this.#onExit({ code, signal })
     })
-    child.on('disconnect', () => {
-      this.#heard.resolve()
-      this.#events.onGone()
-    })
+    child.on('disconnect', () => this.#onDisconnect())
     child.on('message', (message) => this.#onMessage(message))
     return child
   }
@@ -222,8 +233,32 @@ export class Successor {
     this.#child.send(message, handle, {}, done)
   }
 
+  /** Moves the ownership of the service on, where `event` has a meaning. */
+  #step(event: GrantEvent): GrantStep | undefined {
+    const step = nextGrant(this.#grant, event)
+    if (!step) return undefined
+    this.#grant = step.grant
+    if (step.send) this.send({ type: step.send })
+    return step
+  }
+
   #until<T>(promise: Promise<T>, limit: AbortSignal): Promise<T> {
     return unlessAborted(promise, AbortSignal.any([this.#failure.signal, limit]))
+  }
+
+  /** Resolves with whether `promise` takes longer than `ms`. Rejects when this successor fails. */
+  async #isLate(ms: number, promise: Promise<unknown>): Promise<boolean> {
+    const settled = () => withLimit(ms, (limit) => this.#until(promise, limit))
+    try {
+      await settled()
+      return false
+    } catch (error) {
+      if (!(error instanceof LimitReached)) throw error
+    }
+    // This process itself may have been stopped: what arrived meanwhile is read before the limit counts.
+    for (let turns = 0; turns < lateTurns; turns++) await turn()
+    this.throwIfFailed()
+    return !(await Promise.race([promise.then(() => true), turn().then(() => false)]))
   }
 
   #onMessage(raw: unknown): void {
@@ -231,6 +266,7 @@ export class Successor {
       const message = readFromSuccessor(raw)
       if (message?.type === 'hello') this.#events.onHello()
       else if (message?.type === 'ready') this.#sayReady()
+      else if (message?.type === 'can-take-over') this.#canTakeOver.resolve()
       else if (message?.type === 'took-over') this.#tookOver.resolve(message)
       else if (message?.type === 'no-more') this.#sendNoMore()
       else if (message?.type === 'heard') this.#heard.resolve()
@@ -260,6 +296,19 @@ export class Successor {
     this.#exit = { code: null, signal: null }
     this.#ended.resolve(this.#exit)
     this.fail(error instanceof HandoverError ? error : notStarted(this.#child.spawnfile ?? '', error))
+  }
+
+  /** Its exit tells why, unless it closed the channel and lives on: then it can never take over. */
+  #onDisconnect(): void {
+    this.#heard.resolve()
+    this.#events.onGone()
+    void within(exitMs, this.#ended.promise).catch(() => {
+      this.fail(this.#failed('ERR_HANDOVER_PROBATION', 'closed its channel to this generation'))
+    })
+  }
+
+  #didNot(what: string): HandoverError {
+    return this.#failed('ERR_HANDOVER_PROBATION', `did not ${what} within ${takeOverMs} ms`)
   }
 
   #onExit(exit: Exit): void {

@@ -10,6 +10,7 @@ import type { Generation } from './generation.js'
 import { bareListener, wrapClose } from './node-privates.js'
 import { withoutHandleQueue } from './node-privates-channel.js'
 import type { GracefulOptions, Settings } from './options.js'
+import type { ProcessIdentity } from './platform.js'
 import { type OfSuccessor, RelayedChild } from './relayed-child.js'
 import type { ReloadReport } from './report.js'
 import { Sharing } from './sharing.js'
@@ -24,13 +25,24 @@ import {
 /** What a reload may take beside what its limits say: for taking over, and for ending a successor. */
 const roundsMs = 15_000
 
+/** How often a supervisor whose channel has closed is asked for again. */
+const askAgainMs = 250
+
 /** Options that the supervisor sees to. */
 const notOurs = ['pidFile', 'control', 'successor', 'exit'] as const satisfies readonly (keyof Settings)[]
 
 /** The options of the program under a supervisor: its limits win, and what it sees to itself is left to it. */
 export function supervisedSettings(settings: Settings, entry: SupervisorEntry): Settings {
-  const { pid: _pid, workers: _workers, ...limits } = entry
-  return { ...settings, ...limits, pidFile: undefined, control: undefined, successor: {}, exit: true }
+  const { readyTimeoutMs = settings.readyTimeoutMs, drainTimeoutMs = settings.drainTimeoutMs } = entry
+  return {
+    ...settings,
+    readyTimeoutMs,
+    drainTimeoutMs,
+    pidFile: undefined,
+    control: undefined,
+    successor: {},
+    exit: true,
+  }
 }
 
 /** Names of options that have no effect here. */
@@ -38,6 +50,7 @@ const ignored = (given: GracefulOptions): string[] => notOurs.filter((name) => g
 
 export class Supervisor {
   readonly pid: number
+  readonly #process: ProcessIdentity
   readonly #generation: Generation
   /** Names of the listeners that were bound here. */
   readonly #names = new WeakMap<net.Server, string>()
@@ -49,6 +62,7 @@ export class Supervisor {
 
   constructor(entry: SupervisorEntry, generation: Generation) {
     this.pid = entry.pid
+    this.#process = { pid: entry.pid, start: entry.start }
     this.#generation = generation
     this.#listen()
     this.optionsChanged()
@@ -59,7 +73,7 @@ export class Supervisor {
 
   /** Whether it is there; without it this process ends. */
   get alive(): boolean {
-    return this.#generation.platform.channel()?.connected === true
+    return this.#generation.platform.isSame(this.#process)
   }
 
   /** At first, and when a later registration has set more: says which limits apply, and which options do not. */
@@ -153,12 +167,12 @@ export class Supervisor {
   #listen(): void {
     const channel = this.#generation.platform.channel()
     if (!channel?.connected) {
-      queueMicrotask(() => this.#onGone())
+      queueMicrotask(() => this.#whenGone())
       return
     }
     withoutHandleQueue(channel)
     channel.on('message', (raw: unknown, handle: unknown) => this.#onMessage(raw, handle))
-    channel.once('disconnect', () => this.#onGone())
+    channel.once('disconnect', () => this.#whenGone())
     channel.channel?.unref()
   }
 
@@ -241,6 +255,12 @@ export class Supervisor {
     // Those before and after it tell of themselves.
     const [status] = this.#generation.control.status().generations
     if (status) this.#post({ type: 'status', status })
+  }
+
+  /** The end of the channel is a question: has the process ended, too? If it has not, it is asked again. */
+  #whenGone(): void {
+    if (this.alive) setTimeout(() => this.#whenGone(), askAgainMs).unref()
+    else this.#onGone()
   }
 
   /** Nobody starts a successor, or starts this process again, any more: the next supervisor wants the ports. */

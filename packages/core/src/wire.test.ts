@@ -13,6 +13,7 @@ const error = { name: 'Error', message: 'broken' }
 test.each([
   { type: 'hello' } as const,
   { type: 'ready' } as const,
+  { type: 'can-take-over' } as const,
   { type: 'took-over', listeners: [4], protocols: ['http-stream'] } as const,
   { type: 'received', count: 2 } as const,
   { type: 'no-more' } as const,
@@ -24,7 +25,10 @@ test.each([
 })
 
 test.each([
-  { type: 'proven' } as const,
+  { type: 'take-over' } as const,
+  { type: 'own' } as const,
+  { type: 'let-go' } as const,
+  { type: 'taken-back' } as const,
   { type: 'state', value: undefined } as const,
   { type: 'state-failed', error } as const,
   { type: 'greeting', tlsSessions: [[4, { ticketKeys: new Uint8Array(48), idContext: 'x' }]] } as const,
@@ -83,7 +87,7 @@ test.each(foreign.map((raw) => [raw]))('%j is none of our messages, whoever send
 })
 
 test('who sends a message counts: neither side can say what the other one says', () => {
-  expect(readFromSuccessor(envelope({ type: 'proven' }))).toBeUndefined()
+  expect(readFromSuccessor(envelope({ type: 'own' }))).toBeUndefined()
   expect(readFromPredecessor(envelope({ type: 'ready' }))).toBeUndefined()
 })
 

@@ -40,6 +40,8 @@ export interface ListenerEntry {
 /** The supervisor that starts and keeps the processes of a service (`handover run`). */
 export interface SupervisorEntry {
   readonly pid: number
+  /** When it was started, as `predecessorStart`. */
+  readonly start?: string
   /** How many workers it keeps; absent: one. */
   readonly workers?: number
   /** Limits of its command line, which win over the options of the program. */
@@ -55,6 +57,8 @@ export interface Inheritance {
   readonly version: number
   /** The pid of the generation before; absent where the supervisor starts a process that replaces none. */
   readonly predecessor?: number
+  /** When that process was started, as the system tells it: a later process may get the same pid. */
+  readonly predecessorStart?: string
   readonly supervisor?: SupervisorEntry
   /** The number of the successor in the line; the first is 1. */
   readonly generation: number
@@ -74,7 +78,9 @@ export type FromSuccessor =
   /** The first message: it listens on the channel now. Answered with `greeting`. */
   | { readonly type: 'hello' }
   | { readonly type: 'ready' }
-  /** The answer to `proven`: the PID file names it, it can go on alone, and it serves these listeners (by descriptor). */
+  /** The answer to `take-over`: it still serves. Nothing has changed yet. */
+  | { readonly type: 'can-take-over' }
+  /** The answer to `own`: it owns the service, the PID file names it, and it serves these listeners (by descriptor). */
   | {
       readonly type: 'took-over'
       readonly listeners: readonly number[]
@@ -93,7 +99,14 @@ export type FromSuccessor =
 
 /** Messages from the predecessor to its successor. */
 export type FromPredecessor =
-  | { readonly type: 'proven' }
+  /** The probation is over: can the successor take over? */
+  | { readonly type: 'take-over' }
+  /** The service is the successor's. Until it answers, this generation owns it. */
+  | { readonly type: 'own' }
+  /** The answer to `took-over`: this generation has let go, and drains. */
+  | { readonly type: 'let-go' }
+  /** This generation keeps the service: the successor owns nothing, whatever it reads later. */
+  | { readonly type: 'taken-back' }
   | { readonly type: 'state'; readonly value: unknown }
   | { readonly type: 'state-failed'; readonly error: ErrorData }
   | ConnectionMessage
@@ -139,6 +152,7 @@ export function envelope<M extends FromSuccessor | FromPredecessor>(message: M):
 const typesFromSuccessor = new Set([
   'hello',
   'ready',
+  'can-take-over',
   'took-over',
   'received',
   'no-more',
@@ -148,7 +162,10 @@ const typesFromSuccessor = new Set([
   'open',
 ])
 const typesFromPredecessor = new Set([
-  'proven',
+  'take-over',
+  'own',
+  'let-go',
+  'taken-back',
   'state',
   'state-failed',
   'connection',
@@ -204,6 +221,10 @@ export function readInheritance(text: string): Inheritance {
   if (!isNatural(raw.predecessor) && (raw.predecessor !== undefined || raw.supervisor === undefined)) {
     throw malformed('"predecessor" is not a pid')
   }
+  if (raw.predecessorStart !== undefined && !isString(raw.predecessorStart)) {
+    throw malformed('"predecessorStart" is not a text')
+  }
+  if (raw.channel !== undefined && !isNatural(raw.channel)) throw malformed('"channel" is not a descriptor')
   if (!isNatural(raw.generation)) throw malformed('"generation" is not a number from 1 on')
   if (raw.umask !== undefined && raw.umask !== 0 && !isNatural(raw.umask)) {
     throw malformed('"umask" is not a file mode creation mask')
@@ -219,6 +240,7 @@ export function readInheritance(text: string): Inheritance {
 
 function isSupervisorEntry(raw: unknown): boolean {
   if (!isRecord(raw) || !isNatural(raw.pid)) return false
+  if (raw.start !== undefined && !isString(raw.start)) return false
   if (raw.workers !== undefined && !isNatural(raw.workers)) return false
   return [raw.readyTimeoutMs, raw.drainTimeoutMs].every(
     (limit) => limit === undefined || limit === 0 || isNatural(limit),

@@ -147,8 +147,8 @@ export class Supervisor {
   #spawn(given: Pick<Inheritance, 'generation' | 'signals' | 'listeners'>, predecessor?: Worker): Worker {
     const inheritance: Inheritance = {
       version: wireVersion,
-      supervisor: { pid: platform.pid, workers: this.slots.length, ...this.parts.limits },
-      ...(predecessor && { predecessor: predecessor.pid }),
+      supervisor: { ...identity(platform.pid), workers: this.slots.length, ...this.parts.limits },
+      ...(predecessor && predecessorOf(identity(predecessor.pid))),
       ...given,
     }
     const events = {
@@ -270,6 +270,17 @@ export class Supervisor {
     slot.timer = setTimeout(() => this.launch(slot), pauseMs)
   }
 }
+
+/** A process, told apart from a later one of the same pid. */
+function identity(pid: number): { pid: number; start?: string } {
+  const start = platform.startOf(pid)
+  return start === undefined ? { pid } : { pid, start }
+}
+
+const predecessorOf = ({ pid, start }: ReturnType<typeof identity>) => ({
+  predecessor: pid,
+  ...(start === undefined ? {} : { predecessorStart: start }),
+})
 
 /** A successor that was not ready yet had no part in the service: it was told to end, and has. */
 async function codeOf(worker: Worker): Promise<number> {

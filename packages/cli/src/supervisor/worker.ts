@@ -16,9 +16,12 @@ import {
   spawnSuccessor,
   supervisorEnvelope,
   unlessAborted,
+  within,
   withLimit,
 } from '@handover/core/supervision'
 
+/** How long the exit of a worker may follow the end of its channel. */
+const exitMs = 1_000
 /** How long a worker may take to end beside what it says that its drain and its hooks may take. */
 const endMs = 5_000
 /** How long it may take once it was cut short: hooks then have 250 ms (C67). */
@@ -84,6 +87,7 @@ export class Worker {
     this.#child.on('message', (raw, handle) => this.#onMessage(raw, handle as object | undefined))
     this.#child.on('error', (error) => this.pid === 0 && this.#onExit({ code: null, signal: null, error }))
     this.#child.on('exit', (code, signal) => this.#onExit({ code, signal }))
+    this.#child.on('disconnect', () => this.#onDisconnect())
   }
 
   /** 0: it could not be started. */
@@ -167,7 +171,7 @@ export class Worker {
   }
 
   async #end(): Promise<WorkerExit> {
-    if (this.isRegistered) this.say({ type: 'shutdown' })
+    if (this.isRegistered && this.#child.connected) this.say({ type: 'shutdown' })
     else this.signal('SIGTERM')
     const { drainMs, hooksMs } = this.#mayTake
     await this.#exitWithin(drainMs + hooksMs + endMs, this.#cut.signal)
@@ -230,6 +234,14 @@ export class Worker {
     this.now = { state, ...(because && { because }), ...(onProbation && { onProbation }) }
     this.#mayTake = { drainMs, hooksMs }
     if (this.inCharge) this.servesSince ??= performance.now()
+  }
+
+  /** Most likely it has ended, which its exit tells. One that lives on gets no orders any more: another takes its place. */
+  #onDisconnect(): void {
+    void within(exitMs, this.exited.promise).catch(() => {
+      this.told ??= { name: 'Error', message: 'it closed its channel to the supervisor' }
+      void this.end()
+    })
   }
 
   #onExit(exit: WorkerExit): void {

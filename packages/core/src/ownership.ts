@@ -1,0 +1,79 @@
+/**
+ * Which of two generations owns the service: its socket files, PID file, control socket and systemd's MAINPID. Ownership
+ * moves by a message and its acknowledgement, and never by the end of a channel or by a late message
+ * (docs/decisions/0018-ownership-is-agreed.md). Pure.
+ */
+
+/** How far a predecessor has given its service away. It owns the service until `given`. */
+export type Grant = 'kept' | 'offered' | 'granted' | 'given' | 'taken-back'
+
+export type GrantEvent =
+  /** The successor has outlived its probation. */
+  | 'outlived'
+  /** It answers that it can take over. */
+  | 'can-take-over'
+  /** It has taken over: the acknowledgement. */
+  | 'took-over'
+  /** It has ended, is late, or has closed the channel. */
+  | 'failed'
+  /** This generation shuts down, and the service with it. */
+  | 'shutdown'
+
+export interface GrantStep {
+  readonly grant: Grant
+  readonly send?: 'take-over' | 'own' | 'let-go' | 'taken-back'
+  /** How to end the successor: `politely`, so that it can finish its requests, or `at-once`. */
+  readonly end?: 'politely' | 'at-once'
+}
+
+/** What a predecessor does at `event`; `undefined` where the event has no meaning. */
+export function nextGrant(grant: Grant, event: GrantEvent): GrantStep | undefined {
+  if (event === 'failed' || event === 'shutdown') return afterFailure(grant, event)
+  if (grant === 'kept' && event === 'outlived') return { grant: 'offered', send: 'take-over' }
+  if (grant === 'offered' && event === 'can-take-over') return { grant: 'granted', send: 'own' }
+  if (grant === 'granted' && event === 'took-over') return { grant: 'given', send: 'let-go' }
+  return undefined
+}
+
+function afterFailure(grant: Grant, event: 'failed' | 'shutdown'): GrantStep | undefined {
+  if (grant === 'given' || grant === 'taken-back') return undefined
+  if (grant !== 'granted') return { grant: 'taken-back', send: 'taken-back', end: 'politely' }
+  // It may read `own` at any later time, and no message can revoke that. At a shutdown both generations end anyway.
+  return { grant: 'taken-back', end: event === 'failed' ? 'at-once' : 'politely' }
+}
+
+/** How far a successor has come to own the service. It owns the service from `owner` on. */
+export type Claim = 'waiting' | 'answered' | 'owner' | 'renounced'
+
+export type ClaimEvent =
+  /** The predecessor asks whether this generation can take over; it can. */
+  | 'take-over'
+  /** The service is this generation's. */
+  | 'own'
+  /** The predecessor keeps the service. */
+  | 'taken-back'
+  /** The predecessor is known to have ended: its process is gone, not only its channel. */
+  | 'predecessor-ended'
+  /** This generation shuts down. */
+  | 'shutdown'
+
+export interface ClaimStep {
+  readonly claim: Claim
+  readonly send?: 'can-take-over' | 'took-over'
+}
+
+/** What a successor does at `event`; `undefined` where the event has no meaning. */
+export function nextClaim(claim: Claim, event: ClaimEvent): ClaimStep | undefined {
+  if (claim === 'owner' || claim === 'renounced') return undefined
+  switch (event) {
+    case 'take-over':
+      return claim === 'waiting' ? { claim: 'answered', send: 'can-take-over' } : undefined
+    case 'own':
+      return claim === 'answered' ? { claim: 'owner', send: 'took-over' } : undefined
+    case 'predecessor-ended':
+      return { claim: 'owner' }
+    case 'taken-back':
+    case 'shutdown':
+      return { claim: 'renounced' }
+  }
+}

@@ -1,0 +1,188 @@
+// The service has one owner: it moves by a message and its acknowledgement, whatever a process sees or reads later.
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import type { Target } from '@handover/load'
+import { expect, test } from 'vitest'
+import { ask as askControl } from '../support/control.js'
+import { isReady } from '../support/generations.js'
+import { underLoad } from '../support/load.js'
+import { privateChannel, release, requestReload, startRelease } from '../support/release.js'
+import { accepting, rollWorkers, startRun } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
+
+/** A service with all that can be owned. */
+async function startOwner(graceful: object = {}) {
+  const folder = tempDir()
+  const [path, pidFile, control] = ['app.sock', 'pid', 'control.sock'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  const config = { listen: { path }, graceful: { probationMs: 50, pidFile, control, ...graceful } }
+  const deployed = await startRelease({ config })
+  await until('the control socket is there', () => existsSync(control))
+  const files = () => [path, control].map((each) => lstatSync(each).ino)
+  return { ...deployed, path, pidFile, control, files }
+}
+
+/** Whether a signal waits for a process that is stopped, or whose event loop is blocked and has not seen it (proc(5)). */
+function hasPending(pid: number, signal: number): boolean {
+  const [, pending = '0'] = /^ShdPnd:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return ((BigInt(`0x${pending}`) >> BigInt(signal - 1)) & 1n) === 1n
+}
+
+async function expectFirstOwns(
+  { service, path, pidFile, control, files }: Awaited<ReturnType<typeof startOwner>>,
+  before: readonly number[],
+): Promise<void> {
+  expect(files()).toEqual(before)
+  expect(readFileSync(pidFile, 'utf8').trim()).toBe(String(service.pid))
+  expect(await whoServes({ path })).toEqual({ pid: service.pid, generation: 1 })
+  expect(await askControl(control, 'status')).toMatchObject({
+    status: { generations: [{ pid: service.pid, state: 'ready' }] },
+  })
+  expect(service.processes()).toEqual([service.pid])
+}
+
+test('C56: a successor that is stopped in its probation, and wakes when it was taken back, leaves all that its predecessor owns', async () => {
+  const owner = await startOwner({ probationMs: 1_000 })
+  const { service, path, files } = owner
+  const before = files()
+  const reload = requestReload({ path })
+  const { pid } = await service.event(({ onProbation }) => onProbation === true)
+  service.signal('SIGSTOP', pid)
+  await until('its predecessor has taken it back', () => hasPending(pid, constants.signals.SIGTERM))
+  service.signal('SIGCONT', pid)
+  expect(await reload).toMatchObject({ code: 'ERR_HANDOVER_PROBATION' })
+  await expectFirstOwns(owner, before)
+})
+
+test('C56: a successor that stops when it has answered that it can take over is killed: it would own the service on waking', async () => {
+  const owner = await startOwner()
+  const { deploy, path, files } = owner
+  deploy(
+    release({
+      first: `
+        const channel = ${privateChannel}
+        const { send } = channel
+        channel.send = (message, handle, options, done) => send.call(channel, message, handle, options, (error) => {
+          done?.(error)
+          if (message.type === 'can-take-over') process.kill(process.pid, 'SIGSTOP')
+        })`,
+    }),
+  )
+  const before = files()
+  expect(await requestReload({ path })).toMatchObject({
+    code: 'ERR_HANDOVER_PROBATION',
+    message: expect.stringContaining('did not take over within 5000 ms'),
+    report: { failure: { signal: 'SIGKILL' } },
+  })
+  await expectFirstOwns(owner, before)
+})
+
+test('C56: a successor whose event loop is blocked when it is to take over leaves all that its predecessor owns', async () => {
+  const owner = await startOwner()
+  const { service, deploy, folder, path, files } = owner
+  const [blocked, go] = [join(folder, 'blocked'), join(folder, 'go')]
+  deploy(
+    release({
+      beforeListen: `
+        const { existsSync, writeFileSync } = await import('node:fs')
+        handle.on('state', ({ onProbation }) => onProbation && setTimeout(() => {
+          writeFileSync('${blocked}', '')
+          while (!existsSync('${go}')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+        }))`,
+    }),
+  )
+  const before = files()
+  const reload = requestReload({ path })
+  await until('the successor is blocked', () => existsSync(blocked))
+  await service.line(/ending successor/)
+  writeFileSync(go, '')
+  expect(await reload).toMatchObject({ code: 'ERR_HANDOVER_PROBATION' })
+  await expectFirstOwns(owner, before)
+})
+
+/** Something else keeps the process. */
+const closesServer = `
+  setInterval(() => {}, 60_000)
+  handle.on('state', ({ onProbation }) => onProbation && server.close())
+`
+
+test('C57: a release that closes its server within its probation fails the reload', async () => {
+  const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 300 } } })
+  deploy(release({ beforeListen: closesServer }))
+  const { result, failures } = await reloadUnderLoad(service.target)
+  expect(failures).toEqual([])
+  expect(result).toMatchObject({ code: 'ERR_HANDOVER_PROBATION', report: { outcome: 'failed' } })
+  expect(result.message).toContain('It closed 127.0.0.1:')
+  expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
+})
+
+test('C57: under handover run, too, and the worker before it serves on', async () => {
+  const { path, deploy } = program(release())
+  const service = await startRun(path, { config: { graceful: { probationMs: 300 } }, args: [] })
+  const [worker] = accepting(service)
+  deploy(release({ beforeListen: closesServer }))
+  await expect(rollWorkers(service)).rejects.toThrow('It closed 127.0.0.1:')
+  expect(await whoServes(service.target)).toMatchObject({ pid: worker })
+})
+
+test('C58: a successor that closes its channel takes nothing over, and fails the reload', async () => {
+  const owner = await startOwner()
+  const { deploy, path, files } = owner
+  deploy(
+    release({
+      beforeListen: `handle.on('state', ({ onProbation }) => onProbation && ${privateChannel}.disconnect())`,
+    }),
+  )
+  const before = files()
+  expect(await requestReload({ path })).toMatchObject({
+    code: 'ERR_HANDOVER_PROBATION',
+    message: expect.stringContaining('closed its channel'),
+  })
+  await expectFirstOwns(owner, before)
+})
+
+test('C58: a worker that closes its channel leaves the socket file to the others, and is replaced', async () => {
+  const socket = join(tempDir(), 'app.sock')
+  const { path } = program(
+    release({
+      beforeListen: `process.on('SIGUSR2', () => { ${privateChannel}.disconnect(); tell('alone') })`,
+    }),
+  )
+  const service = await startRun(path, {
+    config: { listen: { path: socket }, graceful: { probationMs: 50 } },
+    run: ['--workers', '2'],
+  })
+  const before = lstatSync(socket).ino
+  const [first = 0] = accepting(service)
+  const afterIndex = service.lastIndex
+  const { failures } = await underLoad({ path: socket }, async () => {
+    service.signal('SIGUSR2', first)
+    await service.event(({ event, pid }) => event === 'alone' && pid === first)
+    await service.event((fact) => isReady(fact), { afterIndex })
+    await service.exitOf(first)
+  })
+  expect(failures).toEqual([])
+  expect(lstatSync(socket).ino).toBe(before)
+})
+
+/** A program in a folder of its own, and how to replace it. */
+function program(text: string) {
+  const path = join(tempDir(), 'server.mjs')
+  const deploy = (next: string) => writeFileSync(path, next)
+  deploy(text)
+  return { path, deploy }
+}
+
+async function reloadUnderLoad(target: Target) {
+  let result: Awaited<ReturnType<typeof requestReload>> = {}
+  const { failures } = await underLoad(target, async () => {
+    result = await requestReload(target)
+  })
+  return { result, failures }
+}
