@@ -12,7 +12,6 @@ import Fastify from 'fastify'
 import Koa from 'koa'
 import { expect, onTestFinished, test } from 'vitest'
 import { startProgram } from '../support/program.js'
-import { listener } from '../support/sockets.js'
 import { tempDir } from '../support/temp-dir.js'
 
 /** Everything in a process that `graceful` changes when it is right. */
@@ -92,16 +91,6 @@ test.each([
     }
   },
 )
-
-test('a server that listens already is refused, and goes on listening', async () => {
-  const server = await listener()
-  const before = observersOf(server)
-  const { code, message } = await refusal(() => graceful(server))
-  expect(code).toBe('ERR_HANDOVER_ALREADY_LISTENING')
-  expect(message).toContain('Call graceful first. Nothing was changed.')
-  expect(observersOf(server)).toEqual(before)
-  expect(server.listening).toBe(true)
-})
 
 const options = { probationMs: -1 }
 

@@ -13,6 +13,7 @@ import { answerHealth } from './health.js'
 import { HealthChecks } from './health-checks.js'
 import { Hooks } from './hooks.js'
 import { applyAdded } from './late-options.js'
+import { attachLate, lateServer } from './late-server.js'
 import { Leaving } from './leaving.js'
 import { type LifecycleEvent, next, type State } from './lifecycle.js'
 import { Listeners } from './listeners.js'
@@ -150,7 +151,9 @@ export class Generation {
   }
 
   await(what: Awaited): void {
+    const late = lateServer(what, this)
     this.startup.await(what)
+    if (late) attachLate(this, late)
   }
 
   /** `handle.ready()`. */

@@ -9,7 +9,8 @@ import { isRecord } from './wire.js'
 
 /**
  * Makes the process of `server` replaceable: SIGHUP hands over to a successor, SIGTERM and SIGINT drain and
- * leave. To be called before `server.listen(...)`, which stays as it is.
+ * leave. To be called before `server.listen(...)`, which stays as it is. On a server that listens already, shutdowns are
+ * graceful, and `reload()` rejects with `ERR_HANDOVER_ALREADY_LISTENING`; in a successor the call itself throws that.
  *
  * @param server - a server of `node:net`, `node:http`, `node:https` or `node:http2`; left out by a program
  *   without one, or that has several and says `ready: 'manual'`.
@@ -23,17 +24,9 @@ import { isRecord } from './wire.js'
 export function graceful(server: net.Server, options?: GracefulOptions): GracefulHandle
 export function graceful(options?: GracefulOptions): GracefulHandle
 export function graceful(first?: net.Server | GracefulOptions, second?: GracefulOptions): GracefulHandle {
-  if (first instanceof net.Server) return register({ server: checkedServer(first) }, second)
+  if (first instanceof net.Server) return register({ server: first }, second)
   if (looksLikeAnApplication(first) || second !== undefined) throw notAServer(first)
   return register({ nothing: true }, first)
-}
-
-function checkedServer(server: net.Server): net.Server {
-  if (!server.listening) return server
-  throw new HandoverError(
-    'ERR_HANDOVER_ALREADY_LISTENING',
-    'graceful(server) was called after server.listen(): whether the listener was inherited is decided there. Call graceful first. Nothing was changed.',
-  )
 }
 
 function looksLikeAnApplication(value: unknown): boolean {

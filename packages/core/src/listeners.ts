@@ -59,6 +59,7 @@ export class Listeners {
   readonly #own = new WeakSet<net.Server>()
   readonly #cwd: string
   #observer: ListenObserver
+  #hasLate = false
   /** While true, an inherited listener accepts nothing: a successor that never gets ready costs no request. */
   #held: boolean
 
@@ -202,6 +203,27 @@ export class Listeners {
     return () => {
       for (const say of sayClose) say()
     }
+  }
+
+  has(server: net.Server): boolean {
+    return this.#open.has(server)
+  }
+
+  /** Whether a server listened before `graceful` was called: a successor could not find its listener. */
+  get hasLate(): boolean {
+    return this.#hasLate
+  }
+
+  /** Follows such a server. It closes at a shutdown; what its `listen` asked for is not known. */
+  attach(server: net.Server): void {
+    this.#hasLate = true
+    this.#observe(server)
+    this.#open.set(server, { key: 'handle' })
+  }
+
+  /** Tells the observer of a server that listens already. */
+  announce(server: net.Server): void {
+    this.#observer.onListening(server)
   }
 
   /**

@@ -5,6 +5,7 @@ import { HandoverError } from './errors.js'
 import { Generation } from './generation.js'
 import type { GracefulHandle } from './handle.js'
 import { handleOf } from './handle-of.js'
+import { lateServer, lateSuccessor } from './late-server.js'
 import { lineLogger } from './logger.js'
 import type { GracefulOptions } from './options.js'
 import { type Origin, readOrigin } from './origin.js'
@@ -27,6 +28,7 @@ registry[key] ??= { version: wireVersion, origin: readOrigin(platform) }
 /** Adds `awaited` to the generation of this process, which begins with the first registration. */
 export function register(awaited: Awaited, options: GracefulOptions | undefined): GracefulHandle {
   const { origin, generation } = shared()
+  if (origin.inheritance !== undefined && lateServer(awaited, generation?.internals)) throw lateSuccessor()
   if (generation) {
     generation.internals.addOptions(options)
     generation.internals.await(awaited)

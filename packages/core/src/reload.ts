@@ -4,6 +4,7 @@ import { successorCommand } from './command.js'
 import { Mover } from './connections/move.js'
 import { errorData, HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
+import { tooLate } from './late-server.js'
 import { type TlsSessions, tlsSessionsOf } from './node-privates-tls.js'
 import type { Phase, ReloadReport } from './report.js'
 import { firstListenerFd, type SuccessorProcess, spawnSuccessor } from './spawn.js'
@@ -39,7 +40,7 @@ export class Reload {
 
   /** Why there can be no reload now. */
   refusal(): HandoverError | undefined {
-    const { state, number, platform } = this.#generation
+    const { state, number, platform, listeners } = this.#generation
     const facts = { generation: number, state: state.name }
     const unsupported = platform.unsupported()
     if (unsupported) {
@@ -63,7 +64,7 @@ export class Reload {
         facts,
       )
     }
-    if (state.name === 'ready') return undefined
+    if (state.name === 'ready') return listeners.hasLate ? tooLate(number) : undefined
     return new HandoverError(
       'ERR_HANDOVER_DRAINING',
       `Generation ${number} is ${state.name}: it can hand over no more.`,

@@ -41,7 +41,8 @@ export class Startup {
   /** What must listen before this generation is ready. */
   await(what: Awaited): void {
     this.#readiness.await(what)
-    if ('nothing' in what) setImmediate(() => this.consider())
+    const isThere = 'nothing' in what || ('server' in what && what.server.listening)
+    if (isThere) setImmediate(() => this.consider())
   }
 
   onListening(server: net.Server): void {

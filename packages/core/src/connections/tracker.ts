@@ -5,6 +5,7 @@ import type { ServerHttp2Session } from 'node:http2'
 import type net from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { answerOn, underlying } from '../node-privates-connections.js'
+import { acceptedSocketsOf, parsedSocketsOf } from '../node-privates-open.js'
 import { isTls } from '../node-privates-tls.js'
 import type { ConnectionKind, Connections, Fates, Holding } from '../report.js'
 import { AgeWatch } from './ages.js'
@@ -72,6 +73,18 @@ export class Tracker {
     else
       server.on('connection', (socket: net.Socket) => this.#add(server, socket, this.#plain(server, socket)))
     return true
+  }
+
+  /** As {@link track}, for a server that has accepted connections already. */
+  trackOpen(server: net.Server): void {
+    this.track(server)
+    if (isHttp2(server)) return
+    const isSecure = isTls(server) && isHttps(server)
+    const sockets = isSecure ? parsedSocketsOf(server) : acceptedSocketsOf(server)
+    for (const socket of sockets) {
+      if (this.connectionOf(socket)) continue
+      this.#add(server, socket, isSecure ? this.#http1(socket, true) : this.#plain(server, socket))
+    }
   }
 
   /** Connections that are open now, and those that still come, go to `mover`, or are told that it is the end. */

@@ -1,0 +1,127 @@
+// graceful(server) on a server that listens already: the shutdown is graceful, also for connections from before.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { expect, test } from 'vitest'
+import { ask, askOnce, connect, gate, get, isRefused } from '../support/http.js'
+import { isRunning } from '../support/processes.js'
+import { launchProgram } from '../support/program.js'
+import { type Service, targetOf } from '../support/service.js'
+import { tempDir } from '../support/temp-dir.js'
+import { until } from '../support/until.js'
+
+/** Listens on http, https and net, and calls graceful for each when the file exists. */
+const program = `
+  import http from 'node:http'
+  import https from 'node:https'
+  import net from 'node:net'
+  import { existsSync } from 'node:fs'
+  import { once } from 'node:events'
+  import { cert, key } from '${new URL('../fixtures/tls.mjs', import.meta.url)}'
+  import { held } from '${new URL('../fixtures/routes.mjs', import.meta.url)}'
+  const answer = async (request, response) => {
+    const { pathname, searchParams } = new URL(request.url, 'http://localhost')
+    if (pathname === '/reload') return response.end(await handle.reload().catch(({ code }) => code))
+    if (!searchParams.has('by')) return response.end(JSON.stringify({ holding, connections: handle?.connections() }))
+    holding++
+    response.end(await held(searchParams.get('by')))
+  }
+  const servers = [http.createServer(answer), https.createServer({ cert, key }, answer), net.createServer((socket) => socket.pipe(socket))]
+  let handle
+  let holding = 0
+  for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening')
+  tell('listening', { addresses: servers.map((server) => server.address()) })
+  while (!existsSync(config.file)) await new Promise((resolve) => setTimeout(resolve, 5))
+  for (const server of servers) handle = graceful(server, { lingerMs: 300, drainTimeoutMs: 20_000 })
+  tellOf(handle)`
+
+const isReady = ({ event, state }: { event: string; state?: string }) =>
+  event === 'state' && state === 'ready'
+
+/** The service, and what makes it call graceful. */
+async function start() {
+  const file = join(tempDir(), 'attach')
+  const service = launchProgram(program, { config: { file } })
+  const { addresses = [] } = await service.event('listening')
+  const attach = async () => {
+    writeFileSync(file, '')
+    await service.event(isReady)
+  }
+  return {
+    service,
+    attach,
+    targets: addresses.map(targetOf),
+    ports: addresses.map((each) => (each as { port: number }).port),
+  }
+}
+
+const countWarnings = (service: Service) => service.output.split('called after server.listen()').length - 1
+
+test('connections from before are drained: an answer in flight says close, idle ones have lingerMs, raw ones are waited for', async () => {
+  const { service, attach, targets, ports } = await start()
+  const [plain = targetOf(undefined), , raw = plain] = targets
+  const held = gate()
+  const [busy, idle, talker] = [await connect(plain), await connect(plain), await connect(raw)]
+  await busy.write(get(held.path))
+  await ask(idle, '/')
+  const secure = connectTls({ port: ports[1], host: '127.0.0.1', rejectUnauthorized: false })
+  let told = ''
+  secure.setEncoding('utf8').on('data', (text) => {
+    told += text
+  })
+  secure.write(get(held.path))
+  const state = async () => JSON.parse((await ask(idle, '/')).text)
+  await until('both are in flight', async () => (await state()).holding === 2)
+  await attach()
+  const { http1, https, raw: others } = (await state()).connections
+  expect([http1, https, others]).toEqual([
+    { idle: 0, busy: 2 },
+    { idle: 0, busy: 1 },
+    { idle: 0, busy: 1 },
+  ])
+  expect(countWarnings(service)).toBe(1)
+
+  service.signal('SIGTERM', service.pid)
+  await until('nobody is accepted', () => isRefused(plain))
+  expect(await idle.closed).toMatchObject({ how: 'end' })
+  held.open()
+  expect(await busy.response()).toMatchObject({ text: 'ok', keepAlive: false })
+  await until('the answer over TLS has come', async () => told.includes('ok'))
+  expect(told).toMatch(/^connection: close\r$/im)
+  expect(isRunning(service.pid)).toBe(true)
+  talker.close()
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
+test('a reload is refused with the reason, by the handle and by a signal, and the service keeps serving', async () => {
+  const { service, attach, targets } = await start()
+  const [target = targetOf(undefined)] = targets
+  await attach()
+  expect((await askOnce(target, '/reload')).text).toBe('ERR_HANDOVER_ALREADY_LISTENING')
+  service.signal('SIGHUP', service.pid)
+  await service.line(
+    /SIGHUP ignored: A reload is not possible: graceful\(server\) was called after server.listen\(\)/,
+  )
+  expect((await askOnce(target, '/')).status).toBe(200)
+  service.signal('SIGTERM', service.pid)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
+test('a successor that calls graceful too late fails the reload with the reason', async () => {
+  const service = launchProgram(`
+    import http from 'node:http'
+    import { once } from 'node:events'
+    const server = http.createServer((request, response) => response.end('ok'))
+    const isSuccessor = process.channel !== undefined || globalThis[Symbol.for('handover.early')] !== undefined
+    if (isSuccessor) await once(server.listen(0, '127.0.0.1'), 'listening')
+    const handle = graceful(server, { lingerMs: 0 })
+    tellOf(handle)
+    if (!isSuccessor) server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))`)
+  await service.event('listening')
+  await service.event(isReady)
+  service.signal('SIGHUP')
+  const { message, report } = await service.event('reload-failed')
+  expect(message).toContain('called after server.listen() in a process that inherits its listeners')
+  expect(report).toMatchObject({ failure: { cause: { code: 'ERR_HANDOVER_ALREADY_LISTENING' } } })
+  expect((await askOnce(service.target, '/')).text).toBe('ok')
+})
