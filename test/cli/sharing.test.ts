@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { cli } from '../support/cli.js'
 import { ask, givenBy } from '../support/http.js'
 import { underLoad } from '../support/load.js'
-import { descriptorsOf, statusOf } from '../support/processes.js'
+import { allowDescriptors, descriptorsOf, statusOf } from '../support/processes.js'
 import { callAll, openConnections } from '../support/resting.js'
 import type { Service } from '../support/service.js'
 import { accepting, type RunOptions, rollWorkers, startRun } from '../support/supervised.js'
@@ -149,6 +149,24 @@ test('C54: a worker that is killed before it has taken what it was given costs n
   const counts = await shares(opened)
   expect(counts.get(empty)).toBeUndefined()
   expect([...counts.values()].reduce((sum, count) => sum + count)).toBe(40)
+  for (const connection of opened) connection.close()
+})
+
+test('C72: a worker that is short of descriptors is given connections when it has some, and until then they are served where they are', async () => {
+  const { service, opened, full, empty } = await unevenly(async (service) => {
+    allowDescriptors(accepting(service)[1] ?? 0, 0)
+    return openServed(service, 40)
+  })
+  const startedAt = performance.now()
+  await until('there was time for a share', () => performance.now() - startedAt > 2_000)
+  expect([...(await shares(opened)).keys()]).toEqual([full])
+  allowDescriptors(empty)
+  // A worker that could not give any is asked again when it has another number of them.
+  await until('they are shared', async () => {
+    const [more] = await openConnections(service.target, 1)
+    if (more) opened.push(more)
+    return ((await shares(opened)).get(empty) ?? 0) >= 16
+  })
   for (const connection of opened) connection.close()
 })
 

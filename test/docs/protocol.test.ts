@@ -23,8 +23,15 @@ function messagesOf(name: string): Record<string, string[]> {
     `| ${declaration('export interface ConnectionMessage')}`,
   )
   const parts = text.split(/\breadonly type: '/).slice(1)
-  return Object.fromEntries(parts.map((part) => [part.slice(0, part.indexOf("'")), fieldsIn(part)]))
+  return Object.fromEntries(
+    parts.map((part) => [
+      part.slice(0, part.indexOf("'")),
+      [...fieldsIn(part), ...(part.includes('& Receipt') ? receipt : [])],
+    ]),
+  )
 }
+
+const receipt = fieldsIn(declaration('export interface Receipt'))
 
 /** The same of what a worker and its supervisor say. */
 function supervisorMessagesOf(name: string): Record<string, string[]> {
@@ -37,7 +44,9 @@ function supervisorMessagesOf(name: string): Record<string, string[]> {
   const more = {
     Ending: ['drainMs', 'hooksMs'],
     Relay: ['successor'],
-    PassedConnection: ['held', 'betweenRequests'],
+    PassedConnection: ['share', 'held', 'betweenRequests', 'number', 'inode'],
+    OfShare: ['share'],
+    Receipt: receipt,
   }
   return Object.fromEntries(
     parts.map((part) => [

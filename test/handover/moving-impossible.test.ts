@@ -1,12 +1,14 @@
 // Where a connection cannot move: it is served where it is, and ends after an answer that says so.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { keepAlive, type Target } from '@handover/load'
+import { keepAlive, type RawConnection, type Target } from '@handover/load'
 import { expect, test } from 'vitest'
-import { ask, connect, givenBy } from '../support/http.js'
+import { ask, connect, get, givenBy } from '../support/http.js'
 import { underLoad } from '../support/load.js'
+import { coreUrl } from '../support/program.js'
 import { release, startRelease } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
+import { askOn, openConnections } from '../support/resting.js'
 import { startService } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -52,4 +54,65 @@ test('C44: a connection of a listener that the next release does not have is ans
   const [report] = await finalReports(service, 1)
   expect(report?.drain).toMatchObject({ moved: 1, closed: 1, cut: [] })
   expect(givenBy(await ask(stays, '/'))).toEqual(to)
+})
+
+/** What a release serves on the listener on which its predecessor served plain HTTP/1.1. */
+const others: Readonly<Record<string, string>> = {
+  https: `https.createServer({ key, cert }, (_request, response) => response.end('other'))`,
+  'cleartext HTTP/2': `http2.createServer((_request, response) => response.end('other'))`,
+  'HTTP/2 over TLS': `http2.createSecureServer({ key, cert, allowHTTP1: true }, (_request, response) => response.end('other'))`,
+  'raw TCP': `net.createServer((socket) => socket.end('other'))`,
+}
+
+const releaseOf = (server: string) => `
+  import http from 'node:http'
+  import http2 from 'node:http2'
+  import https from 'node:https'
+  import net from 'node:net'
+  import { graceful } from '${coreUrl}'
+  import { cert, key } from '${new URL('../fixtures/tls.mjs', import.meta.url).href}'
+  import { config, tellOf } from '${new URL('../fixtures/story.mjs', import.meta.url).href}'
+  const server = ${server}
+  const handle = graceful(server, config.graceful)
+  tellOf(handle)
+  handle.resumeStreams?.((response) => response.end('resumed'))
+  server.listen({ port: 0, host: '127.0.0.1' })`
+
+test.each(Object.entries(others))(
+  'C60: the next release speaks %s on the listener: connections of plain HTTP/1.1 are served here, and none moves',
+  async (_, server) => {
+    const { service, deploy } = await startRelease({ config: { graceful } })
+    const connections = await openConnections(service.target, 10)
+    for (const connection of connections) expect(await askOn(connection)).toBe(1)
+    const [unused] = await openConnections(service.target, 1)
+    deploy(releaseOf(server))
+    await service.reload()
+    for (const connection of [...connections, unused as RawConnection]) {
+      const answer = await ask(connection, '/')
+      expect([answer.status, givenBy(answer).generation, answer.keepAlive]).toEqual([200, 1, false])
+    }
+    const [report] = await finalReports(service, 1)
+    expect(report?.drain).toMatchObject({ open: 11, moved: 0, closed: 11, lost: 0, cut: [] })
+  },
+)
+
+test('C60: the next release speaks TLS on the listener: a running event stream stays here, and ends in order', async () => {
+  const streaming = `
+    server.removeAllListeners('request')
+    server.on('request', (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\\n\\n')
+      handle.onHandover(response, (move) => move({}))
+    })`
+  const { service, deploy } = await startRelease({
+    config: { graceful: { ...graceful, drainTimeoutMs: 1_000 } },
+    text: release({ beforeListen: streaming }),
+  })
+  const stream = await connect(service.target)
+  await stream.write(get('/'))
+  await stream.head()
+  deploy(releaseOf(others.https as string))
+  await service.reload()
+  expect(await stream.closed).toMatchObject({ how: 'end' })
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ open: 1, moved: 0, closed: 1, lost: 0, cut: [] })
 })

@@ -123,3 +123,24 @@ async function callPolitely(connections: readonly RawConnection[]) {
   )
   return { servedBy, kept, failures }
 }
+
+test('the successor stops in the middle of the move: every connection that was open has one fate in the report and in the log', async () => {
+  const { service, deploy } = await startRelease({
+    config: { graceful: { probationMs: 50, drainTimeoutMs: 1_500 } },
+    leftOvers: 'allowed',
+  })
+  deploy(
+    release({
+      beforeListen: `handle.on('state', ({ state, onProbation }) => {
+        if (state === 'ready' && !onProbation) setImmediate(() => process.kill(process.pid, 'SIGSTOP'))
+      })`,
+    }),
+  )
+  const connections = await openConnections(service.target, 50)
+  await callAll(connections)
+  await service.reload()
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ open: 50, arrived: 0, moved: 0, closed: 18, lost: mostUnderway })
+  await service.line(/drained in \d+ ms: 0 connections moved, 18 closed, 0 cut, 32 lost on the way/)
+  for (const connection of connections) connection.close()
+})

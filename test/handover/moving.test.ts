@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { isHandedOver } from '../support/generations.js'
 import { connect, gate, get } from '../support/http.js'
 import { underLoad } from '../support/load.js'
+import { release, startRelease } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
 import { answeredBy, askOn, callAll, openConnections } from '../support/resting.js'
 import { type ServiceOptions, startService } from '../support/service.js'
@@ -217,6 +218,19 @@ test('a connection that moved between two requests rests as long as the server l
   // The answer to a request is not limited by the time to rest.
   expect(await askOn(connection, '/slow?ms=1800')).toBe(2)
   expect(await connection.closed).toMatchObject({ how: 'end' })
+})
+
+test('a moved connection rests as long as any socket may be silent, where the server has no keep-alive limit', async () => {
+  const { service } = await startRelease({
+    config: { graceful: { probationMs: 50 } },
+    text: release({ beforeListen: 'Object.assign(server, { keepAliveTimeout: 0, timeout: 3_000 })' }),
+  })
+  const connections = await openConnections(service.target, 3)
+  expect(await callAll(connections)).toEqual({ servedBy: new Map([[1, 3]]), failures: [] })
+  await service.reload()
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ moved: 3 })
+  for (const { closed } of connections) expect(await closed).toMatchObject({ how: 'end' })
 })
 
 test('a request that waits when its connection comes to a generation that drains itself is answered there', async () => {

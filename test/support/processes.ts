@@ -1,4 +1,5 @@
 // What Linux says about processes, of our own children or not.
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -68,6 +69,15 @@ export function descriptorsOf(pid: number): Descriptor[] {
     const target = undefinedIfGone(() => readlinkSync(`/proc/${pid}/fd/${fd}`))
     return target === undefined ? [] : [{ fd: Number(fd), target }]
   })
+}
+
+/** A process can have only so many more descriptors from now on, by its soft limit; without a number, as many as it wants. */
+export function allowDescriptors(pid: number, more = 1_000): void {
+  const taken = new Set(descriptorsOf(pid).map(({ fd }) => fd))
+  let limit = 0
+  // The kernel gives out the lowest free number.
+  for (let free = more; free > 0 || taken.has(limit); limit++) if (!taken.has(limit)) free--
+  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:`])
 }
 
 function allPids(): number[] {

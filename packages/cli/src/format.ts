@@ -1,12 +1,13 @@
 /** Facts in words, for people. */
-import type {
-  Connections,
-  ControlStatus,
-  DrainReport,
-  GenerationStatus,
-  Holding,
-  ReloadResult,
-  ReloadSummary,
+import {
+  type Connections,
+  type ControlStatus,
+  type DrainReport,
+  formatFates,
+  type GenerationStatus,
+  type Holding,
+  type ReloadResult,
+  type ReloadSummary,
 } from '@handover/core/supervision'
 
 /** `212 ms`, `1.3 s`, `2 min 5 s`, `3 h 4 min`, `2 d 3 h`. */
@@ -29,18 +30,12 @@ export const count = (number: number, what: string): string => `${number} ${what
 export const who = ({ generation, pid }: { generation: number; pid?: number | undefined }): string =>
   `generation ${generation}${pid === undefined ? '' : ` (pid ${pid})`}`
 
-/** `36 connections moved, 1 closed, 0 cut`. */
-export function fates({ moved, closed, lost, kinds }: DrainReport): string {
-  const cut = Object.values(kinds).reduce((sum, each) => sum + each.cut, 0)
-  return `${count(moved, 'connection')} moved, ${closed} closed, ${cut} cut${lost > 0 ? `, ${lost} lost on the way` : ''}`
-}
-
 export const holding = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${duration(ageMs)})`
 
 /** What a drain has done, and one line for each connection that was cut. */
 export function drained(of: { generation: number; pid: number }, drain: DrainReport): string[] {
   return [
-    `${who(of)} has drained in ${duration(drain.ms)}: ${fates(drain)}`,
+    `${who(of)} has drained in ${duration(drain.ms)}: ${formatFates(drain)}`,
     ...drain.cut.map((each) => `  cut: ${holding(each)}`),
   ]
 }
@@ -96,7 +91,7 @@ function lastReloadInWords({ outcome, reports }: ReloadSummary): string {
   if (!last) return outcome
   if (outcome === 'failed') return `failed at ${last.startedAt}: ${last.failure?.message ?? 'unknown'}`
   const drain = reports.every((report) => report.drain)
-    ? `; ${reports.flatMap(({ drain }) => (drain ? [fates(drain)] : [])).join('; ')}`
+    ? `; ${reports.flatMap(({ drain }) => (drain ? [formatFates(drain)] : [])).join('; ')}`
     : ''
   return `handed over at ${last.startedAt} in ${duration(reloadMs(last))}${drain}`
 }

@@ -113,6 +113,8 @@ export class Drain {
     await this.#untilNoneComes()
     const cut = await this.#endTheRest()
     sayClosed()
+    // Whatever came in the last turn is not forgotten either.
+    for (const connection of tracker.all()) tracker.end(connection, 'cut')
     const ms = Math.round(performance.now() - startedAt)
     const kinds = tracker.fates
     const sum = (fate: keyof Fates) => Object.values(kinds).reduce((total, each) => total + each[fate], 0)
@@ -120,10 +122,12 @@ export class Drain {
       because: this.#because,
       ms,
       open,
+      arrived: tracker.arrived,
       closed: sum('closed'),
       moved: sum('moved'),
       lost: sum('lost'),
-      longestWaitMs: mover?.longestWaitMs ?? 0,
+      refused: mover?.outcome.refused ?? 0,
+      longestWaitMs: mover?.outcome.longestWaitMs ?? 0,
       cut,
       kinds,
       timedOut: timedOut && cut.length > 0,
@@ -229,9 +233,5 @@ export class Drain {
     return named
   }
 }
-
-/** How many connections were cut: the report names only some of them. */
-export const cutCount = ({ kinds }: Pick<DrainReport, 'kinds'>): number =>
-  Object.values(kinds).reduce((sum, { cut }) => sum + cut, 0)
 
 const inWords = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${ageMs} ms)`

@@ -1,13 +1,14 @@
 /** How a generation leaves: because its successor is proven, or because it was told to. */
 import { channel } from 'node:diagnostics_channel'
 import type { Mover } from './connections/move.js'
-import { cutCount, Drain } from './drain.js'
+import { Drain } from './drain.js'
 import type { Generation } from './generation.js'
 import type { HookFailure, Leave } from './hooks.js'
 import type { DrainReason } from './lifecycle.js'
 import { unlessAborted } from './limits.js'
 import { removePidFile } from './pid-file.js'
 import type { DrainReport, FinalReport, ReloadReport, ShutdownReport } from './report.js'
+import { formatFates } from './report-text.js'
 import type { Successor } from './successor.js'
 
 const reportChannel = channel('handover:report')
@@ -98,11 +99,8 @@ export class Leaving {
   async #leave(drain: Drain, drained: DrainReport, handedOver?: HandedOver): Promise<ShutdownReport> {
     const generation = this.#generation
     const report = this.#finalReport(drained, handedOver?.report)
-    const { ms, moved, closed, cut } = drained
-    generation.logger.info(
-      { report },
-      `drained in ${ms} ms: ${moved} connections moved, ${closed} closed, ${cutCount(drained)} cut`,
-    )
+    const { ms, cut } = drained
+    generation.logger.info({ report }, `drained in ${ms} ms: ${formatFates(drained)}`)
     generation.tell('report', report)
     reportChannel.publish(report)
     if (handedOver) await unlessAborted(handedOver.successor.finish(report), drain.over).catch(() => {})

@@ -4,6 +4,7 @@
  * What `listen` does is changed here and nowhere else.
  */
 import { errorMonitor } from 'node:events'
+import http from 'node:http'
 import type net from 'node:net'
 import { type ListenCall, readListenCall } from './address.js'
 import { bindPrivately } from './control/bind.js'
@@ -115,6 +116,11 @@ export class Listeners {
   /** The servers that listen, or are about to, without that of the control socket. */
   servers(): net.Server[] {
     return [...this.#open].flatMap(([server, { control }]) => (control ? [] : server))
+  }
+
+  /** Those of them to which connections of plain HTTP/1.1 can move, whatever the predecessor served there. */
+  http1(): number[] {
+    return [...this.#servers].flatMap(([fd, server]) => (server instanceof http.Server ? fd : []))
   }
 
   /** What was inherited, in words, where none of it is served: this process is not the service that it is taken for. */

@@ -1,4 +1,5 @@
 /** What Node keeps private of plain connections and of HTTP/1.1 on them: see node-privates.ts. */
+import { fstatSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 
@@ -38,6 +39,15 @@ export function stopReading(socket: net.Socket): void {
 /** The way back from {@link stopReading}. */
 export function startReading(socket: net.Socket): void {
   if (!socket.destroyed) streamOf(socket)?.readStart()
+}
+
+/** The inode of the socket of a handle: the same in every process that has it. `undefined`: it is closed. */
+export function inodeOf(handle: object): number | undefined {
+  try {
+    return fstatSync((handle as NativeStream).fd).ino
+  } catch {
+    return undefined
+  }
 }
 
 /** Ends the connection of a handle that another process sent. */

@@ -1,4 +1,5 @@
 /** The generation before, seen from the one that it started: what it gave, and what is said to it. */
+import { Receipts } from './connections/receipts.js'
 import { deferred } from './deferred.js'
 import { errorData, errorFrom, HandoverError } from './errors.js'
 import { adoptListener } from './node-privates.js'
@@ -37,7 +38,8 @@ export interface PredecessorEvents {
   onFinished(report: FinalReport): void
   onStatus(message: FromPredecessor & { type: 'status' }): void
   onControlClient(handle: object, client: FromPredecessor & { type: 'control-client' }): void
-  onConnection(message: ConnectionMessage, handle: object): void
+  /** Returns whether this process continues the connection. */
+  onConnection(message: ConnectionMessage, handle: object): boolean
   /** Something for a connection that came before. */
   onLate(id: number, data: unknown): void
 }
@@ -88,7 +90,7 @@ export class Predecessor {
   #hasEnded = false
   #claim: Claim = 'waiting'
   #stateWanted = false
-  #received = 0
+  readonly #receipts = new Receipts((receipt) => void this.say({ type: 'received', ...receipt }))
   /** Answers that are waited for. */
   #awaited = 0
 
@@ -229,6 +231,7 @@ export class Predecessor {
     else if (message?.type === 'state') this.#state.resolve(message.value)
     else if (message?.type === 'state-failed') this.#state.reject(errorFrom(message.error))
     else if (message?.type === 'connection') this.#onConnection(message, handle)
+    else if (message?.type === 'sent') this.#receipts.sent(message.upTo)
     else if (message?.type === 'late') this.#events.onLate(message.id, message.data)
     else if (message?.type === 'greeting') this.#greeting.resolve(message.tlsSessions)
     else if (message?.type === 'no-more') this.#noMore.resolve()
@@ -246,16 +249,8 @@ export class Predecessor {
     void this.say({ type: 'heard' })
   }
 
-  /** Several may come in one turn: they are confirmed together. */
   #onConnection(message: ConnectionMessage, handle: unknown): void {
-    if (this.#received++ === 0) {
-      setImmediate(() => {
-        void this.say({ type: 'received', count: this.#received })
-        this.#received = 0
-      })
-    }
-    // The other side closed it on the way.
-    if (typeof handle === 'object' && handle !== null) this.#events.onConnection(message, handle)
+    this.#receipts.take(message, handle, (own) => this.#events.onConnection(message, own))
   }
 
   /** It has ended. */

@@ -9,7 +9,7 @@ import { type TlsSessions, tlsSessionsOf } from './node-privates-tls.js'
 import type { Phase, ReloadReport } from './report.js'
 import { firstListenerFd, type SuccessorProcess, spawnSuccessor } from './spawn.js'
 import { Successor, type TakenOver } from './successor.js'
-import { type Inheritance, wireVersion } from './wire.js'
+import { type Inheritance, type Receipt, wireVersion } from './wire.js'
 
 export class Reload {
   readonly #generation: Generation
@@ -17,7 +17,7 @@ export class Reload {
   readonly #phases: Phase[] = []
   /** The descriptors by which the successor knows the listeners of our servers. */
   readonly #listeners = new Map<net.Server, number>()
-  #takenOver: TakenOver = { listeners: [], protocols: [] }
+  #takenOver: TakenOver = { listeners: [], http1: [], protocols: [] }
   #stateGiven = false
   #successor: Successor | undefined
   #mover: Mover | undefined
@@ -91,7 +91,7 @@ export class Reload {
     const events = {
       onHello: () => this.#successor?.send({ type: 'greeting', tlsSessions: this.#tlsSessions() }),
       onStateWanted: () => void this.#handStateOn(),
-      onReceived: (count: number) => this.#mover?.confirm(count),
+      onReceived: (receipt: Receipt) => this.#mover?.confirm(receipt),
       onNoMore: () => this.#mover?.stop(),
       onGone: () => this.#mover?.abandon(),
     }
@@ -149,20 +149,27 @@ export class Reload {
   }
 
   #newMover(successor: Successor): Mover | undefined {
-    const { settings, tracker, logger } = this.#generation
+    const { number, settings, tracker, logger } = this.#generation
     if (!settings.moveConnections) return undefined
     return new Mover({
       listenerOf: (server) => {
         const fd = this.#listeners.get(server)
-        return fd !== undefined && this.#takenOver.listeners.includes(fd) ? fd : undefined
+        return fd !== undefined && this.#takenOver.http1.includes(fd) ? fd : undefined
       },
       protocols: new Set(this.#takenOver.protocols),
       idle: () => new Set(tracker.idle()),
-      send: (message, handle) => successor.sendConnection(message, handle),
+      send: (message, handle, failed) => successor.sendConnection(message, handle, failed),
+      sent: (upTo) => successor.send({ type: 'sent', upTo }),
       sendLate: (id, data) => successor.send({ type: 'late', id, data }),
       moved: (connection) => tracker.end(connection, 'moved'),
       lost: (connection) => tracker.end(connection, 'lost'),
       keep: (connection) => connection.startDraining(),
+      short: () =>
+        logger.warn(
+          { successor: successor.pid },
+          `successor ${successor.pid} is short of file descriptors and takes no more connections for now; generation ` +
+            `${number} keeps serving the rest of them. Raise the limit of the service (ulimit -n, LimitNOFILE)`,
+        ),
       failed: (protocol, error) =>
         logger.error({ err: error, protocol }, `a connection cannot be moved (${protocol}): ${error}`),
     })

@@ -82,10 +82,17 @@ export interface DrainReport {
   readonly ms: number
   /** Open when the drain began. */
   readonly open: number
+  /**
+   * Connections that came later: moved here by a predecessor that drains itself, or accepted at the last moment. Each has
+   * one fate: `open` and `arrived` together are `moved`, `lost`, `closed` and the `cut` of all `kinds`.
+   */
+  readonly arrived: number
   /** Connections that go on in the successor, of all kinds. */
   readonly moved: number
   /** Connections that were on their way to the successor when it died. */
   readonly lost: number
+  /** Connections that the successor could not take, because it was short of file descriptors: they were served here. */
+  readonly refused: number
   /** Milliseconds that the one that waited longest spent between the two processes, without being read. */
   readonly longestWaitMs: number
   /** Connections that ended by themselves or after an answer that said so. */

@@ -7,8 +7,9 @@ import http from 'node:http'
 import type net from 'node:net'
 import type { Http1Connection } from './connections/http1.js'
 import { Mover } from './connections/move.js'
+import { Receipts } from './connections/receipts.js'
 import type { Generation } from './generation.js'
-import { closeConnection } from './node-privates-connections.js'
+import type { Receipt } from './wire.js'
 import type { FromWorker, PassedConnection } from './wire-supervisor.js'
 
 /** How often the supervisor hears how many connections there are, while their number changes. */
@@ -20,14 +21,16 @@ export interface SharingParts {
   readonly generation: Generation
   /** The servers that listen, with the names by which all workers know their listeners. */
   readonly servers: () => readonly (readonly [net.Server, string])[]
-  readonly post: (message: FromWorker, handle?: object) => void
+  readonly post: (message: FromWorker, handle?: object, done?: (error: Error | null) => void) => void
 }
 
 export class Sharing {
   readonly #parts: SharingParts
   #told: number | undefined
   #willTell = false
-  #giving: Mover | undefined
+  #giving: { readonly share: number; readonly mover: Mover } | undefined
+  /** Of the share that this worker took from last. */
+  #taking: { readonly share: number; readonly receipts: Receipts } | undefined
 
   constructor(parts: SharingParts) {
     this.#parts = parts
@@ -41,7 +44,7 @@ export class Sharing {
   }
 
   /** Gives at most so many. `shared` says that nothing more comes. */
-  give(most: number): void {
+  give(share: number, most: number): void {
     const { generation, servers, post } = this.#parts
     const { tracker, state } = generation
     if (this.#giving || state.name === 'draining' || state.name === 'exited') return
@@ -61,10 +64,17 @@ export class Sharing {
       },
       protocols: new Set(),
       idle: () => new Set(tracker.idle()),
-      send({ listener, betweenRequests }, handle) {
+      send({ listener, betweenRequests, number, inode }, handle, failed) {
         const [, held] = listening[listener] as (typeof listening)[number]
-        post({ type: 'to-peer', held, betweenRequests }, handle)
+        post(
+          { type: 'to-peer', share, held, betweenRequests, number, inode },
+          handle,
+          (error) => error && failed(),
+        )
       },
+      sent: (upTo) => post({ type: 'sent-to-peer', share, upTo }),
+      // Those that it cannot take stay here.
+      short: () => mover.stop(),
       sendLate() {},
       moved(connection) {
         tracker.end(connection, 'moved')
@@ -80,7 +90,7 @@ export class Sharing {
       },
       failed() {},
     })
-    this.#giving = mover
+    this.#giving = { share, mover }
     // Held until all have been taken: one that cannot be moved is settled at once.
     open++
     for (const [connection, server] of this.#mayGo().slice(0, most))
@@ -89,29 +99,42 @@ export class Sharing {
   }
 
   /** The answer to a connection that was given. */
-  onAnswer(taken: boolean): void {
-    if (taken) this.#giving?.confirm(1)
-    else this.#giving?.takeBack(1)
+  onAnswer(share: number, receipt: Receipt): void {
+    if (this.#giving?.share === share) this.#giving.mover.confirm(receipt)
   }
 
-  take({ held, betweenRequests }: PassedConnection, handle: unknown): void {
-    const { generation, servers, post } = this.#parts
-    const [server] = servers().find(([, name]) => name === held) ?? []
-    const isHandle = typeof handle === 'object' && handle !== null
-    const taken = isHandle && server instanceof http.Server
-    if (taken) generation.arrivals.goOn(server, handle, betweenRequests)
-    else if (isHandle) closeConnection(handle)
-    post({ type: 'peer-has', taken })
+  /** Only a server that speaks plain HTTP/1.1 can continue it. */
+  take(message: PassedConnection, handle: unknown): void {
+    const { generation, servers } = this.#parts
+    this.#receiptsOf(message.share).take(message, handle, (own) => {
+      const [server] = servers().find(([, name]) => name === message.held) ?? []
+      if (!(server instanceof http.Server)) return false
+      generation.arrivals.goOn(server, own, message.betweenRequests)
+      return true
+    })
+  }
+
+  /** Its giver asks which of them have arrived. */
+  onSent(share: number, upTo: number): void {
+    this.#receiptsOf(share).sent(upTo)
   }
 
   /** This generation leaves: its connections are its successor's. What was sent already may still be taken. */
   stop(): void {
-    this.#giving?.stop()
+    this.#giving?.mover.stop()
   }
 
   /** Nobody is there any more to say what was taken. */
   abandon(): void {
-    this.#giving?.abandon()
+    this.#giving?.mover.abandon()
+  }
+
+  #receiptsOf(share: number): Receipts {
+    if (this.#taking?.share !== share) {
+      const receipts = new Receipts((receipt) => this.#parts.post({ type: 'peer-has', share, ...receipt }))
+      this.#taking = { share, receipts }
+    }
+    return this.#taking.receipts
   }
 
   /** Those that any worker can go on with, and those first that can go at once. */

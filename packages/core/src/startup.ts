@@ -135,7 +135,11 @@ export class Startup {
     this.writePidFile()
     if (predecessor && !predecessor.hasEnded) {
       // It tells systemd, and closes what it served, before it asks us to close what no server uses.
-      const served = { listeners: listeners.claimed(), protocols: arrivals.protocols }
+      const served = {
+        listeners: listeners.claimed(),
+        http1: listeners.http1(),
+        protocols: arrivals.protocols,
+      }
       void predecessor.say({ type: 'took-over', ...served })
     } else {
       void serviceManager.ready(number)

@@ -8,7 +8,13 @@ import { type Grant, type GrantEvent, type GrantStep, nextGrant } from './owners
 import type { FinalReport } from './report.js'
 import { notStarted, type SuccessorProcess } from './spawn.js'
 import { type Exit, endInWords, notReadyInTime, successorFailed } from './successor-failed.js'
-import { type ConnectionMessage, envelope, type FromPredecessor, readFromSuccessor } from './wire.js'
+import {
+  type ConnectionMessage,
+  envelope,
+  type FromPredecessor,
+  type Receipt,
+  readFromSuccessor,
+} from './wire.js'
 
 /** How long a successor that is told to end may take before it is killed, beside what its requests take. */
 const endMs = 5_000
@@ -25,14 +31,16 @@ const lateTurns = 3
 export interface TakenOver {
   /** By the descriptor that it inherited. */
   readonly listeners: readonly number[]
+  /** Those of them whose server speaks plain HTTP/1.1. */
+  readonly http1: readonly number[]
   readonly protocols: readonly string[]
 }
 
 export interface SuccessorEvents {
   /** It listens on the channel, and wants to be greeted. */
   onHello(): void
-  /** It has the next `count` connections of those that were sent. */
-  onReceived(count: number): void
+  /** What has become of connections that were sent. */
+  onReceived(receipt: Receipt): void
   /** It takes no more connections; answered when nothing is sent any more. */
   onNoMore(): void
   /** It has ended, or closed the channel: nothing can be sent any more. */
@@ -146,13 +154,11 @@ export class Successor {
     })
   }
 
-  /** Gives it an open connection. */
-  sendConnection(message: ConnectionMessage, handle: object): void {
-    if (!this.#child.connected) this.#events.onGone()
-    else
-      this.#post(envelope(message), handle as SendHandle, (error) => {
-        if (error) this.#events.onGone()
-      })
+  /** Gives it an open connection. `failed`: it has not left this process. */
+  sendConnection(message: ConnectionMessage, handle: object, failed: () => void): void {
+    if (this.#child.connected)
+      this.#post(envelope(message), handle as SendHandle, (error) => error && failed())
+    else failed()
   }
 
   /** Gives it something that only {@link finish} waits for: it is `out` of this process, or the channel is closed. */
@@ -270,7 +276,7 @@ export class Successor {
       else if (message?.type === 'took-over') this.#tookOver.resolve(message)
       else if (message?.type === 'no-more') this.#sendNoMore()
       else if (message?.type === 'heard') this.#heard.resolve()
-      else if (message?.type === 'received') this.#events.onReceived(message.count)
+      else if (message?.type === 'received') this.#events.onReceived(message)
       // The first: what core knows of an address in use says more than the uncaught error of Node that follows it.
       else if (message?.type === 'failed') this.#toldError ??= message.error
       else if (message?.type === 'state-wanted') this.#events.onStateWanted()

@@ -132,7 +132,7 @@ export class Supervisor {
           const { held } = this.#named(entry, server)
           return held === undefined ? [] : [[server, held] as const]
         }),
-      post: (message, handle) => this.#post(message, handle),
+      post: (message, handle, done) => this.#post(message, handle, done),
     })
     generation.events.on('state', ({ state }) => state === 'draining' && sharing.stop())
     return sharing
@@ -229,8 +229,9 @@ export class Supervisor {
     else if (message.type === 'status-wanted') this.#tellStatus()
     else if (message.type === 'predecessor-ended') generation.predecessor?.end()
     else if (message.type === 'takes') this.#sharing?.answer()
-    else if (message.type === 'share') this.#sharing?.give(message.connections)
-    else if (message.type === 'peer-has') this.#sharing?.onAnswer(message.taken)
+    else if (message.type === 'share') this.#sharing?.give(message.share, message.connections)
+    else if (message.type === 'peer-has') this.#sharing?.onAnswer(message.share, message)
+    else if (message.type === 'sent-to-peer') this.#sharing?.onSent(message.share, message.upTo)
     else if (message.type === 'unlisten') generation.listeners.closeUnclaimed(message.held)
     else if (message.type === 'from-peer') this.#sharing?.take(message, handle)
     else if (typeof handle === 'object' && handle !== null)

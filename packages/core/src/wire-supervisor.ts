@@ -5,12 +5,15 @@ import type { DrainReason, StateName } from './lifecycle.js'
 import type { FinalReport, ReloadReport } from './report.js'
 import {
   anotherVersion,
+  type ConnectionMessage,
   isList,
   isListenerEntry,
   isNatural,
+  isReceipt,
   isRecord,
   isString,
   type ListenerEntry,
+  type Receipt,
   wireVersion,
 } from './wire.js'
 
@@ -27,8 +30,11 @@ export interface Wanted {
   readonly listeners: readonly ListenerEntry[]
 }
 
+/** Shares are told apart by a number that the supervisor gives them: an answer may come after its share has ended. */
+type OfShare = { readonly share: number }
+
 /** With a handle: an open connection of HTTP/1.1 at a message boundary, of the listener of that name. */
-export interface PassedConnection {
+export interface PassedConnection extends OfShare, Pick<ConnectionMessage, 'number' | 'inode'> {
   readonly held: string
   /** And not before the first request: it is its keep-alive limit that runs. */
   readonly betweenRequests: boolean
@@ -66,12 +72,14 @@ export type FromWorker =
   | { readonly type: 'shareable'; readonly connections: number }
   /** One of those that it was told to give. */
   | ({ readonly type: 'to-peer' } & PassedConnection)
+  /** All up to this number have been given: answered with `peer-has`. */
+  | ({ readonly type: 'sent-to-peer'; readonly upTo: number } & OfShare)
   /** It gives no more of them. */
   | { readonly type: 'shared' }
   /** The answer to `takes`. */
   | { readonly type: 'takes' }
-  /** The answer to `from-peer`: whether it goes on with the connection. */
-  | { readonly type: 'peer-has'; readonly taken: boolean }
+  /** The answer to `from-peer` and `sent-to-peer`: what it has. */
+  | ({ readonly type: 'peer-has' } & OfShare & Receipt)
   /** It has drained, and ends when its hooks have run. */
   | { readonly type: 'drained'; readonly report: FinalReport }
   | ({ readonly type: 'start-successor'; readonly wanted: Wanted } & Relay)
@@ -93,11 +101,13 @@ export type FromSupervisor =
   /** Another worker has more connections: whoever answers can take some. */
   | { readonly type: 'takes' }
   /** Give so many to the worker that has the fewest. */
-  | { readonly type: 'share'; readonly connections: number }
+  | ({ readonly type: 'share'; readonly connections: number } & OfShare)
   /** What another worker gave. */
   | ({ readonly type: 'from-peer' } & PassedConnection)
-  /** The answer to `to-peer`. */
-  | { readonly type: 'peer-has'; readonly taken: boolean }
+  /** Another worker has given all up to this number. */
+  | ({ readonly type: 'sent-to-peer'; readonly upTo: number } & OfShare)
+  /** The answer to `to-peer` and `sent-to-peer`. */
+  | ({ readonly type: 'peer-has' } & OfShare & Receipt)
   | ({ readonly type: 'successor-started'; readonly pid: number } & Relay)
   /** It could not be started. */
   | ({ readonly type: 'successor-refused'; readonly error: ErrorData } & Relay)
@@ -115,8 +125,15 @@ type Check = (raw: Record<string, unknown>) => boolean
 const anything: Check = () => true
 const isRelay: Check = ({ successor }) => isNatural(successor)
 const isError = (error: unknown) => isRecord(error) && isString(error.message)
-const isPassed: Check = ({ held, betweenRequests }) => isString(held) && typeof betweenRequests === 'boolean'
-const hasTaken: Check = ({ taken }) => typeof taken === 'boolean'
+const isOfShare: Check = ({ share }) => isNatural(share)
+const isPassed: Check = (raw) =>
+  isOfShare(raw) &&
+  isString(raw.held) &&
+  typeof raw.betweenRequests === 'boolean' &&
+  isNatural(raw.number) &&
+  isNatural(raw.inode)
+const isSent: Check = (raw) => isOfShare(raw) && isNatural(raw.upTo)
+const hasTaken: Check = (raw) => isOfShare(raw) && isReceipt(raw)
 const isMs = (value: unknown) => value === 0 || isNatural(value)
 
 const fromWorker: Readonly<Record<FromWorker['type'], Check>> = {
@@ -134,6 +151,7 @@ const fromWorker: Readonly<Record<FromWorker['type'], Check>> = {
   progress: ({ event }) => isRecord(event),
   shareable: ({ connections }) => connections === 0 || isNatural(connections),
   'to-peer': isPassed,
+  'sent-to-peer': isSent,
   shared: anything,
   takes: anything,
   'peer-has': hasTaken,
@@ -152,8 +170,9 @@ const fromSupervisor: Readonly<Record<FromSupervisor['type'], Check>> = {
   unlisten: ({ held }) => isList(held, isString),
   'predecessor-ended': anything,
   takes: anything,
-  share: ({ connections }) => isNatural(connections),
+  share: (raw) => isOfShare(raw) && isNatural(raw.connections),
   'from-peer': isPassed,
+  'sent-to-peer': isSent,
   'peer-has': hasTaken,
   'successor-started': (raw) => isRelay(raw) && isNatural(raw.pid),
   'successor-refused': (raw) => isRelay(raw) && isError(raw.error),

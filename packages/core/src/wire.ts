@@ -84,10 +84,11 @@ export type FromSuccessor =
   | {
       readonly type: 'took-over'
       readonly listeners: readonly number[]
+      /** Those of them whose server speaks plain HTTP/1.1: open connections can move only to these. */
+      readonly http1: readonly number[]
       readonly protocols: readonly string[]
     }
-  /** It has the next `count` connections of those that were sent. */
-  | { readonly type: 'received'; readonly count: number }
+  | ({ readonly type: 'received' } & Receipt)
   /** It leaves, and can take no more connections. */
   | { readonly type: 'no-more' }
   /** The answer to `finished`: it has read everything that was sent. */
@@ -110,6 +111,8 @@ export type FromPredecessor =
   | { readonly type: 'state'; readonly value: unknown }
   | { readonly type: 'state-failed'; readonly error: ErrorData }
   | ConnectionMessage
+  /** All connections up to this number have been sent. Answered with `received`. */
+  | { readonly type: 'sent'; readonly upTo: number }
   /** For the connection of that number, from whoever gave it, after it has gone. */
   | { readonly type: 'late'; readonly id: number; readonly data: unknown }
   /** The answer to `hello`: what TLS sessions need to go on, by the descriptor of the listener. */
@@ -131,11 +134,29 @@ export type FromPredecessor =
       readonly pending: string
     }
 
+/**
+ * What has become of connections that were sent. A message whose handle the receiver cannot take, because it is short of
+ * descriptors, never arrives: Node drops it, and says so to nobody but itself (test/handover/descriptors-short.test.ts).
+ */
+export interface Receipt {
+  /** The receiver has these, by the `number` of their messages. */
+  readonly numbers: readonly number[]
+  /** It has none of the others up to this one, and will not get them: the sender serves them. */
+  readonly upTo: number
+  /** Send no more for now: it is short of file descriptors. */
+  readonly full?: true
+}
+
 /** With a handle: an open connection of the listener that the successor inherited as descriptor `listener`. */
 export interface ConnectionMessage {
   readonly type: 'connection'
   readonly listener: number
+  /** Of the connection: stays the same when it is sent again. */
   readonly id: number
+  /** Of this message: each one has a higher number than the one before. */
+  readonly number: number
+  /** Of the socket: proves that the handle belongs to this message. */
+  readonly inode: number
   /** HTTP/1.1 between two requests, and not before the first: it is its keep-alive limit that runs. */
   readonly betweenRequests: boolean
   /** Absent for HTTP/1.1 at a message boundary. */
@@ -169,6 +190,7 @@ const typesFromPredecessor = new Set([
   'state',
   'state-failed',
   'connection',
+  'sent',
   'late',
   'greeting',
   'no-more',
@@ -192,12 +214,16 @@ function wellFormed(raw: Record<string, unknown>): boolean {
   if (raw.type === 'failed' || raw.type === 'state-failed') {
     return isRecord(raw.error) && typeof raw.error.message === 'string'
   }
-  if (raw.type === 'took-over') return isList(raw.listeners, isNatural) && isList(raw.protocols, isString)
+  if (raw.type === 'took-over')
+    return areFds(raw.listeners) && areFds(raw.http1) && isList(raw.protocols, isString)
   if (raw.type === 'greeting') return isList(raw.tlsSessions, isTlsSessions)
-  if (raw.type === 'received') return isNatural(raw.count)
+  if (raw.type === 'received') return isReceipt(raw)
+  if (raw.type === 'sent') return isNatural(raw.upTo)
   if (raw.type === 'connection') {
     const state = raw.state === undefined || raw.state instanceof Uint8Array
-    return isNatural(raw.listener) && isNatural(raw.id) && state
+    return (
+      isNatural(raw.listener) && isNatural(raw.id) && isNatural(raw.number) && isNatural(raw.inode) && state
+    )
   }
   if (raw.type === 'late') return isNatural(raw.id)
   if (raw.type === 'status') return isList(raw.generations, isRecord) && isRecord(raw.reload)
@@ -276,6 +302,9 @@ export function anotherVersion(theirs: unknown): HandoverError {
 
 export const isList = (value: unknown, isItem: (item: unknown) => boolean) =>
   Array.isArray(value) && value.every(isItem)
+const areFds = (value: unknown) => isList(value, isNatural)
+export const isReceipt = ({ numbers, upTo, full }: Record<string, unknown>) =>
+  isList(numbers, isNatural) && isNatural(upTo) && (full === undefined || full === true)
 export const isString = (value: unknown) => typeof value === 'string'
 const isTlsSessions = (value: unknown) =>
   Array.isArray(value) &&

@@ -18,8 +18,9 @@ interface Share {
   readonly from: Worker
   readonly to: Worker
   readonly connections: number
-  /** Given to `to`, which has not answered yet. */
-  underway: number
+  readonly number: number
+  /** `to` was asked for everything up to this number, and has not answered yet. */
+  asked: number
   taken: number
   /** Until `to` has answered, and when it is over. */
   timer?: NodeJS.Timeout
@@ -27,6 +28,7 @@ interface Share {
 
 export class Sharing {
   #share: Share | undefined
+  #last = 0
   readonly #onOver: () => void
 
   /** `onOver` is called when there can be another one. */
@@ -43,7 +45,7 @@ export class Sharing {
     const mean = told.reduce((sum, worker) => sum + open(worker), 0) / told.length
     const connections = Math.floor(Math.min(open(from) - mean, mean - open(to)))
     if (connections < Math.max(leastMore, mean * leastShare)) return
-    this.#share = { from, to, connections, underway: 0, taken: 0 }
+    this.#share = { from, to, connections, number: ++this.#last, asked: 0, taken: 0 }
     this.#endAfter(this.#share, answerMs, to)
     to.say({ type: 'takes' })
   }
@@ -52,8 +54,9 @@ export class Sharing {
     const share = this.#share
     if (message.type === 'shareable') worker.shareable = message.connections
     else if (message.type === 'to-peer') this.#pass(worker, message, handle)
+    else if (message.type === 'sent-to-peer') this.#ask(worker, message)
     else if (message.type === 'takes' && share?.to === worker) this.#begin(share)
-    else if (message.type === 'peer-has' && share?.to === worker) this.#answer(share, message.taken)
+    else if (message.type === 'peer-has' && share?.to === worker) this.#answer(share, message)
     else if (message.type === 'shared' && share?.from === worker)
       this.#endAfter(share, restMs, share.taken === 0 ? worker : undefined)
   }
@@ -62,31 +65,45 @@ export class Sharing {
   onExit(worker: Worker): void {
     const share = this.#share
     if (!share || (share.from !== worker && share.to !== worker)) return
-    if (share.to === worker) while (share.underway > 0) this.#answer(share, false)
+    if (share.to === worker) this.#refuse(share.from, share.number, share.asked)
     this.#endAfter(share, restMs)
   }
 
-  #begin({ timer, from, connections }: Share): void {
+  #begin({ timer, from, connections, number }: Share): void {
     clearTimeout(timer)
-    from.say({ type: 'share', connections })
+    from.say({ type: 'share', share: number, connections })
   }
 
   #pass(by: Worker, message: Extract<FromWorker, { type: 'to-peer' }>, handle: object | undefined): void {
     const share = this.#share
     const close = () => handle && closeConnection(handle)
-    if (handle && share?.from === by && !share.to.isLeaving) {
-      share.underway++
+    if (handle && this.#isOf(by, message) && share && !share.to.isLeaving) {
       share.to.post(supervisorEnvelope({ ...message, type: 'from-peer' }), handle, close)
-    } else {
-      close()
-      by.say({ type: 'peer-has', taken: false })
-    }
+    } else close()
   }
 
-  #answer(share: Share, taken: boolean): void {
-    share.underway--
-    if (taken) share.taken++
-    share.from.say({ type: 'peer-has', taken })
+  /** Its answer says which have arrived, whichever of the two ways they were lost on. */
+  #ask(by: Worker, message: Extract<FromWorker, { type: 'sent-to-peer' }>): void {
+    const share = this.#share
+    if (share && this.#isOf(by, message) && share.to.now.state !== 'exited') {
+      share.asked = message.upTo
+      share.to.say(message)
+    } else this.#refuse(by, message.share, message.upTo)
+  }
+
+  #answer(share: Share, message: Extract<FromWorker, { type: 'peer-has' }>): void {
+    if (message.share !== share.number) return
+    if (message.upTo >= share.asked) share.asked = 0
+    share.taken += message.numbers.length
+    share.from.say(message)
+  }
+
+  #isOf(by: Worker, { share }: { readonly share: number }): boolean {
+    return this.#share?.from === by && this.#share.number === share
+  }
+
+  #refuse(from: Worker, share: number, upTo: number): void {
+    if (upTo > 0) from.say({ type: 'peer-has', share, numbers: [], upTo })
   }
 
   /** `unable` is left out until it tells of itself again. */

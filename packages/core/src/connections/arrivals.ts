@@ -1,5 +1,5 @@
 /** Connections that come from the predecessor: each goes to the server that inherited its listener. */
-import type http from 'node:http'
+import http from 'node:http'
 import type net from 'node:net'
 import { v8 } from '../builtin.js'
 import type { Logger } from '../logger.js'
@@ -41,11 +41,13 @@ export class Arrivals {
     this.#receivers.set(protocol, receiver)
   }
 
-  arrive(message: ConnectionMessage, handle: object): void {
+  /** Returns whether this process continues the connection: only a server that speaks plain HTTP/1.1 can. */
+  arrive(message: ConnectionMessage, handle: object): boolean {
     const server = this.#parts.serverOf(message.listener)
-    if (!server) return
-    if (message.protocol === undefined) this.goOn(server as http.Server, handle, message.betweenRequests)
+    if (!(server instanceof http.Server)) return false
+    if (message.protocol === undefined) this.goOn(server, handle, message.betweenRequests)
     else this.#goOnWith(message, server, socketOf(server, handle))
+    return true
   }
 
   /** HTTP/1.1 at a message boundary, whoever gave it. */
@@ -55,7 +57,7 @@ export class Arrivals {
     if (!betweenRequests) return
     markBetweenRequests(socket)
     const connection = this.#parts.tracker.connectionOf(socket)
-    if (connection instanceof Http1Connection) connection.limitRest(server.keepAliveTimeout)
+    if (connection instanceof Http1Connection) connection.limitRest()
   }
 
   arriveLate(id: number, data: unknown): void {

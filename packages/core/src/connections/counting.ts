@@ -36,6 +36,8 @@ export function countsOf(connections: Open, requests: number): Connections {
 
 /** What becomes of connections during a drain, by kind. */
 export class FateCounts {
+  /** Since the drain began: `open` and these have one fate each. A handshake that is done leaves a connection in its place. */
+  arrived = 0
   readonly kinds: Record<ConnectionKind, Fates>
 
   constructor() {

@@ -103,16 +103,20 @@ export class Http1Connection implements Connection {
   }
 
   /** It has come between two requests: the next one may take as long as the server lets any client rest. */
-  limitRest(keepAliveTimeout: number): void {
+  limitRest(): void {
     this.#restLimited = true
     this.#attend()
-    this.socket.setTimeout(keepAliveTimeout)
+    this.socket.setTimeout(restLimit(this.#server))
   }
 
   #unlimitRest(): void {
     this.#restLimited = false
     this.#attend()
-    this.socket.setTimeout((this.socket as { server?: Server }).server?.timeout ?? 0)
+    this.socket.setTimeout(this.#server?.timeout ?? 0)
+  }
+
+  get #server(): Server | undefined {
+    return (this.socket as { server?: Server }).server
   }
 
   /** Whether it is plain: what TLS knows of a connection cannot be moved. */
@@ -142,7 +146,8 @@ export class Http1Connection implements Connection {
   comeBack(): void {
     this.isAway = false
     startReading(this.socket)
-    if (this.hasSpoken) this.limitRest((this.socket as { server?: Server }).server?.keepAliveTimeout ?? 0)
+    if (this.hasSpoken) this.limitRest()
+    else this.socket.setTimeout(this.#server?.timeout ?? 0)
   }
 
   /** Whether nothing but a message boundary is missing for it to be moved. */
@@ -204,6 +209,15 @@ export class Http1Connection implements Connection {
     if (this.kind === 'upgraded') return 'an upgraded connection'
     return this.isFresh() ? 'a connection that has not spoken yet' : 'an idle or half-received request'
   }
+}
+
+/**
+ * How long a connection of this server may rest, as Node has it (_http_server.js): without a keep-alive limit, as long as
+ * any socket may be silent. Newer versions of Node add a buffer, so that a client hangs up first.
+ */
+function restLimit(server: (Server & { keepAliveTimeoutBuffer?: number }) | undefined): number {
+  const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = 0, timeout = 0 } = server ?? {}
+  return keepAliveTimeout > 0 ? keepAliveTimeout + keepAliveTimeoutBuffer : timeout
 }
 
 /**

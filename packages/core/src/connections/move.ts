@@ -1,38 +1,32 @@
 /**
  * Moves open connections to the successor, each at a message boundary and one after the other: a connection is
  * served here until its turn comes. What is unread stays in the kernel and is read by the successor. A
- * connection counts as moved when the successor says that it has it; not before is our descriptor closed.
+ * connection counts as moved when the successor confirms it; until then our descriptor stays open, and a connection
+ * that did not arrive is served here again (docs/decisions/0023-connections-are-confirmed-by-number.md).
  */
 import type net from 'node:net'
 import { v8 } from '../builtin.js'
-import { giveSocket } from '../node-privates-connections.js'
-import type { ConnectionMessage } from '../wire.js'
+import type { Receipt } from '../wire.js'
 import { Candidates } from './candidates.js'
 import { Held } from './held.js'
 import type { Http1Connection } from './http1.js'
 import type { Departure, Movable } from './movable.js'
+import { mostUnderway, type ProtocolState, Transit, type TransitParts } from './transit.js'
 import { Unfinished } from './unfinished.js'
 import { Unread } from './unread.js'
 
-/** How many connections are between the two processes at a time: libuv reads at most 32 messages in a turn. */
-const mostUnderway = 32
 /** What share of the time may go into asking Node which connections are idle by now: that costs time for each open one. */
 const askingShare = 0.1
 
-export interface MoverParts {
+export interface MoverParts extends TransitParts {
   /** The number by which the successor knows the listener of a server; `undefined` where it has none. */
   readonly listenerOf: (server: net.Server) => number | undefined
   /** Connections that are at a message boundary now. */
   readonly idle: () => ReadonlySet<unknown>
   /** Protocols that the successor goes on with. */
   readonly protocols: ReadonlySet<string>
-  readonly send: (message: ConnectionMessage, handle: object) => void
   /** Something for a connection that has gone ahead. */
   readonly sendLate: (id: number, data: unknown) => void
-  /** A connection has got a new process: forget it here. */
-  readonly moved: (connection: Http1Connection) => void
-  /** It was sent, and nobody has said that it came. */
-  readonly lost: (connection: Http1Connection) => void
   /** It cannot be moved after all. */
   readonly keep: (connection: Http1Connection) => void
   /** Why it cannot, where that is an error. */
@@ -44,11 +38,6 @@ interface AtBoundary {
   readonly bytesRead: number
 }
 
-interface Underway {
-  readonly connection: Http1Connection
-  readonly since: number
-}
-
 export class Mover {
   readonly #parts: MoverParts
   /** Every connection that is to move, and the listener of the successor that it goes to. */
@@ -57,24 +46,23 @@ export class Mover {
   #atBoundary: AtBoundary[] = []
   #next = 0
   readonly #answered = new Set<Http1Connection>()
-  readonly #underway: Underway[] = []
+  readonly #transit: Transit
   readonly #toPrepare = new Candidates(() => this.#schedule())
   readonly #held = new Held(() => this.#schedule())
   readonly #unfinished = new Unfinished((connection) => this.#look(connection))
   readonly #unread = new Unread((connection) => this.#look(connection))
-  #lastId = 0
-  #longestWaitMs = 0
   #scheduled = false
   #stopped = false
   #askAgainAt = 0
 
   constructor(parts: MoverParts) {
     this.#parts = parts
+    this.#transit = new Transit(parts, (connection, listener) => this.#onReturned(connection, listener))
   }
 
-  /** Milliseconds that the connection that waited longest spent between the processes. */
-  get longestWaitMs(): number {
-    return Math.round(this.#longestWaitMs)
+  /** What the report says of it. */
+  get outcome(): Pick<Transit, 'refused' | 'longestWaitMs'> {
+    return this.#transit
   }
 
   /** Takes a connection on, if the successor has its listener. Returns whether. */
@@ -96,43 +84,49 @@ export class Mover {
     return true
   }
 
-  /** The successor has the next `count` of those that were sent. */
-  confirm(count: number): void {
-    const now = performance.now()
-    for (const { connection, since } of this.#underway.splice(0, count)) {
-      this.#longestWaitMs = Math.max(this.#longestWaitMs, now - since)
-      this.#parts.moved(connection)
-    }
+  /** What has become of connections that were sent. */
+  confirm(receipt: Receipt): void {
+    this.#transit.confirm(receipt, () => this.#serveMeanwhile())
     this.#schedule()
-  }
-
-  /** The next `count` of those that were sent have come to nobody, and will not: they are served here again. */
-  takeBack(count: number): void {
-    for (const { connection } of this.#underway.splice(0, count)) {
-      connection.comeBack()
-      this.#parts.keep(connection)
-    }
   }
 
   /** The successor is gone, or the time is over: what was not confirmed is lost, the rest ends politely here. */
   abandon(): void {
     this.stop()
-    for (const { connection } of this.#underway.splice(0)) this.#parts.lost(connection)
+    this.#transit.abandon()
   }
 
   /** Nothing more is sent; what has not been sent ends politely here. */
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
+    this.#transit.stop()
     this.#toPrepare.stop()
     this.#unfinished.stop()
     for (const connection of this.#listeners.keys()) this.#keep(connection)
   }
 
+  /** The receiver is short of descriptors: whatever would go next is served here. */
+  #serveMeanwhile(): Http1Connection[] {
+    const waiting = this.#atBoundary.slice(this.#next).map(({ connection }) => connection)
+    for (const connection of waiting) this.#held.readOn(connection)
+    return waiting
+  }
+
+  /** It did not arrive. It goes when there is room. */
+  #onReturned(connection: Http1Connection, listener: number): void {
+    if (this.#stopped) {
+      this.#parts.keep(connection)
+      return
+    }
+    this.#listeners.set(connection, listener)
+    this.#look(connection)
+  }
+
   /** Nothing is read until it was looked at, if it can go then: who asks again at once would be busy each time. */
   #onAnswered(connection: Http1Connection): void {
     if (!this.#listeners.has(connection)) return
-    const hasRoom = this.#underway.length + this.#held.size < mostUnderway
+    const hasRoom = this.#transit.isOpen && this.#transit.size + this.#held.size < mostUnderway
     if (hasRoom && this.#mayAsk() && connection.canMove()) this.#held.hold(connection)
     this.#look(connection)
   }
@@ -145,7 +139,8 @@ export class Mover {
   /** After what is being read now was read, and before anything more is: the best moment to look. */
   #schedule(): void {
     const toPrepare = this.#toPrepare.size > 0 && this.#held.hasRoom
-    const toDo = this.#answered.size > 0 || this.#next < this.#atBoundary.length || toPrepare
+    const toSend = this.#next < this.#atBoundary.length || this.#transit.hasToSendAgain || toPrepare
+    const toDo = this.#answered.size > 0 || (toSend && this.#transit.isOpen)
     if (this.#scheduled || this.#stopped || !toDo) return
     this.#scheduled = true
     setImmediate(() => {
@@ -157,16 +152,17 @@ export class Mover {
   #turn(): void {
     if (this.#stopped) return
     if (this.#answered.size > 0 && this.#mayAsk()) this.#ask()
-    while (this.#underway.length < mostUnderway && this.#next < this.#atBoundary.length) {
+    this.#transit.sendAgain()
+    while (this.#transit.hasRoom && this.#next < this.#atBoundary.length) {
       const { connection, bytesRead } = this.#atBoundary[this.#next++] as AtBoundary
       if (!connection.canMove()) this.#held.readOn(connection)
       else if (connection.socket.bytesRead === bytesRead) this.#give(connection)
       // Bytes came in between, which need not be those of a request.
       else this.#look(connection)
     }
-    const hasRoom = () => this.#underway.length < mostUnderway && this.#held.hasRoom
+    const hasRoom = () => this.#transit.hasRoom && this.#held.hasRoom
     this.#toPrepare.ask(hasRoom, (connection) => this.#prepare(connection))
-    if (this.#underway.length < mostUnderway) this.#schedule()
+    if (this.#transit.hasRoom) this.#schedule()
   }
 
   /** The protocol of the connection brings it to a boundary, when it can. Returns whether it need not be asked again. */
@@ -230,26 +226,16 @@ export class Mover {
     this.#askAgainAt = now + (now - from) / askingShare
   }
 
-  /** Returns the number of the connection; `undefined` if it could not be given. */
-  #give(
-    connection: Http1Connection,
-    protocol?: Pick<ConnectionMessage, 'protocol' | 'state'>,
-  ): number | undefined {
+  /** Returns the id of the connection; `undefined` if it cannot be given. */
+  #give(connection: Http1Connection, state?: ProtocolState): number | undefined {
     const listener = this.#listeners.get(connection)
-    const handle = listener === undefined ? undefined : giveSocket(connection.socket)
-    if (listener === undefined || !handle) {
+    const id = listener === undefined ? undefined : this.#transit.give(connection, listener, state)
+    if (id === undefined) {
       this.#keep(connection)
       return undefined
     }
     this.#listeners.delete(connection)
     this.#held.letGo(connection)
-    const id = ++this.#lastId
-    this.#underway.push({ connection, since: performance.now() })
-    connection.isAway = true
-    this.#parts.send(
-      { type: 'connection', listener, id, betweenRequests: connection.hasSpoken, ...protocol },
-      handle,
-    )
     return id
   }
 }

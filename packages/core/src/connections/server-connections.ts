@@ -9,7 +9,7 @@ import type { Tracker } from './tracker.js'
 /** What a drain needs of connections: those of the process ({@link Tracker}), or of some servers. */
 export type Drained = Pick<
   Tracker,
-  'size' | 'fates' | 'onClosed' | 'startDraining' | 'idle' | 'all' | 'holding' | 'counts' | 'end'
+  'size' | 'fates' | 'arrived' | 'onClosed' | 'startDraining' | 'idle' | 'all' | 'holding' | 'counts' | 'end'
 >
 
 export class ServerConnections implements Drained {
@@ -27,6 +27,7 @@ export class ServerConnections implements Drained {
     this.#servers = servers
     this.#unwatch = tracker.watch({
       onOpened: (connection, server) => this.#servers.has(server) && this.#onOpened(connection, server),
+      onReplaced: (connection, server) => this.#servers.has(server) && this.#onReplaced(connection),
       onGone: (connection, server, fate) =>
         this.#servers.has(server) && !this.#later.has(connection) && this.#onGone(connection, fate),
     })
@@ -43,6 +44,10 @@ export class ServerConnections implements Drained {
 
   get fates(): Readonly<Record<Connection['kind'], Fates>> {
     return this.#fates.kinds
+  }
+
+  get arrived(): number {
+    return this.#fates.arrived
   }
 
   startDraining(): void {
@@ -80,8 +85,16 @@ export class ServerConnections implements Drained {
   /** The kernel's queue still held it, or its TLS handshake is done; or the server listens again. */
   #onOpened(connection: Connection, server: net.Server): void {
     if (!this.#draining) return
-    if (server.listening) this.#later.add(connection)
-    else connection.startDraining()
+    if (server.listening) {
+      this.#later.add(connection)
+      return
+    }
+    this.#fates.arrived++
+    connection.startDraining()
+  }
+
+  #onReplaced(handshake: Connection): void {
+    if (this.#draining && !this.#later.has(handshake)) this.#fates.arrived--
   }
 
   #onGone({ kind }: Connection, fate: keyof Fates): void {

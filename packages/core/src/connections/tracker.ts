@@ -27,6 +27,8 @@ const requestStart = 'http.server.request.start'
 /** Told of connections as they come and go. */
 export interface ConnectionWatcher {
   onOpened(connection: Connection, server: net.Server): void
+  /** Its TLS handshake is done: the connection that follows it counts instead. */
+  onReplaced(handshake: Connection, server: net.Server): void
   onGone(connection: Connection, server: net.Server, fate: keyof Fates): void
 }
 
@@ -136,6 +138,11 @@ export class Tracker {
     return this.#fates.kinds
   }
 
+  /** How many have come since the drain began. */
+  get arrived(): number {
+    return this.#fates.arrived
+  }
+
   /** Connections that can be closed without cutting a request off. */
   idle(): Connection[] {
     return idleOf(this.#connections)
@@ -220,7 +227,11 @@ export class Tracker {
   #handshakeDone(socket: TLSSocket): void {
     const below = underlying(socket) as Tracked | undefined
     const handshake = below?.[connectionOf]
-    if (handshake) this.#connections.delete(handshake)
+    const server = handshake && this.#connections.get(handshake)
+    if (!server) return
+    this.#connections.delete(handshake)
+    if (this.#draining) this.#fates.arrived--
+    for (const watcher of this.#watchers) watcher.onReplaced(handshake, server)
   }
 
   #add(server: net.Server, socket: Tracked, connection: Connection): void {
@@ -240,7 +251,9 @@ export class Tracker {
     this.onChange()
     whenGone(() => this.#remove(connection, 'closed'))
     for (const watcher of this.#watchers) watcher.onOpened(connection, server)
-    if (this.#draining) this.#drain(connection, server)
+    if (!this.#draining) return
+    this.#fates.arrived++
+    this.#drain(connection, server)
   }
 
   #remove(connection: Connection, fate: keyof Fates): void {

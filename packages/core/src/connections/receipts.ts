@@ -1,0 +1,44 @@
+/** Tells the sender of open connections which of them this process has. */
+import { isShortOfDescriptors } from '../descriptors.js'
+import { closeConnection, inodeOf } from '../node-privates-connections.js'
+import type { ConnectionMessage, Receipt } from '../wire.js'
+
+export class Receipts {
+  readonly #say: (receipt: Receipt) => void
+  #numbers: number[] = []
+  #upTo = 0
+  #scheduled = false
+
+  constructor(say: (receipt: Receipt) => void) {
+    this.#say = say
+  }
+
+  /**
+   * Continues a connection, if its handle has arrived and `take` returns true. After a handle that could not be received,
+   * bytes of its message may be read together with the next handle: the inode proves whose it is.
+   */
+  take(
+    { number, inode }: Pick<ConnectionMessage, 'number' | 'inode'>,
+    handle: unknown,
+    take: (own: object) => boolean,
+  ): void {
+    const arrived = typeof handle === 'object' && handle !== null ? handle : undefined
+    if (arrived && inodeOf(arrived) === inode && take(arrived)) this.#numbers.push(number)
+    else if (arrived) closeConnection(arrived)
+    this.sent(number)
+  }
+
+  /** All up to this number have been sent. */
+  sent(upTo: number): void {
+    this.#upTo = upTo
+    if (this.#scheduled) return
+    this.#scheduled = true
+    // Several arrive in one turn: one message confirms them.
+    setImmediate(() => {
+      const numbers = this.#numbers
+      this.#numbers = []
+      this.#scheduled = false
+      this.#say({ numbers, upTo: this.#upTo, ...(isShortOfDescriptors() && { full: true }) })
+    })
+  }
+}

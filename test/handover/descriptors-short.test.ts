@@ -1,0 +1,144 @@
+// C72: a process that is short of file descriptors loses no connection, and the report says what it could not take.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { RawConnection } from '@handover/load'
+import { expect, test } from 'vitest'
+import { isHandedOver, isReady } from '../support/generations.js'
+import { allowDescriptors } from '../support/processes.js'
+import { release, startRelease } from '../support/release.js'
+import { finalReports } from '../support/reports.js'
+import { askOn, openConnections } from '../support/resting.js'
+import { startService } from '../support/service.js'
+import { startRun } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
+import { moving, openConversations } from '../support/websockets.js'
+import { whoServes } from '../support/who.js'
+
+const limit = 160
+const count = 60
+
+/** Takes all descriptors but `free` when it is ready, and gives them back when a file exists. */
+const hog = (free: number) => `
+  const { existsSync, openSync, closeSync } = await import('node:fs')
+  const hogged = []
+  handle.on('state', ({ state }) => {
+    if (state !== 'ready' || hogged.length > 0) return
+    for (;;) try { hogged.push(openSync('/dev/null', 'r')) } catch { break }
+    for (let i = 0; i < ${free}; i++) closeSync(hogged.pop())
+    const timer = setInterval(() => {
+      if (!existsSync(config.room)) return
+      clearInterval(timer)
+      for (const fd of hogged.splice(0)) closeSync(fd)
+    }, 5)
+  })`
+
+/** A service with resting connections, whose successor is short of descriptors. */
+async function withShortSuccessor(free: number, graceful: object = {}) {
+  const room = join(tempDir(), 'room')
+  const { service, deploy } = await startRelease({
+    config: { graceful: { probationMs: 50, ...graceful }, room },
+    shell: `ulimit -n ${limit};`,
+    leftOvers: 'allowed',
+  })
+  deploy(release({ beforeListen: hog(free) }))
+  const connections = await openConnections(service.target, count)
+  for (const connection of connections) expect(await askOn(connection)).toBe(1)
+  await service.reload()
+  return { service, connections, makeRoom: () => writeFileSync(room, '') }
+}
+
+/** One request on each, whoever answers; how many generation 2 answered. */
+async function servedByNext(connections: readonly RawConnection[]): Promise<number> {
+  const answers = await Promise.all(connections.map((connection) => askOn(connection)))
+  return answers.filter((generation) => generation === 2).length
+}
+
+test.each([
+  ['no descriptor is free', 3],
+  ['a few are free', 12],
+])(
+  'C72: a successor takes what it can, its predecessor serves the others and moves them later (%s)',
+  async (_, free) => {
+    const { service, connections, makeRoom } = await withShortSuccessor(free)
+    await service.line(/successor \d+ is short of file descriptors and takes no more connections for now/)
+    for (let round = 0; round < 3; round++) {
+      expect(await servedByNext(connections)).toBeLessThanOrEqual(free)
+    }
+    makeRoom()
+    const [report] = await finalReports(service, 1)
+    expect(report?.drain).toMatchObject({
+      open: count,
+      moved: count,
+      lost: 0,
+      closed: 0,
+      refused: 0,
+      timedOut: false,
+    })
+    expect(await servedByNext(connections)).toBe(count)
+    for (const connection of connections) connection.close()
+  },
+)
+
+test('C72: a successor that stays short: the predecessor serves until its limit, and the report says what was not taken', async () => {
+  const { service, connections } = await withShortSuccessor(3, { drainTimeoutMs: 2_000 })
+  const [report] = await finalReports(service, 1)
+  const { moved = NaN, closed = NaN, refused } = report?.drain ?? {}
+  expect(report?.drain).toMatchObject({ open: count, lost: 0, cut: [] })
+  expect(moved).toBeLessThanOrEqual(3)
+  expect([moved + closed, refused]).toEqual([count, count - moved])
+  for (const connection of connections) connection.close()
+})
+
+test('C72: WebSockets stay open while the successor is short, and are moved later', async () => {
+  const service = await startService('ws.mjs', moving({ everyMs: 20 }, { probationMs: 500 }))
+  const conversations = await openConversations(service.target, 40)
+  for (const conversation of conversations) conversation.talk(20)
+  service.signal('SIGHUP')
+  const { pid: successor } = await service.event((fact) => isReady(fact) && fact.generation === 2)
+  allowDescriptors(successor, 5)
+  await service.line(/is short of file descriptors/)
+  allowDescriptors(successor)
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ moved: 40, lost: 0, closed: 0, cut: [], refused: 0 })
+  await Promise.all(conversations.map((conversation) => conversation.conclude()))
+  expect(conversations.flatMap(({ faults }) => faults)).toEqual([])
+  expect(conversations.filter(({ closing }) => closing)).toEqual([])
+  for (const conversation of conversations) conversation.close()
+})
+
+test('C72: a supervisor that is short of descriptors loses no connection that goes through it', async () => {
+  const service = await startRun('http.mjs', { config: { graceful: { probationMs: 1_000 } } })
+  const connections = await openConnections(service.target, count)
+  for (const connection of connections) expect(await askOn(connection)).toBe(1)
+  service.signal('SIGHUP', service.pid)
+  await service.event((fact) => isReady(fact) && fact.generation === 2)
+  allowDescriptors(service.pid, 0)
+  await service.event(isHandedOver)
+  await service.line(/is short of file descriptors/)
+  expect(await servedByNext(connections)).toBe(0)
+  allowDescriptors(service.pid)
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ open: count, moved: count, lost: 0, closed: 0, refused: 0 })
+  expect(await servedByNext(connections)).toBe(count)
+  for (const connection of connections) connection.close()
+})
+
+test('C72: a generation that has no descriptor left cannot be reloaded and keeps serving; one that runs out later moves all', async () => {
+  const { service } = await startRelease({ config: { graceful: { probationMs: 500 } } })
+  const connections = await openConnections(service.target, count)
+  for (const connection of connections) expect(await askOn(connection)).toBe(1)
+  allowDescriptors(service.pid, 0)
+  await expect(service.reload()).rejects.toThrow('ERR_HANDOVER_SPAWN')
+  expect(await servedByNext(connections)).toBe(0)
+  allowDescriptors(service.pid)
+  expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
+
+  const afterIndex = service.lastIndex
+  service.signal('SIGHUP')
+  await service.event((fact) => isReady(fact) && fact.generation === 2, { afterIndex })
+  allowDescriptors(service.pid, 0)
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ open: count, moved: count, lost: 0, cut: [] })
+  expect(await servedByNext(connections)).toBe(count)
+  for (const connection of connections) connection.close()
+})
