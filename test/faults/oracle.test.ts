@@ -112,6 +112,14 @@ describe('a request that failed', () => {
     expect(rules(roundLog({ ...predecessor, failures: [failureOf('cut-short', second)] }))).toEqual([rule])
   })
 
+  test('is excused when a proven successor closes the channel that moves its connection', () => {
+    const broken = (n: number) =>
+      tell(...reloaded.slice(0, n), [second, 'fault break-channel'], ...reloaded.slice(n), ...stopped(second))
+    const failures = [failureOf('reset', first)]
+    expect(rules(roundLog({ facts: broken(8), failures }))).toEqual([])
+    expect(rules(roundLog({ facts: broken(7), failures }))).toEqual(['a request failed: reset'])
+  })
+
   test('is never excused for a late or wrong answer, nor a refusal by a service that must be there', () => {
     const failures = [
       failureOf('timeout'),

@@ -109,20 +109,20 @@ function drawFault(random: Seeded, { runner }: Setup): Fault {
       ? { predecessor: 1, successor: 1 }
       : { predecessor: 2, successor: 2, worker: 1, supervisor: 1 }
   const role = random.weighted<Role>(roles as Record<Role, number>)
-  const moment = {
-    after: random.pick<Moment>([
-      'requested',
-      'started',
-      'listening',
-      'probation',
-      'proven',
-      'handed-over',
-      'drained',
-    ]),
-    // Half of them strike at once.
-    delayMs: random.chance(0.5) ? random.int(0, 5) : random.int(5, longestDelayMs),
-  }
-  return { ...drawStrike(random, role), ...moment }
+  const strike = drawStrike(random, role)
+  // Half of them strike at once.
+  const delayMs = random.chance(0.5) ? random.int(0, 5) : random.int(5, longestDelayMs)
+  if (isLong(strike) && random.chance(0.5)) return { ...strike, after: 'probation', delayMs }
+  const after = random.pick<Moment>([
+    'requested',
+    'started',
+    'listening',
+    'probation',
+    'proven',
+    'handed-over',
+    'drained',
+  ])
+  return { ...strike, after, delayMs }
 }
 
 function drawStrike(random: Seeded, role: Role): Strike {
@@ -156,6 +156,8 @@ function drawMisbehavior(random: Seeded): Misbehavior {
   const delayMs = random.chance(0.5) ? 0 : random.int(1, 150)
   return { does: 'misbehave', how, at, delayMs, ms: holdUpMs(random) }
 }
+
+const isLong = (strike: Strike): boolean => strike.does === 'stop' && strike.ms > takeOverMs
 
 /** Rarely for longer than a take-over may last: these rounds take long. */
 const holdUpMs = (random: Seeded): number =>

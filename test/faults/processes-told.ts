@@ -83,9 +83,16 @@ export function casualtiesOf(log: RoundLog): Told[] {
   return processesOf(log).filter((told) => {
     const harmless = new Set(['hang-up', 'terminate'])
     const hit = faultsOf(log, told.pid).some((fault) => !harmless.has(fault))
-    return hit && !hasLeft(told)
+    return (hit && !hasLeft(told)) || brokeChannel(told)
   })
 }
+
+/** It closed the private channel when connections were on their way to it. */
+const brokeChannel = (told: Told): boolean =>
+  told.facts.some(
+    ({ event, how, index }) =>
+      event === 'fault' && how === 'break-channel' && phaseAt(told, index) === 'serving',
+  )
 
 /** It drained, and left by itself. */
 export const hasLeft = ({ facts }: Told): boolean =>

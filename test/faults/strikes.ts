@@ -98,7 +98,7 @@ export class Strikes {
         this.#signal(pid, 'SIGCONT')
         return
       case 'limit-descriptors':
-        this.#note(fault, pid, this.#limit(pid, this.#openIn(pid) + fault.spare))
+        this.#note(fault, pid, this.#limit(pid, this.#limitWith(fault.spare, pid)))
         this.#limited.add(pid)
         await pause(fault.ms)
         this.#limited.delete(pid)
@@ -135,9 +135,12 @@ export class Strikes {
     }
   }
 
-  #openIn(pid: number): number {
+  /** The limit below which so many numbers are free. Descriptors above it stay open. */
+  #limitWith(spare: number, pid: number): number {
     try {
-      return Math.max(...descriptorsOf(pid).map(({ fd }) => fd)) + 1
+      const open = new Set(descriptorsOf(pid).map(({ fd }) => fd))
+      const free = Array.from({ length: descriptors }, (_, fd) => fd).filter((fd) => !open.has(fd))
+      return free[spare] ?? descriptors
     } catch {
       return descriptors
     }
