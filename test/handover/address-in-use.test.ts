@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { launchProgram, startProgram } from '../support/program.js'
+import { launchProgram, programFile, startProgram } from '../support/program.js'
 import { startService } from '../support/service.js'
 import { listener, listenersOf } from '../support/sockets.js'
+import { rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { whoServes } from '../support/who.js'
 
@@ -109,4 +110,39 @@ test('a successor that collides with what its predecessor listened on before gra
     /it listened there before its first graceful\(\) \(call graceful\(\) first\)/,
   )
   expect(service.serving.pid).toBe(service.pid)
+})
+
+/** Listens on an address that another process has, and does without: generation 1 is ready all the same. */
+const tolerant = (listenOptional: string) => `
+  import http from 'node:http'
+  const [server, optional] = [http.createServer((_, response) => response.end('ok')), http.createServer()]
+  tellOf(graceful(server, config.graceful))
+  optional.on('error', ({ code }) => tell('optional', { code }))
+  ${listenOptional}
+  server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))`
+
+test.each([
+  ['a server that is not registered', `optional.listen(config.taken)`],
+  [
+    'a registered server that then takes another port',
+    `graceful(optional); optional.on('error', () => optional.listen(0, '127.0.0.1')); optional.listen(config.taken)`,
+  ],
+])(
+  'C62: an address in use that the program tolerates in generation 1 fails no reload (%s)',
+  async (_, listenOptional) => {
+    const service = await startProgram(tolerant(listenOptional), {
+      config: { graceful: quick, taken: await taken() },
+    })
+    for (let generation = 2; generation <= 3; generation++) {
+      const afterIndex = service.lastIndex
+      expect((await service.reload()).to.generation).toBe(generation)
+      await service.event((fact) => fact.event === 'optional' && fact.code === 'EADDRINUSE', { afterIndex })
+    }
+  },
+)
+
+test('C62: the same under handover run', async () => {
+  const program = programFile(tolerant(`optional.listen(config.taken)`))
+  const service = await startRun(program, { config: { graceful: quick, taken: await taken() } })
+  for (let reloads = 0; reloads < 2; reloads++) await rollWorkers(service)
 })

@@ -215,6 +215,7 @@ export class Generation {
     return new Listeners({
       inherited: inheritance ? adoptAll(inheritance.listeners) : activatedListeners(this.origin.activation),
       held: inheritance !== undefined,
+      tolerated: inheritance?.unavailable ?? [],
       watchOnly: this.platform.unsupported() !== undefined,
       cwd: this.origin.cwd,
       observer: {

@@ -18,6 +18,9 @@ import { listenOnPath, type NodeListen } from './unix-listen.js'
 import { remove } from './unix-path.js'
 import type { ListenerEntry, UnixFile } from './wire.js'
 
+/** Of how many addresses a successor hears that they were not available: a program may try many ports. */
+const mostUnavailable = 100
+
 /** A server that listens, and what its successor must know to find its listener. */
 interface Open {
   readonly key: string
@@ -43,6 +46,8 @@ const nobody: ListenObserver = { onListen() {}, onListening() {}, onListenError(
 export interface ListenersParts {
   readonly inherited: readonly Inherited[]
   readonly held: boolean
+  /** Keys of addresses on which the predecessor could not listen either. */
+  readonly tolerated: readonly string[]
   readonly watchOnly: boolean
   readonly cwd: string
   readonly observer: ListenObserver
@@ -56,6 +61,10 @@ export class Listeners {
   readonly #used = new Map<net.Server, ListenerEntry>()
   #tlsSessions: ReadonlyMap<number, TlsSessions> = new Map()
   readonly #observed = new WeakSet<net.Server>()
+  /** What each server asked for last. */
+  readonly #wanted = new WeakMap<net.Server, string>()
+  readonly #unavailable = new Set<string>()
+  readonly #tolerated: ReadonlySet<string>
   /** Those of Handover itself. */
   readonly #own = new WeakSet<net.Server>()
   readonly #cwd: string
@@ -70,6 +79,7 @@ export class Listeners {
   constructor(parts: ListenersParts) {
     this.#unclaimed = new Unclaimed(parts.inherited, parts.cwd)
     this.#held = parts.held
+    this.#tolerated = new Set(parts.tolerated)
     this.#cwd = parts.cwd
     this.#watchOnly = parts.watchOnly
     this.#observer = parts.observer
@@ -106,6 +116,11 @@ export class Listeners {
       }
       return [{ server, entry: { fd, key, ...where, ...more } }]
     })
+  }
+
+  /** Keys of addresses on which this process could not listen, and of which the program has made nothing. */
+  unavailable(): string[] {
+    return [...this.#unavailable]
   }
 
   /** Descriptors, as they were inherited, of the listeners that a server of this process serves. */
@@ -248,6 +263,7 @@ export class Listeners {
   #listen(server: net.Server, args: unknown[], original: NodeListen): net.Server {
     if (server.listening || this.#own.has(server)) return original(args)
     const call = readListenCall(args, this.#cwd)
+    this.#wanted.set(server, call.wanted.key)
     this.#observe(server)
     if (this.#watchOnly) {
       this.#open.set(server, { key: call.wanted.key })
@@ -293,11 +309,21 @@ export class Listeners {
     this.#observer.onListen(server)
     if (this.#observed.has(server)) return
     this.#observed.add(server)
-    server.on('listening', () => this.#observer.onListening(server))
+    server.on('listening', () => {
+      this.#unavailable.delete(this.#wanted.get(server) ?? '')
+      this.#observer.onListening(server)
+    })
     server.on('close', () => this.#open.delete(server))
     server.on(errorMonitor as unknown as 'error', (error: Error) => {
-      if (!server.listening) this.#observer.onListenError(server, inUse(error, this.unclaimed()))
+      if (!server.listening) this.#onError(server, error)
     })
+  }
+
+  /** A program that did without this address in the predecessor may do without it here. */
+  #onError(server: net.Server, error: Error): void {
+    const key = this.#wanted.get(server) ?? ''
+    if (this.#unavailable.size < mostUnavailable) this.#unavailable.add(key)
+    if (!this.#tolerated.has(key)) this.#observer.onListenError(server, inUse(error, this.unclaimed()))
   }
 }
 

@@ -86,6 +86,7 @@ export class Reload {
       ...(origin.hadProgramChannel && { ipc: true }),
       umask: origin.umask,
       signals: settings.reloadSignals,
+      unavailable: listeners.unavailable(),
       listeners: handedOn.map(({ entry }) => entry),
     })
     const events = {

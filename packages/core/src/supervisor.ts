@@ -102,14 +102,18 @@ export class Supervisor {
 
   /** Has a successor started. Its listeners are those of the supervisor, in the order of `inheritance`. */
   startSuccessor(
-    { generation, signals, listeners }: Inheritance,
+    { generation, signals, unavailable = [], listeners }: Inheritance,
     servers: readonly net.Server[],
   ): RelayedChild {
     const id = ++this.#successors
     const child = new RelayedChild(id, (message, handle, done) => this.#post(message, handle, done))
     this.#successor = { id, child }
     const named = listeners.map((entry, i) => this.#named(entry, servers[i]))
-    this.#post({ type: 'start-successor', successor: id, wanted: { generation, signals, listeners: named } })
+    this.#post({
+      type: 'start-successor',
+      successor: id,
+      wanted: { generation, signals, unavailable, listeners: named },
+    })
     return child
   }
 

@@ -6,6 +6,7 @@ import type { FinalReport, ReloadReport } from './report.js'
 import {
   anotherVersion,
   type ConnectionMessage,
+  type Inheritance,
   isList,
   isListenerEntry,
   isNatural,
@@ -24,7 +25,7 @@ type Relay = { readonly successor: number }
 type Ending = { readonly drainMs: number; readonly hooksMs: number }
 
 /** What a worker wants its successor to be started with; `fd` of the listeners has no meaning there. */
-export interface Wanted {
+export interface Wanted extends Pick<Inheritance, 'unavailable'> {
   readonly generation: number
   readonly signals: readonly string[]
   readonly listeners: readonly ListenerEntry[]
@@ -185,6 +186,7 @@ function isWanted(raw: unknown): boolean {
     isRecord(raw) &&
     isNatural(raw.generation) &&
     isList(raw.signals, isString) &&
+    (raw.unavailable === undefined || isList(raw.unavailable, isString)) &&
     isList(raw.listeners, isListenerEntry)
   )
 }

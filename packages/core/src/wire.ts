@@ -70,6 +70,8 @@ export interface Inheritance {
   readonly umask?: number
   /** Signals that ask for a reload: kept by the preload until core listens for them. */
   readonly signals: readonly string[]
+  /** Keys of addresses on which the predecessor could not listen: its program does without, and so may the successor's. */
+  readonly unavailable?: readonly string[]
   readonly listeners: readonly ListenerEntry[]
 }
 
@@ -257,6 +259,9 @@ export function readInheritance(text: string): Inheritance {
   }
   if (!Array.isArray(raw.signals) || !raw.signals.every((each) => typeof each === 'string')) {
     throw malformed('"signals" is not a list of signals')
+  }
+  if (raw.unavailable !== undefined && !isList(raw.unavailable, isString)) {
+    throw malformed('"unavailable" is not a list of addresses')
   }
   if (!Array.isArray(raw.listeners) || !raw.listeners.every(isListenerEntry)) {
     throw malformed('"listeners" is not a list of listeners')
