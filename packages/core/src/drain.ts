@@ -45,6 +45,7 @@ export class Drain {
   readonly #parts: DrainParts
   readonly #cut = new AbortController()
   readonly #over = new AbortController()
+  #cutShortBy: DrainReport['cutShortBy']
   #lingering = false
   #mayStillCome = false
   #because: DrainReport['because']
@@ -68,8 +69,9 @@ export class Drain {
   }
 
   /** Ends it now. */
-  cutShort(): void {
+  cutShort(by: NonNullable<DrainReport['cutShortBy']> = 'operator'): void {
     if (this.wasCutShort) return
+    this.#cutShortBy = by
     this.#cut.abort()
     setTimeout(() => this.#over.abort(), cutShortMs)
   }
@@ -131,6 +133,7 @@ export class Drain {
       cut,
       kinds,
       timedOut: timedOut && cut.length > 0,
+      ...(this.#cutShortBy && { cutShortBy: this.#cutShortBy }),
     }
   }
 

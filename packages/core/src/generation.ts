@@ -7,6 +7,7 @@ import { Arrivals } from './connections/arrivals.js'
 import type { Mover } from './connections/move.js'
 import { Tracker } from './connections/tracker.js'
 import { Control } from './control.js'
+import { DrainingLimit } from './draining-limit.js'
 import type { HandoverError } from './errors.js'
 import type { GracefulEvents } from './handle.js'
 import { answerHealth } from './health.js'
@@ -54,6 +55,7 @@ export class Generation {
   readonly supervisor: Supervisor | undefined
   readonly predecessor: Predecessor | undefined
   readonly serverDrains = new ServerDrains(this)
+  readonly drainingLimit = new DrainingLimit(this)
   readonly #leaving: Leaving
   /** The settings for what the program set: under a supervisor its own limits win. */
   readonly #inForce: (settings: Settings) => Settings
@@ -248,7 +250,10 @@ export class Generation {
       onConnection: (message, handle) => this.arrivals.arrive(message, handle),
       onLate: (id, data) => this.arrivals.arriveLate(id, data),
       onFinished: (report) => this.tell('predecessor-finished', report),
-      onStatus: (message) => this.control.onPredecessorStatus(message),
+      onStatus: (message) => {
+        this.control.onPredecessorStatus(message)
+        this.drainingLimit.consider(message.generations)
+      },
       onControlClient: (handle, client) => this.control.onClient(handle, client),
     })
   }

@@ -76,6 +76,8 @@ export const checks: Readonly<Record<keyof Settings, Check>> = {
   readyTimeoutMs: milliseconds(1),
   probationMs: milliseconds(0),
   drainTimeoutMs: milliseconds(0),
+  maxDraining: (value) =>
+    Number.isSafeInteger(value) && (value as number) >= 1 ? undefined : 'a whole number from 1',
   lingerMs: milliseconds(0),
   shutdownDelayMs: milliseconds(0),
   hookTimeoutMs: milliseconds(1),

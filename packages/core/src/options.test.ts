@@ -70,6 +70,7 @@ const bad: Record<string, readonly unknown[]> = {
   pidFile: ['', 1, null, true, {}, 'a\0b'],
   control: ['', 1, null, true, {}, 'a\0b'],
   moveConnections: ['yes', 0, null, {}],
+  maxDraining: [0, -1, 1.5, '8', null],
   exit: ['no', 0, null, {}],
   health: [
     true,
@@ -185,6 +186,7 @@ test('what is right is taken as it is', () => {
     ready: 'manual',
     moveConnections: true,
     exit: false,
+    maxDraining: 1,
     health: { liveness: '/livez', readiness: { path: '/readyz', check: () => true, timeoutMs: 1 } },
     successor: { args: ['a.js', ''], env: { A: '', B: undefined }, execArgv: [], cwd: '/' },
     logger: false,

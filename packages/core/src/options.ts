@@ -53,6 +53,11 @@ export interface GracefulOptions {
   readonly probationMs?: number
   /** How long open connections may take to finish. Default 30000. */
   readonly drainTimeoutMs?: number
+  /**
+   * How many generations may drain at once. When there are more, the oldest cuts its drain short. Under `handover run`
+   * for each worker. Default 8.
+   */
+  readonly maxDraining?: number
   /** How long an idle connection may still speak at a shutdown. Default 1000. */
   readonly lingerMs?: number
   /** How long to serve on, answering *not ready*, before a shutdown drains. Default 0. */
@@ -95,6 +100,7 @@ export const defaults: Omit<Settings, 'logger'> = Object.freeze({
   readyTimeoutMs: 60_000,
   probationMs: 1_000,
   drainTimeoutMs: 30_000,
+  maxDraining: 8,
   lingerMs: 1_000,
   shutdownDelayMs: 0,
   hookTimeoutMs: 10_000,

@@ -95,6 +95,7 @@ export class Reload {
       onReceived: (receipt: Receipt) => this.#mover?.confirm(receipt),
       onNoMore: () => this.#mover?.stop(),
       onGone: () => this.#mover?.abandon(),
+      onEndDrain: (which: number) => generation.drainingLimit.onEndDrain(which),
     }
     const successor = new Successor(spawn, settings.reloadSignals, events)
     this.#successor = successor

@@ -102,6 +102,8 @@ export interface DrainReport {
   /** The same by kind, in numbers. */
   readonly kinds: Readonly<Record<ConnectionKind, Fates>>
   readonly timedOut: boolean
+  /** Present when the drain was cut short: by a second signal or the control socket, or because too many generations drained. */
+  readonly cutShortBy?: 'operator' | 'max-draining'
 }
 
 /** What `shutdown()` resolves with. */

@@ -45,6 +45,8 @@ export interface SuccessorEvents {
   onNoMore(): void
   /** It has ended, or closed the channel: nothing can be sent any more. */
   onGone(): void
+  /** It asks for the end of the drain of that generation: this one, or an earlier one. */
+  onEndDrain(generation: number): void
   /** It asks for the state that this generation hands on. */
   onStateWanted(): void
 }
@@ -280,6 +282,7 @@ export class Successor {
       // The first: what core knows of an address in use says more than the uncaught error of Node that follows it.
       else if (message?.type === 'failed') this.#toldError ??= message.error
       else if (message?.type === 'state-wanted') this.#events.onStateWanted()
+      else if (message?.type === 'end-drain') this.#events.onEndDrain(message.generation)
       else if (message?.type === 'open') this.#open = message.connections
       else this.#foreign.keep(raw)
     } catch (error) {

@@ -21,6 +21,7 @@ test.each([
   { type: 'failed', error } as const,
   { type: 'state-wanted' } as const,
   { type: 'open', connections: 0 } as const,
+  { type: 'end-drain', generation: 3 } as const,
 ])('a successor can say $type', (message) => {
   expect(readFromSuccessor(envelope(message))).toMatchObject(message)
 })
@@ -94,6 +95,7 @@ const foreign: readonly unknown[] = [
   },
   { handover: wireVersion, type: 'late', data: 'more' },
   { handover: wireVersion, type: 'open' },
+  { handover: wireVersion, type: 'end-drain' },
   { handover: wireVersion, type: 'open', connections: '3' },
   { handover: wireVersion, type: 'open', connections: 1.5 },
   { handover: wireVersion, type: 'open', connections: -1 },

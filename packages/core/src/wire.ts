@@ -99,6 +99,8 @@ export type FromSuccessor =
   | { readonly type: 'state-wanted' }
   /** How many connections the successor has open, while on probation: what is lost if it dies. */
   | { readonly type: 'open'; readonly connections: number }
+  /** More generations drain than may: this one is to end its drain, or to pass the request on to an earlier one. */
+  | { readonly type: 'end-drain'; readonly generation: number }
 
 /** Messages from the predecessor to its successor. */
 export type FromPredecessor =
@@ -183,6 +185,7 @@ const typesFromSuccessor = new Set([
   'failed',
   'state-wanted',
   'open',
+  'end-drain',
 ])
 const typesFromPredecessor = new Set([
   'take-over',
@@ -221,6 +224,7 @@ function wellFormed(raw: Record<string, unknown>): boolean {
   if (raw.type === 'greeting') return isList(raw.tlsSessions, isTlsSessions)
   if (raw.type === 'received') return isReceipt(raw)
   if (raw.type === 'sent') return isNatural(raw.upTo)
+  if (raw.type === 'end-drain') return isNatural(raw.generation)
   if (raw.type === 'connection') {
     const state = raw.state === undefined || raw.state instanceof Uint8Array
     return (

@@ -1,0 +1,50 @@
+/**
+ * How many generations may drain at once (`maxDraining`). The generation that serves counts them, as its predecessor
+ * tells it; the request to end the oldest drain goes from each generation to the one before it
+ * (docs/decisions/0024-the-oldest-drain-ends-first.md).
+ */
+import type { GenerationStatus } from './control/protocol.js'
+import type { Generation } from './generation.js'
+
+export class DrainingLimit {
+  readonly #generation: Generation
+  /** Generations that were asked to end: each is named once in the log. */
+  readonly #asked = new Set<number>()
+
+  constructor(generation: Generation) {
+    this.#generation = generation
+  }
+
+  /** `draining` are the generations that drain, the latest first, as the predecessor tells once a second. */
+  consider(draining: readonly GenerationStatus[]): void {
+    const { settings, state, platform, logger, predecessor } = this.#generation
+    // Its successor counts.
+    if (state.name === 'draining' || state.name === 'exited') return
+    const running = draining.filter(({ pid }) => platform.isRunning(pid))
+    const oldest = running.at(-1)
+    if (!oldest || running.length <= settings.maxDraining) return
+    const { generation, pid } = oldest
+    if (!this.#asked.has(generation)) {
+      logger.warn(
+        { generation, pid, maxDraining: settings.maxDraining },
+        `${running.length} generations drain, more than maxDraining (${settings.maxDraining}): ending the drain of ` +
+          `generation ${generation} (process ${pid}) now`,
+      )
+    }
+    this.#asked.add(generation)
+    void predecessor?.say({ type: 'end-drain', generation })
+  }
+
+  /** A later generation asks: it means this one, or an earlier one. */
+  onEndDrain(generation: number): void {
+    const { number, state, logger, predecessor } = this.#generation
+    if (state.name !== 'draining') return
+    if (generation < number) {
+      void predecessor?.say({ type: 'end-drain', generation })
+      return
+    }
+    if (generation > number || state.drain.wasCutShort) return
+    logger.warn({}, 'too many later generations drain (maxDraining): cutting the drain short')
+    state.drain.cutShort('max-draining')
+  }
+}
