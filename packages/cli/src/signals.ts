@@ -1,11 +1,14 @@
 /** What can be done by signals alone, and what can be told then: less than by the control socket. */
-import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CommandFailed, exitCodes } from './exit-codes.js'
+import { isRunning, listensFor } from './processes.js'
 import { identityOf, readPidFile } from './target.js'
 
 const pollMs = 50
+
+/** How long after the end of the process a successor may take to write the file: it tries every second. */
+const lateMs = 3_000
 
 /** What a PID file tells of a reload. */
 export type FileOutcome =
@@ -39,16 +42,23 @@ export function signal(pid: number, name: 'SIGHUP' | 'SIGTERM'): void {
 export async function reloadByPidFile(path: string, pid: number, timeoutMs: number): Promise<FileOutcome> {
   const before = identityOf(path)
   signal(pid, 'SIGHUP')
-  for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; await pause(pollMs)) {
-    if (identityOf(path) === before) {
-      if (!isRunning(pid)) return { outcome: 'ended' }
-      continue
-    }
-    if (identityOf(path) === undefined) return { outcome: 'ended' }
-    const now = readPidFile(path)
-    return now === pid ? { outcome: 'failed' } : { outcome: 'handed-over', pid: now }
+  const deadline = performance.now() + timeoutMs
+  for (let endedAt: number | undefined; performance.now() < deadline; await pause(pollMs)) {
+    if (!isRunning(pid)) endedAt ??= performance.now()
+    const now = identityOf(path) === before ? undefined : pidIn(path)
+    if (now !== undefined) return now === pid ? { outcome: 'failed' } : { outcome: 'handed-over', pid: now }
+    if (endedAt !== undefined && performance.now() - endedAt > lateMs) return { outcome: 'ended' }
   }
   return { outcome: 'unknown' }
+}
+
+/** `undefined` where the file is gone, or says nothing. */
+function pidIn(path: string): number | undefined {
+  try {
+    return readPidFile(path).pid
+  } catch {
+    return undefined
+  }
 }
 
 /** Resolves when the process has ended: to false when it has not within the limit. */
@@ -57,40 +67,4 @@ export async function untilEnded(pid: number, timeoutMs: number): Promise<boolea
     if (!isRunning(pid)) return true
   }
   return false
-}
-
-/** A zombie, which nobody has reaped, does not run (proc(5), where there is one). Not core's, which would load all of it. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-  return !/^State:\s+[ZX]/m.test(statusFile(pid) ?? '')
-}
-
-/** What `handover run` calls itself, before its arguments. */
-export const supervisorTitle = 'handover run'
-
-/** Whether it is `handover run`. Where the system does not tell, it is believed not to be. */
-export function isSupervisor(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(supervisorTitle)
-  } catch {
-    return false
-  }
-}
-
-/** Where the system does not tell, it is believed to. */
-function listensFor(pid: number, number: number): boolean {
-  const [, caught] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(statusFile(pid) ?? '') ?? []
-  return caught === undefined || ((BigInt(`0x${caught}`) >> BigInt(number - 1)) & 1n) === 1n
-}
-
-function statusFile(pid: number): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/status`, 'utf8')
-  } catch {
-    return undefined
-  }
 }

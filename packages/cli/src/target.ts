@@ -1,6 +1,16 @@
 /** Which service is meant. */
-import { readFileSync, statSync } from 'node:fs'
+import {
+  type BigIntStats,
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs'
+import { join } from 'node:path'
 import { CommandFailed, exitCodes } from './exit-codes.js'
+import { isRunning } from './processes.js'
 
 export interface TargetOptions {
   readonly control?: string
@@ -22,7 +32,7 @@ export function readTarget(pid: number | undefined, { control, pidFile }: Target
     )
   }
   if (pid !== undefined) return { by: 'pid', pid }
-  if (pidFile !== undefined) return { by: 'pid-file', path: pidFile, pid: readPidFile(pidFile) }
+  if (pidFile !== undefined) return { by: 'pid-file', path: pidFile, pid: readService(pidFile) }
   return { by: 'control', path: control ?? chosenControl() ?? usualControl }
 }
 
@@ -32,11 +42,15 @@ export const usualControl = './handover.sock'
 /** What the environment says of it. */
 export const chosenControl = (): string | undefined => process.env.HANDOVER_CONTROL || undefined
 
-/** Errors: {@link CommandFailed}. */
-export function readPidFile(path: string): number {
+/** What a PID file says, and which file it is. Errors: {@link CommandFailed}. */
+export function readPidFile(path: string): { readonly pid: number; readonly file: string | undefined } {
   let text: string
+  let file: string | undefined
   try {
-    text = readFileSync(path, 'utf8')
+    const fd = openSync(path, 'r')
+    file = fileOf(() => fstatSync(fd, { bigint: true }))
+    text = readFileSync(fd, 'utf8')
+    closeSync(fd)
   } catch (error) {
     throw new CommandFailed(
       exitCodes.unreachable,
@@ -44,8 +58,42 @@ export function readPidFile(path: string): number {
     )
   }
   const pid = Number(text)
-  if (Number.isSafeInteger(pid) && pid > 0) return pid
+  if (Number.isSafeInteger(pid) && pid > 0) return { pid, file }
   throw new CommandFailed(exitCodes.unreachable, `The PID file ${path} holds no PID.`)
+}
+
+/** The process that a PID file names. Errors: {@link CommandFailed}, when that is not the service, or nobody can tell. */
+function readService(path: string): number {
+  const { pid, file } = readPidFile(path)
+  const holds = file === undefined ? undefined : holdsOpen(pid, file)
+  if (holds) return pid
+  const why = !isRunning(pid)
+    ? 'which has ended: the service does not run.'
+    : holds === undefined
+      ? `and whether that is the service cannot be checked: /proc/${pid}/fd cannot be read. Nothing was sent to it. Use --control, or say the PID itself.`
+      : 'which is not the service: the service has ended, and another process has its PID now. Nothing was sent to it.'
+  throw new CommandFailed(exitCodes.unreachable, `The PID file ${path} names process ${pid}, ${why}`)
+}
+
+/** The service holds its PID file open (core's pid-file.ts). `undefined` where the system does not tell. */
+function holdsOpen(pid: number, file: string): boolean | undefined {
+  const folder = `/proc/${pid}/fd`
+  const isIt = (name: string) => fileOf(() => statSync(join(folder, name), { bigint: true })) === file
+  try {
+    return readdirSync(folder).some(isIt)
+  } catch {
+    return undefined
+  }
+}
+
+function fileOf(stat: () => BigIntStats): string | undefined {
+  try {
+    const { dev, ino } = stat()
+    return `${dev}:${ino}`
+  } catch {
+    // The descriptor was closed meanwhile.
+    return undefined
+  }
 }
 
 /** Changes whenever the file is put in place anew: it is replaced by rename. */

@@ -1,15 +1,24 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { HandoverError } from './errors.js'
+
+/**
+ * The PID files that name this process, each held open: by that `handover stop --pid-file` knows the service from
+ * another process that got its pid later. Node opens files with close-on-exec.
+ */
+const held = new Map<string, number>()
 
 /** The file that names the serving process: written by rename, so that a reader never sees half of it. */
 export function writePidFile(path: string, pid: number): void {
   const temporary = `${path}.${pid}`
+  let fd: number | undefined
   try {
     // What lies there is of an earlier process of this pid, or a link that somebody laid out.
     rmSync(temporary, { force: true })
-    writeFileSync(temporary, `${pid}\n`, { mode: 0o600, flag: 'wx' })
+    fd = openSync(temporary, 'wx', 0o600)
+    writeSync(fd, `${pid}\n`)
     renameSync(temporary, path)
   } catch (cause) {
+    if (fd !== undefined) closeSync(fd)
     rmSync(temporary, { force: true })
     throw new HandoverError(
       'ERR_HANDOVER_PID_FILE',
@@ -18,6 +27,8 @@ export function writePidFile(path: string, pid: number): void {
       cause,
     )
   }
+  letGo(path)
+  held.set(path, fd)
 }
 
 /** Removes the file if it still names `pid`: a successor may have written its own by now. */
@@ -27,4 +38,11 @@ export function removePidFile(path: string, pid: number): void {
   } catch {
     // It is gone already.
   }
+  letGo(path)
+}
+
+function letGo(path: string): void {
+  const fd = held.get(path)
+  if (fd !== undefined) closeSync(fd)
+  held.delete(path)
 }

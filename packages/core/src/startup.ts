@@ -8,6 +8,8 @@ import { type Awaited, Readiness } from './readiness.js'
 
 /** How often a generation on probation says what it has open. */
 const tellOpenMs = 50
+/** How often a PID file that could not be written, as on a full disk, is tried again. */
+const pidFileRetryMs = 1_000
 /** How long a server may listen without the application that is waited for, before we wonder. */
 const wonderMs = 5_000
 
@@ -16,11 +18,14 @@ export class Startup {
   readonly #readiness = new Readiness()
   readonly #ready = deferred()
   #begun = false
+  /** Set as long as the PID file could not be written. */
+  #pidFileRetry: NodeJS.Timeout | undefined
 
   constructor(generation: Generation) {
     this.#generation = generation
     // Whoever does not wait for it shall not be ended by its failure.
     this.#ready.promise.catch(() => {})
+    generation.undoAtEnd(() => clearTimeout(this.#pidFileRetry))
   }
 
   /** Resolves when this generation is ready. Errors: `ERR_HANDOVER_ADDRESS_IN_USE`, and those of `beforeReady` hooks. */
@@ -152,10 +157,20 @@ export class Startup {
   writePidFile(): void {
     const { settings, platform, logger } = this.#generation
     if (!settings.pidFile) return
+    const { pidFile } = settings
+    clearTimeout(this.#pidFileRetry)
     try {
-      writePidFile(settings.pidFile, platform.pid)
+      writePidFile(pidFile, platform.pid)
+      if (this.#pidFileRetry)
+        logger.info({ pidFile }, `the PID file ${pidFile} names process ${platform.pid} now`)
+      this.#pidFileRetry = undefined
     } catch (error) {
-      logger.error({ err: error }, (error as Error).message)
+      if (!this.#pidFileRetry) {
+        logger.error({ err: error }, `${(error as Error).message} Retrying every ${pidFileRetryMs} ms.`)
+      }
+      // During a reload the file is the successor's to write; a reload that fails writes it again.
+      const retry = () => (this.#generation.state.name === 'ready' ? this.writePidFile() : undefined)
+      this.#pidFileRetry = setTimeout(retry, pidFileRetryMs).unref()
     }
   }
 

@@ -20,6 +20,7 @@ Which service:
 const reloadHelp = `${whichService}
     --pid-file  waits for the file to name another process, then for the end of the
                 one that it named. That a reload has failed can be told, why cannot.
+                A process that only got the PID of the service gets no signal (/proc).
                 Nothing can be told by the file of handover run, which never changes:
                 exit code 4.
     PID         the signal is sent, and nothing can be told: exit code 4.
@@ -65,7 +66,8 @@ Examples:
 
 const stopHelp = `${whichService}
     --pid-file, PID  SIGTERM is sent, and the end of the process waited for. What was
-                     cut cannot be told.
+                     cut cannot be told. With --pid-file a process that only got the
+                     PID of the service gets no signal (/proc).
 
 What happens:
   The service drains: it accepts no more, finishes what it began, and leaves. What is

@@ -4,8 +4,9 @@ import { ask, isRefusal, notAnAnswer, understood } from '../client.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { duration, handedOver } from '../format.js'
 import { print, printJson, type SpokenOptions, say } from '../output.js'
+import { isSupervisor } from '../processes.js'
 import { silentProgress, visibleProgress } from '../progress.js'
-import { type FileOutcome, isSupervisor, reloadByPidFile, signal, untilEnded } from '../signals.js'
+import { type FileOutcome, reloadByPidFile, signal, untilEnded } from '../signals.js'
 import { readTarget, type TargetOptions } from '../target.js'
 
 export interface ReloadOptions extends TargetOptions, SpokenOptions {
@@ -68,7 +69,7 @@ async function reloadByFile(path: string, pid: number, options: ReloadOptions): 
   const hasDrained = isDone && wait ? await untilEnded(pid, timeout) : undefined
   if (json) printJson({ ...result, predecessor: pid, ...(hasDrained === undefined ? {} : { hasDrained }) })
   if (!isDone) {
-    const code = result.outcome === 'unknown' ? exitCodes.unknown : exitCodes.failed
+    const code = result.outcome === 'failed' ? exitCodes.failed : exitCodes.unknown
     throw new CommandFailed(code, whyNot(result, path, pid, timeout))
   }
   if (!json) print([`process ${result.pid} serves`, ...drainedInWords(pid, hasDrained, timeout)])
@@ -80,7 +81,7 @@ function whyNot({ outcome }: FileOutcome, path: string, pid: number, timeoutMs: 
     return `the reload failed, and process ${pid} serves on. Why cannot be told by a PID file: see the log of the service, or use --control.`
   }
   return outcome === 'ended'
-    ? `process ${pid} has ended, and no successor has taken its place in ${path}. See the log of the service.`
+    ? `process ${pid} has ended, and ${path} does not name another one. A successor that could not write the file may serve: see the log of the service.`
     : `${path} has not changed for ${duration(timeoutMs)}: what came of the reload cannot be told. See the log of the service. (That of handover run never changes: use --control.)`
 }
 

@@ -3,7 +3,7 @@ import { ask, isRefusal, notAnAnswer, understood, watch } from '../client.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { statusLines } from '../format.js'
 import { print, printJson, type SpokenOptions } from '../output.js'
-import { isRunning } from '../signals.js'
+import { isRunning } from '../processes.js'
 import { readTarget, type TargetOptions } from '../target.js'
 
 export interface StatusOptions extends TargetOptions, SpokenOptions {
