@@ -179,6 +179,14 @@ test.each([
   expect(service.output).toContain(reason)
 })
 
+test('C54: --cwd of a folder that is missing is refused, and no generation is said to keep serving', async () => {
+  const service = launchRun('http.mjs', { run: ['--cwd', '/missing/release'] })
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
+  expect(service.output).toContain('The directory /missing/release in which')
+  expect(service.output).toContain('is gone. No process was started.')
+  expect(service.output).not.toContain('keeps serving')
+})
+
 const plain = `
   const { createServer } = await import('node:http')
   const plain = createServer((_request, response) => response.end('plain'))

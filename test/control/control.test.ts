@@ -1,8 +1,11 @@
+import { join } from 'node:path'
 import type { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { ask, ControlSocket, type Line } from '../support/control.js'
 import { startControlled } from '../support/controlled.js'
 import { inFlight } from '../support/http.js'
+import { launchProgram } from '../support/program.js'
+import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
@@ -184,4 +187,19 @@ test('C53: status says how long a request has been under way, though nobody has 
   expect(oldest?.ageMs).toBeGreaterThan(500)
   expect(oldest?.ageMs).toBeLessThanOrEqual(performance.now() - sentAt)
   open()
+})
+
+test('C53: the control socket is there when the first generation says that it is ready', async () => {
+  const control = join(tempDir(), 'control.sock')
+  const service = launchProgram(
+    `import http from 'node:http'
+    import { existsSync } from 'node:fs'
+    const server = http.createServer()
+    const handle = graceful(server, { control: config.control })
+    handle.on('state', ({ state }) => tell('seen', { state, isThere: existsSync(config.control) }))
+    tellOf(handle)
+    server.listen(0, '127.0.0.1')`,
+    { config: { control } },
+  )
+  expect(await service.event('seen')).toMatchObject({ state: 'ready', isThere: true })
 })

@@ -15,18 +15,19 @@ export interface Command {
 
 /**
  * The program of the successor: the one that runs here, found again *now*, so that a `current` link leads to
- * the release it points to at this moment. Errors: `ERR_HANDOVER_PROGRAM_MISSING`.
+ * the release it points to at this moment. `trueNow` ends the message of an error. Errors: `ERR_HANDOVER_PROGRAM_MISSING`.
  */
 export function successorCommand(
   origin: Origin,
   running: { readonly execPath: string; readonly execArgv: readonly string[] },
   options: SuccessorOptions,
+  trueNow = 'This generation keeps serving.',
 ): Command {
   const cwd = resolve(origin.cwd, options.cwd ?? '.')
   if (!isFolder(cwd)) {
     throw new HandoverError(
       'ERR_HANDOVER_PROGRAM_MISSING',
-      `The directory ${cwd} in which the successor would start is gone. This generation keeps serving.`,
+      `The directory ${cwd} in which the successor would start is gone. ${trueNow}`,
       { cwd },
     )
   }

@@ -57,11 +57,11 @@ export class Control implements Controlled {
     events.on('predecessor-finished', (report) => this.#onPredecessorFinished(report))
   }
 
-  /** This generation is the service: it serves the socket, if it has one. */
-  start(): void {
+  /** This generation is the service: it serves the socket, if it has one. Resolves when that is there, or cannot be now. */
+  async start(): Promise<void> {
     const { settings, platform, logger, listeners } = this.#generation
     const path = settings.control
-    if (path === undefined) return
+    if (path === undefined || this.#server) return
     if (platform.unsupported()) {
       logger.warn({ control: path }, `there is no control socket here: ${platform.unsupported()}`)
       return
@@ -77,7 +77,7 @@ export class Control implements Controlled {
         this.#timers.push(setTimeout(() => void listen(this.#server as ControlServer), tryAgainMs).unref())
       }
     }
-    void listen(this.#server)
+    await listen(this.#server)
   }
 
   /** The process goes on without us, or leaves. */

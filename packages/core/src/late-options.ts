@@ -13,5 +13,5 @@ export function applyAdded(generation: Generation, before: Settings): void {
   // Until then the generation acts on neither; on probation the predecessor still does.
   const inCharge = state.name === 'handing-over' || (state.name === 'ready' && !state.onProbation)
   if (inCharge && isNew('pidFile')) startup.writePidFile()
-  if (inCharge && isNew('control')) control.start()
+  if (inCharge && isNew('control')) void control.start()
 }

@@ -112,6 +112,8 @@ export class Startup {
     if (generation.state.name !== 'starting') return
     await generation.hooks.runBeforeReady()
     generation.listeners.continueTlsSessions((await generation.predecessor?.tlsSessions) ?? [])
+    // Whoever reads that this generation is ready may ask it right away.
+    if (!generation.predecessor) await generation.control.start()
     if (generation.state.name !== 'starting') return
     generation.listeners.release()
     const onProbation = !this.ownsService
@@ -136,7 +138,7 @@ export class Startup {
   #takeOwnership(): void {
     const { listeners, arrivals, control, predecessor, serviceManager, number } = this.#generation
     this.#generation.dispatch({ name: 'proven' })
-    control.start()
+    void control.start()
     this.writePidFile()
     if (predecessor && !predecessor.hasEnded) {
       // It tells systemd, and closes what it served, before it asks us to close what no server uses.

@@ -144,6 +144,7 @@ function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOp
     { ...origin, environment, args: program.args },
     program,
     cwd === undefined ? {} : { cwd },
+    'No process was started.',
   )
 }
 
