@@ -23,10 +23,8 @@ interface Printed {
   readonly error?: { readonly code?: unknown; readonly message?: unknown }
 }
 
-/** Exit codes of packages/cli: done, failed, unreachable, unknown. */
-const known: readonly (number | null)[] = [0, 1, 3, 4]
-/** A refusal may have an exit code of its own. */
-const refused: readonly (number | null)[] = [1, 5]
+/** Exit codes of packages/cli. */
+const codes = { done: 0, failed: 1, unreachable: 3, unknown: 4, refused: 5 }
 
 export function readClaim(command: Command): ReloadClaim {
   const printed = parse(command.stdout)
@@ -41,11 +39,11 @@ export function readClaim(command: Command): ReloadClaim {
 
 function outcomeOf(code: number | null, printed: Printed | undefined): ReloadClaim['outcome'] {
   const outcome = printed?.outcome
-  if (outcome === 'refused') return refused.includes(code) ? 'refused' : 'nonsense'
-  if (!known.includes(code)) return 'nonsense'
-  if (code === 0) return outcome === 'handed-over' ? 'handed-over' : 'nonsense'
-  if (code === 1) return outcome === 'failed' ? 'failed' : 'nonsense'
-  return 'unknown'
+  if (code === codes.unreachable || code === codes.unknown) return 'unknown'
+  if (code === codes.done && outcome === 'handed-over') return outcome
+  if (code === codes.failed && outcome === 'failed') return outcome
+  if (code === codes.refused && outcome === 'refused') return outcome
+  return 'nonsense'
 }
 
 function parse(text: string): Printed | undefined {
