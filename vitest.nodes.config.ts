@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 // What may differ from one Node to another, to be run with several: HANDOVER_TEST_NODE=<binary> npx vitest run
 // --config vitest.nodes.config.ts. `npm test` has these tests, too.
 const handover = [
+  'descriptors-short',
   'drain-limit',
   'http2',
   'moving*',
@@ -12,6 +13,7 @@ const handover = [
   'state',
   'streams',
   'tls',
+  'unix-path',
 ]
 
 export default defineConfig({

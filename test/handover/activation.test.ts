@@ -87,7 +87,7 @@ test('C22: a socket that nobody asks for is closed, and named as systemd names i
     shell: activation(2, 'web:metrics'),
   })
   expect(listenersOf(service.pid)).toEqual([wanted.inode])
-  const line = await service.line(/closing listeners that nobody asked for/)
+  const line = await service.line(/closing inherited listeners that no server uses/)
   expect(line).toContain(`127.0.0.1:${unwanted.address.port} (systemd's metrics)`)
 })
 

@@ -183,3 +183,22 @@ test('a listener is closed alone: idle connections stay, and the server says clo
     told.left = Object.keys(server).filter((key) => key === '_emitCloseIfDrained')`)
   expect(told).toEqual({ listening: false, kept: true, silent: true, said: true, left: [] })
 })
+
+test('a server gets another listener, without a word to its program, and accepts on the one before as well', async () => {
+  const told = await privately(`
+    const server = http.createServer((_request, response) => response.end())
+    let listenings = 0
+    server.on('listening', () => { listenings++ })
+    const ports = [await listen(server)]
+    const scratch = net.createServer().listen(0)
+    const closeBefore = privates.replaceListener(server, privates.takeListener(scratch))
+    ports.push(server.address().port)
+    for (const port of ports) (await pair(server, port)).client.destroy()
+    told.differ = ports[0] !== ports[1]
+    told.listenings = listenings
+    closeBefore()
+    server.close()
+    await once(server, 'close')
+    told.closed = true`)
+  expect(told).toEqual({ differ: true, listenings: 1, closed: true })
+})

@@ -2,11 +2,15 @@ import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync 
 import { join } from 'node:path'
 import { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
-import { isProven } from '../support/generations.js'
+import { cli } from '../support/cli.js'
+import { startControlled } from '../support/controlled.js'
+import { isProven, isReady } from '../support/generations.js'
 import { gate, get, stateOf } from '../support/http.js'
 import { launchProgram, startProgram } from '../support/program.js'
+import { askOn, openConnections } from '../support/resting.js'
 import { launchService, type Service, startService } from '../support/service.js'
 import { descriptorOf, listener } from '../support/sockets.js'
+import { rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
@@ -133,6 +137,87 @@ test.each([
   await shutDown(service)
   expect(identity(path)).toEqual(file)
   expect(readdirSync(folder)).toEqual(['app.sock'])
+})
+
+test('C65: the next reload restores a path that another process removed, with its mode', async () => {
+  const { folder, path, start } = onPath({ writableAll: true, readableAll: true })
+  const service = await start()
+  const [open] = await openConnections({ path }, 1)
+  await askOn(open as RawConnection)
+  rmSync(path)
+  const { to } = await service.reload()
+  expect(lstatSync(path).mode & 0o666).toBe(0o666)
+  expect(await whoServes({ path })).toEqual(to)
+  expect(await askOn(open as RawConnection)).toBe(2)
+  expect(service.output).toContain(`restored the socket file ${path}, which another process had removed`)
+  // It is a path like any other from then on.
+  const file = identity(path)
+  const next = await service.reload()
+  await service.exitOf(to.pid)
+  expect(identity(path)).toEqual(file)
+  expect(await whoServes({ path })).toEqual(next.to)
+  expect(readdirSync(folder)).toEqual(['app.sock'])
+  await shutDown(service)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('C65: a path is restored by a reload that fails, too, and both generations accept there during one', async () => {
+  const { path, release, start } = onPath({ graceful: { probationMs: 5_000 } })
+  const service = await start()
+  writeFileSync(release, JSON.stringify({ exit: 7 }))
+  for (let round = 0; round < 2; round++) {
+    rmSync(path)
+    await expect(service.reload()).rejects.toThrow('the reload failed')
+    expect(await whoServes({ path })).toEqual({ pid: service.pid, generation: 1 })
+  }
+  rmSync(path)
+  writeFileSync(release, '{}')
+  service.signal('SIGHUP')
+  const { pid } = await service.event((fact) => isReady(fact) && fact.generation === 2)
+  const seen = new Set<number>()
+  await until('both serve', async () => seen.add((await whoServes({ path })).pid).size === 2)
+  expect(seen).toEqual(new Set([service.pid, pid]))
+  await service.exitOf(service.pid)
+})
+
+test.each([
+  ['a file', (path: string) => writeFileSync(path, 'precious')],
+  ['a socket of another process', (path: string) => listener({ path })],
+])('C65: %s that took the place of ours stays there through a reload', async (_, replace) => {
+  const { path, start } = onPath()
+  const service = await start()
+  rmSync(path)
+  await replace(path)
+  const file = identity(path)
+  await service.reload()
+  expect(identity(path)).toEqual(file)
+  expect(service.output).toContain(
+    `the socket file ${path} of generation 1 was removed and cannot be restored`,
+  )
+})
+
+test('C65: under handover run all workers serve a restored path', async () => {
+  const { folder, path, config } = onPath()
+  const service = await startRun('http.mjs', { run: ['--workers', '2'], config })
+  rmSync(path)
+  for (let reloads = 0; reloads < 2; reloads++) {
+    const workers = await rollWorkers(service, 2)
+    const seen = new Set<number>()
+    await until('both serve', async () => seen.add((await whoServes({ path })).pid).size === 2)
+    expect([...seen].sort()).toEqual([...workers].sort())
+  }
+  service.signal('SIGTERM', service.pid)
+  await service.exitOf(service.pid)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('C65: a removed control socket is restored, for this user alone', async () => {
+  const { path, service } = await startControlled()
+  rmSync(path)
+  const { to } = await service.reload()
+  const { stdout } = await cli(['status', '--json', '--control', path])
+  expect(JSON.parse(stdout).generations[0]).toMatchObject(to)
+  expect(lstatSync(path).mode & 0o777).toBe(0o600)
 })
 
 test('C21: a socket from systemd is not deleted, neither by a shutdown nor by a successor that does not want it', async () => {

@@ -5,17 +5,25 @@
  */
 import { errorMonitor } from 'node:events'
 import http from 'node:http'
-import type net from 'node:net'
+import net from 'node:net'
 import { type ListenCall, readListenCall } from './address.js'
 import { bindPrivately } from './control/bind.js'
 import { cannotHandOn, describe, inUse } from './listen-error.js'
-import { adoptHandle, closeListener, listenerFd, setSocketPath, wrapListen } from './node-privates.js'
+import {
+  adoptHandle,
+  closeListener,
+  listenerFd,
+  setSocketPath,
+  takeListener,
+  wrapListen,
+} from './node-privates.js'
 import { continueTlsSessions, type TlsSessions } from './node-privates-tls.js'
 import type { Platform } from './platform.js'
+import { type Restored, SocketFiles } from './socket-files.js'
 import type { Inherited } from './systemd.js'
 import { Unclaimed } from './unclaimed.js'
 import { listenOnPath, type NodeListen } from './unix-listen.js'
-import { remove } from './unix-path.js'
+import { identityOf, remove } from './unix-path.js'
 import type { ListenerEntry, UnixFile } from './wire.js'
 
 /** Of how many addresses a successor hears that they were not available: a program may try many ports. */
@@ -58,6 +66,7 @@ export class Listeners {
   readonly #open = new Map<net.Server, Open>()
   /** By the descriptor that they inherited. */
   readonly #servers = new Map<number, net.Server>()
+  readonly #files = new SocketFiles()
   readonly #used = new Map<net.Server, ListenerEntry>()
   #tlsSessions: ReadonlyMap<number, TlsSessions> = new Map()
   readonly #observed = new WeakSet<net.Server>()
@@ -156,11 +165,11 @@ export class Listeners {
     const call = readListenCall([path], this.#cwd)
     const inherited = this.#unclaimed.claimControl(call.wanted.key)
     this.#own.add(server)
-    server.on('close', () => this.#open.delete(server))
+    server.on('close', () => this.#forget(server))
     if (inherited) return void this.#listenOnInherited(server, call, inherited, [path])
     const unix = await bindPrivately(server, path, platform)
     setSocketPath(server, path)
-    this.#open.set(server, { key: call.wanted.key, unix, control: true })
+    this.#add(server, { key: call.wanted.key, unix, control: true })
   }
 
   /** Closes the control socket at last, and removes its file. */
@@ -168,7 +177,7 @@ export class Listeners {
     // It is a successor's.
     if (!server.listening) return
     const { unix } = this.#open.get(server) ?? {}
-    closeListener(server)()
+    this.#closeListener(server)()
     if (unix) remove(unix)
   }
 
@@ -191,7 +200,10 @@ export class Listeners {
   /** Accept on what was inherited. */
   release(): void {
     this.#held = false
-    for (const { inherited } of this.#open.values()) inherited?.adopted.release()
+    for (const [server, { inherited, unix }] of this.#open) {
+      inherited?.adopted.release()
+      if (unix) this.#files.isInPlace(server, unix)
+    }
   }
 
   /** Inherited listeners that no server asked for, in words. */
@@ -201,7 +213,42 @@ export class Listeners {
 
   /** One more to be asked for, which a process beside this one has bound. */
   inherit(entry: ListenerEntry, handle: object): void {
-    this.#unclaimed.add({ entry, adopted: adoptHandle(handle) })
+    const server = this.#replacedBy(entry)
+    if (!server || !this.#files.replace(server, handle)) {
+      this.#unclaimed.add({ entry, adopted: adoptHandle(handle) })
+      return
+    }
+    const open = this.#open.get(server) as Open
+    const inherited = { entry, adopted: adoptHandle(handle) }
+    this.#open.set(server, { ...open, inherited, ...(entry.unix && { unix: entry.unix }) })
+  }
+
+  /** Restores the files of Unix sockets that were removed. Returns what became of each one that was not there. */
+  restoreFiles(platform: Pick<Platform, 'withUmask'>): Restored[] {
+    return [...this.#open].flatMap(([server, { key, unix, control }]) => {
+      const restored = unix && this.#files.restore(server, unix, (path) => this.#bindAt(path), platform)
+      if (restored?.file) this.#open.set(server, { key, unix: restored.file, ...(control && { control }) })
+      return restored ?? []
+    })
+  }
+
+  #bindAt(path: string): object | undefined {
+    const scratch = net.createServer()
+    this.#own.add(scratch)
+    scratch.on('error', () => {})
+    scratch.listen(path)
+    return takeListener(scratch)
+  }
+
+  /** The server whose file was removed, and restored by a process beside this one as the file of this entry. */
+  #replacedBy({ unix, control }: ListenerEntry): net.Server | undefined {
+    if (unix?.identity === undefined || control || identityOf(unix.path) !== unix.identity) return undefined
+    const [server] =
+      [...this.#open].find(
+        ([each, open]) =>
+          each.listening && open.unix?.path === unix.path && open.unix.identity !== unix.identity,
+      ) ?? []
+    return server
   }
 
   /**
@@ -218,12 +265,28 @@ export class Listeners {
    */
   close({ forGood }: { forGood: boolean }): () => void {
     const all = [...this.#open].filter(([, { control }]) => !(forGood && control))
-    const sayClose = all.map(([server]) => closeListener(server))
+    const sayClose = all.map(([server]) => this.#closeListener(server))
     if (forGood) for (const [, { unix }] of all) if (unix) remove(unix)
     this.#unclaimed.close(({ held }) => forGood || held !== undefined)
     return () => {
       for (const say of sayClose) say()
     }
+  }
+
+  #add(server: net.Server, open: Open): void {
+    this.#open.set(server, open)
+    if (open.unix) this.#files.isInPlace(server, open.unix)
+  }
+
+  #forget(server: net.Server): void {
+    this.#open.delete(server)
+    this.#files.closeFormer(server)
+  }
+
+  #closeListener(server: net.Server): () => void {
+    const sayClose = closeListener(server)
+    this.#files.closeFormer(server)
+    return sayClose
   }
 
   has(server: net.Server): boolean {
@@ -253,7 +316,7 @@ export class Listeners {
    */
   closeServers(servers: readonly net.Server[], { forGood }: { forGood: boolean }): () => void {
     const files = servers.flatMap((server) => this.#open.get(server)?.unix ?? [])
-    const sayClose = servers.map((server) => closeListener(server))
+    const sayClose = servers.map((server) => this.#closeListener(server))
     if (forGood) for (const file of files) remove(file)
     return () => {
       for (const say of sayClose) say()
@@ -273,7 +336,7 @@ export class Listeners {
     if (inherited) return this.#listenOnInherited(server, call, inherited, args)
     if (call.wanted.kind === 'unix') {
       const { key, path } = call.wanted
-      return listenOnPath(server, path, args, original, (unix) => this.#open.set(server, { key, unix }))
+      return listenOnPath(server, path, args, original, (unix) => this.#add(server, { key, unix }))
     }
     this.#open.set(server, { key: call.wanted.key })
     return original(args)
@@ -294,7 +357,7 @@ export class Listeners {
     this.#servers.set(entry.fd, server)
     this.#used.set(server, entry)
     this.#continueSessions(entry.fd, server)
-    this.#open.set(server, {
+    this.#add(server, {
       key: wanted.key,
       inherited,
       ...(entry.unix ? { unix: entry.unix } : {}),
@@ -313,7 +376,7 @@ export class Listeners {
       this.#unavailable.delete(this.#wanted.get(server) ?? '')
       this.#observer.onListening(server)
     })
-    server.on('close', () => this.#open.delete(server))
+    server.on('close', () => this.#forget(server))
     server.on(errorMonitor as unknown as 'error', (error: Error) => {
       if (!server.listening) this.#onError(server, error)
     })

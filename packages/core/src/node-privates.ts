@@ -15,6 +15,9 @@ interface NativeHandle {
   close(): void
   getsockname?(out: object): number
   getpeername?(out: object): number
+  unref(): void
+  onconnection?: unknown
+  [symbol: symbol]: unknown
 }
 
 /** The handle of a server's listener, to be sent to another process: not the `Server`, which Node would track. */
@@ -38,6 +41,7 @@ interface ServerInside {
   _handle: NativeHandle | null
   _listen2(address: null, port: -1, addressType: -1, backlog: number): void
   _emitCloseIfDrained?: () => void
+  readonly _unref?: boolean
 }
 
 const handleOf = (server: net.Server): NativeHandle | null =>
@@ -130,6 +134,35 @@ export function listenerFd(server: net.Server): number | undefined {
 /** `address()` of a server on an inherited Unix socket is null, on which Fastify crashes, unless it knows its path. */
 export function setSocketPath(server: net.Server, path: string): void {
   ;(server as unknown as { _pipeName: string })._pipeName = path
+}
+
+/** Takes the listener out of a server, which then has none. */
+export function takeListener(server: net.Server): object | undefined {
+  const inside = server as unknown as ServerInside
+  const handle = inside._handle ?? undefined
+  inside._handle = null
+  return handle
+}
+
+/**
+ * Gives a server another listener, without a word to its program. It accepts on the one before as well, until what is
+ * returned is called; that one does not keep the process. `undefined`: this Node has no such way
+ * (test/handover/platform.test.ts).
+ */
+export function replaceListener(server: net.Server, handle: object): (() => void) | undefined {
+  const inside = server as unknown as ServerInside
+  const [before, after] = [inside._handle, handle as NativeHandle]
+  if (!before || !('onconnection' in before)) return undefined
+  // A handle finds its server by a symbol that Node keeps to itself.
+  const owner = Object.getOwnPropertySymbols(before).find((each) => before[each] === server)
+  if (owner === undefined) return undefined
+  after.onconnection = before.onconnection
+  after[owner] = server
+  if (after.listen(defaultBacklog) !== 0) return undefined
+  inside._handle = after
+  if (inside._unref) after.unref()
+  before.unref()
+  return () => before.close()
 }
 
 /** Puts `replacement` in the place of `net.Server.prototype.listen`; returns the way back. */

@@ -75,6 +75,7 @@ export class Reload {
   #start(): Successor {
     const generation = this.#generation
     const { origin, platform, settings, listeners } = generation
+    this.#restoreFiles()
     const handedOn = listeners.handOn()
     for (const [i, { server }] of handedOn.entries()) this.#listeners.set(server, firstListenerFd + i)
     const start = platform.startOf(platform.pid)
@@ -101,6 +102,23 @@ export class Reload {
     this.#successor = successor
     generation.dispatch({ name: 'successor-started', successor })
     return successor
+  }
+
+  /** A successor inherits a socket, not its path: what another process removed would stay away. */
+  #restoreFiles(): void {
+    const { listeners, logger, number, platform, supervisor } = this.#generation
+    for (const { server, path, file, why } of listeners.restoreFiles(platform)) {
+      if (file) {
+        supervisor?.onRestored(server)
+        logger.warn({ path }, `restored the socket file ${path}, which another process had removed`)
+      } else {
+        logger.warn(
+          { path },
+          `the socket file ${path} of generation ${number} was removed and cannot be restored: ${why}. Clients cannot ` +
+            'connect there; stop and start the service when the path is free',
+        )
+      }
+    }
   }
 
   /** A supervisor starts it for us, and knows which program. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */

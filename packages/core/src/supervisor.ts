@@ -100,6 +100,12 @@ export class Supervisor {
     this.#tellServed()
   }
 
+  /** A server has another listener than before: to the supervisor it is a new one. */
+  onRestored(server: net.Server): void {
+    this.#names.delete(server)
+    this.keepListeners()
+  }
+
   /** Has a successor started. Its listeners are those of the supervisor, in the order of `inheritance`. */
   startSuccessor(
     { generation, signals, unavailable = [], listeners }: Inheritance,
@@ -238,8 +244,10 @@ export class Supervisor {
     else if (message.type === 'sent-to-peer') this.#sharing?.onSent(message.share, message.upTo)
     else if (message.type === 'unlisten') generation.listeners.closeUnclaimed(message.held)
     else if (message.type === 'from-peer') this.#sharing?.take(message, handle)
-    else if (typeof handle === 'object' && handle !== null)
+    else if (typeof handle === 'object' && handle !== null) {
       generation.listeners.inherit(message.entry, handle)
+      this.#tellServed()
+    }
   }
 
   #reload(): void {

@@ -2,7 +2,7 @@
 import { readListenCall, serves, type Wanted } from './address.js'
 import { describe } from './listen-error.js'
 import type { Inherited } from './systemd.js'
-import { remove } from './unix-path.js'
+import { identityOf, remove } from './unix-path.js'
 import type { ListenerEntry } from './wire.js'
 
 export class Unclaimed {
@@ -23,6 +23,8 @@ export class Unclaimed {
   /** The inherited listener for what is wanted: asked for in the same words before, or bound to that address. */
   claim(wanted: Wanted): Inherited | undefined {
     return (
+      // Where another process removed the file of a socket, the one that took its place comes first.
+      this.#take((entry) => !entry.control && entry.key === wanted.key && isInPlace(entry)) ??
       this.#take((entry) => !entry.control && entry.key === wanted.key) ??
       this.#take((entry) => !entry.control && isAt(entry, wanted, this.#cwd))
     )
@@ -55,6 +57,9 @@ export class Unclaimed {
     return found
   }
 }
+
+const isInPlace = ({ unix }: ListenerEntry): boolean =>
+  unix?.identity !== undefined && identityOf(unix.path) === unix.identity
 
 /** Whether an inherited listener is bound to what is wanted, though it was asked for in other words. */
 function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {

@@ -64,7 +64,8 @@ export function remove(file: UnixFile): void {
   }
 }
 
-function identityOf(path: string): string | undefined {
+/** Tells a file from any other that was or will be at its path. */
+export function identityOf(path: string): string | undefined {
   try {
     const { dev, ino } = lstatSync(path, { bigint: true })
     return `${dev}:${ino}`
