@@ -7,6 +7,13 @@ export function exitCodeOf({ code, signal }: WorkerExit): number {
   return code ?? (signal ? 128 + constants.signals[signal] : 1)
 }
 
+/** Ends it. A successor that was not ready yet had no part in the service: it was told to end, and has. */
+export async function codeOf(worker: Worker): Promise<number> {
+  const hadNoPart = worker.predecessor !== undefined && worker.servesSince === undefined
+  const exit = await worker.end()
+  return hadNoPart ? 0 : exitCodeOf(exit)
+}
+
 /** For the log, and for whoever wanted it to serve. */
 export function whyEnded(worker: Worker, { code, signal, error }: WorkerExit): string {
   const { told, isRegistered, servesSince, lateAfterMs } = worker

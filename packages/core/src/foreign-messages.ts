@@ -1,4 +1,6 @@
 /** What a program sent on the channel of the handover: told in the report, as far as it is of use there. */
+import { inspect } from 'node:util'
+import { isData } from './message-shapes.js'
 
 const most = 10
 const longest = 100
@@ -12,12 +14,9 @@ export class ForeignMessages {
 
   keep(raw: unknown): void {
     if (this.#shown.length >= most) return
-    let text: string
-    try {
-      text = JSON.stringify(raw) ?? String(raw)
-    } catch {
-      text = String(raw)
-    }
+    const text = isData(raw)
+      ? (JSON.stringify(raw) ?? 'undefined')
+      : inspect(raw, { depth: 1, breakLength: Number.POSITIVE_INFINITY })
     this.#shown.push(text.slice(0, longest))
   }
 }

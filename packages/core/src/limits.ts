@@ -1,5 +1,8 @@
 /** Waits with limits. Whoever starts a timer here also ends it; limits go on as `AbortSignal`s. */
 
+/** The longest time that a timer of Node can take: it would take more as 1 ms. */
+export const longestMs = 2 ** 31 - 1
+
 /** The reason of a signal whose time is over. */
 export class LimitReached extends Error {
   constructor(readonly ms: number) {
@@ -10,7 +13,7 @@ export class LimitReached extends Error {
 /** Runs `work` with a signal that aborts with {@link LimitReached} after `ms`. */
 export async function withLimit<T>(ms: number, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(new LimitReached(ms)), ms)
+  const timer = setTimeout(() => controller.abort(new LimitReached(ms)), Math.min(ms, longestMs))
   try {
     return await work(controller.signal)
   } finally {

@@ -1,4 +1,5 @@
 /** What Node keeps private of the channel to another process: see node-privates.ts. */
+import type { ChildProcess } from 'node:child_process'
 import { childProcess } from './builtin.js'
 
 /** Whether a process of this Node can open a channel by a descriptor, as handover-preload.cjs does. */
@@ -33,4 +34,73 @@ export function withoutHandleQueue(channel: object): void {
     }
   inside._send = hiding(send as () => unknown)
   inside.disconnect = hiding(disconnect as () => unknown)
+}
+
+/** The native handle of a TCP or Unix socket, as it comes from another process (`net.Native` in Node's words). */
+export function isNativeHandle(handle: unknown): handle is object {
+  const { fd, close, listen } = (handle ?? {}) as Record<string, unknown>
+  return typeof fd === 'number' && typeof close === 'function' && typeof listen === 'function'
+}
+
+/** Closes whatever came with a message that cannot be used: a native handle, a socket, a server. */
+export function discardHandle(handle: unknown): void {
+  const { destroy, close, on } = (handle ?? {}) as Record<string, unknown>
+  const end = typeof destroy === 'function' ? destroy : close
+  if (typeof on === 'function') on.call(handle, 'error', () => {})
+  if (typeof end === 'function') end.call(handle)
+}
+
+interface InternalMessage {
+  readonly cmd?: unknown
+  readonly type?: unknown
+}
+
+/** Node's own words on the channel that a process of ours can say; all others need no answer. */
+function isExpected({ cmd, type }: InternalMessage, handle: unknown): boolean {
+  if (cmd === 'NODE_HANDLE') return type === 'net.Native' || handle === undefined
+  return (cmd === 'NODE_HANDLE_ACK' || cmd === 'NODE_HANDLE_NACK') && handle === undefined
+}
+
+/**
+ * Node answers messages whose `cmd` begins with `NODE_` itself, and a program can send those, too: with an unknown
+ * `type` they throw, and with `net.Server` they listen in this process (test/cli/messages.test.ts). From now on only
+ * what a worker needs gets through, and nothing that an observer of `child` throws gets out.
+ */
+export function guardChannel(child: ChildProcess, onWrong: (what: string) => void): void {
+  guardReading(child, onWrong)
+  const emit = child.emit.bind(child) as (event: string | symbol, ...args: unknown[]) => boolean
+  child.emit = (event: string | symbol, ...args: unknown[]): boolean => {
+    if (event !== 'message' && event !== 'internalMessage') return emit(event, ...args)
+    const [raw, handle] = args
+    try {
+      if (event === 'message' || isExpected((raw ?? {}) as InternalMessage, handle))
+        return emit(event, ...args)
+      onWrong('a message of Node itself')
+    } catch (error) {
+      onWrong(`a message that failed: ${(error as Error)?.message}`)
+    }
+    discardHandle(handle)
+    return true
+  }
+}
+
+/**
+ * A message that Node cannot read, such as one with thousands of levels, stays at the head of the channel: nothing
+ * behind it ever comes, so the channel is closed.
+ */
+function guardReading(child: ChildProcess, onWrong: (what: string) => void): void {
+  const symbol = Object.getOwnPropertySymbols(child).find(
+    ({ description }) => description === 'kChannelHandle',
+  )
+  const pipe = symbol && (child as unknown as Record<symbol, { onread?: unknown } | undefined>)[symbol]
+  const read = pipe?.onread
+  if (!pipe || typeof read !== 'function') return
+  pipe.onread = (...args: unknown[]) => {
+    try {
+      read.apply(pipe, args)
+    } catch (error) {
+      onWrong(`a message that cannot be read, closing its channel: ${(error as Error)?.message}`)
+      if (child.connected) child.disconnect()
+    }
+  }
 }

@@ -6,6 +6,7 @@ import { fstatSync } from 'node:fs'
 import net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { HandoverError } from './errors.js'
+import { longestMs } from './limits.js'
 import type { TcpAddress } from './wire.js'
 
 /** A listening handle of Node: `TCP` or `Pipe` of its C++ side. */
@@ -49,8 +50,6 @@ const handleOf = (server: net.Server): NativeHandle | null =>
 
 /** Node's own backlog (net.js). */
 const defaultBacklog = 511
-/** The longest time a timer of Node can take. */
-const longestMs = 2 ** 31 - 1
 
 /**
  * Wraps a descriptor as Node would, without accepting on it.

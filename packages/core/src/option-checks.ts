@@ -1,12 +1,10 @@
 /** What the value of each option must be. Whether several fit together, and what is at a path, is options.ts. */
 import { constants } from 'node:os'
 import { inspect } from 'node:util'
+import { longestMs } from './limits.js'
 import type { Logger } from './logger.js'
 import type { HealthCheck, HealthPaths, Settings } from './options.js'
 import { isRecord } from './wire.js'
-
-/** The longest time a timer of Node can take. */
-const longestMs = 2 ** 31 - 1
 
 type Check = (value: unknown) => string | undefined
 

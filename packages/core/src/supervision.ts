@@ -9,7 +9,7 @@ export * from './control/protocol.js'
 export { ControlServer } from './control/server.js'
 export { type Deferred, deferred } from './deferred.js'
 export { type ErrorData, errorData, errorFrom, HandoverError, type HandoverErrorCode } from './errors.js'
-export { LimitReached, unlessAborted, within, withLimit } from './limits.js'
+export { LimitReached, longestMs, unlessAborted, within, withLimit } from './limits.js'
 export { type Logger, lineLogger } from './logger.js'
 export { type AdoptedListener, adoptHandle } from './node-privates.js'
 export { closeConnection } from './node-privates-connections.js'
@@ -23,10 +23,6 @@ export { listenForSignals } from './signals.js'
 export { spawnSuccessor } from './spawn.js'
 export { activatedListeners, ServiceManager } from './systemd.js'
 export { remove } from './unix-path.js'
-export { type Inheritance, type ListenerEntry, readFromSuccessor, wireVersion } from './wire.js'
-export {
-  type FromSupervisor,
-  type FromWorker,
-  readFromWorker,
-  supervisorEnvelope,
-} from './wire-supervisor.js'
+export { type Inheritance, type ListenerEntry, type SupervisorEntry, wireVersion } from './wire.js'
+export { type FromSupervisor, type FromWorker, supervisorEnvelope } from './wire-supervisor.js'
+export { readWorkerMessages } from './worker-channel.js'

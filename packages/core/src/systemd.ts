@@ -13,6 +13,9 @@ import type { ListenerEntry } from './wire.js'
 /** Descriptor of the first socket that systemd passes (sd_listen_fds(3), SD_LISTEN_FDS_START). */
 const firstFd = 3
 
+/** Of what `systemctl status` shows in one line. */
+const longestStatus = 500
+
 /** A listener that was taken over, and what is known of it. */
 export interface Inherited {
   readonly entry: ListenerEntry
@@ -86,7 +89,7 @@ export class ServiceManager {
 
   /** Without READY `systemctl reload` would hang. */
   reloadFailed(message: string): Promise<void> {
-    return this.#notify('READY=1', `MAINPID=${this.#platform.pid}`, `STATUS=${message.replaceAll('\n', ' ')}`)
+    return this.#notify('READY=1', `MAINPID=${this.#platform.pid}`, `STATUS=${inOneLine(message)}`)
   }
 
   stopping(): Promise<void> {
@@ -108,3 +111,8 @@ export class ServiceManager {
     })
   }
 }
+
+/** The message of an error that any program threw: an argument of a command cannot hold NUL, or be of any length. */
+const inOneLine = (message: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through.
+  message.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, longestStatus)

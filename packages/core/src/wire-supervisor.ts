@@ -1,7 +1,24 @@
 /** What a worker and its supervisor say to each other. Between two workers it relays what wire.ts describes. */
+import { constants } from 'node:os'
 import type { ControlEvent, GenerationStatus } from './control/protocol.js'
 import type { ErrorData } from './errors.js'
 import type { DrainReason, StateName } from './lifecycle.js'
+import {
+  isCount,
+  isData,
+  isErrorData,
+  isFinalReport,
+  isFlag,
+  isGenerationStatus,
+  isProgress,
+  isReason,
+  isReloadReport,
+  isState,
+  listOf,
+  optional,
+  shape,
+} from './message-shapes.js'
+import { isNativeHandle } from './node-privates-channel.js'
 import type { FinalReport, ReloadReport } from './report.js'
 import {
   anotherVersion,
@@ -122,47 +139,67 @@ export type FromSupervisor =
 
 type Message = FromWorker | FromSupervisor
 type Check = (raw: Record<string, unknown>) => boolean
+/** What must come with a message: a native handle, a native handle or nothing, or nothing. */
+type Handle = 'handle' | 'maybe-handle'
+type Table<Type extends string> = Readonly<Record<Type, Check | readonly [Check, Handle]>>
 
 const anything: Check = () => true
 const isRelay: Check = ({ successor }) => isNatural(successor)
-const isError = (error: unknown) => isRecord(error) && isString(error.message)
 const isOfShare: Check = ({ share }) => isNatural(share)
 const isPassed: Check = (raw) =>
   isOfShare(raw) &&
   isString(raw.held) &&
-  typeof raw.betweenRequests === 'boolean' &&
+  isFlag(raw.betweenRequests) &&
   isNatural(raw.number) &&
   isNatural(raw.inode)
 const isSent: Check = (raw) => isOfShare(raw) && isNatural(raw.upTo)
 const hasTaken: Check = (raw) => isOfShare(raw) && isReceipt(raw)
-const isMs = (value: unknown) => value === 0 || isNatural(value)
+const isSignal = (value: unknown) => typeof value === 'string' && Object.hasOwn(constants.signals, value)
+const isExitCode = (value: unknown) => value === null || Number.isSafeInteger(value)
 
-const fromWorker: Readonly<Record<FromWorker['type'], Check>> = {
+const isWanted = shape({
+  generation: isNatural,
+  signals: listOf(isSignal),
+  unavailable: optional(listOf(isString)),
+  listeners: listOf(isListenerEntry),
+})
+
+/** Each message that a worker can send. A program can send anything: nothing is read that is not checked here. */
+const fromWorker: Table<FromWorker['type']> = {
   registered: ({ readyTimeoutMs, reloadMs, drainMs, hooksMs }) =>
-    isMs(reloadMs) && isMs(readyTimeoutMs) && isMs(drainMs) && isMs(hooksMs),
-  now: ({ state, drainMs, hooksMs }) => isString(state) && isMs(drainMs) && isMs(hooksMs),
+    isCount(reloadMs) && isCount(readyTimeoutMs) && isCount(drainMs) && isCount(hooksMs),
+  now: ({ state, because, onProbation, drainMs, hooksMs }) =>
+    isState(state) &&
+    (because === undefined || isReason(because)) &&
+    (onProbation === undefined || onProbation === true) &&
+    isCount(drainMs) &&
+    isCount(hooksMs),
   stranger: anything,
-  listener: ({ entry }) => isListenerEntry(entry) && entry.held !== undefined,
+  listener: [({ entry }) => isListenerEntry(entry) && entry.held !== undefined && isData(entry), 'handle'],
   serves: ({ held }) => isList(held, isString),
   closed: ({ held }) => isString(held),
   'reload-wanted': anything,
-  reloaded: ({ report }) => isRecord(report),
-  'reload-failed': ({ error }) => isError(error),
-  status: ({ status }) => isRecord(status),
-  progress: ({ event }) => isRecord(event),
-  shareable: ({ connections }) => connections === 0 || isNatural(connections),
-  'to-peer': isPassed,
+  reloaded: ({ report }) => isReloadReport(report),
+  'reload-failed': ({ error, report }) =>
+    isErrorData(error) && (report === undefined || isReloadReport(report)),
+  status: ({ status }) => isGenerationStatus(status),
+  progress: ({ event }) => isProgress(event),
+  shareable: ({ connections }) => isCount(connections),
+  'to-peer': [isPassed, 'maybe-handle'],
   'sent-to-peer': isSent,
   shared: anything,
   takes: anything,
   'peer-has': hasTaken,
-  drained: ({ report }) => isRecord(report),
-  'start-successor': (raw) => isRelay(raw) && isWanted(raw.wanted),
-  'to-successor': isRelay,
-  'signal-successor': (raw) => isRelay(raw) && isString(raw.signal),
+  drained: ({ report }) => isFinalReport(report),
+  'start-successor': (raw) => isRelay(raw) && isWanted(raw.wanted) && isData(raw.wanted),
+  'to-successor': [
+    (raw) => isRelay(raw) && isRecord(raw.message) && 'handover' in raw.message,
+    'maybe-handle',
+  ],
+  'signal-successor': (raw) => isRelay(raw) && isSignal(raw.signal),
 }
 
-const fromSupervisor: Readonly<Record<FromSupervisor['type'], Check>> = {
+const fromSupervisor: Table<FromSupervisor['type']> = {
   reload: anything,
   shutdown: anything,
   'cut-short': anything,
@@ -176,32 +213,35 @@ const fromSupervisor: Readonly<Record<FromSupervisor['type'], Check>> = {
   'sent-to-peer': isSent,
   'peer-has': hasTaken,
   'successor-started': (raw) => isRelay(raw) && isNatural(raw.pid),
-  'successor-refused': (raw) => isRelay(raw) && isError(raw.error),
+  'successor-refused': (raw) => isRelay(raw) && isErrorData(raw.error),
   'from-successor': isRelay,
-  'successor-ended': isRelay,
+  'successor-ended': (raw) =>
+    isRelay(raw) && isExitCode(raw.code) && (raw.signal === null || isString(raw.signal)),
 }
 
-function isWanted(raw: unknown): boolean {
-  return (
-    isRecord(raw) &&
-    isNatural(raw.generation) &&
-    isList(raw.signals, isString) &&
-    (raw.unavailable === undefined || isList(raw.unavailable, isString)) &&
-    isList(raw.listeners, isListenerEntry)
+/**
+ * A message from a worker to the supervisor, with the handle that it needs and no other; `undefined`: the message is
+ * for the worker's predecessor, or malformed.
+ */
+export const readFromWorker = (raw: unknown, handle?: unknown) =>
+  read<FromWorker>(raw, fromWorker, (needed) =>
+    handle === undefined ? needed !== 'handle' : needed !== undefined && isNativeHandle(handle),
   )
-}
-
-/** A message of a worker for the supervisor; `undefined`: it is for the worker's predecessor. */
-export const readFromWorker = (raw: unknown) => read<FromWorker>(raw, fromWorker)
 /** A message of the supervisor; `undefined` when it is something else. */
 export const readFromSupervisor = (raw: unknown) => read<FromSupervisor>(raw, fromSupervisor)
 
 /** Errors: `ERR_HANDOVER_WIRE_VERSION`. */
-function read<M extends Message>(raw: unknown, checks: Readonly<Record<string, Check>>): M | undefined {
+function read<M extends Message>(
+  raw: unknown,
+  table: Table<M['type']>,
+  hasHandle: (needed: Handle | undefined) => boolean = () => true,
+): M | undefined {
   if (!isRecord(raw) || !('handover' in raw)) return undefined
   if (raw.handover !== wireVersion) throw anotherVersion(raw.handover)
-  const known = typeof raw.type === 'string' && Object.hasOwn(checks, raw.type)
-  return known && checks[raw.type as string]?.(raw) ? (raw as M) : undefined
+  if (typeof raw.type !== 'string' || !Object.hasOwn(table, raw.type)) return undefined
+  const row = table[raw.type as M['type']]
+  const [check, needed] = typeof row === 'function' ? [row] : row
+  return check(raw) && hasHandle(needed) ? (raw as unknown as M) : undefined
 }
 
 /** `message` as it goes over the channel. */

@@ -300,10 +300,16 @@ function malformed(why: string, cause?: unknown): HandoverError {
   )
 }
 
+/** Anything can be there: a text of any length, or lists within lists that `String` would never finish. */
+const inFewWords = (value: unknown): string =>
+  typeof value === 'object' && value !== null
+    ? Object.prototype.toString.call(value)
+    : String(value).slice(0, 40)
+
 export function anotherVersion(theirs: unknown): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_WIRE_VERSION',
-    `The other generation speaks version ${String(theirs)} of the handover, this one version ${wireVersion}. ` +
+    `The other generation speaks version ${inFewWords(theirs)} of the handover, this one version ${wireVersion}. ` +
       'The running generation keeps serving. Stop and start the service once to change between the two.',
     { theirs, ours: wireVersion },
   )

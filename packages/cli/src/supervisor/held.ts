@@ -32,10 +32,16 @@ export class HeldListeners {
 
   /** A worker has bound it: it is for the others, too. */
   onBound(by: Worker, entry: ListenerEntry, handle: object | undefined, workers: Iterable<Worker>): void {
-    if (!handle) return
+    const { held: name } = entry
+    if (!handle || name === undefined) return
     const listener = adoptHandle(handle)
-    this.#all.set(entry.held ?? '', { entry: { ...entry, fd: listener.fd }, listener, handle })
-    by.has.add(entry.held ?? '')
+    const isThere = listener.tcp?.port === entry.tcp?.port && listener.tcp?.address === entry.tcp?.address
+    if (this.#all.has(name) || !isThere) {
+      listener.close()
+      return
+    }
+    this.#all.set(name, { entry: { ...entry, fd: listener.fd }, listener, handle })
+    by.has.add(name)
     if (this.#hasEnded) this.letGo()
     for (const worker of workers) if (worker.isRegistered && !worker.isLeaving) this.offer(worker)
   }

@@ -11,12 +11,11 @@ import {
   HandoverError,
   type Inheritance,
   type Logger,
-  platform,
-  wireVersion,
 } from '@handover/core/supervision'
-import { exitCodeOf, notTakingPart, whyEnded } from '../ended.js'
+import { codeOf, notTakingPart, whyEnded } from '../ended.js'
 import { Roll } from '../operations/roll.js'
 import { Sharing } from '../operations/sharing.js'
+import { startedBy } from '../started-by.js'
 import type { HeldListeners } from './held.js'
 import { relay, tellPredecessor } from './relay.js'
 import { Slot } from './slot.js'
@@ -145,15 +144,13 @@ export class Supervisor {
   }
 
   #spawn(given: Pick<Inheritance, 'generation' | 'signals' | 'listeners'>, predecessor?: Worker): Worker {
-    const inheritance: Inheritance = {
-      version: wireVersion,
-      supervisor: { ...identity(platform.pid), workers: this.slots.length, ...this.parts.limits },
-      ...(predecessor && predecessorOf(identity(predecessor.pid))),
-      ...given,
-    }
+    const supervisor = { workers: this.slots.length, ...this.parts.limits }
+    const inheritance = { ...given, ...startedBy(supervisor, predecessor?.pid) }
     const events = {
       onMessage: (worker: Worker, message: FromWorker, handle?: object) =>
         this.#onMessage(worker, message, handle),
+      onWrong: ({ pid }: Worker, what: string) =>
+        this.parts.logger.warn({ worker: pid }, `worker ${pid} sent ${what}: ignored`),
       onExit: (worker: Worker, exit: WorkerExit) => this.#onExit(worker, exit),
     }
     const worker = new Worker(this.parts.command(), inheritance, events, predecessor)
@@ -218,6 +215,7 @@ export class Supervisor {
   /** A program may reload itself: then the others follow. */
   #startSuccessor(worker: Worker, { successor: id, wanted }: StartSuccessor): void {
     try {
+      this.#refuseSuccessor(worker)
       if (!this.#roll?.isReplacing(worker)) this.reload(worker)
       const listeners = this.parts.held.entries(wanted.listeners)
       const successor = this.#spawn({ ...wanted, listeners }, worker)
@@ -226,6 +224,15 @@ export class Supervisor {
     } catch (error) {
       worker.say({ type: 'successor-refused', successor: id, error: errorData(error) })
     }
+  }
+
+  /** Core asks for one successor at a time, and only while it serves; a program could ask for thousands. */
+  #refuseSuccessor(worker: Worker): void {
+    const { inCharge, pid, successor } = worker
+    if (inCharge && !(successor && this.workers.has(successor.worker))) return
+    const why = inCharge ? 'has a successor already' : 'does not serve'
+    const message = `Worker ${pid} asks for a successor, but ${why}. No process was started.`
+    throw new HandoverError('ERR_HANDOVER_IN_PROGRESS', message, { pid })
   }
 
   #successorOf(worker: Worker, { successor: id }: { readonly successor: number }): Worker | undefined {
@@ -269,22 +276,4 @@ export class Supervisor {
     this.parts.logger.error({ pauseMs }, `${why}; another one is started ${when}`)
     slot.timer = setTimeout(() => this.launch(slot), pauseMs)
   }
-}
-
-/** A process, told apart from a later one of the same pid. */
-function identity(pid: number): { pid: number; start?: string } {
-  const start = platform.startOf(pid)
-  return start === undefined ? { pid } : { pid, start }
-}
-
-const predecessorOf = ({ pid, start }: ReturnType<typeof identity>) => ({
-  predecessor: pid,
-  ...(start === undefined ? {} : { predecessorStart: start }),
-})
-
-/** A successor that was not ready yet had no part in the service: it was told to end, and has. */
-async function codeOf(worker: Worker): Promise<number> {
-  const hadNoPart = worker.predecessor !== undefined && worker.servesSince === undefined
-  const exit = await worker.end()
-  return hadNoPart ? 0 : exitCodeOf(exit)
 }

@@ -5,14 +5,13 @@ import {
   type Deferred,
   deferred,
   type ErrorData,
-  errorData,
   type FinalReport,
   type FromSupervisor,
   type FromWorker,
   type Inheritance,
+  longestMs,
   platform,
-  readFromSuccessor,
-  readFromWorker,
+  readWorkerMessages,
   spawnSuccessor,
   supervisorEnvelope,
   unlessAborted,
@@ -36,6 +35,8 @@ export interface WorkerExit {
 
 export interface WorkerEvents {
   onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void
+  /** It sent something that no release of Handover sends. */
+  onWrong(worker: Worker, what: string): void
   onExit(worker: Worker, exit: WorkerExit): void
 }
 
@@ -84,7 +85,11 @@ export class Worker {
     this.has = new Set(inheritance.listeners.flatMap(({ held }) => held ?? []))
     this.#events = events
     this.#child = spawnSuccessor(platform, command, inheritance)
-    this.#child.on('message', (raw, handle) => this.#onMessage(raw, handle as object | undefined))
+    readWorkerMessages(this.#child, {
+      onMessage: (message, handle) => this.#onMessage(message, handle),
+      onForeign: (raw, error) => this.#hand(raw, error),
+      onWrong: (what) => events.onWrong(this, what),
+    })
     this.#child.on('error', (error) => this.pid === 0 && this.#onExit({ code: null, signal: null, error }))
     this.#child.on('exit', (code, signal) => this.#onExit({ code, signal }))
     this.#child.on('disconnect', () => this.#onDisconnect())
@@ -158,7 +163,7 @@ export class Worker {
         this.lateAfterMs = ms
         void this.end()
       },
-      this.startedAt + ms - performance.now(),
+      Math.min(this.startedAt + ms - performance.now(), longestMs),
     )
     void this.exited.promise.then(() => clearTimeout(timer))
   }
@@ -186,12 +191,7 @@ export class Worker {
     await withLimit(ms, (limit) => unlessAborted(this.exited.promise, cut(limit))).catch(() => {})
   }
 
-  #onMessage(raw: unknown, handle: object | undefined): void {
-    const message = this.#read(raw)
-    if (!message) {
-      this.#hand(raw)
-      return
-    }
+  #onMessage(message: FromWorker, handle: object | undefined): void {
     if (message.type === 'registered') this.#register(message)
     else if (message.type === 'now') this.#change(message)
     else if (message.type === 'drained') this.report = message.report
@@ -199,27 +199,13 @@ export class Worker {
     for (const hear of this.#hearing) hear(message)
   }
 
-  /** Of another version: its predecessor says so; where it has none, the error that ends it. */
-  #read(raw: unknown): FromWorker | undefined {
-    try {
-      return readFromWorker(raw)
-    } catch {
-      return undefined
-    }
-  }
-
   /** What is not for us is for its predecessor. */
-  #hand(raw: unknown): void {
-    try {
-      const message = readFromSuccessor(raw)
-      if (message?.type === 'failed') this.told ??= message.error
-    } catch (error) {
-      this.told ??= errorData(error)
-    }
+  #hand(message: unknown, error: ErrorData | undefined): void {
+    this.told ??= error
     const { predecessor } = this
     const successor = predecessor?.successor
     if (predecessor && successor?.worker === this) {
-      predecessor.say({ type: 'from-successor', successor: successor.id, message: raw })
+      predecessor.say({ type: 'from-successor', successor: successor.id, message })
     }
   }
 
