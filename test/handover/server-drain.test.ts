@@ -2,8 +2,9 @@
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { ask, askOnce, connect, gate, get, isRefused } from '../support/http.js'
-import { startProgram } from '../support/program.js'
+import { programFile, startProgram } from '../support/program.js'
 import { type Service, targetOf } from '../support/service.js'
+import { rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
@@ -84,6 +85,21 @@ test('the file of a Unix socket goes with the drain and comes back when the serv
   expect(existsSync(path)).toBe(false)
   await askOnce(admin, '/listen')
   expect((await service.reload()).to.generation).toBe(2)
+  expect((await askOnce(target, '/')).text).toBe('ok')
+})
+
+test('under handover run a server that was drained and listens again goes to the successor', async () => {
+  const path = `${tempDir()}/socket`
+  const service = await startRun(programFile(program), { config: { listen: path } })
+  const { target, admin } = await targetsOf(service)
+  await askOnce(admin, '/drain')
+  await service.event('server-drained')
+  await until('its file is gone', () => !existsSync(path))
+  await askOnce(admin, '/listen')
+  expect((await askOnce(target, '/')).text).toBe('ok')
+  const { pid } = service.serving
+  await rollWorkers(service)
+  await service.exitOf(pid)
   expect((await askOnce(target, '/')).text).toBe('ok')
 })
 

@@ -165,7 +165,10 @@ export class Supervisor {
       : this.#generation.listeners.handOn().find((each) => each.server === server)
     close()
     const held = served && this.#named(served.entry, server).held
-    if (held !== undefined) this.#post({ type: 'closed', held })
+    if (held === undefined) return
+    // What it binds when it listens again is another listener.
+    this.#names.delete(server)
+    this.#post({ type: 'closed', held })
   }
 
   #post(message: FromWorker, handle?: object, done: (error: Error | null) => void = () => {}): void {
