@@ -9,9 +9,8 @@ import { Tracker } from './connections/tracker.js'
 import { Control } from './control.js'
 import { DrainingLimit } from './draining-limit.js'
 import type { HandoverError } from './errors.js'
+import { GenerationHealth } from './generation-health.js'
 import type { GracefulEvents } from './handle.js'
-import { answerHealth } from './health.js'
-import { HealthChecks } from './health-checks.js'
 import { Hooks } from './hooks.js'
 import { applyAdded } from './late-options.js'
 import { attachLate, lateServer } from './late-server.js'
@@ -56,15 +55,12 @@ export class Generation {
   readonly predecessor: Predecessor | undefined
   readonly serverDrains = new ServerDrains(this)
   readonly drainingLimit = new DrainingLimit(this)
+  readonly health = new GenerationHealth(this)
   readonly #leaving: Leaving
   /** The settings for what the program set: under a supervisor its own limits win. */
   readonly #inForce: (settings: Settings) => Settings
   #given: GracefulOptions
   #settings: Settings
-  readonly #answersHealth = new WeakSet<net.Server>()
-  #healthChecks: HealthChecks | undefined
-  /** What the program last said by `setReady`. */
-  #saysReady = true
   readonly #undo: (() => void)[] = []
   #state: State = { name: 'starting' }
   #stopSignals: (() => void) | undefined
@@ -260,16 +256,7 @@ export class Generation {
 
   #onListen(server: net.Server): void {
     this.tracker.track(server)
-    this.answerHealth(server)
-  }
-
-  /** Once for each server. */
-  answerHealth(server: net.Server): void {
-    const { health } = this.settings
-    if (!health || this.#answersHealth.has(server)) return
-    this.#answersHealth.add(server)
-    this.#healthChecks ??= new HealthChecks(health, () => this.#health())
-    this.undoAtEnd(answerHealth(server, this.#healthChecks))
+    this.health.answer(server)
   }
 
   /** From the first listener on, or once it comes up without one, this process is a service. Until then its signals are its own. */
@@ -323,20 +310,5 @@ export class Generation {
       // A failure was reported when it happened; what remains is a signal that came at the wrong time.
       if (!error.report) this.logger.warn({ signal, code: error.code }, `${signal} ignored: ${error.message}`)
     })
-  }
-
-  /** `handle.setReady()`. */
-  setReady(ready: boolean): void {
-    if (ready === this.#saysReady) return
-    this.#saysReady = ready
-    this.logger.info({ ready }, `readiness: the program reports ${ready ? 'ready' : 'not ready'}`)
-  }
-
-  #health(): { ready: boolean; state: string; generation: number } {
-    const state = this.#state
-    const drainsForShutdown = state.name === 'draining' && state.because === 'shutdown'
-    const ready =
-      this.#saysReady && state.name !== 'starting' && state.name !== 'exited' && !drainsForShutdown
-    return { ready, state: state.name, generation: this.number }
   }
 }

@@ -20,7 +20,7 @@ export function handleOf(generation: Generation): GracefulHandle {
     drain: (server) => generation.serverDrains.drain(server),
     ready: () => generation.sayReady(),
     setReady(ready) {
-      generation.setReady(ready)
+      generation.health.setReady(ready)
       return this
     },
     connections: () => generation.tracker.counts(),

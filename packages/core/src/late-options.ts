@@ -8,7 +8,7 @@ export function applyAdded(generation: Generation, before: Settings): void {
   if (state.name === 'draining' || state.name === 'exited') return
   const isNew = (name: keyof Settings) => settings[name] !== before[name]
   if (isNew('reloadSignals') || isNew('shutdownSignals')) generation.changeSignals()
-  if (isNew('health')) for (const server of listeners.servers()) generation.answerHealth(server)
+  if (isNew('health')) for (const server of listeners.servers()) generation.health.answer(server)
   supervisor?.optionsChanged()
   // Until then the generation acts on neither; on probation the predecessor still does.
   const inCharge = state.name === 'handing-over' || (state.name === 'ready' && !state.onProbation)
