@@ -90,7 +90,7 @@ test('the file of a Unix socket goes with the drain and comes back when the serv
 
 test('under handover run a server that was drained and listens again goes to the successor', async () => {
   const path = `${tempDir()}/socket`
-  const service = await startRun(programFile(program), { config: { listen: path } })
+  const service = await startRun(programFile(program), { config: { listen: { path } } })
   const { target, admin } = await targetsOf(service)
   await askOnce(admin, '/drain')
   await service.event('server-drained')
@@ -114,6 +114,8 @@ test('a connection that was accepted after the server listened again is not part
   await askOnce(admin, '/listen')
   const later = await connect(target)
   expect(await ask(later, '/')).toMatchObject({ keepAlive: true })
+  // By then it has looked for idle connections many times.
+  await service.line(/draining: 1 connections? open/)
   held.open()
   expect(await busy.response()).toMatchObject({ keepAlive: false })
   expect((await service.event('server-drained')).report).toMatchObject({ open: 1, closed: 1 })

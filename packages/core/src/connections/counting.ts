@@ -2,21 +2,18 @@
 import type net from 'node:net'
 import type { ConnectionKind, Connections, Fates, Holding, KindCount } from '../report.js'
 import type { Connection } from './connection.js'
-import { idleOf } from './idle.js'
 
 type Open = ReadonlyMap<Connection, net.Server>
 
 /** Connections that are not idle, the oldest first. */
-export function holdingOf(connections: Open): Holding[] {
-  const idle = new Set(idleOf(connections))
+export function holdingOf(connections: Open, idle: ReadonlySet<Connection>): Holding[] {
   return [...connections.keys()]
     .filter((connection) => !idle.has(connection))
     .map((connection) => connection.holding())
     .sort((a, b) => b.ageMs - a.ageMs)
 }
 
-export function countsOf(connections: Open, requests: number): Connections {
-  const idle = new Set(idleOf(connections))
+export function countsOf(connections: Open, idle: ReadonlySet<Connection>, requests: number): Connections {
   const none: KindCount = { idle: 0, busy: 0 }
   const kinds: Record<ConnectionKind, KindCount> = {
     http1: none,

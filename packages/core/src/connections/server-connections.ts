@@ -56,7 +56,8 @@ export class ServerConnections implements Drained {
   }
 
   idle(): Connection[] {
-    return idleOf(this.#open())
+    // Node is asked for all connections of a server: it closes idle ones that the question leaves out.
+    return idleOf(this.#ofServers()).filter((connection) => !this.#later.has(connection))
   }
 
   all(): Connection[] {
@@ -64,11 +65,11 @@ export class ServerConnections implements Drained {
   }
 
   holding(): Holding[] {
-    return holdingOf(this.#open())
+    return holdingOf(this.#open(), new Set(this.idle()))
   }
 
   counts(): Connections {
-    return countsOf(this.#open(), this.#tracker.requests)
+    return countsOf(this.#open(), new Set(this.idle()), this.#tracker.requests)
   }
 
   end(connection: Connection, fate: keyof Fates): void {
@@ -76,10 +77,11 @@ export class ServerConnections implements Drained {
   }
 
   #open(): ReadonlyMap<Connection, net.Server> {
-    const all = [...this.#tracker.open]
-    return new Map(
-      all.filter(([connection, server]) => this.#servers.has(server) && !this.#later.has(connection)),
-    )
+    return new Map([...this.#ofServers()].filter(([connection]) => !this.#later.has(connection)))
+  }
+
+  #ofServers(): ReadonlyMap<Connection, net.Server> {
+    return new Map([...this.#tracker.open].filter(([, server]) => this.#servers.has(server)))
   }
 
   /** The kernel's queue still held it, or its TLS handshake is done; or the server listens again. */

@@ -82,8 +82,8 @@ export class Tracker {
     this.track(server)
     if (isHttp2(server)) return
     const isSecure = isTls(server) && isHttps(server)
-    const sockets = isSecure ? parsedSocketsOf(server) : acceptedSocketsOf(server)
-    for (const socket of sockets) {
+    const sockets = isSecure ? [] : acceptedSocketsOf(server)
+    for (const socket of new Set([...parsedSocketsOf(server), ...sockets])) {
       if (this.connectionOf(socket)) continue
       this.#add(server, socket, isSecure ? this.#http1(socket, true) : this.#plain(server, socket))
     }
@@ -154,11 +154,11 @@ export class Tracker {
 
   /** What is not idle, the oldest first. */
   holding(): Holding[] {
-    return holdingOf(this.#connections)
+    return holdingOf(this.#connections, new Set(this.idle()))
   }
 
   counts(): Connections {
-    return countsOf(this.#connections, this.#requests)
+    return countsOf(this.#connections, new Set(this.idle()), this.#requests)
   }
 
   /** Every open connection, with its server. */
