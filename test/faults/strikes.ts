@@ -8,8 +8,8 @@ import type { Fault, Moment, Strike } from './plan.js'
 import type { Act } from './round-log.js'
 import type { Scene } from './scene.js'
 
-/** How long a fault waits for its moment. A reload that fails never reaches it. */
-const momentLimitMs = 4_000
+/** How long a fault waits for its moment, in a reload that may be held up. */
+const momentLimitMs = 12_000
 const arrivalLimitMs = 10_000
 const descriptors = 1_024
 
@@ -74,8 +74,10 @@ export class Strikes {
   async #moment(after: Moment, afterIndex: number): Promise<boolean> {
     if (after === 'requested') return true
     try {
-      await this.#scene.service.event(moments[after], { afterIndex, limitMs: momentLimitMs })
-      return true
+      // A reload that has failed never reaches it.
+      const isOver = (fact: Fact) => moments[after](fact) || fact.event === 'reload-failed'
+      const fact = await this.#scene.service.event(isOver, { afterIndex, limitMs: momentLimitMs })
+      return moments[after](fact)
     } catch {
       return false
     }
