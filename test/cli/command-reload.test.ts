@@ -232,3 +232,22 @@ test('C53: when the service is killed while it is asked, what came of it is said
   expect(stderr).toMatch(/The service closed the connection before it answered\. It may have been killed/)
   expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
 })
+
+test('C63: with --queue it waits for the reload that is under way, then runs its own; without it is refused', async () => {
+  const { path, service, next } = await startControlled()
+  next({ slowMs: 1_500 })
+  const first = startCli(['reload', '--control', path])
+  await first.printed(/generation 2 .*is starting/)
+  const refused = await cli(['reload', '--control', path])
+  expect(refused.stderr).toMatch(/^handover: the reload was refused \(ERR_HANDOVER_IN_PROGRESS\): .*\n$/)
+  expect(refused.code).toBe(5)
+  const queued = startCli(['reload', '--queue', '--control', path])
+  await queued.printed(/another reload is under way; waiting for it to end/)
+  next({})
+  expect(await first.ended).toMatchObject({ code: 0 })
+  const { code, stdout } = await queued.ended
+  expect(stdout).toMatch(/^generation 3 \(pid \d+\) serves/)
+  expect(code).toBe(0)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 3 })
+  expect(await cli(['reload', '--queue', '1'])).toMatchObject({ code: 2 })
+})

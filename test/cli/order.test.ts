@@ -17,7 +17,7 @@ const allNew = /2 of 2 workers are on the new release/
 
 test('C54: a signal that is sent many times at once is one reload', async () => {
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config: quick })
-  for (let n = 0; n < 10; n++) service.signal('SIGHUP', service.pid)
+  for (let n = 0; n < 10; n++) process.kill(service.pid, 'SIGHUP')
   await service.line(allNew)
   expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
   await handedOver(service, 2)
@@ -69,4 +69,20 @@ test('C54: a reload while no worker serves starts the new release at once', asyn
   await service.event(isReady, { afterIndex })
   await service.line(/1 of 1 workers are on the new release/)
   await until('one worker serves', () => service.processes().length === 2)
+})
+
+test('C63: SIGHUPs in the middle of a reload of all workers, to any process, are one more reload of all', async () => {
+  const service = await startRun('http.mjs', {
+    run: ['--workers', '2'],
+    config: { graceful: { probationMs: 500 } },
+  })
+  const worker = service.serving.pid
+  service.signal('SIGHUP', service.pid)
+  await service.event(({ onProbation }) => onProbation === true)
+  for (const pid of [service.pid, worker]) process.kill(pid, 'SIGHUP')
+  await service.line(/: a reload is under way; another one follows it/)
+  await handedOver(service, 4)
+  await until('all are of generation 3', async () => (await whoServes(service.target)).generation === 3)
+  await until('the others have left', () => service.processes().length === 3)
+  expect(service.facts.filter(({ event }) => event === 'started')).toHaveLength(6)
 })

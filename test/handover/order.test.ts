@@ -1,13 +1,16 @@
 // What is asked for at the wrong moment, twice, or too often.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { RawConnection, type Target } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
-import { ask, gate, get, givenBy } from '../support/http.js'
+import { ask, gate, get, givenBy, inFlight } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { isRunning } from '../support/processes.js'
 import { type Outcome, release, requestReload, startRelease } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
 import { type Service, startService } from '../support/service.js'
+import { tempDir } from '../support/temp-dir.js'
 import { whoServes } from '../support/who.js'
 
 const started = (service: Service) => service.facts.filter(({ event }) => event === 'listening').length
@@ -15,7 +18,7 @@ const started = (service: Service) => service.facts.filter(({ event }) => event 
 test('C12: ten SIGHUPs at once are one reload', async () => {
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 100 } } })
   const load = await underLoad(service.target, async () => {
-    for (let i = 0; i < 10; i++) service.signal('SIGHUP')
+    for (let i = 0; i < 10; i++) process.kill(service.pid, 'SIGHUP')
     await service.event(isHandedOver)
     await service.exitOf(service.pid)
   })
@@ -24,18 +27,48 @@ test('C12: ten SIGHUPs at once are one reload', async () => {
   expect(started(service)).toBe(2)
 })
 
-test('C12: SIGHUPs while a reload is under way are none of their own', async () => {
+test('C63: SIGHUPs while a reload is under way are one more reload, which the successor runs', async () => {
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 500 } } })
   service.signal('SIGHUP')
   await service.event(({ state }) => state === 'handing-over')
   service.signal('SIGHUP', service.pid)
-  await service.event(({ onProbation }) => onProbation === true)
+  const second = await service.event(({ onProbation }) => onProbation === true)
   service.signal('SIGHUP', service.pid)
+  service.signal('SIGHUP', service.pid)
+  await service.line(/SIGHUP: a reload is under way; another one follows it/)
   await service.event(isHandedOver)
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+  await service.exitOf(second.pid)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 3 })
+  expect(started(service)).toBe(3)
+})
+
+test('C63: a SIGHUP while a reload is under way that fails is a reload of what is there by then', async () => {
+  const release = join(tempDir(), 'release')
+  const service = await startService('http.mjs', { config: { graceful: { probationMs: 5_000 }, release } })
+  writeFileSync(release, JSON.stringify({ dieAfterReadyMs: 500 }))
+  service.signal('SIGHUP')
+  await service.event(({ onProbation }) => onProbation === true)
+  writeFileSync(release, '{}')
+  service.signal('SIGHUP', service.pid)
+  await service.event('reload-failed')
+  await service.event(isHandedOver)
   expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
-  expect(started(service)).toBe(2)
-  expect(service.output).toMatch(/SIGHUP ignored: A reload is under way; generation 1 serves/)
+  expect(started(service)).toBe(3)
+})
+
+test('C63: a SIGHUP that reaches a generation which has handed over is for the one that serves', async () => {
+  const service = await startService('http.mjs', {
+    config: { graceful: { probationMs: 50, drainTimeoutMs: 60_000 } },
+  })
+  const { open } = await inFlight(service.target)
+  const { from, to } = await service.reload()
+  service.signal('SIGHUP', from.pid)
+  await service.line(/SIGHUP: passed on to successor \d+, which serves/)
+  await service.event((fact) => isHandedOver(fact) && fact.pid === to.pid)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 3 })
+  open()
+  await service.exitOf(from.pid)
 })
 
 test('C12: a reload during a reload is refused, in both generations, and the first one is not affected', async () => {

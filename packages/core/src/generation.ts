@@ -25,6 +25,7 @@ import type { Platform } from './platform.js'
 import { adoptAll, Predecessor, readOwnInheritance } from './predecessor.js'
 import type { Awaited } from './readiness.js'
 import { Reload } from './reload.js'
+import { ReloadRequests } from './reload-requests.js'
 import type { ReloadReport, ShutdownReport } from './report.js'
 import { ServerDrains } from './server-drain.js'
 import { keepSignals, listenForSignals } from './signals.js'
@@ -57,6 +58,7 @@ export class Generation {
   readonly drainingLimit = new DrainingLimit(this)
   readonly health = new GenerationHealth(this)
   readonly #leaving: Leaving
+  readonly #reloadRequests: ReloadRequests
   /** The settings for what the program set: under a supervisor its own limits win. */
   readonly #inForce: (settings: Settings) => Settings
   #given: GracefulOptions
@@ -90,6 +92,8 @@ export class Generation {
       serverOf: (listener) => this.listeners.serverOf(listener),
     })
     this.#leaving = new Leaving(this)
+    this.#reloadRequests = new ReloadRequests((signal) => this.#startRequested(signal), this.logger)
+    this.undoAtEnd(() => this.#reloadRequests.cancel())
     this.#undo.push(this.listeners.install(), this.tracker.install(), () => this.control.close())
     this.supervisor = inheritance?.supervisor && new Supervisor(inheritance.supervisor, this)
     this.predecessor = inheritance && this.#meet(inheritance)
@@ -164,7 +168,15 @@ export class Generation {
   reload(): Promise<ReloadReport> {
     const reload = new Reload(this)
     const refusal = reload.refusal()
-    return refusal ? Promise.reject(refusal) : reload.run()
+    if (refusal) return Promise.reject(refusal)
+    this.#reloadRequests.begin()
+    const reloading = reload.run()
+    const again = () => {
+      const signal = this.#reloadRequests.end()
+      if (signal) this.#reloadBySignal(signal)
+    }
+    reloading.then(again, again)
+    return reloading
   }
 
   /** `handle.shutdown()`; `signal` requested it, if one did. */
@@ -250,6 +262,7 @@ export class Generation {
         this.control.onPredecessorStatus(message)
         this.drainingLimit.consider(message.generations)
       },
+      onReloadAgain: (signal) => this.#reloadBySignal(signal),
       onControlClient: (handle, client) => this.control.onClient(handle, client),
     })
   }
@@ -306,6 +319,10 @@ export class Generation {
       this.logger.info({ signal }, `${signal}: kept until generation ${this.number} is in charge`)
       return
     }
+    if (!this.#leaving.passOn(signal)) this.#reloadRequests.request(signal)
+  }
+
+  #startRequested(signal: string): void {
     this.reload().catch((error: HandoverError) => {
       // A failure was reported when it happened; what remains is a signal that came at the wrong time.
       if (!error.report) this.logger.warn({ signal, code: error.code }, `${signal} ignored: ${error.message}`)

@@ -17,6 +17,7 @@ export class Leaving {
   readonly #generation: Generation
   #left: Promise<ShutdownReport> | undefined
   #signal: string | undefined
+  #successor: Successor | undefined
   /** Of `beforeDrain` hooks. */
   readonly #hookFailures: HookFailure[] = []
 
@@ -26,11 +27,24 @@ export class Leaving {
 
   /** The successor is proven: it is the service. */
   handOver(successor: Successor, mover: Mover | undefined, report: ReloadReport): void {
+    this.#successor = successor
     const drain = this.#newDrain('handed-over', mover)
     this.#generation.dispatch({ name: 'successor-proven', drain })
     const drained = drain.run()
     this.#generation.control.handOver(successor, report)
     this.#left = drained.then((drained) => this.#leave(drain, drained, { successor, report }))
+  }
+
+  /** A reload signal is meant for the generation that serves. Returns whether that is a successor of this one. */
+  passOn(signal: string): boolean {
+    const successor = this.#successor
+    if (!successor || successor.exit) return false
+    this.#generation.logger.info(
+      { signal },
+      `${signal}: passed on to successor ${successor.pid}, which serves`,
+    )
+    successor.send({ type: 'reload-again', signal })
+    return true
   }
 
   /** Resolves when everything has drained and the hooks have run. Asking twice gives the same answer. */

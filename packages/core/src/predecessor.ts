@@ -37,6 +37,8 @@ export interface PredecessorEvents {
   onEnded(): void
   onFinished(report: FinalReport): void
   onStatus(message: FromPredecessor & { type: 'status' }): void
+  /** A signal asked it for a reload after it had begun one. */
+  onReloadAgain(signal: string): void
   onControlClient(handle: object, client: FromPredecessor & { type: 'control-client' }): void
   /** Returns whether this process continues the connection. */
   onConnection(message: ConnectionMessage, handle: object): boolean
@@ -237,6 +239,7 @@ export class Predecessor {
     else if (message?.type === 'no-more') this.#noMore.resolve()
     else if (message?.type === 'finished') this.#onFinished(message.report)
     else if (message?.type === 'status') this.#events.onStatus(message)
+    else if (message?.type === 'reload-again') this.#events.onReloadAgain(message.signal)
     else if (message?.type === 'control-client' && handle) this.#events.onControlClient(handle, message)
   }
 

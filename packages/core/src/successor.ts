@@ -213,7 +213,7 @@ export class Successor {
     child.on('exit', (code, signal) => {
       if (!this.#endedTooEarly(signal) || !this.#startAgain()) this.#onExit({ code, signal })
     })
-    child.on('disconnect', () => this.#onDisconnect())
+    child.on('disconnect', () => this.#onDisconnect(child))
     child.on('message', (message) => this.#onMessage(message))
     return child
   }
@@ -308,10 +308,12 @@ export class Successor {
   }
 
   /** Its exit tells why, unless it closed the channel and lives on: then it can never take over. */
-  #onDisconnect(): void {
+  #onDisconnect(child: SuccessorProcess): void {
     this.#heard.resolve()
     this.#events.onGone()
     void within(exitMs, this.#ended.promise).catch(() => {
+      // One that a signal ended in its first moments was started again.
+      if (child !== this.#child) return
       this.fail(this.#failed('ERR_HANDOVER_PROBATION', 'closed its channel to this generation'))
     })
   }

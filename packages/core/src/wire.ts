@@ -131,6 +131,8 @@ export type FromPredecessor =
       readonly generations: readonly GenerationStatus[]
       readonly reload: ReloadReport
     }
+  /** A signal has asked the predecessor for another reload, and the service is the successor's now. */
+  | { readonly type: 'reload-again'; readonly signal: string }
   /** With a handle: a client of the control socket, the requests to watch that it made, and the line it has begun. */
   | {
       readonly type: 'control-client'
@@ -201,6 +203,7 @@ const typesFromPredecessor = new Set([
   'no-more',
   'finished',
   'status',
+  'reload-again',
   'control-client',
 ])
 
@@ -232,6 +235,7 @@ function wellFormed(raw: Record<string, unknown>): boolean {
     )
   }
   if (raw.type === 'late') return isNatural(raw.id)
+  if (raw.type === 'reload-again') return isString(raw.signal)
   if (raw.type === 'status') return isList(raw.generations, isRecord) && isRecord(raw.reload)
   if (raw.type === 'control-client') return Array.isArray(raw.watching) && isString(raw.pending)
   return raw.type !== 'open' || raw.connections === 0 || isNatural(raw.connections)

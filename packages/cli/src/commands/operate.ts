@@ -42,6 +42,7 @@ Exit codes:
 Examples:
   handover reload
   handover reload --control /run/app/control.sock --no-wait
+  handover reload --queue
   handover reload --json | jq '.reports[].drain.cut'
   handover reload --pid-file /run/app.pid`
 
@@ -88,6 +89,10 @@ Examples:
 /** Adds `reload`, `status` and `stop`. */
 export function addOperatingCommands(program: Command): void {
   addCommand(program, 'reload', 'replace the running release, and say whether that went well', reloadHelp)
+    .option(
+      '--queue',
+      'wait for a reload that is under way, then reload; without it such a request is refused',
+    )
     .option('--no-wait', 'return when the successor serves; its predecessor may still drain')
     .addOption(timeoutFor('--pid-file'))
     .action(async (pid: number | undefined, options: ReloadOptions) => {

@@ -1,22 +1,35 @@
 /** `handover reload`: returns when the new release serves, or says why it does not. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ControlAnswer } from '@handover/core/supervision'
 import { ask, isRefusal, notAnAnswer, understood } from '../client.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
 import { duration, handedOver } from '../format.js'
 import { print, printJson, type SpokenOptions, say } from '../output.js'
 import { isSupervisor } from '../processes.js'
-import { silentProgress, visibleProgress } from '../progress.js'
+import { type Progress, silentProgress, visibleProgress } from '../progress.js'
 import { type FileOutcome, reloadByPidFile, signal, untilEnded } from '../signals.js'
 import { readTarget, type TargetOptions } from '../target.js'
 
+/** How often a reload that is queued asks for its turn. */
+const againMs = 200
+/** Refusals that end by themselves: the generation that was asked has just handed over, or is about to. */
+const whileBusy = new Set(['ERR_HANDOVER_IN_PROGRESS', 'ERR_HANDOVER_DRAINING', 'ERR_HANDOVER_BUSY'])
+
 export interface ReloadOptions extends TargetOptions, SpokenOptions {
   readonly wait: boolean
+  readonly queue?: boolean
   readonly timeout: number
 }
 
 export async function reload(pid: number | undefined, options: ReloadOptions): Promise<ExitCode> {
   const target = readTarget(pid, options)
   if (target.by === 'control') return reloadByControl(target.path, options)
+  if (options.queue) {
+    throw new CommandFailed(
+      exitCodes.usage,
+      '--queue needs the control socket: a signal is queued by the service itself.',
+    )
+  }
   if (target.by === 'pid-file') return reloadByFile(target.path, target.pid, options)
   signal(target.pid, 'SIGHUP')
   throw new CommandFailed(
@@ -26,14 +39,10 @@ export async function reload(pid: number | undefined, options: ReloadOptions): P
   )
 }
 
-async function reloadByControl(path: string, { json, wait }: ReloadOptions): Promise<ExitCode> {
+async function reloadByControl(path: string, options: ReloadOptions): Promise<ExitCode> {
+  const { json } = options
   const progress = json ? silentProgress : await visibleProgress()
-  let answer: ControlAnswer
-  try {
-    answer = await ask(path, 'reload', progress.onEvent, { wait })
-  } finally {
-    progress.done()
-  }
+  const answer = await askInTurn(path, options, progress).finally(progress.done)
   if (!answer.ok) {
     const { error, reload: told } = answer
     const isRefused = isRefusal(answer)
@@ -48,6 +57,21 @@ async function reloadByControl(path: string, { json, wait }: ReloadOptions): Pro
   if (json) printJson(reload)
   else print(lines)
   return exitCodes.done
+}
+
+/** With `queue`, asks again as long as another reload is under way: then whoever serves by that time is asked. */
+async function askInTurn(
+  path: string,
+  { json, wait, queue }: ReloadOptions,
+  { onEvent }: Progress,
+): Promise<ControlAnswer> {
+  for (let waits = false; ; waits = true) {
+    const answer = await ask(path, 'reload', onEvent, { wait })
+    const isBusy = !answer.ok && isRefusal(answer) && whileBusy.has(answer.error.code)
+    if (!queue || !isBusy) return answer
+    if (!waits && !json) say('another reload is under way; waiting for it to end')
+    await pause(againMs)
+  }
 }
 
 function sayWhyNot(what: string, { code, message, cause }: (ControlAnswer & { ok: false })['error']): void {

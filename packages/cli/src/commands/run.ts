@@ -24,6 +24,7 @@ import {
 import { exitCodes } from '../exit-codes.js'
 import { type NodeCommand, readCommand } from '../node-command.js'
 import { ControlledSupervisor } from '../operations/controlled.js'
+import { ReloadSignals } from '../operations/reload-signals.js'
 import type { Roll } from '../operations/roll.js'
 import { supervisorTitle } from '../processes.js'
 import { HeldListeners } from '../supervisor/held.js'
@@ -80,10 +81,14 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
       ...(readyTimeout !== undefined && { readyTimeoutMs: readyTimeout }),
       ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
     },
-    onReload: (roll) => tellOfReload(roll, supervisor, serviceManager, controlled),
+    onReload(roll) {
+      signals.follow(roll)
+      tellOfReload(roll, supervisor, serviceManager, controlled)
+    },
   })
   const controlled = new ControlledSupervisor(supervisor)
-  listen(supervisor, serviceManager, logger)
+  const signals = new ReloadSignals(supervisor, logger)
+  listen(supervisor, signals, serviceManager, logger)
   const leave = await takePlaces(options, origin, controlled, logger)
   try {
     await Promise.race([supervisor.start(), supervisor.ended])
@@ -148,7 +153,12 @@ function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOp
   )
 }
 
-function listen(supervisor: Supervisor, serviceManager: ServiceManager, logger: Logger): void {
+function listen(
+  supervisor: Supervisor,
+  signals: ReloadSignals,
+  serviceManager: ServiceManager,
+  logger: Logger,
+): void {
   const actions = {
     shutdown(signal: string) {
       logger.info({ signal }, `${signal}: shutting down`)
@@ -159,14 +169,7 @@ function listen(supervisor: Supervisor, serviceManager: ServiceManager, logger: 
       logger.warn({ signal }, `${signal} again: cutting the drain short`)
       supervisor.cutShort()
     },
-    reload(signal: string) {
-      try {
-        supervisor.reload()
-      } catch (error) {
-        const { code, message } = error as HandoverError
-        logger.warn({ signal, code }, `${signal} ignored: ${message}`)
-      }
-    },
+    reload: (signal: string) => signals.request(signal),
   }
   const wanted = { reloadSignals: ['SIGHUP'], shutdownSignals: ['SIGTERM', 'SIGINT'] } as const
   listenForSignals(platform, wanted, actions, logger)

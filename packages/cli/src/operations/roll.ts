@@ -23,6 +23,8 @@ export class Roll {
   readonly proven: Promise<ReloadSummary>
   /** When those that were replaced have drained, too. */
   readonly drained: Promise<ReloadSummary>
+  /** Resolves when the first successor can be started. */
+  readonly begun: Promise<void>
   readonly #supervisor: Supervisor
   readonly #reports: Promise<ReloadResult>[] = []
   #current: Worker | undefined
@@ -31,6 +33,7 @@ export class Roll {
   constructor(supervisor: Supervisor, started: Promise<void>, first?: Worker) {
     this.#supervisor = supervisor
     this.#current = first
+    this.begun = started
     this.proven = this.#run(started, first)
     this.drained = this.proven.then(async () => summary(await Promise.all(this.#reports)))
     // The same failure as that of `proven`.

@@ -167,7 +167,6 @@ export class Supervisor {
     else if (message.type === 'listener') held.onBound(worker, message.entry, handle, this.workers)
     else if (message.type === 'serves') worker.serves = new Set(message.held)
     else if (message.type === 'closed') held.onClosed(worker, message.held, this.workers)
-    else if (message.type === 'reload-wanted') this.#reloadFor(worker)
     else if (message.type === 'start-successor') this.#startSuccessor(worker, message)
     else if (message.type === 'signal-successor') this.#successorOf(worker, message)?.signal(message.signal)
     else if (message.type === 'to-successor')
@@ -201,15 +200,6 @@ export class Supervisor {
     const settled = isSettled ? serving : []
     this.parts.held.settle(settled, this.workers)
     this.#sharing.consider(settled)
-  }
-
-  #reloadFor(worker: Worker): void {
-    try {
-      this.reload()
-    } catch (error) {
-      const { code, message } = error as HandoverError
-      this.parts.logger.info({ code }, `worker ${worker.pid} asks for a reload: ${message}`)
-    }
   }
 
   /** A program may reload itself: then the others follow. */
