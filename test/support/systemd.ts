@@ -8,6 +8,8 @@ export interface FakeServiceManager {
   readonly env: Readonly<Record<string, string>>
   /** What it was told up to now: one entry for each notification, its assignments joined by a space. */
   readonly told: readonly string[]
+  /** The processes that said `WATCHDOG=1` up to now, once for each time. These notifications are not in `told`. */
+  readonly pings: readonly number[]
   /** From now on it does not answer to what matches this pattern of grep(1), until {@link answer}. */
   holdBack(pattern: string): void
   answer(): void
@@ -15,10 +17,12 @@ export interface FakeServiceManager {
 
 export function fakeServiceManager(): FakeServiceManager {
   const folder = tempDir()
-  const [log, held] = [join(folder, 'log'), join(folder, 'held')]
+  const [log, held, pings] = [join(folder, 'log'), join(folder, 'held'), join(folder, 'pings')]
   writeFileSync(log, '')
+  writeFileSync(pings, '')
   writeFileSync(held, '')
   const script = `#!/bin/sh
+if [ "$*" = WATCHDOG=1 ]; then echo $PPID >> ${pings}; exit; fi
 echo "$*" >> ${log}
 while [ -s ${held} ] && echo "$*" | grep -q -f ${held}; do sleep 0.01; done
 `
@@ -27,6 +31,9 @@ while [ -s ${held} ] && echo "$*" | grep -q -f ${held}; do sleep 0.01; done
     env: { PATH: `${folder}:${process.env.PATH}`, NOTIFY_SOCKET: join(folder, 'socket') },
     get told() {
       return readFileSync(log, 'utf8').split('\n').slice(0, -1)
+    },
+    get pings() {
+      return readFileSync(pings, 'utf8').split('\n').slice(0, -1).map(Number)
     },
     holdBack: (pattern) => writeFileSync(held, `${pattern}\n`),
     answer: () => writeFileSync(held, ''),

@@ -10,7 +10,7 @@ import { Control } from './control.js'
 import { DrainingLimit } from './draining-limit.js'
 import type { HandoverError } from './errors.js'
 import { GenerationHealth } from './generation-health.js'
-import type { GracefulEvents } from './handle.js'
+import type { GracefulEvents, StateChange } from './handle.js'
 import { Hooks } from './hooks.js'
 import { applyAdded } from './late-options.js'
 import { attachLate, lateServer } from './late-server.js'
@@ -83,6 +83,7 @@ export class Generation {
     this.logger = currentLogger(() => this.settings.logger || silent)
     this.hooks = new Hooks(() => this.settings.hookTimeoutMs, this.logger)
     this.serviceManager = new ServiceManager(platform, this.logger)
+    this.events.on('state', (change) => this.#watchdog(change))
     this.listeners = this.#takeListeners(inheritance)
     this.startup = new Startup(this)
     this.control = new Control(this)
@@ -219,6 +220,12 @@ export class Generation {
   letGo(): void {
     for (const undo of this.#undo.splice(0)) undo()
     if (this.settings.pidFile) removePidFile(this.settings.pidFile, this.platform.pid)
+  }
+
+  /** The process that owns the service pings, also while it drains for a shutdown. */
+  #watchdog({ state, because, onProbation }: StateChange): void {
+    if (state === 'ready' && !onProbation) this.serviceManager.keepAlive()
+    if (because === 'handed-over') this.serviceManager.stopPings()
   }
 
   #takeListeners(inheritance: Inheritance | undefined): Listeners {

@@ -36,6 +36,7 @@ const personal = [
   'LISTEN_FDS',
   'LISTEN_FDNAMES',
   'LISTEN_PIDFDID',
+  'WATCHDOG_PID',
   'NODE_CHANNEL_FD',
   'NODE_CHANNEL_SERIALIZATION_MODE',
   'NODE_UNIQUE_ID',
@@ -48,6 +49,7 @@ export function readOrigin(platform: Platform): Origin {
   const environment = platform.initialEnvironment()
   const cwd = spelledCwd(platform.cwd(), environment.PWD)
   delete live[inheritanceVariable]
+  if (left) nameForWatchdog(platform)
   for (const name of personal) delete environment[name]
   return {
     inheritance: left?.inheritance,
@@ -69,6 +71,11 @@ function readActivationVariables({ environment, pid }: Platform): Origin['activa
   for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID'])
     delete environment[name]
   return { count: LISTEN_FDS, names: LISTEN_FDNAMES }
+}
+
+/** A successor is as much the service as generation 1: a program that pings systemd's watchdog itself finds its own pid. */
+function nameForWatchdog({ environment, pid }: Platform): void {
+  if (environment.WATCHDOG_USEC !== undefined) environment.WATCHDOG_PID = String(pid)
 }
 
 /**

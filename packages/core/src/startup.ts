@@ -191,11 +191,13 @@ export class Startup {
 
   /** This generation cannot come up. */
   async #fail(error: unknown): Promise<void> {
-    const { logger, number, predecessor, platform } = this.#generation
+    const { logger, number, predecessor, supervisor, serviceManager, platform } = this.#generation
     this.#ready.reject(error)
     const why = error instanceof Error ? error.message : String(error)
     logger.error({ err: error }, `generation ${number} cannot come up: ${why}`)
-    await predecessor?.sayFailed(error)
+    await (predecessor ?? supervisor)?.sayFailed(error)
+    // Where another process is the service, its status is that of the other one.
+    if (!predecessor) await serviceManager.failed(`generation ${number} cannot come up: ${why}`)
     if (predecessor || this.#generation.settings.exit) platform.exit(1)
     else this.#generation.letGo()
   }

@@ -7,6 +7,7 @@ import type net from 'node:net'
 import type { ControlEvent } from './control/protocol.js'
 import { errorData, type HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
+import { within } from './limits.js'
 import { bareListener, wrapClose } from './node-privates.js'
 import { withoutHandleQueue } from './node-privates-channel.js'
 import type { GracefulOptions, Settings } from './options.js'
@@ -14,7 +15,7 @@ import type { ProcessIdentity } from './platform.js'
 import { type OfSuccessor, RelayedChild } from './relayed-child.js'
 import type { ReloadReport } from './report.js'
 import { Sharing } from './sharing.js'
-import type { Inheritance, ListenerEntry, SupervisorEntry } from './wire.js'
+import { envelope, type Inheritance, type ListenerEntry, type SupervisorEntry } from './wire.js'
 import {
   type FromSupervisor,
   type FromWorker,
@@ -27,6 +28,11 @@ const roundsMs = 15_000
 
 /** How often a supervisor whose channel has closed is asked for again. */
 const askAgainMs = 250
+
+/** How long the last message of a process that ends may take. */
+const sayMs = 1_000
+
+type Sent = (error: Error | null) => void
 
 /** Options that the supervisor sees to. */
 const notOurs = ['pidFile', 'control', 'successor', 'exit'] as const satisfies readonly (keyof Settings)[]
@@ -128,6 +134,14 @@ export class Supervisor {
     this.#post({ type: 'reload-wanted' })
   }
 
+  /** This process replaces none, so the supervisor alone can tell why it ends. Resolves when that is sent, or cannot be. */
+  sayFailed(thrown: unknown): Promise<void> {
+    const sent = new Promise<void>((resolve) => {
+      this.#send(envelope({ type: 'failed', error: errorData(thrown) }), undefined, () => resolve())
+    })
+    return within(sayMs, sent).catch(() => {})
+  }
+
   #named(entry: ListenerEntry, server: net.Server | undefined): ListenerEntry {
     const held = entry.held ?? (server && this.#names.get(server))
     return held === undefined ? entry : { ...entry, held }
@@ -171,10 +185,14 @@ export class Supervisor {
     this.#post({ type: 'closed', held })
   }
 
-  #post(message: FromWorker, handle?: object, done: (error: Error | null) => void = () => {}): void {
+  #post(message: FromWorker, handle?: object, done?: Sent): void {
+    this.#send(supervisorEnvelope(message), handle, done)
+  }
+
+  #send(message: object, handle?: object, done: Sent = () => {}): void {
     const channel = this.#generation.platform.channel()
     if (!channel?.connected || !channel.send) done(new Error('the supervisor has gone'))
-    else channel.send(supervisorEnvelope(message), handle as SendHandle, {}, done)
+    else channel.send(message, handle as SendHandle, {}, done)
   }
 
   #listen(): void {

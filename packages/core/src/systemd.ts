@@ -4,6 +4,7 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { HandoverError } from './errors.js'
+import { longestMs } from './limits.js'
 import type { Logger } from './logger.js'
 import { type AdoptedListener, adoptListener } from './node-privates.js'
 import type { Origin } from './origin.js'
@@ -63,11 +64,31 @@ export class ServiceManager {
   readonly #present: boolean
   /** One after the other: READY that overtakes RELOADING would leave `systemctl reload` hanging. */
   #last: Promise<void> = Promise.resolve()
+  readonly #pingMs: number | undefined
+  #pings: NodeJS.Timeout | undefined
+  #isPinging = false
 
   constructor(platform: Platform, logger: Logger) {
     this.#platform = platform
     this.#logger = logger
     this.#present = Boolean(platform.environment.NOTIFY_SOCKET)
+    this.#pingMs = this.#present ? pingMsOf(platform) : undefined
+  }
+
+  /**
+   * This process is the service: it satisfies the watchdog from now on (`WatchdogSec=`). A timer pings, so that a blocked
+   * event loop does not.
+   */
+  keepAlive(): void {
+    if (this.#pingMs === undefined || this.#pings) return
+    this.#ping()
+    this.#pings = setInterval(() => this.#ping(), this.#pingMs).unref()
+  }
+
+  /** Another process is the service: only that one pings, so that systemd notices when it hangs. */
+  stopPings(): void {
+    clearInterval(this.#pings)
+    this.#pings = undefined
   }
 
   ready(generation: number): Promise<void> {
@@ -92,8 +113,21 @@ export class ServiceManager {
     return this.#notify('READY=1', `MAINPID=${this.#platform.pid}`, `STATUS=${inOneLine(message)}`)
   }
 
+  /** The service cannot come up: `systemctl status` shows why. */
+  failed(message: string): Promise<void> {
+    return this.#notify(`STATUS=${inOneLine(message)}`)
+  }
+
   stopping(): Promise<void> {
     return this.#notify('STOPPING=1', 'STATUS=draining')
+  }
+
+  #ping(): void {
+    if (this.#isPinging) return
+    this.#isPinging = true
+    void this.#notify('WATCHDOG=1').then(() => {
+      this.#isPinging = false
+    })
   }
 
   #notify(...assignments: readonly string[]): Promise<void> {
@@ -110,6 +144,13 @@ export class ServiceManager {
       })
     })
   }
+}
+
+/** Half of the watchdog's interval, as sd_watchdog_enabled(3) recommends; `undefined` where it is not for this process. */
+function pingMsOf({ environment, pid }: Platform): number | undefined {
+  const { WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = environment
+  const ms = Number(WATCHDOG_USEC) / 2_000
+  return WATCHDOG_PID === String(pid) && ms >= 1 ? Math.min(Math.floor(ms), longestMs) : undefined
 }
 
 /** The message of an error that any program threw: an argument of a command cannot hold NUL, or be of any length. */

@@ -64,8 +64,8 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   if (unsupported) throw new Error(`handover run is not possible here: ${unsupported}`)
   const origin = readOrigin(platform)
   const serviceManager = new ServiceManager(platform, logger)
-  // A worker that tells systemd of itself would be taken for the service.
-  delete origin.environment.NOTIFY_SOCKET
+  // A worker that notifies systemd would be taken for the service; the supervisor satisfies the watchdog.
+  for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC']) delete origin.environment[name]
   const command = () => commandOf(program, origin, options)
   command()
   const held = new HeldListeners()
@@ -94,9 +94,13 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
     await Promise.race([supervisor.start(), supervisor.ended])
     if (!supervisor.isStopping) {
       void serviceManager.ready(1)
+      serviceManager.keepAlive()
       logger.info({ workers }, `${workers} ${workers === 1 ? 'worker serves' : 'workers serve'}`)
     }
     return await supervisor.ended
+  } catch (error) {
+    await serviceManager.failed((error as Error).message)
+    throw error
   } finally {
     await leave()
   }

@@ -1,0 +1,92 @@
+// systemd's watchdog (`WatchdogSec=`): the process that is the service satisfies it, and no other.
+import { expect, test } from 'vitest'
+import { inFlight } from '../support/http.js'
+import { programFile } from '../support/program.js'
+import { startService } from '../support/service.js'
+import { rollWorkers, startRun } from '../support/supervised.js'
+import { fakeServiceManager } from '../support/systemd.js'
+import { until } from '../support/until.js'
+
+const quick = { probationMs: 50 }
+/** As systemd does: the variables name the process that the shell becomes. */
+const shell = 'export WATCHDOG_PID=$$ WATCHDOG_USEC=200000;'
+
+function watchdog() {
+  const manager = fakeServiceManager()
+  return {
+    env: manager.env,
+    /** Resolves with the processes that pinged from now on, when `pid` has done so several times. */
+    async pingsUntil(pid: number): Promise<number[]> {
+      const before = manager.pings.length
+      const since = () => manager.pings.slice(before)
+      await until(`${pid} pings`, () => since().filter((each) => each === pid).length >= 4)
+      return since()
+    },
+  }
+}
+
+/** A service that tells the variables that it and its sub-processes have. */
+const teller = () =>
+  programFile(`
+  import http from 'node:http'
+  import { execFileSync } from 'node:child_process'
+  const server = http.createServer((_request, response) => response.end('ok'))
+  tellOf(graceful(server, config.graceful))
+  const { WATCHDOG_PID, WATCHDOG_USEC, NOTIFY_SOCKET } = process.env
+  server.listen({ port: 0, host: '127.0.0.1' }, () =>
+    tell('listening', { variables: { WATCHDOG_PID, WATCHDOG_USEC, NOTIFY_SOCKET }, addresses: [server.address()] }))`)
+
+test('C61: each generation satisfies the watchdog while it is the service, and only then', async () => {
+  const { env, pingsUntil } = watchdog()
+  const service = await startService('http.mjs', { env, shell, config: { graceful: quick } })
+  await pingsUntil(service.pid)
+  const { request, open } = await inFlight(service.target)
+  const { from, to } = await service.reload()
+  await pingsUntil(to.pid)
+  // The predecessor still drains: it would hide that its successor hangs.
+  expect(new Set(await pingsUntil(to.pid))).toEqual(new Set([to.pid]))
+  open()
+  expect((await request.response()).text).toBe('ok')
+  await service.exitOf(from.pid)
+  const next = await service.reload()
+  await pingsUntil(next.to.pid)
+})
+
+test('C61: a service that drains for a shutdown satisfies the watchdog to the end', async () => {
+  const { env, pingsUntil } = watchdog()
+  const service = await startService('http.mjs', { env, shell, config: { graceful: quick } })
+  const { open } = await inFlight(service.target)
+  service.signal('SIGTERM')
+  await service.event(({ because }) => because === 'shutdown')
+  await pingsUntil(service.pid)
+  open()
+  await service.exitOf(service.pid)
+})
+
+test('C61: a program in a successor finds its own pid in WATCHDOG_PID', async () => {
+  const { env } = watchdog()
+  const service = await startService(teller(), { env, shell, config: { graceful: quick } })
+  const { to } = await service.reload()
+  const { variables } = await service.event(({ event, pid }) => event === 'listening' && pid === to.pid)
+  expect(variables).toMatchObject({ WATCHDOG_PID: String(to.pid), WATCHDOG_USEC: '200000' })
+})
+
+test('C61: variables for another process are left alone, and it does not ping', async () => {
+  const { env, pingsUntil } = watchdog()
+  const manager = { ...env, WATCHDOG_PID: '1', WATCHDOG_USEC: '200000' }
+  const other = await startService(teller(), { env: manager, config: { graceful: quick } })
+  expect((await other.event('listening')).variables).toMatchObject({ WATCHDOG_PID: '1' })
+  const service = await startService('http.mjs', { env, shell, config: { graceful: quick } })
+  expect(await pingsUntil(service.pid)).not.toContain(other.pid)
+})
+
+test('C61: under handover run the supervisor satisfies the watchdog, and no worker knows of it', async () => {
+  const { env, pingsUntil } = watchdog()
+  const service = await startRun(teller(), { env, shell, config: { graceful: quick } })
+  await pingsUntil(service.pid)
+  await rollWorkers(service)
+  expect(new Set(await pingsUntil(service.pid))).toEqual(new Set([service.pid]))
+  for (const { variables } of service.facts.filter(({ event }) => event === 'listening')) {
+    expect(variables).toEqual({})
+  }
+})
