@@ -1,0 +1,58 @@
+// Goes through every order of events of a small world, breadth first, and finds the shortest way to a state that must not be.
+
+/** A possible event, and the world after it. */
+export interface Move<World> {
+  readonly label: string
+  readonly after: World
+}
+
+export interface Model<World> {
+  readonly start: World
+  /** Everything that can happen next. */
+  moves(world: World): readonly Move<World>[]
+  /** Why the world must not be so; `undefined` where all is well. */
+  wrong(world: World): string | undefined
+}
+
+export interface Exploration {
+  readonly states: number
+  readonly depth: number
+  /** Whether there was nothing more to explore within the depth. */
+  readonly complete: boolean
+  /** The shortest way to a state that must not be: the events, and what is wrong. */
+  readonly trace?: readonly string[]
+}
+
+/** Explores all worlds that are at most `depth` events away from the start. A world is what its JSON says. */
+export function explore<World>(model: Model<World>, depth: number): Exploration {
+  const cameBy = new Map<string, { readonly label: string; readonly from: string | undefined }>()
+  const key = (world: World) => JSON.stringify(world)
+  const traceTo = (last: string): string[] => {
+    const { label, from } = cameBy.get(last) ?? { label: '', from: undefined }
+    return from === undefined ? [] : [...traceTo(from), label]
+  }
+  let frontier = [model.start]
+  cameBy.set(key(model.start), { label: 'start', from: undefined })
+  for (let level = 0; ; level++) {
+    for (const world of frontier) {
+      const why = model.wrong(world)
+      if (why !== undefined) {
+        return { states: cameBy.size, depth: level, complete: false, trace: [...traceTo(key(world)), why] }
+      }
+    }
+    if (level === depth || frontier.length === 0) {
+      return { states: cameBy.size, depth: level, complete: frontier.length === 0 }
+    }
+    const following: World[] = []
+    for (const world of frontier) {
+      const from = key(world)
+      for (const { label, after } of model.moves(world)) {
+        const to = key(after)
+        if (cameBy.has(to)) continue
+        cameBy.set(to, { label, from })
+        following.push(after)
+      }
+    }
+    frontier = following
+  }
+}

@@ -1,0 +1,131 @@
+// A predecessor, its successor, the channels between them, what both may own, and a supervisor where there is one.
+import type { Drain } from '../../packages/core/src/drain.js'
+import type { LifecycleEvent, State } from '../../packages/core/src/lifecycle.js'
+import type { Claim, Grant } from '../../packages/core/src/ownership.js'
+import type { Successor } from '../../packages/core/src/successor.js'
+
+export type Message =
+  | 'ready'
+  | 'take-over'
+  | 'can-take-over'
+  | 'own'
+  | 'took-over'
+  | 'let-go'
+  | 'taken-back'
+  | 'predecessor-ended'
+
+export interface Process {
+  readonly alive: boolean
+  /** By SIGSTOP, or because its event loop is blocked: it does nothing, and may wake. */
+  readonly stopped: boolean
+  readonly state: State
+  /** It accepts connections, or does so as soon as it wakes. */
+  readonly serves: boolean
+  /** SIGTERM has been sent to it. */
+  readonly term: boolean
+}
+
+export interface World {
+  readonly predecessor: Process & {
+    readonly grant: Grant
+    readonly heardReady: boolean
+    /** It has given the successor up, and waits for its end. */
+    readonly givesUp: boolean
+  }
+  readonly successor: Process & {
+    readonly claim: Claim
+    /** Its program has closed its server. */
+    readonly closedServer: boolean
+  }
+  /** Absent where the predecessor starts its successor itself. */
+  readonly supervisor?: { readonly alive: boolean; readonly stopped: boolean; readonly toldEnd: boolean }
+  readonly channelOpen: boolean
+  /** On their way, the first to arrive first. Under a supervisor those that it has not relayed yet are in `from…`. */
+  readonly toSuccessor: readonly Message[]
+  readonly toPredecessor: readonly Message[]
+  readonly fromPredecessor: readonly Message[]
+  readonly fromSuccessor: readonly Message[]
+  readonly socketFile: boolean
+  readonly pidFile: 'predecessor' | 'successor' | 'none'
+  /** The service was asked to stop. */
+  readonly shutdown: boolean
+  /** The last process that could serve was killed. */
+  readonly excused: boolean
+  /** How many more of these may happen. */
+  readonly left: { readonly kills: number; readonly stops: number; readonly terms: number; readonly faults: number }
+}
+
+const nothing = {} as Drain & Successor
+
+/** What a lifecycle event needs and the model does not. */
+export const lifecycle = (
+  event: LifecycleEvent['name'],
+  onProbation = false,
+): LifecycleEvent =>
+  ({ name: event, onProbation, drain: nothing, successor: nothing, code: 0 }) as LifecycleEvent
+
+/** The moment after a reload has started its successor. */
+export function started(supervised: boolean, left: World['left']): World {
+  const process = { alive: true, stopped: false, term: false }
+  return {
+    predecessor: {
+      ...process,
+      state: { name: 'handing-over', successor: nothing },
+      serves: true,
+      grant: 'kept',
+      heardReady: false,
+      givesUp: false,
+    },
+    successor: { ...process, state: { name: 'starting' }, serves: false, claim: 'waiting', closedServer: false },
+    ...(supervised && { supervisor: { alive: true, stopped: false, toldEnd: false } }),
+    channelOpen: true,
+    toSuccessor: [],
+    toPredecessor: [],
+    fromPredecessor: [],
+    fromSuccessor: [],
+    socketFile: true,
+    pidFile: 'predecessor',
+    shutdown: false,
+    excused: false,
+    left,
+  }
+}
+
+export const runs = ({ alive, stopped }: { readonly alive: boolean; readonly stopped: boolean }): boolean =>
+  alive && !stopped
+
+/** Whether it may still be the service, whatever else happens to the other one. */
+export const canServe = {
+  predecessor: ({ predecessor: { alive, state, grant, term } }: World): boolean =>
+    alive && !term && state.name !== 'draining' && grant !== 'given',
+  successor: ({ successor: { alive, term, claim, closedServer } }: World): boolean =>
+    alive && !term && claim !== 'renounced' && !closedServer,
+}
+
+/** Why a world must not be so. */
+export function wrong(world: World): string | undefined {
+  const { predecessor, successor, supervisor, shutdown, excused, socketFile } = world
+  if (shutdown || excused) return undefined
+  // With nobody beside it, it serves as soon as it is ready.
+  const comesUp = !predecessor.alive && successor.state.name === 'starting' && canServe.successor(world)
+  const accepts = (predecessor.alive && predecessor.serves) || (successor.alive && successor.serves) || comesUp
+  if (!accepts && !supervisor?.alive) return 'WRONG: nobody accepts'
+  if (!socketFile) return 'WRONG: the socket file is gone'
+  const both = predecessor.alive && successor.alive && successor.claim === 'owner'
+  if (both && !supervisor && !/^(granted|given)$/.test(predecessor.grant)) return 'WRONG: two processes own the service'
+  if (isQuiet(world) && !supervisor && !namesServing(world)) return 'WRONG: the PID file names no process that serves'
+  return undefined
+}
+
+/** One process is left, nothing is on its way, and it has noticed all. */
+function isQuiet({ predecessor, successor, toPredecessor, toSuccessor }: World): boolean {
+  const settled = (process: Process) => runs(process) && process.state.name === 'ready' && !process.term
+  if (toPredecessor.length + toSuccessor.length > 0 || predecessor.alive === successor.alive) return false
+  return predecessor.alive
+    ? settled(predecessor) && !predecessor.givesUp
+    : settled(successor) && successor.claim === 'owner'
+}
+
+function namesServing({ pidFile, predecessor, successor }: World): boolean {
+  return pidFile === 'predecessor' ? predecessor.alive : pidFile === 'successor' && successor.alive
+}
