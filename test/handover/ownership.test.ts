@@ -2,12 +2,14 @@
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import type { Target } from '@handover/load'
+import { newConnections, RawConnection, type Target } from '@handover/load'
 import { expect, test } from 'vitest'
 import { ask as askControl } from '../support/control.js'
-import { isReady } from '../support/generations.js'
+import { isHandedOver, isProven, isReady } from '../support/generations.js'
+import { gate, get } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { privateChannel, release, requestReload, startRelease } from '../support/release.js'
+import { openConnections } from '../support/resting.js'
 import { accepting, rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
@@ -186,3 +188,58 @@ async function reloadUnderLoad(target: Target) {
   })
   return { result, failures }
 }
+
+/** Connections that were made while a request held the drain of the predecessor; all of them are answered. */
+test.each(['SIGKILL', 'process.exit(0)'])(
+  'a predecessor that still drains serves again when its successor ends by %s: no connection is refused',
+  async (how) => {
+    const owner = await startOwner()
+    const { service, deploy, path, pidFile, control, files } = owner
+    deploy(release({ beforeListen: `process.on('SIGUSR2', () => process.exit(0))` }))
+    const before = files()
+    const held = gate()
+    const slow = await RawConnection.connect({ path })
+    await slow.write(get(held.path))
+    const resting = await openConnections({ path }, 20)
+    const { failures } = await underLoad({ path }, async () => {
+      service.signal('SIGHUP')
+      const { pid } = await service.event((fact) => isProven(fact.pid)(fact) && fact.generation === 2)
+      await service.event(isHandedOver)
+      service.signal(how === 'SIGKILL' ? 'SIGKILL' : 'SIGUSR2', pid)
+      await service.event(
+        ({ event, code }) => event === 'reload-failed' && code === 'ERR_HANDOVER_SUCCESSOR_LOST',
+      )
+      expect(await whoServes({ path })).toEqual({ pid: service.pid, generation: 1 })
+    }, [newConnections({ clients: 4 })])
+    expect(failures.filter((failure) => /ECONNREFUSED|ENOENT/.test(JSON.stringify(failure)))).toEqual([])
+    expect(files()).toEqual(before)
+    expect(readFileSync(pidFile, 'utf8').trim()).toBe(String(service.pid))
+    expect(await askControl(control, 'status')).toMatchObject({
+      status: { generations: [{ pid: service.pid, state: 'ready' }], lastReload: { outcome: 'failed' } },
+    })
+    held.open()
+    expect((await slow.response()).status).toBe(200)
+    for (const connection of [slow, ...resting]) connection.close()
+    // It can hand over again.
+    deploy(release())
+    await service.reload()
+    expect(await whoServes({ path })).toMatchObject({ generation: 2 })
+  },
+)
+
+test('a successor that is shut down right after the switch ends the service: its predecessor does not serve again', async () => {
+  const { service, path, pidFile, control } = await startOwner()
+  const held = gate()
+  const slow = await RawConnection.connect({ path })
+  await slow.write(get(held.path))
+  service.signal('SIGHUP')
+  await service.event(isHandedOver)
+  const { pid } = service.serving
+  service.signal('SIGTERM', pid)
+  await service.exitOf(pid)
+  held.open()
+  expect((await slow.response()).status).toBe(200)
+  slow.close()
+  await service.exitOf(service.pid)
+  expect([path, pidFile, control].filter((each) => existsSync(each))).toEqual([])
+})

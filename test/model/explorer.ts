@@ -31,26 +31,26 @@ export function explore<World>(model: Model<World>, depth: number): Exploration 
     const { label, from } = cameBy.get(last) ?? { label: '', from: undefined }
     return from === undefined ? [] : [...traceTo(from), label]
   }
-  let frontier = [model.start]
-  cameBy.set(key(model.start), { label: 'start', from: undefined })
+  const first = key(model.start)
+  let frontier = new Map([[first, model.start]])
+  cameBy.set(first, { label: 'start', from: undefined })
   for (let level = 0; ; level++) {
-    for (const world of frontier) {
+    for (const [at, world] of frontier) {
       const why = model.wrong(world)
       if (why !== undefined) {
-        return { states: cameBy.size, depth: level, complete: false, trace: [...traceTo(key(world)), why] }
+        return { states: cameBy.size, depth: level, complete: false, trace: [...traceTo(at), why] }
       }
     }
-    if (level === depth || frontier.length === 0) {
-      return { states: cameBy.size, depth: level, complete: frontier.length === 0 }
+    if (level === depth || frontier.size === 0) {
+      return { states: cameBy.size, depth: level, complete: frontier.size === 0 }
     }
-    const following: World[] = []
-    for (const world of frontier) {
-      const from = key(world)
+    const following = new Map<string, World>()
+    for (const [from, world] of frontier) {
       for (const { label, after } of model.moves(world)) {
         const to = key(after)
         if (cameBy.has(to)) continue
         cameBy.set(to, { label, from })
-        following.push(after)
+        following.set(to, after)
       }
     }
     frontier = following

@@ -2,7 +2,7 @@
 import { next } from '../../packages/core/src/lifecycle.js'
 import { type GrantEvent, nextClaim, nextGrant } from '../../packages/core/src/ownership.js'
 import type { Move } from './explorer.js'
-import { canServe, lifecycle, type Message, runs, type World } from './world.js'
+import { canServe, lifecycle, type Message, runs, standsBy, type World } from './world.js'
 
 export interface Rules {
   readonly next: typeof next
@@ -67,7 +67,10 @@ function faults(world: World): Move<World>[] {
   const spent = { ...left, faults: left.faults - 1 }
   const { successor } = world
   if (left.faults > 0 && runs(successor) && world.channelOpen)
-    moves.push({ label: 'successor closes its channel', after: { ...world, channelOpen: false, left: spent } })
+    moves.push({
+      label: 'successor closes its channel',
+      after: { ...world, channelOpen: false, left: spent },
+    })
   const onProbation = successor.state.name === 'ready' && successor.claim !== 'owner'
   if (left.faults > 0 && runs(successor) && onProbation && !successor.closedServer)
     moves.push({
@@ -84,13 +87,25 @@ function faults(world: World): Move<World>[] {
 function supervisorFaults(world: World): Move<World>[] {
   const { supervisor, left } = world
   if (!supervisor) return []
-  const moves = [{ label: 'supervisor is killed', after: { ...world, supervisor: { ...supervisor, alive: false }, shutdown: true } }]
+  const moves = [
+    {
+      label: 'supervisor is killed',
+      after: { ...world, supervisor: { ...supervisor, alive: false }, shutdown: true },
+    },
+  ]
   if (supervisor.stopped)
-    moves.push({ label: 'supervisor continues', after: { ...world, supervisor: { ...supervisor, stopped: false } } as never })
+    moves.push({
+      label: 'supervisor continues',
+      after: { ...world, supervisor: { ...supervisor, stopped: false } } as never,
+    })
   else if (left.stops > 0)
     moves.push({
       label: 'supervisor is stopped',
-      after: { ...world, supervisor: { ...supervisor, stopped: true }, left: { ...left, stops: left.stops - 1 } } as never,
+      after: {
+        ...world,
+        supervisor: { ...supervisor, stopped: true },
+        left: { ...left, stops: left.stops - 1 },
+      } as never,
     })
   return left.kills > 0 ? moves : moves.slice(1)
 }
@@ -109,11 +124,12 @@ function killed(world: World, who: 'predecessor' | 'successor'): World {
 /** To the owner of the service, or to the only process that can serve, it asks the service to stop. */
 function signalled(world: World, who: 'predecessor' | 'successor'): World {
   const { predecessor, successor, left } = world
-  const isOwner = who === 'predecessor' ? predecessor.grant !== 'given' : successor.claim === 'owner'
+  const isOwner =
+    who === 'predecessor' ? !/^(given|stood-down)$/.test(predecessor.grant) : successor.claim === 'owner'
   const other = who === 'predecessor' ? 'successor' : 'predecessor'
   return {
     ...world,
-    [who]: { ...world[who], term: true },
+    [who]: { ...world[who], term: true, asked: true },
     shutdown: world.shutdown || isOwner || !canServe[other](world),
     left: { ...left, terms: left.terms - 1 },
   }
@@ -130,7 +146,8 @@ function relays(world: World): Move<World>[] {
       after: {
         ...world,
         fromPredecessor: fromPredecessor.slice(1),
-        toSuccessor: world.channelOpen && successor.alive ? [...world.toSuccessor, toSuccessor] : world.toSuccessor,
+        toSuccessor:
+          world.channelOpen && successor.alive ? [...world.toSuccessor, toSuccessor] : world.toSuccessor,
       },
     })
   if (toPredecessor)
@@ -176,27 +193,56 @@ function predecessorMoves(rules: Rules, world: World): Move<World>[] {
       label: `predecessor reads ${message}`,
       after: hear(rules, { ...world, toPredecessor: toPredecessor.slice(1) }, message),
     })
-  if (term && state.name !== 'exited') moves.push({ label: 'predecessor shuts down', after: shutDown(rules, world) })
-  if (state.name === 'draining' && (state.because === 'handed-over' || !successor.alive))
-    moves.push({ label: 'predecessor has drained and exits', after: exited(world, 'predecessor') })
+  if (term && state.name !== 'exited')
+    moves.push({ label: 'predecessor shuts down', after: shutDown(rules, world) })
+  if (state.name === 'draining') moves.push(...drainMoves(rules, world))
   if (state.name !== 'handing-over') return moves
   if (givesUp) {
-    if (successor.alive) moves.push({ label: 'predecessor kills the successor at its limit', after: successorOf(world, { alive: false, stopped: false }) })
+    if (successor.alive)
+      moves.push({
+        label: 'predecessor kills the successor at its limit',
+        after: successorOf(world, { alive: false, stopped: false }),
+      })
     else moves.push({ label: 'predecessor serves alone again', after: serveAgain(rules, world) })
     return moves
   }
-  if (heardReady && grant === 'kept') moves.push({ label: 'the probation is over', after: step(rules, world, 'outlived') })
+  if (heardReady && grant === 'kept')
+    moves.push({ label: 'the probation is over', after: step(rules, world, 'outlived') })
   // What has arrived is read before a limit counts; a supervisor may still have some of it.
   if (toPredecessor.length === 0 && grant !== 'given')
     moves.push({ label: 'the successor is late', after: giveUp(rules, world) })
   const sawEnd = toPredecessor.length === 0 && (!successor.alive || (!channelOpen && !world.supervisor))
-  if (sawEnd && grant !== 'given') moves.push({ label: 'the successor has ended, or closed its channel', after: giveUp(rules, world) })
+  if (sawEnd && grant !== 'given')
+    moves.push({ label: 'the successor has ended, or closed its channel', after: giveUp(rules, world) })
   return moves
+}
+
+function drainMoves(rules: Rules, world: World): Move<World>[] {
+  const { predecessor, successor, toPredecessor } = world
+  if (standsBy(world)) {
+    if (!successor.alive && toPredecessor.length === 0)
+      return [{ label: 'predecessor serves again', after: comeBack(rules, world) }]
+    return successor.alive
+      ? [{ label: 'predecessor has drained', after: predecessorOf(world, { drained: true }) }]
+      : []
+  }
+  const isOver = predecessor.state.name === 'draining' && predecessor.state.because === 'handed-over'
+  return isOver || !successor.alive
+    ? [{ label: 'predecessor exits', after: exited(world, 'predecessor') }]
+    : []
+}
+
+function comeBack(rules: Rules, world: World): World {
+  const state = rules.next(world.predecessor.state, lifecycle('successor-lost'))
+  const after = step(rules, world, 'ended')
+  if (!state || after.predecessor.grant !== 'taken-back') return world
+  return predecessorOf({ ...after, pidFile: 'predecessor' }, { state, serves: true })
 }
 
 function hear(rules: Rules, world: World, message: Message): World {
   const { state, givesUp } = world.predecessor
   if (message === 'ready') return predecessorOf(world, { heardReady: true })
+  if (message === 'stand-down') return step(rules, world, 'stand-down')
   if (state.name !== 'handing-over' || givesUp) return world
   if (message === 'can-take-over') return step(rules, world, 'can-take-over')
   return message === 'took-over' ? step(rules, world, 'took-over') : world
@@ -232,7 +278,7 @@ function serveAgain(rules: Rules, world: World): World {
 function shutDown(rules: Rules, world: World): World {
   const { predecessor } = world
   const state = rules.next(predecessor.state, lifecycle('shutdown'))
-  const owns = predecessor.grant !== 'given'
+  const owns = !/^(given|stood-down)$/.test(predecessor.grant)
   const ended = owns && predecessor.state.name === 'handing-over' ? step(rules, world, 'shutdown') : world
   const after = predecessorOf(ended, { term: false, ...(state && { state }), serves: false })
   // A predecessor that drains anyway is not the service.
@@ -249,7 +295,8 @@ function successorMoves(rules: Rules, world: World): Move<World>[] {
   const { predecessor, successor, toSuccessor, channelOpen, supervisor } = world
   const { state, claim, term } = successor
   const moves: Move<World>[] = []
-  if (state.name === 'starting' && !term) moves.push({ label: 'successor is ready', after: getReady(rules, world) })
+  if (state.name === 'starting' && !term)
+    moves.push({ label: 'successor is ready', after: getReady(rules, world) })
   const [message] = toSuccessor
   if (message && channelOpen)
     moves.push({
@@ -257,11 +304,17 @@ function successorMoves(rules: Rules, world: World): Move<World>[] {
       after: obey(rules, { ...world, toSuccessor: toSuccessor.slice(1) }, message),
     })
   if (term) moves.push({ label: 'successor shuts down', after: renounce(rules, world) })
-  if (state.name === 'draining') moves.push({ label: 'successor has drained and exits', after: exited(world, 'successor') })
-  const channelEnded = supervisor ? !channelOpen : !channelOpen || (!predecessor.alive && toSuccessor.length === 0)
+  if (state.name === 'draining')
+    moves.push({ label: 'successor has drained and exits', after: exited(world, 'successor') })
+  const channelEnded = supervisor
+    ? !channelOpen
+    : !channelOpen || (!predecessor.alive && toSuccessor.length === 0)
   const hasEnded = rules.infersFromChannel ? channelEnded : channelEnded && !predecessor.alive
   if (hasEnded && claim !== 'owner' && claim !== 'renounced')
-    moves.push({ label: 'successor finds its predecessor gone', after: claimBy(rules, world, 'predecessor-ended') })
+    moves.push({
+      label: 'successor finds its predecessor gone',
+      after: claimBy(rules, world, 'predecessor-ended'),
+    })
   return moves
 }
 
@@ -294,20 +347,25 @@ function claimBy(rules: Rules, world: World, event: Parameters<typeof nextClaim>
   if (result.claim !== 'owner') return result.send ? sendToPredecessor(after, result.send) : after
   const state = rules.next(after.successor.state, lifecycle('proven'))
   if (!state) return after
-  const owner: World = { ...successorOf(after, { state }), pidFile: 'successor' }
+  // A signal that it has not seen yet reaches the owner.
+  const shutdown = world.shutdown || world.successor.asked
+  const owner: World = { ...successorOf(after, { state }), pidFile: 'successor', shutdown }
   return result.send ? sendToPredecessor(owner, result.send) : owner
 }
 
 function renounce(rules: Rules, world: World): World {
   const { successor } = world
   const owned = successor.claim === 'owner'
-  const result = rules.nextClaim(successor.claim, 'shutdown')
+  const result = rules.nextClaim(successor.claim, 'leave')
   const state = rules.next(successor.state, lifecycle('shutdown'))
-  const after = successorOf(world, {
+  const told = result?.send ? sendToPredecessor(world, result.send) : world
+  const after = successorOf(told, {
     term: false,
     serves: false,
     ...(result && { claim: result.claim }),
     ...(state && { state }),
   })
-  return owned ? { ...after, shutdown: true, socketFile: world.supervisor ? after.socketFile : false } : after
+  if (!owned) return after
+  const shutdown = world.shutdown || successor.asked
+  return { ...after, shutdown, socketFile: world.supervisor ? after.socketFile : false }
 }

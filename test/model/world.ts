@@ -12,6 +12,7 @@ export type Message =
   | 'took-over'
   | 'let-go'
   | 'taken-back'
+  | 'stand-down'
   | 'predecessor-ended'
 
 export interface Process {
@@ -23,6 +24,8 @@ export interface Process {
   readonly serves: boolean
   /** SIGTERM has been sent to it. */
   readonly term: boolean
+  /** And not by its predecessor alone: somebody asks it to stop. */
+  readonly asked: boolean
 }
 
 export interface World {
@@ -31,6 +34,8 @@ export interface World {
     readonly heardReady: boolean
     /** It has given the successor up, and waits for its end. */
     readonly givesUp: boolean
+    /** Its drain has ended: it cannot serve again. */
+    readonly drained: boolean
   }
   readonly successor: Process & {
     readonly claim: Claim
@@ -52,21 +57,23 @@ export interface World {
   /** The last process that could serve was killed. */
   readonly excused: boolean
   /** How many more of these may happen. */
-  readonly left: { readonly kills: number; readonly stops: number; readonly terms: number; readonly faults: number }
+  readonly left: {
+    readonly kills: number
+    readonly stops: number
+    readonly terms: number
+    readonly faults: number
+  }
 }
 
 const nothing = {} as Drain & Successor
 
 /** What a lifecycle event needs and the model does not. */
-export const lifecycle = (
-  event: LifecycleEvent['name'],
-  onProbation = false,
-): LifecycleEvent =>
+export const lifecycle = (event: LifecycleEvent['name'], onProbation = false): LifecycleEvent =>
   ({ name: event, onProbation, drain: nothing, successor: nothing, code: 0 }) as LifecycleEvent
 
 /** The moment after a reload has started its successor. */
 export function started(supervised: boolean, left: World['left']): World {
-  const process = { alive: true, stopped: false, term: false }
+  const process = { alive: true, stopped: false, term: false, asked: false }
   return {
     predecessor: {
       ...process,
@@ -75,8 +82,15 @@ export function started(supervised: boolean, left: World['left']): World {
       grant: 'kept',
       heardReady: false,
       givesUp: false,
+      drained: false,
     },
-    successor: { ...process, state: { name: 'starting' }, serves: false, claim: 'waiting', closedServer: false },
+    successor: {
+      ...process,
+      state: { name: 'starting' },
+      serves: false,
+      claim: 'waiting',
+      closedServer: false,
+    },
     ...(supervised && { supervisor: { alive: true, stopped: false, toldEnd: false } }),
     channelOpen: true,
     toSuccessor: [],
@@ -94,10 +108,16 @@ export function started(supervised: boolean, left: World['left']): World {
 export const runs = ({ alive, stopped }: { readonly alive: boolean; readonly stopped: boolean }): boolean =>
   alive && !stopped
 
+/** Whether it drains, and serves again if its successor dies. */
+export const standsBy = ({ predecessor: { state, grant, drained }, supervisor }: World): boolean =>
+  state.name === 'draining' && state.because === 'handed-over' && grant === 'given' && !drained && !supervisor
+
 /** Whether it may still be the service, whatever else happens to the other one. */
 export const canServe = {
-  predecessor: ({ predecessor: { alive, state, grant, term } }: World): boolean =>
-    alive && !term && state.name !== 'draining' && grant !== 'given',
+  predecessor: (world: World): boolean => {
+    const { alive, state, term } = world.predecessor
+    return alive && !term && (state.name !== 'draining' || standsBy(world))
+  },
   successor: ({ successor: { alive, term, claim, closedServer } }: World): boolean =>
     alive && !term && claim !== 'renounced' && !closedServer,
 }
@@ -108,12 +128,16 @@ export function wrong(world: World): string | undefined {
   if (shutdown || excused) return undefined
   // With nobody beside it, it serves as soon as it is ready.
   const comesUp = !predecessor.alive && successor.state.name === 'starting' && canServe.successor(world)
-  const accepts = (predecessor.alive && predecessor.serves) || (successor.alive && successor.serves) || comesUp
+  const comesBack = !successor.alive && predecessor.alive && standsBy(world)
+  const serves = (process: Process) => process.alive && process.serves
+  const accepts = serves(predecessor) || serves(successor) || comesUp || comesBack
   if (!accepts && !supervisor?.alive) return 'WRONG: nobody accepts'
   if (!socketFile) return 'WRONG: the socket file is gone'
   const both = predecessor.alive && successor.alive && successor.claim === 'owner'
-  if (both && !supervisor && !/^(granted|given)$/.test(predecessor.grant)) return 'WRONG: two processes own the service'
-  if (isQuiet(world) && !supervisor && !namesServing(world)) return 'WRONG: the PID file names no process that serves'
+  if (both && !supervisor && !/^(granted|given|stood-down)$/.test(predecessor.grant))
+    return 'WRONG: two processes own the service'
+  if (isQuiet(world) && !supervisor && !namesServing(world))
+    return 'WRONG: the PID file names no process that serves'
   return undefined
 }
 

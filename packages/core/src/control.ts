@@ -111,6 +111,12 @@ export class Control implements Controlled {
     }
   }
 
+  /** The successor has died, and its listener is this generation's again. */
+  serveAgain(): void {
+    this.#stopTimers()
+    this.#changed()
+  }
+
   /** Everything is over, and the process leaves with `code`: the last answers get out. */
   async finish(code: number): Promise<void> {
     this.#stopped.resolve({ code, reports: [await this.#finalReport.promise] })
@@ -145,11 +151,16 @@ export class Control implements Controlled {
     const stopTelling = this.#observe(progress)
     const proven = this.#generation.reload().then((report) => summary(report))
     const drained = proven.then(async (handedOver): Promise<ReloadSummary> => {
-      const { drain } = await this.#finalReport.promise
+      const { drain } = await Promise.race([this.#finalReport.promise, this.#lost()])
       return { ...handedOver, reports: handedOver.reports.map((each) => ({ ...each, drain })) }
     })
     drained.then(stopTelling, stopTelling)
     return { proven, drained }
+  }
+
+  /** Rejects when the successor dies while this generation drains. */
+  #lost(): Promise<never> {
+    return new Promise((_, reject) => this.#generation.events.once('reload-failed', reject))
   }
 
   stop(progress: (event: ControlEvent) => void): Promise<StopSummary> {

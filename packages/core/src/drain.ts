@@ -14,6 +14,8 @@ export const sweepMs = 50
 const answerMs = 1_000
 /** How often a drain says what keeps it. */
 const tellMs = 1_000
+/** How long after the end of a successor its exit may be noticed. */
+const exitMs = 1_000
 /** How many of the connections that were cut the report names. */
 const mostNamed = 100
 /** How many turns what was ended at the limit gets to be gone. */
@@ -39,6 +41,8 @@ export interface DrainParts {
   readonly predecessor: Pick<Predecessor, 'ended' | 'refuseConnections'> | undefined
   /** Where connections go; absent where there is no successor that takes them. */
   readonly mover: Mover | undefined
+  /** Whether the successor that this generation stands by for runs; absent where it does not. */
+  readonly successorRuns?: (() => boolean) | undefined
 }
 
 export class Drain {
@@ -46,8 +50,11 @@ export class Drain {
   readonly #cut = new AbortController()
   readonly #over = new AbortController()
   #cutShortBy: DrainReport['cutShortBy']
+  readonly #canceled = new AbortController()
+  #sayClosed: () => void = () => {}
   #lingering = false
   #mayStillCome = false
+  #hasEnded = false
   #because: DrainReport['because']
   #run: Promise<DrainReport> | undefined
   #deadline = Number.POSITIVE_INFINITY
@@ -66,6 +73,20 @@ export class Drain {
   becomeShutdown(): void {
     this.#because = 'shutdown'
     this.#lingering = true
+  }
+
+  /**
+   * Stops draining: the generation serves again. Calls `listen`, and {@link run} never resolves. Returns `false` where
+   * the drain has ended, or has become a shutdown.
+   */
+  cancel(listen: () => void): boolean {
+    if (this.#hasEnded || this.#because !== 'handed-over' || this.wasCutShort) return false
+    this.#canceled.abort()
+    this.#parts.mover?.abandon()
+    listen()
+    // Servers that listen say nothing.
+    this.#sayClosed()
+    return true
   }
 
   /** Ends it now. */
@@ -104,17 +125,22 @@ export class Drain {
       await this.#emptyAcceptQueue()
       this.#lingering = true
     }
-    const sayClosed = closeListeners()
+    this.#sayClosed = closeListeners()
     // The successor serves the same listeners and the control socket already: both must not.
     if (because === 'handed-over' && beforeDrain) await beforeDrain(this.#cut.signal)
+    if (this.#canceled.signal.aborted) return forever()
     const open = tracker.size
     this.#deadline = performance.now() + limits.drainTimeoutMs
     tracker.startDraining(mover)
     const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
+    // Its exit comes in a moment, and with it the end of this drain.
+    if (this.#parts.successorRuns?.() === false) await pause(exitMs, this.#canceled.signal)
+    if (this.#canceled.signal.aborted) return forever()
+    this.#hasEnded = true
     mover?.abandon()
     await this.#untilNoneComes()
     const cut = await this.#endTheRest()
-    sayClosed()
+    this.#sayClosed()
     // Whatever came in the last turn is not forgotten either.
     for (const connection of tracker.all()) tracker.end(connection, 'cut')
     const ms = Math.round(performance.now() - startedAt)
@@ -159,6 +185,7 @@ export class Drain {
       const end = (empty: boolean) => {
         for (const timer of timers) clearTimeout(timer)
         this.#cut.signal.removeEventListener('abort', onCut)
+        this.#canceled.signal.removeEventListener('abort', onCut)
         tracker.onClosed = () => {}
         resolve(empty)
       }
@@ -167,6 +194,7 @@ export class Drain {
       this.#whenNoneComes(look)
       tracker.onClosed = look
       this.#cut.signal.addEventListener('abort', onCut)
+      this.#canceled.signal.addEventListener('abort', onCut)
       if (this.#cut.signal.aborted) end(false)
       else look()
     })
@@ -238,3 +266,5 @@ export class Drain {
 }
 
 const inWords = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${ageMs} ms)`
+
+const forever = (): Promise<never> => new Promise(() => {})

@@ -18,6 +18,7 @@ import { Leaving } from './leaving.js'
 import { type LifecycleEvent, next, type State } from './lifecycle.js'
 import { Listeners } from './listeners.js'
 import { currentLogger, type Logger, lineLogger, silent } from './logger.js'
+import { withoutHandleQueue } from './node-privates-channel.js'
 import type { GracefulOptions, Settings } from './options.js'
 import type { Origin } from './origin.js'
 import { removePidFile } from './pid-file.js'
@@ -190,6 +191,13 @@ export class Generation {
     this.#leaving.handOver(successor, mover, report)
   }
 
+  /** The successor has died. Returns whether this generation can serve again; it listens by `listen`. */
+  serveAgain(listen: () => void): boolean {
+    if (!this.#leaving.serveAgain(listen)) return false
+    this.control.serveAgain()
+    return true
+  }
+
   /** Ends the drain now. */
   cutShort(): void {
     if (this.#state.name === 'draining') this.#state.drain.cutShort()
@@ -247,9 +255,12 @@ export class Generation {
     })
   }
 
-  #meet({ predecessor, predecessorStart, generation }: Inheritance): Predecessor | undefined {
+  #meet({ predecessor, predecessorStart, supervisor, generation }: Inheritance): Predecessor | undefined {
     if (predecessor === undefined) return undefined
     const process = { pid: predecessor, start: predecessorStart }
+    const channel = this.platform.channel()
+    // Duplicates of the listeners go over it.
+    if (channel && !supervisor) withoutHandleQueue(channel)
     return new Predecessor(process, generation - 1, this.platform, {
       onTakeOver: () => this.startup.onTakeOver(),
       onOwn: () => this.startup.onOwn(),

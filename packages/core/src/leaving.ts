@@ -28,7 +28,8 @@ export class Leaving {
   /** The successor is proven: it is the service. */
   handOver(successor: Successor, mover: Mover | undefined, report: ReloadReport): void {
     this.#successor = successor
-    const drain = this.#newDrain('handed-over', mover)
+    this.#generation.predecessor?.claim('leave')
+    const drain = this.#newDrain('handed-over', mover, successor)
     this.#generation.dispatch({ name: 'successor-proven', drain })
     const drained = drain.run()
     this.#generation.control.handOver(successor, report)
@@ -44,6 +45,17 @@ export class Leaving {
       `${signal}: passed on to successor ${successor.pid}, which serves`,
     )
     successor.send({ type: 'reload-again', signal })
+    return true
+  }
+
+  /** The successor has died: this generation, which still drains, listens and serves again. Returns whether it can. */
+  serveAgain(listen: () => void): boolean {
+    const { state, tracker } = this.#generation
+    if (state.name !== 'draining' || state.because !== 'handed-over' || !state.drain.cancel(listen))
+      return false
+    this.#left = undefined
+    tracker.stopDraining()
+    this.#generation.dispatch({ name: 'successor-lost' })
     return true
   }
 
@@ -63,7 +75,7 @@ export class Leaving {
   #startShutdown(): Promise<ShutdownReport> {
     const generation = this.#generation
     const { state } = generation
-    generation.predecessor?.claim('shutdown')
+    generation.predecessor?.claim('leave')
     const drain = this.#newDrain('shutdown')
     generation.dispatch({ name: 'shutdown', drain })
     // A successor that is taken back ends without the service.
@@ -81,9 +93,10 @@ export class Leaving {
     return successor.end('shutdown', this.#generation.settings.drainTimeoutMs)
   }
 
-  #newDrain(because: DrainReason, mover?: Mover): Drain {
+  #newDrain(because: DrainReason, mover?: Mover, successor?: Successor): Drain {
     const { tracker, logger, settings, listeners, startup, predecessor, supervisor, state, hooks } =
       this.#generation
+    const { platform } = this.#generation
     // A successor that is taken back leaves the listeners, and the files of Unix sockets, to its predecessor; a
     // worker to its supervisor.
     const forGood = because === 'shutdown' && startup.ownsService && !supervisor?.alive
@@ -98,6 +111,7 @@ export class Leaving {
       beforeDrain: hooks.beforeDrain.length > 0 ? (cut) => this.#runBeforeDrain(because, cut) : undefined,
       predecessor,
       mover,
+      successorRuns: successor && !supervisor ? () => platform.isRunning(successor.pid ?? 0) : undefined,
     })
   }
 

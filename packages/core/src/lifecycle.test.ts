@@ -24,6 +24,7 @@ const events = {
   proven: { name: 'proven' },
   'successor started': { name: 'successor-started', successor },
   'successor failed': { name: 'successor-failed' },
+  'successor lost': { name: 'successor-lost' },
   'successor proven': { name: 'successor-proven', drain },
   shutdown: { name: 'shutdown', drain: another },
   drained: { name: 'drained', code: 1 },
@@ -52,6 +53,7 @@ const meanings: Record<keyof typeof states, Partial<Record<keyof typeof events, 
   'handed over': {
     // The drain that runs goes on; what waits for a successor's sake waits no longer.
     shutdown: { name: 'draining', because: 'shutdown', drain },
+    'successor lost': states.ready,
     drained: { name: 'exited', code: 1 },
   },
   'shutting down': { drained: { name: 'exited', code: 1 } },

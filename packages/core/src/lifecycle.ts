@@ -23,6 +23,8 @@ export type LifecycleEvent =
   | { readonly name: 'successor-started'; readonly successor: Successor }
   | { readonly name: 'successor-failed' }
   | { readonly name: 'successor-proven'; readonly drain: Drain }
+  /** The successor has died while this generation drains: it serves again. */
+  | { readonly name: 'successor-lost' }
   | { readonly name: 'shutdown'; readonly drain: Drain }
   | { readonly name: 'drained'; readonly code: 0 | 1 }
 
@@ -45,6 +47,10 @@ export function next(state: State, event: LifecycleEvent): State | undefined {
     case 'successor-proven':
       return state.name === 'handing-over'
         ? { name: 'draining', because: 'handed-over', drain: event.drain }
+        : undefined
+    case 'successor-lost':
+      return state.name === 'draining' && state.because === 'handed-over'
+        ? { name: 'ready', onProbation: false }
         : undefined
     case 'shutdown':
       return afterShutdown(state, event.drain)

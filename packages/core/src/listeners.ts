@@ -10,7 +10,9 @@ import { type ListenCall, readListenCall } from './address.js'
 import { bindPrivately } from './control/bind.js'
 import { cannotHandOn, describe, inUse } from './listen-error.js'
 import {
+  type AdoptedListener,
   adoptHandle,
+  bareListener,
   closeListener,
   listenerFd,
   setSocketPath,
@@ -35,6 +37,7 @@ interface Open {
   readonly unix?: UnixFile
   readonly systemd?: string
   readonly inherited?: Inherited
+  readonly backlog?: number | undefined
   /** The control socket: open until the process leaves, unless a successor serves it. */
   readonly control?: true
 }
@@ -192,6 +195,33 @@ export class Listeners {
     if (sessions) continueTlsSessions(server, sessions)
   }
 
+  /** Handles of the inherited listeners that are served, by their descriptors. */
+  duplicable(): [number, object][] {
+    return [...this.#servers].flatMap(([fd, server]) => {
+      const handle = bareListener(server)
+      return handle === undefined ? [] : [[fd, handle] as [number, object]]
+    })
+  }
+
+  /** Listens again on what {@link close} has closed: on a duplicate, or, where there is none, bound anew. */
+  listenAgain(
+    server: net.Server,
+    duplicate: AdoptedListener | undefined,
+    { tcp, unix }: ListenerEntry,
+  ): void {
+    const before = this.#open.get(server)
+    if (!before || server.listening) {
+      duplicate?.close()
+      return
+    }
+    if (!duplicate) {
+      server.listen(tcp ? { host: tcp.address, port: tcp.port } : { path: unix?.path })
+      return
+    }
+    duplicate.listen(server, before.backlog, false)
+    if (unix) setSocketPath(server, unix.path)
+  }
+
   /** The server of the listener that was inherited as descriptor `fd`, even if it listens no more. */
   serverOf(fd: number): net.Server | undefined {
     return this.#servers.get(fd)
@@ -336,9 +366,10 @@ export class Listeners {
     if (inherited) return this.#listenOnInherited(server, call, inherited, args)
     if (call.wanted.kind === 'unix') {
       const { key, path } = call.wanted
-      return listenOnPath(server, path, args, original, (unix) => this.#add(server, { key, unix }))
+      const { backlog } = call
+      return listenOnPath(server, path, args, original, (unix) => this.#add(server, { key, unix, backlog }))
     }
-    this.#open.set(server, { key: call.wanted.key })
+    this.#open.set(server, { key: call.wanted.key, backlog: call.backlog })
     return original(args)
   }
 
@@ -359,6 +390,7 @@ export class Listeners {
     this.#continueSessions(entry.fd, server)
     this.#add(server, {
       key: wanted.key,
+      backlog,
       inherited,
       ...(entry.unix ? { unix: entry.unix } : {}),
       ...(entry.systemd === undefined ? {} : { systemd: entry.systemd }),

@@ -1,11 +1,14 @@
 /**
  * Which of two generations owns the service: its socket files, PID file, control socket and systemd's MAINPID. Ownership
  * moves by a message and its acknowledgement, and never by the end of a channel or by a late message
- * (docs/decisions/0018-ownership-is-agreed.md). Pure.
+ * (docs/decisions/0018-ownership-is-agreed.md). Pure: test/model goes through every order of events with it.
  */
 
-/** How far a predecessor has given its service away. It owns the service until `given`. */
-export type Grant = 'kept' | 'offered' | 'granted' | 'given' | 'taken-back'
+/**
+ * How far a predecessor has given its service away. It owns the service until `given`. While it drains it stands by, to
+ * serve again if its successor dies, until that one says that it need not.
+ */
+export type Grant = 'kept' | 'offered' | 'granted' | 'given' | 'stood-down' | 'taken-back'
 
 export type GrantEvent =
   /** The successor has outlived its probation. */
@@ -14,6 +17,10 @@ export type GrantEvent =
   | 'can-take-over'
   /** It has taken over: the acknowledgement. */
   | 'took-over'
+  /** It shuts down, hands over itself, or has run for a while. */
+  | 'stand-down'
+  /** Its process has ended, and all that it sent has been read. */
+  | 'ended'
   /** It has ended, is late, or has closed the channel. */
   | 'failed'
   /** This generation shuts down, and the service with it. */
@@ -32,11 +39,13 @@ export function nextGrant(grant: Grant, event: GrantEvent): GrantStep | undefine
   if (grant === 'kept' && event === 'outlived') return { grant: 'offered', send: 'take-over' }
   if (grant === 'offered' && event === 'can-take-over') return { grant: 'granted', send: 'own' }
   if (grant === 'granted' && event === 'took-over') return { grant: 'given', send: 'let-go' }
+  if (grant === 'given' && event === 'stand-down') return { grant: 'stood-down' }
+  if (grant === 'given' && event === 'ended') return { grant: 'taken-back' }
   return undefined
 }
 
 function afterFailure(grant: Grant, event: 'failed' | 'shutdown'): GrantStep | undefined {
-  if (grant === 'given' || grant === 'taken-back') return undefined
+  if (grant === 'given' || grant === 'stood-down' || grant === 'taken-back') return undefined
   if (grant !== 'granted') return { grant: 'taken-back', send: 'taken-back', end: 'politely' }
   // It may read `own` at any later time, and no message can revoke that. At a shutdown both generations end anyway.
   return { grant: 'taken-back', end: event === 'failed' ? 'at-once' : 'politely' }
@@ -54,16 +63,17 @@ export type ClaimEvent =
   | 'taken-back'
   /** The predecessor is known to have ended: its process is gone, not only its channel. */
   | 'predecessor-ended'
-  /** This generation shuts down. */
-  | 'shutdown'
+  /** This generation shuts down, or reloads itself: its predecessor must not take its place any more. */
+  | 'leave'
 
 export interface ClaimStep {
   readonly claim: Claim
-  readonly send?: 'can-take-over' | 'took-over'
+  readonly send?: 'can-take-over' | 'took-over' | 'stand-down'
 }
 
 /** What a successor does at `event`; `undefined` where the event has no meaning. */
 export function nextClaim(claim: Claim, event: ClaimEvent): ClaimStep | undefined {
+  if (claim === 'owner' && event === 'leave') return { claim, send: 'stand-down' }
   if (claim === 'owner' || claim === 'renounced') return undefined
   switch (event) {
     case 'take-over':
@@ -73,7 +83,7 @@ export function nextClaim(claim: Claim, event: ClaimEvent): ClaimStep | undefine
     case 'predecessor-ended':
       return { claim: 'owner' }
     case 'taken-back':
-    case 'shutdown':
+    case 'leave':
       return { claim: 'renounced' }
   }
 }

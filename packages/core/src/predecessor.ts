@@ -1,4 +1,6 @@
 /** The generation before, seen from the one that it started: what it gave, and what is said to it. */
+
+import type { SendHandle } from 'node:child_process'
 import { Receipts } from './connections/receipts.js'
 import { deferred } from './deferred.js'
 import { errorData, errorFrom, HandoverError } from './errors.js'
@@ -126,8 +128,8 @@ export class Predecessor {
     const step = nextClaim(this.#claim, event)
     if (!step) return false
     this.#claim = step.claim
-    // What it took over is told when it has.
-    if (step.send === 'can-take-over') void this.say({ type: step.send })
+    // What this generation took over is told when it has.
+    if (step.send && step.send !== 'took-over') void this.say({ type: step.send })
     return true
   }
 
@@ -157,6 +159,13 @@ export class Predecessor {
       if (!channel?.connected || !channel.send) resolve()
       else channel.send(envelope(message), undefined, undefined, () => resolve())
     })
+  }
+
+  /** Gives it a duplicate of a listener, for as long as it stands by. */
+  giveDuplicate(listener: number, handle: object): void {
+    const channel = this.#platform.channel()
+    if (channel?.connected)
+      channel.send(envelope({ type: 'duplicate', listener }), handle as SendHandle, {}, () => {})
   }
 
   sayFailed(thrown: unknown): Promise<void> {

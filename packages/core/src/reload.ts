@@ -8,8 +8,10 @@ import { tooLate } from './late-server.js'
 import { type TlsSessions, tlsSessionsOf } from './node-privates-tls.js'
 import type { Phase, ReloadReport } from './report.js'
 import { firstListenerFd, type SuccessorProcess, spawnSuccessor } from './spawn.js'
+import { StandBy } from './stand-by.js'
 import { Successor, type TakenOver } from './successor.js'
-import { type Inheritance, type Receipt, wireVersion } from './wire.js'
+import { type Exit, lostSuccessor } from './successor-failed.js'
+import { type Inheritance, type ListenerEntry, type Receipt, wireVersion } from './wire.js'
 
 export class Reload {
   readonly #generation: Generation
@@ -18,6 +20,8 @@ export class Reload {
   /** The descriptors by which the successor knows the listeners of our servers. */
   readonly #listeners = new Map<net.Server, number>()
   #takenOver: TakenOver = { listeners: [], http1: [], protocols: [] }
+  readonly #standBy = new StandBy()
+  #entries: readonly ListenerEntry[] = []
   #stateGiven = false
   #successor: Successor | undefined
   #mover: Mover | undefined
@@ -29,6 +33,8 @@ export class Reload {
   async run(): Promise<ReloadReport> {
     const generation = this.#generation
     try {
+      // Its own predecessor must not take the place of this one beside the successor.
+      generation.predecessor?.claim('leave')
       void generation.serviceManager.reloading()
       const successor = this.#start()
       await this.#bringUp(successor)
@@ -78,6 +84,7 @@ export class Reload {
     this.#restoreFiles()
     const handedOn = listeners.handOn()
     for (const [i, { server }] of handedOn.entries()) this.#listeners.set(server, firstListenerFd + i)
+    this.#entries = handedOn.map(({ entry }) => entry)
     const start = platform.startOf(platform.pid)
     const spawn = this.#starter({
       version: wireVersion,
@@ -88,7 +95,7 @@ export class Reload {
       umask: origin.umask,
       signals: settings.reloadSignals,
       unavailable: listeners.unavailable(),
-      listeners: handedOn.map(({ entry }) => entry),
+      listeners: this.#entries,
     })
     const events = {
       onHello: () => this.#successor?.send({ type: 'greeting', tlsSessions: this.#tlsSessions() }),
@@ -97,6 +104,9 @@ export class Reload {
       onNoMore: () => this.#mover?.stop(),
       onGone: () => this.#mover?.abandon(),
       onEndDrain: (which: number) => generation.drainingLimit.onEndDrain(which),
+      onDuplicate: (listener: number, handle: object) => this.#standBy.keep(listener, handle),
+      onStoodDown: () => this.#standBy.end(),
+      onLost: (exit: Exit) => void this.#serveAgain(exit),
     }
     const successor = new Successor(spawn, settings.reloadSignals, events)
     this.#successor = successor
@@ -157,8 +167,25 @@ export class Reload {
     successor.release()
     this.#mover = this.#newMover(successor)
     this.#generation.leaveTo(successor, this.#mover, report)
+    this.#standBy.begin(() => successor.standDown())
     this.#generation.tell('handed-over', report)
     return report
+  }
+
+  /** The successor has died. This generation, if it still drains, is the service again. */
+  async #serveAgain(exit: Exit): Promise<void> {
+    const generation = this.#generation
+    if (generation.supervisor || !generation.serveAgain(() => this.#listenAgain())) return this.#standBy.end()
+    const error = lostSuccessor(this.#successor?.pid, exit, generation.number)
+    Object.assign(error, { report: this.#report('failed', error) })
+    await this.#tellFailed(error)
+  }
+
+  #listenAgain(): void {
+    const duplicates = this.#standBy.take(this.#listeners)
+    for (const [i, [server, duplicate]] of [...duplicates].entries()) {
+      this.#generation.listeners.listenAgain(server, duplicate, this.#entries[i] as ListenerEntry)
+    }
   }
 
   #tlsSessions(): (readonly [number, TlsSessions])[] {
@@ -208,13 +235,18 @@ export class Reload {
     const error = interrupted ?? (thrown as HandoverError)
     Object.assign(error, { report: this.#report('failed', error) })
     generation.dispatch({ name: 'successor-failed' })
-    if (interrupted) return error
+    this.#standBy.end()
+    if (!interrupted) await this.#tellFailed(error)
+    return error
+  }
+
+  async #tellFailed(error: HandoverError): Promise<void> {
+    const generation = this.#generation
     generation.startup.writePidFile()
     generation.logger.error({ err: error, report: error.report }, `reload failed: ${error.message}`)
     if (this.#stateGiven) await generation.hooks.runFailed()
     await generation.serviceManager.reloadFailed(error.message)
     generation.tell('reload-failed', error)
-    return error
   }
 
   async #handStateOn(): Promise<void> {

@@ -30,7 +30,7 @@ export interface SuccessorProcess {
   on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown
   on(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown
   on(event: 'disconnect', listener: () => void): unknown
-  on(event: 'message', listener: (message: unknown) => void): unknown
+  on(event: 'message', listener: (message: unknown, handle?: unknown) => void): unknown
 }
 
 /**

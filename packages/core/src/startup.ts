@@ -10,6 +10,8 @@ import { type Awaited, Readiness } from './readiness.js'
 const tellOpenMs = 50
 /** How often a PID file that could not be written, as on a full disk, is tried again. */
 const pidFileRetryMs = 1_000
+/** How many descriptors may be on their way at a time: unread, they count against a limit of the user (unix(7)). */
+const mostDuplicates = 100
 /** How long a server may listen without the application that is waited for, before we wonder. */
 const wonderMs = 5_000
 
@@ -141,6 +143,7 @@ export class Startup {
     void control.start()
     this.writePidFile()
     if (predecessor && !predecessor.hasEnded) {
+      this.#giveDuplicates()
       // It tells systemd, and closes what it served, before it asks us to close what no server uses.
       const served = {
         listeners: listeners.claimed(),
@@ -153,6 +156,14 @@ export class Startup {
       this.onLetGo()
     }
     this.#generation.takeKeptSignal()
+  }
+
+  /** With them the predecessor can serve again, should this generation die while that one drains. */
+  #giveDuplicates(): void {
+    const { listeners, predecessor, supervisor } = this.#generation
+    if (supervisor) return
+    for (const [fd, handle] of listeners.duplicable().slice(0, mostDuplicates))
+      predecessor?.giveDuplicate(fd, handle)
   }
 
   /** Says in the PID file that this process is the service: at first, and when a successor was taken back. */

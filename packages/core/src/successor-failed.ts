@@ -41,3 +41,11 @@ export function notReadyInTime(pid: number | undefined, readyTimeoutMs: number):
 
 export const endInWords = ({ code, signal }: Exit): string =>
   signal ? `was ended by ${signal}` : `exited with code ${code}`
+
+export function lostSuccessor(pid: number | undefined, exit: Exit, generation: number): HandoverError {
+  return new HandoverError(
+    'ERR_HANDOVER_SUCCESSOR_LOST',
+    `Successor ${pid} ${endInWords(exit)} shortly after it had taken over. Generation ${generation} still drained, and serves again.`,
+    { pid, exitCode: exit.code, signal: exit.signal },
+  )
+}

@@ -49,6 +49,12 @@ export interface SuccessorEvents {
   onEndDrain(generation: number): void
   /** It asks for the state that this generation hands on. */
   onStateWanted(): void
+  /** It sent a duplicate of a listener. */
+  onDuplicate(listener: number, handle: object): void
+  /** This generation need not stand by any more. */
+  onStoodDown(): void
+  /** It owned the service and has ended, without a word. */
+  onLost(exit: Exit): void
 }
 
 export class Successor {
@@ -133,6 +139,11 @@ export class Successor {
     return this.#tookOver.promise
   }
 
+  /** This generation does not serve again, whatever becomes of the successor. */
+  standDown(): void {
+    if (this.#step('stand-down')) this.#events.onStoodDown()
+  }
+
   /** This generation has let go: the successor owns the service. */
   letGo(): void {
     this.#step('took-over')
@@ -209,12 +220,18 @@ export class Successor {
 
   #start(): SuccessorProcess {
     const child = this.#spawn()
+    const disconnected = deferred()
     child.on('error', (error) => this.#onError(error))
     child.on('exit', (code, signal) => {
-      if (!this.#endedTooEarly(signal) || !this.#startAgain()) this.#onExit({ code, signal })
+      if (this.#endedTooEarly(signal) && this.#startAgain()) return
+      this.#onExit({ code, signal })
+      void this.#whenAllIsRead(disconnected.promise, { code, signal })
     })
-    child.on('disconnect', () => this.#onDisconnect(child))
-    child.on('message', (message) => this.#onMessage(message))
+    child.on('disconnect', () => {
+      disconnected.resolve()
+      this.#onDisconnect(child)
+    })
+    child.on('message', (message, handle) => this.#onMessage(message, handle))
     return child
   }
 
@@ -269,11 +286,13 @@ export class Successor {
     return !(await Promise.race([promise.then(() => true), turn().then(() => false)]))
   }
 
-  #onMessage(raw: unknown): void {
+  #onMessage(raw: unknown, handle: unknown): void {
     try {
       const message = readFromSuccessor(raw)
       if (message?.type === 'hello') this.#events.onHello()
       else if (message?.type === 'ready') this.#sayReady()
+      else if (message?.type === 'duplicate') this.#onDuplicate(message.listener, handle)
+      else if (message?.type === 'stand-down') this.standDown()
       else if (message?.type === 'can-take-over') this.#canTakeOver.resolve()
       else if (message?.type === 'took-over') this.#tookOver.resolve(message)
       else if (message?.type === 'no-more') this.#sendNoMore()
@@ -288,6 +307,10 @@ export class Successor {
     } catch (error) {
       this.fail(error as HandoverError)
     }
+  }
+
+  #onDuplicate(listener: number, handle: unknown): void {
+    if (typeof handle === 'object' && handle !== null) this.#events.onDuplicate(listener, handle)
   }
 
   #sendNoMore(): void {
@@ -316,6 +339,12 @@ export class Successor {
       if (child !== this.#child) return
       this.fail(this.#failed('ERR_HANDOVER_PROBATION', 'closed its channel to this generation'))
     })
+  }
+
+  /** Its last message may say that it left on purpose. */
+  async #whenAllIsRead(disconnected: Promise<void>, exit: Exit): Promise<void> {
+    await within(exitMs, disconnected).catch(() => {})
+    if (this.#step('ended')) this.#events.onLost(exit)
   }
 
   #didNot(what: string): HandoverError {

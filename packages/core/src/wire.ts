@@ -80,6 +80,10 @@ export type FromSuccessor =
   /** The first message: it listens on the channel now. Answered with `greeting`. */
   | { readonly type: 'hello' }
   | { readonly type: 'ready' }
+  /** With a handle: a duplicate of the listener that it inherited as this descriptor, before `took-over`. */
+  | { readonly type: 'duplicate'; readonly listener: number }
+  /** It shuts down, or hands over itself: the predecessor must not serve again when it ends. */
+  | { readonly type: 'stand-down' }
   /** The answer to `take-over`: it still serves. Nothing has changed yet. */
   | { readonly type: 'can-take-over' }
   /** The answer to `own`: it owns the service, the PID file names it, and it serves these listeners (by descriptor). */
@@ -179,6 +183,8 @@ export function envelope<M extends FromSuccessor | FromPredecessor>(message: M):
 const typesFromSuccessor = new Set([
   'hello',
   'ready',
+  'duplicate',
+  'stand-down',
   'can-take-over',
   'took-over',
   'received',
@@ -236,6 +242,7 @@ function wellFormed(raw: Record<string, unknown>): boolean {
   }
   if (raw.type === 'late') return isNatural(raw.id)
   if (raw.type === 'reload-again') return isString(raw.signal)
+  if (raw.type === 'duplicate') return isNatural(raw.listener)
   if (raw.type === 'status') return isList(raw.generations, isRecord) && isRecord(raw.reload)
   if (raw.type === 'control-client') return Array.isArray(raw.watching) && isString(raw.pending)
   return raw.type !== 'open' || raw.connections === 0 || isNatural(raw.connections)

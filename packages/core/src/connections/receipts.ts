@@ -7,6 +7,8 @@ export class Receipts {
   readonly #say: (receipt: Receipt) => void
   #numbers: number[] = []
   #upTo = 0
+  /** The highest descriptor that arrived. */
+  #newest: number | undefined
   #scheduled = false
 
   constructor(say: (receipt: Receipt) => void) {
@@ -23,6 +25,8 @@ export class Receipts {
     take: (own: object) => boolean,
   ): void {
     const arrived = typeof handle === 'object' && handle !== null ? handle : undefined
+    const fd = (arrived as { fd?: number } | undefined)?.fd
+    if (fd !== undefined) this.#newest = Math.max(fd, this.#newest ?? 0)
     if (arrived && inodeOf(arrived) === inode && take(arrived)) this.#numbers.push(number)
     else if (arrived) closeConnection(arrived)
     this.sent(number)
@@ -35,10 +39,11 @@ export class Receipts {
     this.#scheduled = true
     // Several arrive in one turn: one message confirms them.
     setImmediate(() => {
-      const numbers = this.#numbers
+      const [numbers, newest] = [this.#numbers, this.#newest]
       this.#numbers = []
+      this.#newest = undefined
       this.#scheduled = false
-      this.#say({ numbers, upTo: this.#upTo, ...(isShortOfDescriptors() && { full: true }) })
+      this.#say({ numbers, upTo: this.#upTo, ...(isShortOfDescriptors(newest) && { full: true }) })
     })
   }
 }

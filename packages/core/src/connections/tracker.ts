@@ -43,7 +43,7 @@ export class Tracker {
   #isOver = false
   #mover: Mover | undefined
   /** What has become of connections since the drain began. */
-  readonly #fates = new FateCounts()
+  #fates = new FateCounts()
   readonly #watchers = new Set<ConnectionWatcher>()
   /** Called when a connection has gone. */
   onClosed: () => void = () => {}
@@ -94,6 +94,13 @@ export class Tracker {
     this.#draining = true
     this.#mover = mover
     for (const [connection, server] of this.#connections) this.#drain(connection, server)
+  }
+
+  /** Those that still come are served as before. Those that were told that it is the end, end. */
+  stopDraining(): void {
+    this.#draining = false
+    this.#mover = undefined
+    this.#fates = new FateCounts()
   }
 
   connectionOf(socket: net.Socket): Connection | undefined {

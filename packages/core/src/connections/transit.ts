@@ -10,6 +10,9 @@ import { Room } from './room.js'
 /** How many connections are in transit at a time: libuv reads at most 32 messages in a turn. */
 export const mostUnderway = 32
 
+/** How long connections are in transit until the receiver is asked for those that it may have missed. */
+const silenceMs = 100
+
 /** What the protocol of a connection says of it; absent for HTTP/1.1 at a message boundary. */
 export type ProtocolState = Pick<ConnectionMessage, 'protocol' | 'state'>
 
@@ -46,7 +49,7 @@ export class Transit {
   readonly #onReturned: (connection: Http1Connection, listener: number) => void
   #lastId = 0
   #lastNumber = 0
-  #willAsk = false
+  #timer: NodeJS.Timeout | undefined
   #isStopped = false
   #longestWaitMs = 0
 
@@ -118,6 +121,7 @@ export class Transit {
   /** No receipt will come. */
   abandon(): void {
     this.stop()
+    clearTimeout(this.#timer)
     const lost = [...this.#underway.values()]
     this.#underway.clear()
     for (const { connection } of lost) this.#parts.lost(connection)
@@ -157,7 +161,7 @@ export class Transit {
       handle,
       () => queueMicrotask(() => this.#onUnsent(number)),
     )
-    this.#askSoon()
+    this.#askWhenSilent()
     return true
   }
 
@@ -166,13 +170,13 @@ export class Transit {
     if (given && this.#underway.delete(number)) this.#refuse([given], [])
   }
 
-  /** The last connections would not be missed otherwise: nothing comes after them. */
-  #askSoon(): void {
-    if (this.#willAsk) return
-    this.#willAsk = true
-    queueMicrotask(() => {
-      this.#willAsk = false
+  /** The last connections would not be missed otherwise: no later one is confirmed. */
+  #askWhenSilent(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      if (this.#underway.size === 0) return
       this.#parts.sent(this.#lastNumber)
-    })
+      this.#askWhenSilent()
+    }, silenceMs)
   }
 }
