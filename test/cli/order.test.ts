@@ -1,9 +1,12 @@
 // Reloads, crashes and requests for reloads that meet, under `handover run`.
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { ControlSocket } from '../support/control.js'
 import { isHandedOver, isReady } from '../support/generations.js'
 import { requestReload } from '../support/release.js'
 import type { Service } from '../support/service.js'
 import { startRun } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
@@ -48,6 +51,21 @@ test('C54: a worker that is killed while its successor is on probation is follow
   await service.line(/1 of 1 workers are on the new release/)
   expect(await whoServes(service.target)).toEqual({ pid: successor.pid, generation: 2 })
   expect(service.output).not.toContain('another one is started')
+})
+
+test('C54: a worker that is killed before it begins its reload is followed by the new release at once', async () => {
+  const control = join(tempDir(), 'control.sock')
+  const service = await startRun('http.mjs', { run: ['--control', control], config: quick })
+  const { pid } = service.serving
+  service.signal('SIGSTOP', pid)
+  const socket = await ControlSocket.connect(control)
+  for (const id of [1, 2]) socket.send({ handover: 1, id, request: 'reload' })
+  // The first one is under way.
+  expect(await socket.answer(2)).toMatchObject({ error: { code: 'ERR_HANDOVER_IN_PROGRESS' } })
+  service.signal('SIGKILL', pid)
+  expect(await socket.answer(1)).toMatchObject({ ok: true, reload: { outcome: 'handed-over' } })
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+  socket.close()
 })
 
 test('C54: a successor that is killed on probation fails the reload, and its worker serves on', async () => {

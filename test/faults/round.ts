@@ -57,9 +57,10 @@ class Round {
     for (const reload of plan.reloads) await this.#reload(reload)
     this.#strikes.lift()
     await this.#strikes.haveArrived()
-    const afterFaults = await snapshotOf(this.#scene)
-    const isUp = afterFaults.running.length > 0 && afterFaults.unsettled === undefined
-    const lastReload = isUp ? await this.#reloadOnceMore() : undefined
+    let { afterFaults, lastReload } = await this.#look()
+    // Processes were still replaced when it looked at rest.
+    if (lastReload && this.#hasShrunk(afterFaults)) ({ afterFaults, lastReload } = await this.#look())
+    const isUp = lastReload !== undefined
     const { failures, idle } = await clients.stop()
     const stop = isUp ? await this.#stop() : undefined
     return {
@@ -75,6 +76,19 @@ class Round {
       acts: this.#strikes.acts,
       facts: service.facts,
     }
+  }
+
+  async #look(): Promise<Pick<RoundLog, 'afterFaults' | 'lastReload'>> {
+    const afterFaults = await snapshotOf(this.#scene)
+    if (afterFaults.running.length === 0 || afterFaults.unsettled !== undefined) return { afterFaults }
+    return { afterFaults, lastReload: await this.#reloadOnceMore() }
+  }
+
+  /** One of those that were there has left, and not because of the last reload. */
+  #hasShrunk({ running }: Snapshot): boolean {
+    const handedOver = new Set(this.#scene.facts.filter(isHandedOver).map(({ pid }) => pid))
+    const now = this.#scene.service.processes()
+    return running.some((pid) => !now.includes(pid) && !handedOver.has(pid))
   }
 
   async #reload({ by, faults }: ReloadPlan): Promise<void> {

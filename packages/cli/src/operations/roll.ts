@@ -72,7 +72,8 @@ export class Roll {
     const outcome = worker.heard(isOutcome)
     if (!hasBegun) await this.#ask(worker)
     const told = await unlessHung(worker.reloadMs, worker, outcome)
-    if (!told) return this.#untilInCharge(slot)
+    // It has ended. A successor that it had started goes on without it.
+    if (!told) return slot.worker ? this.#untilInCharge(slot) : this.#startAnew(slot)
     if (told.type === 'reload-failed') throw failed(told)
     const withDrain = () => ({ ...told.report, ...(worker.report && { drain: worker.report.drain }) })
     this.#reports.push(worker.exited.promise.then(withDrain))
