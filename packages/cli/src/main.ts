@@ -13,7 +13,8 @@ The program must use @handover/fastify, express, koa or core, or be run with it:
   handover run -- node --import @handover/core/register server.js
 
 Signals:
-  SIGHUP            replace all workers, one after another; the first failure ends it, and is told
+  SIGHUP            replace all workers, one after another; the first failure ends it, and is told;
+                    during a reload: once more afterwards
   SIGTERM, SIGINT   finish what was begun, and end; a second one cuts short
   SIGUSR1, SIGUSR2  go on to the workers
 
