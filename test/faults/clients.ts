@@ -32,7 +32,7 @@ export class Clients {
       workloads: [
         keepAlive({ clients: setup.keepAlive, think: { minMs: 0, maxMs: 80 } }),
         newConnections({ clients: setup.newConnections, think: { minMs: 5, maxMs: 60 } }),
-        slowRequests({ clients: setup.slow, ms: 300 }),
+        slowRequests({ clients: setup.slow, ms: setup.slowMs }),
       ],
     })
   }

@@ -1,4 +1,5 @@
 /** Whether the service must be there when the faults of a round are over. */
+import type { FinalReport } from '@handover/core'
 import {
   beforeStop,
   deathOf,
@@ -10,7 +11,12 @@ import {
   struck,
   type Told,
 } from './processes-told.js'
-import { isAlone, type RoundLog } from './round-log.js'
+import { type Act, isAlone, type RoundLog } from './round-log.js'
+
+type Death = Pick<Act, 'afterIndex' | 'at'>
+
+/** A predecessor notices the end of its successor within this time, also on a busy machine. */
+const noticeMs = 250
 
 export interface Expectation {
   /** `either`: no process was left that could have gone on with it, or the round cannot tell. */
@@ -34,11 +40,11 @@ function ofSupervisor(log: RoundLog): Expectation {
 
 function ofGenerations(log: RoundLog): Expectation {
   const all = beforeStop(log)
-  for (const told of all) {
-    const shutdown = shutdownOf(told)
-    if (shutdown === 'whole') return down(`${told.pid} was told to shut down`)
-    if (shutdown === 'of a successor')
-      return either(`${told.pid} was told to shut down right after its takeover`)
+  const stopped = all.find((told) => wasShutDown(told))
+  if (stopped) {
+    const because = `${stopped.pid} was told to shut down`
+    // What was killed in the middle of that may have told nobody.
+    return deathOf(log, stopped) ? either(because) : down(because)
   }
   for (const told of all) {
     const death = closedByProgram(told) ?? deathOf(log, told)
@@ -48,39 +54,43 @@ function ofGenerations(log: RoundLog): Expectation {
   return up
 }
 
-/** What a shutdown signal meant to it: the service, or no more than this process. */
-function shutdownOf({ facts }: Told): 'whole' | 'of a successor' | undefined {
+/** A shutdown signal meant the service, not only a process that was on its way out or not proven. */
+function wasShutDown({ facts }: Told): boolean {
   let phase: Phase | undefined
-  let wasSuccessor = false
   for (const fact of facts) {
     const following = phaseAfter(phase, fact)
-    if (following === 'shutting-down') {
-      if (phase === 'handing-over') return 'whole'
-      if (phase === 'serving') return wasSuccessor ? 'of a successor' : 'whole'
-    }
-    wasSuccessor ||= following === 'probation'
+    if (following === 'shutting-down' && (phase === 'serving' || phase === 'handing-over')) return true
     phase = following
   }
-  return undefined
+  return false
 }
 
 /** A program that closes its server when it is the service has ended the service itself. */
-function closedByProgram({ facts }: Told): number | undefined {
+function closedByProgram({ facts }: Told): Death | undefined {
   let phase: Phase | undefined
   for (const fact of facts) {
-    if (fact.event === 'fault' && fact.how === 'close-server' && phase === 'serving') return fact.index
+    if (fact.event === 'fault' && fact.how === 'close-server' && phase === 'serving')
+      return { afterIndex: fact.index, at: Number(fact.at) }
     phase = phaseAfter(phase, fact)
   }
   return undefined
 }
 
 /** Whether `other` was there to go on when `dead` ended, and no fault of its own kept it from it. */
-function couldGoOn(log: RoundLog, other: Told, dead: Told, death: number): boolean {
+function couldGoOn(log: RoundLog, other: Told, dead: Told, { afterIndex, at }: Death): boolean {
   if (other.pid === dead.pid || faultsOf(log, other.pid).length > 0) return false
-  const phase = phaseAt(other, death)
-  // A process that starts later is a successor that somebody alive has started.
+  const phase = phaseAt(other, afterIndex)
+  // A process that starts later is a successor that a living one has started.
   if (phase === undefined || phase === 'drained' || phase === 'shutting-down') return false
+  if (phase !== 'handed-over') return true
   const isPredecessor = (other.generation ?? 0) < (dead.generation ?? Number.POSITIVE_INFINITY)
-  // A successor that was running when its predecessor ended comes up by itself.
-  return isPredecessor || phase !== 'handed-over'
+  return isPredecessor && drainEnd(other) > at + noticeMs
+}
+
+/** A predecessor stands by as long as it drains. When its drain ended, as its report tells. */
+function drainEnd({ facts }: Told): number {
+  const report = facts.find(({ event }) => event === 'report')?.report as FinalReport | undefined
+  if (!report?.reload) return Number.POSITIVE_INFINITY
+  const { startedAt, phases } = report.reload
+  return Date.parse(startedAt) + phases.reduce((sum, { ms }) => sum + ms, 0) + report.drain.ms
 }

@@ -14,7 +14,7 @@ function detailsOf(what: string): { event: string; [detail: string]: unknown } {
   if (/^(started|listening)$/.test(what)) return { event: what }
   if (what === 'report') return { event: 'report', report: { drain: { cut: [] } } }
   if (what === 'cut') return { event: 'report', report: { drain: { cut: [{ what: 'GET /' }] } } }
-  if (what.startsWith('fault ')) return { event: 'fault', how: what.slice(6) }
+  if (what.startsWith('fault ')) return { event: 'fault', how: what.slice(6), at: 0 }
   if (what === 'probation') return { event: 'state', state: 'ready', onProbation: true }
   if (what === 'handed over') return { event: 'state', state: 'draining', because: 'handed-over' }
   if (what === 'shutdown') return { event: 'state', state: 'draining', because: 'shutdown' }
@@ -105,7 +105,7 @@ export function roundLog(
         workers,
         address: 'tcp',
         probationMs: 100,
-        clients: { keepAlive: 1, newConnections: 1, slow: 0, idle: 1 },
+        clients: { keepAlive: 1, newConnections: 1, slow: 0, slowMs: 300, idle: 1 },
       },
       reloads: [],
       end: 'signal',

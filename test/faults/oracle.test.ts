@@ -18,7 +18,7 @@ import { judge } from './oracle.js'
 import type { RoundLog } from './round-log.js'
 
 const rules = (log: RoundLog) => judge(log).map(({ rule }) => rule)
-const kill = (pid: number, afterIndex: number) => ({ does: 'kill', pid, afterIndex }) as const
+const kill = (pid: number, afterIndex: number) => ({ does: 'kill', pid, afterIndex, at: 0 }) as const
 const ended = { afterFaults: gone } as const
 
 test('a round without a fault has no anomaly', () => {
@@ -46,6 +46,22 @@ describe('the service', () => {
     expect(rules(roundLog({ facts, ...ended }))).toContain('the service is gone')
   })
 
+  test('may end with its successor when its predecessor has just drained', () => {
+    const report = (drainMs: number) => {
+      const reload = { startedAt: new Date(1_000).toISOString(), phases: [{ name: 'starting', ms: 100 }] }
+      const fact = {
+        index: 9,
+        pid: first,
+        event: 'report',
+        report: { reload, drain: { ms: drainMs, cut: [] } },
+      }
+      return [...tell(...reloaded.slice(0, -2)), fact]
+    }
+    const acts = [{ ...kill(second, 8), at: 1_200 }]
+    expect(rules(roundLog({ acts, facts: report(200), ...ended }))).not.toContain('the service is gone')
+    expect(rules(roundLog({ acts, facts: report(2_000), ...ended }))).toContain('the service is gone')
+  })
+
   test('may be gone when its only process was killed, and leave its files', () => {
     const left = { running: [], files: ['service.pid'] }
     const log = roundLog({ acts: [kill(first, 2)], facts: tell(...gen1), left, ...ended })
@@ -59,6 +75,12 @@ describe('the service', () => {
     )
     const draining = tell(...reloaded.slice(0, -2), ...stopped(first))
     expect(rules(roundLog({ facts: draining, ...ended }))).toContain('the service is gone')
+  })
+
+  test('must be gone when its new owner was told to shut down, also while its predecessor drains', () => {
+    const facts = tell(...reloaded.slice(0, -2), ...stopped(second), ...stopped(first))
+    expect(rules(roundLog({ facts, afterFaults: upWith(first) }))).toContain('processes run after a shutdown')
+    expect(rules(roundLog({ facts, ...ended }))).toEqual([])
   })
 
   test('under handover run only the end of the supervisor ends it', () => {
@@ -132,7 +154,7 @@ describe('a request that failed', () => {
   })
 
   test('for want of descriptors is excused only for a connection that nobody has answered on', () => {
-    const acts = [{ does: 'limit-descriptors', pid: second, afterIndex: 5 }] as const
+    const acts = [{ does: 'limit-descriptors', pid: second, afterIndex: 5, at: 0 }] as const
     expect(rules(roundLog({ acts, failures: [failureOf('reset')] }))).toEqual([])
     expect(rules(roundLog({ acts, failures: [failureOf('reset', first)] }))).toEqual([
       'a request failed: reset',
@@ -176,7 +198,9 @@ describe('handover reload', () => {
     const rule = 'handover reload does not know, although nothing happened to whom it asked'
     expect(after(4, {})).toEqual([rule])
     const requested = [{ by: 'command', afterIndex: 2, command: reloadCommand(4, {}) }] as const
-    expect(rules(roundLog({ requested, acts: [{ does: 'stop', pid: first, afterIndex: 4 }] }))).toEqual([])
+    expect(
+      rules(roundLog({ requested, acts: [{ does: 'stop', pid: first, afterIndex: 4, at: 0 }] })),
+    ).toEqual([])
   })
 
   test('succeeds once the faults are over', () => {

@@ -11,6 +11,8 @@ export interface Setup {
     readonly keepAlive: number
     readonly newConnections: number
     readonly slow: number
+    /** How long each of its requests takes: a drain waits for them. */
+    readonly slowMs: number
     /** Connections that have been answered once and then stay silent. */
     readonly idle: number
   }
@@ -97,6 +99,7 @@ function drawSetup(random: Seeded): Setup {
       keepAlive: random.int(1, 3),
       newConnections: random.int(1, 2),
       slow: random.int(0, 1),
+      slowMs: random.pick([300, 1_500]),
       idle: random.int(0, 6),
     },
   }

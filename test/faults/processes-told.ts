@@ -58,12 +58,12 @@ export function phaseAfter(phase: Phase | undefined, fact: Fact): Phase | undefi
   return fact.because === 'handed-over' || phase === 'handed-over' ? 'handed-over' : 'shutting-down'
 }
 
-/** When it ended by force: the index of the last fact before that. */
-export function deathOf(log: RoundLog, { pid, facts }: Told): number | undefined {
-  const killed = log.acts.find((act) => act.does === 'kill' && act.pid === pid)?.afterIndex
-  const failed = facts.find(({ event, how }) => event === 'fault' && fatal.includes(how))?.index
-  const all = [killed, failed].flatMap((each) => each ?? [])
-  return all.length > 0 ? Math.min(...all) : undefined
+/** When it ended by force. `afterIndex`: the last fact before that. */
+export function deathOf(log: RoundLog, { pid, facts }: Told): Pick<Act, 'afterIndex' | 'at'> | undefined {
+  const killed = log.acts.find((act) => act.does === 'kill' && act.pid === pid)
+  const failed = facts.find(({ event, how }) => event === 'fault' && fatal.includes(how))
+  if (!failed || (killed && killed.afterIndex < failed.index)) return killed
+  return { afterIndex: failed.index, at: Number(failed.at) }
 }
 
 /** Strikes on it, and its own fault. */

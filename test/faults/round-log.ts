@@ -9,6 +9,8 @@ export interface Act {
   /** The process that it hit; absent for a fault of the folder. */
   readonly pid?: number
   readonly afterIndex: number
+  /** Milliseconds since the epoch. */
+  readonly at: number
 }
 
 /** A `handover` command that has ended. */

@@ -115,7 +115,12 @@ export class Strikes {
 
   #note({ does }: Strike, pid: number | undefined, happened: boolean): void {
     if (happened)
-      this.acts.push({ does, ...(pid !== undefined && { pid }), afterIndex: this.#scene.service.lastIndex })
+      this.acts.push({
+        does,
+        ...(pid !== undefined && { pid }),
+        afterIndex: this.#scene.service.lastIndex,
+        at: Date.now(),
+      })
     else this.missed.push(`${does}: it was not possible`)
   }
 
