@@ -18,6 +18,8 @@ export type Awaited =
 /** Whether everything that was registered listens. */
 export class Readiness {
   #awaited: Awaited[] = []
+  /** How many of them, from the first on, were there at the last look: a thousand servers listen one after another. */
+  #there = 0
   readonly #listening = new Set<net.Server>()
 
   await(what: Awaited): void {
@@ -27,19 +29,25 @@ export class Readiness {
   /** Returns whether nothing is waited for any more. */
   forget(server: net.Server): boolean {
     this.#awaited = this.#awaited.filter((each) => !('server' in each && each.server === server))
+    this.#there = 0
     return this.#awaited.length === 0
   }
 
   listening(server: net.Server): void {
     this.#listening.add(server)
-    server.once('close', () => this.#listening.delete(server))
+    server.once('close', () => {
+      this.#listening.delete(server)
+      this.#there = 0
+    })
     for (const each of this.#awaited) {
       if ('isHandler' in each && matches(each, server)) each.onListening?.()
     }
   }
 
   get complete(): boolean {
-    return this.#awaited.length > 0 && this.#awaited.every((each) => this.#isThere(each))
+    const missing = this.#awaited.findIndex((each, i) => i >= this.#there && !this.#isThere(each))
+    this.#there = missing < 0 ? this.#awaited.length : missing
+    return this.#there > 0 && missing < 0
   }
 
   /** Whether `server` is one that was registered: its failure to listen is ours. */
@@ -55,6 +63,7 @@ export class Readiness {
 
   #isThere(awaited: Awaited): boolean {
     if ('nothing' in awaited) return true
+    if ('server' in awaited) return this.#listening.has(awaited.server)
     return [...this.#listening].some((server) => matches(awaited, server))
   }
 }

@@ -62,6 +62,7 @@ export class Supervisor {
   readonly #names = new WeakMap<net.Server, string>()
   readonly #unused = new Set<string>()
   #bound = 0
+  #willKeep = false
   #successors = 0
   readonly #sharing: Sharing | undefined
   #successor: { readonly id: number; readonly child: RelayedChild } | undefined
@@ -95,15 +96,31 @@ export class Supervisor {
     this.#post({ type: 'registered', readyTimeoutMs, reloadMs, ...this.#ending() })
   }
 
-  /** A server listens: the supervisor gets a duplicate of what was bound here, and hears what is served. */
+  /**
+   * A server listens. All that begin to do so in one turn of the event loop are seen to together: each look costs as much
+   * as there are listeners.
+   */
   keepListeners(): void {
-    for (const { server, entry } of this.#generation.listeners.handOn()) {
+    if (this.#willKeep) return
+    this.#willKeep = true
+    setImmediate(() => this.#keepNow())
+  }
+
+  /** The supervisor gets duplicates of what was bound here, and hears what is served. */
+  #keepNow(): void {
+    if (!this.#willKeep) return
+    this.#willKeep = false
+    const all = this.#generation.listeners.handOn()
+    for (const { server, entry } of all) {
       if (entry.held !== undefined || this.#names.has(server)) continue
       const held = `${this.#generation.platform.pid}:${++this.#bound}`
       this.#names.set(server, held)
       this.#post({ type: 'listener', entry: { ...entry, held } }, bareListener(server))
     }
-    this.#tellServed()
+    const { name } = this.#generation.state
+    if (name === 'draining' || name === 'exited') return
+    const held = all.flatMap(({ server, entry }) => this.#named(entry, server).held ?? [])
+    this.#post({ type: 'serves', held })
   }
 
   /** A server has another listener than before: to the supervisor it is a new one. */
@@ -117,6 +134,7 @@ export class Supervisor {
     { generation, signals, unavailable = [], listeners }: Inheritance,
     servers: readonly net.Server[],
   ): RelayedChild {
+    this.#keepNow()
     const id = ++this.#successors
     const child = new RelayedChild(id, (message, handle, done) => this.#post(message, handle, done))
     this.#successor = { id, child }
@@ -162,16 +180,9 @@ export class Supervisor {
     return sharing
   }
 
-  #tellServed(): void {
-    const { name } = this.#generation.state
-    if (name === 'draining' || name === 'exited') return
-    const served = this.#generation.listeners.handOn()
-    const held = served.flatMap(({ server, entry }) => this.#named(entry, server).held ?? [])
-    this.#post({ type: 'serves', held })
-  }
-
   /** The program closes a server: what the supervisor holds would queue connections that nobody answers. */
   #onClose(server: net.Server, close: () => void): void {
+    this.#keepNow()
     const { name } = this.#generation.state
     const ending = name === 'draining' || name === 'exited'
     const served = ending
@@ -211,6 +222,7 @@ export class Supervisor {
   #tell(): void {
     const { events } = this.#generation
     events.on('state', ({ state, because, onProbation }) => {
+      this.#keepNow()
       const more = { ...(because && { because }), ...(onProbation && { onProbation }) }
       this.#post({ type: 'now', state, ...more, ...this.#ending() })
     })
@@ -267,7 +279,7 @@ export class Supervisor {
     else if (message.type === 'from-peer') this.#sharing?.take(message, handle)
     else if (typeof handle === 'object' && handle !== null) {
       generation.listeners.inherit(message.entry, handle)
-      this.#tellServed()
+      this.keepListeners()
     }
   }
 

@@ -43,15 +43,16 @@ export class HeldListeners {
     this.#all.set(name, { entry: { ...entry, fd: listener.fd }, listener, handle })
     by.has.add(name)
     if (this.#hasEnded) this.letGo()
-    for (const worker of workers) if (worker.isRegistered && !worker.isLeaving) this.offer(worker)
+    for (const worker of workers) if (worker.isRegistered && !worker.isLeaving) this.offer(worker, [name])
   }
 
   /** What was bound since it was started. */
-  offer(worker: Worker): void {
-    for (const [name, { entry, handle }] of this.#all) {
-      if (worker.has.has(name) || !handle) continue
+  offer(worker: Worker, names: Iterable<string> = this.#all.keys()): void {
+    for (const name of names) {
+      const held = this.#all.get(name)
+      if (worker.has.has(name) || !held?.handle) continue
       worker.has.add(name)
-      worker.say({ type: 'listener', entry }, handle)
+      worker.say({ type: 'listener', entry: held.entry }, held.handle)
     }
   }
 
@@ -80,10 +81,11 @@ export class HeldListeners {
   /** As a worker inherits them: those in the order in which its predecessor knows them, then all others. */
   entries(known: readonly ListenerEntry[] = []): ListenerEntry[] {
     const names = known.flatMap(({ held }) => (held !== undefined && this.#all.has(held) ? held : []))
+    const asked = new Map(known.map((entry) => [entry.held, entry]))
     return [...new Set([...names, ...this.#all.keys()])].map((name) => {
       const { entry } = this.#all.get(name) as Held
       // What was asked for may have changed since, as when a release says `localhost` instead.
-      return { ...(known.find(({ held }) => held === name) ?? entry), fd: entry.fd }
+      return { ...(asked.get(name) ?? entry), fd: entry.fd }
     })
   }
 

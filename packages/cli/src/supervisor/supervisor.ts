@@ -49,6 +49,7 @@ export class Supervisor {
   /** Settled by the very first worker: that it serves, or why not. */
   readonly #started: Deferred<void> = deferred()
   #hasStarted = false
+  #willConsider = false
   #roll: Roll | undefined
   #stopping: Promise<number> | undefined
   readonly #ended: Deferred<number> = deferred()
@@ -195,6 +196,13 @@ export class Supervisor {
 
   /** All serve, and no reload is under way: what nobody asked for is closed, and connections are evened out. */
   #considerSettled(): void {
+    if (this.#willConsider) return
+    this.#willConsider = true
+    setImmediate(() => this.#considerNow())
+  }
+
+  #considerNow(): void {
+    this.#willConsider = false
     const serving = this.slots.flatMap(({ worker }) => (worker?.inCharge ? worker : []))
     const isSettled = !this.isStopping && !this.#roll && serving.length === this.slots.length
     const settled = isSettled ? serving : []

@@ -1,0 +1,40 @@
+import net from 'node:net'
+import { expect, test } from 'vitest'
+import { Readiness } from './readiness.js'
+
+/** Counts how often it is looked at. */
+function watched() {
+  const seen = { looks: 0, server: net.createServer() }
+  const awaited = {
+    get server() {
+      seen.looks++
+      return seen.server
+    },
+  }
+  return { seen, awaited }
+}
+
+test('the work for many servers that begin to listen one after another grows with their number alone', () => {
+  const readiness = new Readiness()
+  const all = Array.from({ length: 500 }, watched)
+  for (const { awaited } of all) readiness.await(awaited)
+  const complete = all.map(({ seen }) => {
+    readiness.listening(seen.server)
+    return readiness.complete
+  })
+  expect(complete.indexOf(true)).toBe(499)
+  expect(all.reduce((sum, { seen }) => sum + seen.looks, 0)).toBeLessThan(500 * 5)
+})
+
+test('a server that closes is waited for again', () => {
+  const readiness = new Readiness()
+  const [one, other] = [net.createServer(), net.createServer()]
+  for (const server of [one, other]) readiness.await({ server })
+  readiness.listening(one)
+  expect(readiness.complete).toBe(false)
+  one.emit('close')
+  readiness.listening(other)
+  expect(readiness.complete).toBe(false)
+  readiness.listening(one)
+  expect(readiness.complete).toBe(true)
+})
