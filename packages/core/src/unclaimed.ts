@@ -64,7 +64,9 @@ const isInPlace = ({ unix }: ListenerEntry): boolean =>
 /** Whether an inherited listener is bound to what is wanted, though it was asked for in other words. */
 function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {
   // A program that knows sd_listen_fds(3) asks for the descriptor. Later generations ask in the same words.
-  if (wanted.key === `fd:${entry.fd}`) return entry.systemd !== undefined
+  // Under a supervisor `held` has the number that systemd gave it; here it has another one.
+  const number = entry.held ?? `fd:${entry.fd}`
+  if (wanted.key === number) return entry.systemd !== undefined
   if (wanted.kind === 'tcp') return entry.tcp !== undefined && wanted.port !== 0 && serves(entry.tcp, wanted)
   return (
     wanted.kind === 'unix' &&

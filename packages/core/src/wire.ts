@@ -278,7 +278,7 @@ export function readInheritance(text: string): Inheritance {
   if (raw.unavailable !== undefined && !isList(raw.unavailable, isString)) {
     throw malformed('"unavailable" is not a list of addresses')
   }
-  if (!Array.isArray(raw.listeners) || !raw.listeners.every(isListenerEntry)) {
+  if (!Array.isArray(raw.listeners) || !raw.listeners.every(isInheritedEntry)) {
     throw malformed('"listeners" is not a list of listeners')
   }
   return raw as unknown as Inheritance
@@ -293,8 +293,11 @@ function isSupervisorEntry(raw: unknown): boolean {
   )
 }
 
+/** A process inherits listeners from descriptor 3 on; a program may listen on any, as on standard input. */
+export const isInheritedEntry = (raw: unknown): raw is ListenerEntry => isListenerEntry(raw) && raw.fd >= 3
+
 export function isListenerEntry(raw: unknown): raw is ListenerEntry {
-  if (!isRecord(raw) || !isNatural(raw.fd) || raw.fd < 3 || typeof raw.key !== 'string') return false
+  if (!isRecord(raw) || !(raw.fd === 0 || isNatural(raw.fd)) || typeof raw.key !== 'string') return false
   if (raw.held !== undefined && !isString(raw.held)) return false
   const tcp = isRecord(raw.tcp) && typeof raw.tcp.address === 'string' && isPort(raw.tcp.port)
   const unix = isRecord(raw.unix) && typeof raw.unix.path === 'string'

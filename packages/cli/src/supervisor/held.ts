@@ -24,8 +24,9 @@ export class HeldListeners {
 
   /** Those of socket activation. */
   hold(inherited: readonly { readonly entry: ListenerEntry; readonly adopted: AdoptedListener }[]): void {
-    for (const [i, { entry, adopted }] of inherited.entries()) {
-      const held = `activated:${i}`
+    for (const { entry, adopted } of inherited) {
+      // By its number a program that knows sd_listen_fds(3) asks for it.
+      const held = `fd:${entry.fd}`
       this.#all.set(held, { entry: { ...entry, held }, listener: adopted })
     }
   }
