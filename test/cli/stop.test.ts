@@ -6,9 +6,10 @@ import { isReady } from '../support/generations.js'
 import { ask, connect, inFlight, isRefused } from '../support/http.js'
 import { programFile } from '../support/program.js'
 import type { Service } from '../support/service.js'
-import { launchRun, startRun } from '../support/supervised.js'
+import { launchRun, rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
+import { whoServes } from '../support/who.js'
 
 /** What a terminal does at Ctrl-C: every process of the group gets it. */
 function interrupt(service: Service): void {
@@ -81,6 +82,19 @@ test('C54: a reload says of a worker that hangs that it does, and another one ca
   service.signal('SIGKILL', service.serving.pid)
   await service.event(isReady, { afterIndex })
   expect((await ask(await connect(service.target), '/')).text).toBe('ok')
+})
+
+test('C54: an order to reload that a stopped worker reads too late is not carried out', async () => {
+  const service = await startRun('http.mjs', { config: { graceful: { probationMs: 20 } } })
+  const { pid } = service.serving
+  service.signal('SIGSTOP', pid)
+  service.signal('SIGHUP', service.pid)
+  await service.line(/the reload has ended: Worker \d+ has not answered for 5000 ms/)
+  service.signal('SIGCONT', pid)
+  await service.line(/ignoring an order to reload that was read \d+ ms too late/)
+  expect(await whoServes(service.target)).toEqual({ pid, generation: 1 })
+  await rollWorkers(service)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
 })
 
 test('C54: --drain-timeout wins over the option of the program', async () => {

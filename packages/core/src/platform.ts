@@ -116,6 +116,8 @@ export const platform = {
   now: () => performance.now(),
   /** CLOCK_MONOTONIC, which is what systemd compares with (uv_hrtime(3)). */
   monotonicMicroseconds: () => process.hrtime.bigint() / 1_000n,
+  /** The same for all processes of this machine, in milliseconds. */
+  monotonicMs: () => Math.floor(Number(process.hrtime.bigint()) / 1e6),
   outliveOutput,
   /** Whether standard input is a terminal, and controls this process: one that hung up does not (tty(4)). */
   hasTerminal: () => tty().isatty(0) && hasControllingTerminal(),

@@ -266,7 +266,7 @@ export class Supervisor {
 
   #obey(message: Exclude<FromSupervisor, OfSuccessor>, handle: unknown): void {
     const generation = this.#generation
-    if (message.type === 'reload') this.#reload()
+    if (message.type === 'reload') this.#reload(message.before)
     else if (message.type === 'shutdown') void generation.control.stop((event) => this.#tellProgress(event))
     else if (message.type === 'cut-short') generation.cutShort()
     else if (message.type === 'status-wanted') this.#tellStatus()
@@ -283,7 +283,17 @@ export class Supervisor {
     }
   }
 
-  #reload(): void {
+  #reload(before: number): void {
+    const { logger, platform } = this.#generation
+    const lateMs = Math.round(platform.monotonicMs() - before)
+    if (lateMs > 0) {
+      // This process was stopped, or its event loop blocked. A later order has a time of its own.
+      logger.warn(
+        { lateMs },
+        `ignoring an order to reload that was read ${lateMs} ms too late; send another one`,
+      )
+      return
+    }
     const { proven, drained } = this.#generation.control.reload((event) => this.#tellProgress(event))
     // The same failure.
     drained.catch(() => {})

@@ -62,7 +62,7 @@ test.each([
 })
 
 test.each([
-  { type: 'reload' } as const,
+  { type: 'reload', before: 1 } as const,
   { type: 'shutdown' } as const,
   { type: 'cut-short' } as const,
   { type: 'status-wanted' } as const,

@@ -107,7 +107,8 @@ export type FromWorker =
 
 /** Messages from the supervisor to a worker. */
 export type FromSupervisor =
-  | { readonly type: 'reload' }
+  /** Not after `before`, in milliseconds of CLOCK_MONOTONIC: the supervisor has reported the reload as failed by then. */
+  | { readonly type: 'reload'; readonly before: number }
   | { readonly type: 'shutdown' }
   | { readonly type: 'cut-short' }
   | { readonly type: 'status-wanted' }
@@ -200,7 +201,7 @@ const fromWorker: Table<FromWorker['type']> = {
 }
 
 const fromSupervisor: Table<FromSupervisor['type']> = {
-  reload: anything,
+  reload: ({ before }) => isNatural(before),
   shutdown: anything,
   'cut-short': anything,
   'status-wanted': anything,

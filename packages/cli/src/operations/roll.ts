@@ -4,6 +4,7 @@ import {
   type FromWorker,
   HandoverError,
   type HandoverErrorCode,
+  platform,
   type ReloadResult,
   type ReloadSummary,
   within,
@@ -83,7 +84,7 @@ export class Roll {
   /** Tells it to reload, and resolves when it has begun. Errors: `ERR_HANDOVER_NOT_READY`. */
   async #ask(worker: Worker): Promise<void> {
     const answer = worker.heard((message) => message.type === 'start-successor' || isOutcome(message))
-    worker.say({ type: 'reload' })
+    worker.say({ type: 'reload', before: platform.monotonicMs() + answerMs })
     await unlessHung(answerMs, worker, answer)
   }
 
