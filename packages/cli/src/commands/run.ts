@@ -5,7 +5,6 @@ import { parseEnv } from 'node:util'
 import {
   activatedListeners,
   bindPrivately,
-  type Command,
   ControlServer,
   defaults,
   type HandoverError,
@@ -26,6 +25,7 @@ import { type NodeCommand, readCommand } from '../node-command.js'
 import { ControlledSupervisor } from '../operations/controlled.js'
 import { ReloadSignals } from '../operations/reload-signals.js'
 import type { Roll } from '../operations/roll.js'
+import { pin, type ReleaseCommand } from '../previous-release.js'
 import { supervisorTitle } from '../processes.js'
 import { HeldListeners } from '../supervisor/held.js'
 import { Supervisor } from '../supervisor/supervisor.js'
@@ -146,15 +146,16 @@ async function serveUsualControl(
 }
 
 /** A release may be another one now, and so may its variables. Errors: `ERR_HANDOVER_PROGRAM_MISSING`, of the file. */
-function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOptions): Command {
+function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOptions): ReleaseCommand {
   const fromFile = envFile === undefined ? {} : parseEnv(readFileSync(resolve(origin.cwd, envFile), 'utf8'))
   const environment = { ...fromFile, ...origin.environment }
-  return successorCommand(
+  const command = successorCommand(
     { ...origin, environment, args: program.args },
     program,
     cwd === undefined ? {} : { cwd },
     'No process was started.',
   )
+  return pin(command, program.args)
 }
 
 function listen(

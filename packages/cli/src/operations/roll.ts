@@ -10,6 +10,7 @@ import {
   within,
 } from '@handover/core/supervision'
 import { whyEnded } from '../ended.js'
+import { type ReleaseCommand, whyGone } from '../previous-release.js'
 import type { Slot } from '../supervisor/slot.js'
 import type { Supervisor } from '../supervisor/supervisor.js'
 import type { Worker } from '../supervisor/worker.js'
@@ -18,6 +19,12 @@ import type { Worker } from '../supervisor/worker.js'
 const answerMs = 5_000
 
 type Outcome = Extract<FromWorker, { type: 'reloaded' | 'reload-failed' }>
+
+/** What a worker that was replaced in this reload ran before. */
+interface Replaced {
+  readonly slot: Slot
+  readonly before: ReleaseCommand | undefined
+}
 
 export class Roll {
   /** Errors: those of a reload; `reports` tells of the workers that were asked, the failed one last. */
@@ -49,21 +56,53 @@ export class Roll {
     await started
     const { slots, parts } = this.#supervisor
     const reports: ReloadResult[] = []
+    const replaced: Replaced[] = []
     const isLater = ({ worker }: Slot) => Number(worker !== first)
     for (const slot of [...slots].sort((one, other) => isLater(one) - isLater(other))) {
       try {
+        const before = slot.worker?.command
         const report = await this.#replace(slot, slot.worker === first)
         if (report) reports.push(report)
+        replaced.push({ slot, before })
       } catch (error) {
         const { report } = error as { report?: ReloadResult }
         const told = { reports: report ? [...reports, report] : reports }
-        const where = `${reports.length} of ${slots.length} workers are on the new release`
+        const where = `${replaced.length} of ${slots.length} workers are on the new release`
         parts.logger.error(told, `the reload has ended: ${(error as Error).message} ${where}.`)
+        const back = await this.#giveBack(replaced)
+        if (back) (error as Error).message += ` ${back}`
         throw Object.assign(error as Error, told)
       }
     }
     parts.logger.info({ reports }, `${slots.length} of ${slots.length} workers are on the new release`)
     return summary(reports)
+  }
+
+  /** All workers shall run one release: those that were replaced get their previous one back. Resolves with what is so then. */
+  async #giveBack(replaced: readonly Replaced[]): Promise<string | undefined> {
+    if (replaced.length === 0) return undefined
+    const { logger } = this.#supervisor.parts
+    let given = 0
+    try {
+      for (const { slot, before } of replaced) {
+        const worker = slot.worker
+        if (!before || !worker?.inCharge) throw new Error('it is not known')
+        const gone = whyGone(before.pinned, worker.command.pinned)
+        if (gone) throw new Error(gone)
+        worker.givesBackTo = { ...before.pinned, pinned: before.pinned }
+        await this.#replace(slot, false)
+        given++
+      }
+      const done = `All workers run the previous release, ${replaced[0]?.before?.pinned.script}.`
+      logger.info({ given }, done)
+      return done
+    } catch (error) {
+      const mixed =
+        `Workers on the new release: ${replaced.length - given}; the others run the previous one, which cannot be ` +
+        `given back: ${(error as Error).message}. Deploy a release that starts, and reload.`
+      logger.error({ given }, mixed)
+      return mixed
+    }
   }
 
   async #replace(slot: Slot, hasBegun: boolean): Promise<ReloadResult | undefined> {

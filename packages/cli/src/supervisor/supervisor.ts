@@ -3,7 +3,6 @@
  * successor. How a handover goes is the affair of the two (core); which worker is next is roll.ts.
  */
 import {
-  type Command,
   type Deferred,
   deferred,
   errorData,
@@ -15,6 +14,7 @@ import {
 import { codeOf, notTakingPart, whyEnded } from '../ended.js'
 import { Roll } from '../operations/roll.js'
 import { Sharing } from '../operations/sharing.js'
+import type { ReleaseCommand } from '../previous-release.js'
 import { startedBy } from '../started-by.js'
 import type { HeldListeners } from './held.js'
 import { relay, tellPredecessor } from './relay.js'
@@ -29,7 +29,7 @@ type StartSuccessor = Extract<FromWorker, { type: 'start-successor' }>
 export interface SupervisorParts {
   readonly workers: number
   /** Found anew for each start. Errors: why no worker can be started now. */
-  readonly command: () => Command
+  readonly command: () => ReleaseCommand
   readonly readyTimeoutMs: number
   /** Of the command line: they win over those of the program. */
   readonly limits: { readonly readyTimeoutMs?: number; readonly drainTimeoutMs?: number }
@@ -154,7 +154,8 @@ export class Supervisor {
         this.parts.logger.warn({ worker: pid }, `worker ${pid} sent ${what}: ignored`),
       onExit: (worker: Worker, exit: WorkerExit) => this.#onExit(worker, exit),
     }
-    const worker = new Worker(this.parts.command(), inheritance, events, predecessor)
+    const command = predecessor?.givesBackTo ?? this.parts.command()
+    const worker = new Worker(command, inheritance, events, predecessor)
     this.workers.add(worker)
     return worker
   }

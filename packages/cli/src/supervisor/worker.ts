@@ -1,7 +1,6 @@
 /** One process that the supervisor has started: what it says, what it is told, how it ends. */
 import type { ChildProcess, SendHandle } from 'node:child_process'
 import {
-  type Command,
   type Deferred,
   deferred,
   type ErrorData,
@@ -18,6 +17,7 @@ import {
   within,
   withLimit,
 } from '@handover/core/supervision'
+import type { ReleaseCommand } from '../previous-release.js'
 
 /** How long the exit of a worker may follow the end of its channel. */
 const exitMs = 1_000
@@ -67,6 +67,10 @@ export class Worker {
   shareable: number | undefined
   /** The error that ended it, where it could tell. */
   told: ErrorData | undefined
+  /** What starts its release again. */
+  readonly command: ReleaseCommand
+  /** A reload has failed after this worker began to serve: its successor runs the release before. */
+  givesBackTo: ReleaseCommand | undefined
   /** How its drain went. */
   report: FinalReport | undefined
   readonly exited: Deferred<WorkerExit> = deferred<WorkerExit>()
@@ -79,7 +83,8 @@ export class Worker {
   readonly #cut = new AbortController()
 
   /** Descriptors in `inheritance` are those of this process. Errors: `ERR_HANDOVER_SPAWN`. */
-  constructor(command: Command, inheritance: Inheritance, events: WorkerEvents, predecessor?: Worker) {
+  constructor(command: ReleaseCommand, inheritance: Inheritance, events: WorkerEvents, predecessor?: Worker) {
+    this.command = command
     this.generation = inheritance.generation
     this.predecessor = predecessor
     this.has = new Set(inheritance.listeners.flatMap(({ held }) => held ?? []))

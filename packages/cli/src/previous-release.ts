@@ -1,0 +1,48 @@
+/** The release that a worker runs, for a reload that fails after other workers were replaced. */
+import { existsSync, realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Command } from '@handover/core/supervision'
+
+/** What starts a worker now, and what starts the same release again when links lead to another one. */
+export interface ReleaseCommand extends Command {
+  readonly pinned: PinnedCommand
+}
+
+export interface PinnedCommand extends Command {
+  readonly script: string
+}
+
+/** `programArgs`, the script first, are the last arguments of `command`. */
+export function pin(command: Command, programArgs: readonly string[]): ReleaseCommand {
+  const { args, env } = command
+  const [script, ...rest] = programArgs
+  const cwd = real(command.cwd)
+  const before = args.slice(0, args.length - programArgs.length)
+  const path = script === undefined ? cwd : real(resolve(command.cwd, script))
+  return {
+    ...command,
+    pinned: {
+      ...command,
+      cwd,
+      script: path,
+      args: script === undefined ? args : [...before, path, ...rest],
+      env: env.PWD === undefined ? env : { ...env, PWD: cwd },
+    },
+  }
+}
+
+/** Why `previous` cannot be started again; `undefined`: it can. `now` is what would be started otherwise. */
+export function whyGone(previous: PinnedCommand, now: PinnedCommand): string | undefined {
+  const { cwd, script } = previous
+  if (cwd === now.cwd && script === now.script) return `the new release is in the same place, ${script}`
+  const missing = [cwd, script].find((path) => !existsSync(path))
+  return missing && `${missing} is gone`
+}
+
+function real(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}

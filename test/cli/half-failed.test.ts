@@ -1,0 +1,68 @@
+// A release of which the first worker comes up and the next one does not, under `handover run`.
+import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { cli } from '../support/cli.js'
+import { programFile } from '../support/program.js'
+import type { Service } from '../support/service.js'
+import { accepting, startRun } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
+
+/** `release` is its name. With a file in `once` only the first process of it comes up. */
+const program = (release: string, once?: string): string =>
+  programFile(`
+  import { existsSync, writeFileSync } from 'node:fs'
+  import http from 'node:http'
+  const once = ${JSON.stringify(once ?? null)}
+  if (once && existsSync(once)) throw new Error('a bad release')
+  if (once) writeFileSync(once, '')
+  const server = http.createServer()
+  tellOf(graceful(server, config.graceful))
+  server.listen({ port: 0, host: '127.0.0.1' }, () =>
+    tell('listening', { release: '${release}', addresses: [server.address()] }))`)
+
+/** A service of two workers, started through a link that leads to another release from then on. */
+async function deployed() {
+  const root = tempDir()
+  const control = join(root, 'control')
+  const deploy = (release: string, file: string) => {
+    mkdirSync(join(root, release))
+    copyFileSync(file, join(root, release, 'server.mjs'))
+    symlinkSync(release, join(root, 'next'))
+    renameSync(join(root, 'next'), join(root, 'current'))
+  }
+  deploy('one', program('one'))
+  const service = await startRun(join(root, 'current', 'server.mjs'), {
+    run: ['--workers', '2', '--control', control],
+    config: { graceful: { probationMs: 20 } },
+  })
+  deploy('two', program('two', join(root, 'once')))
+  return { root, control, service }
+}
+
+/** Of the workers that accept. */
+const releases = (service: Service) =>
+  accepting(service).map(
+    (pid) => service.facts.find((fact) => fact.event === 'listening' && fact.pid === pid)?.release,
+  )
+
+test('C54: workers that were replaced before the reload failed get their previous release back', async () => {
+  const { control, service, root } = await deployed()
+  const { code, stderr } = await cli(['reload', '--control', control])
+  expect(code).toBe(1)
+  expect(stderr).toContain('a bad release')
+  expect(stderr).toContain(`All workers run the previous release, ${join(root, 'one', 'server.mjs')}.`)
+  expect(releases(service)).toEqual(['one', 'one'])
+})
+
+test('C54: a previous release that is gone is named, and every worker keeps serving', async () => {
+  const { control, service, root } = await deployed()
+  rmSync(join(root, 'one'), { recursive: true })
+  const { code, stderr } = await cli(['reload', '--control', control])
+  expect(code).toBe(1)
+  expect(stderr).toMatch(
+    /Workers on the new release: 1; the others run the previous one, which cannot be given back:/,
+  )
+  expect(stderr).toContain(`${join(root, 'one')}`)
+  expect(releases(service).sort()).toEqual(['one', 'two'])
+})
