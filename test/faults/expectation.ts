@@ -66,7 +66,7 @@ function wasShutDown({ facts }: Told): boolean {
 }
 
 /** A program that closes its server when it is the service has ended the service itself. */
-function closedByProgram({ facts }: Told): Death | undefined {
+export function closedByProgram({ facts }: Told): Death | undefined {
   let phase: Phase | undefined
   for (const fact of facts) {
     if (fact.event === 'fault' && fact.how === 'close-server' && phase === 'serving')
@@ -83,8 +83,10 @@ function couldGoOn(log: RoundLog, other: Told, dead: Told, { afterIndex, at }: D
   // A process that starts later is a successor that a living one has started.
   if (phase === undefined || phase === 'drained' || phase === 'shutting-down') return false
   if (phase !== 'handed-over') return true
-  const isPredecessor = (other.generation ?? 0) < (dead.generation ?? Number.POSITIVE_INFINITY)
-  return isPredecessor && drainEnd(other) > at + noticeMs
+  // It stands by for its own successor, until that hands over itself.
+  const isPredecessor = other.generation === (dead.generation ?? 0) - 1
+  const handsOver = dead.facts.some(({ state, index }) => state === 'handing-over' && index <= afterIndex)
+  return isPredecessor && !handsOver && drainEnd(other) > at + noticeMs
 }
 
 /** A predecessor stands by as long as it drains. When its drain ended, as its report tells. */

@@ -62,6 +62,18 @@ describe('the service', () => {
     expect(rules(roundLog({ acts, facts: report(2_000), ...ended }))).toContain('the service is gone')
   })
 
+  test('may end with an owner that has handed over itself, although its predecessor still drains', () => {
+    const facts = tell(...reloaded.slice(0, -2), [second, 'handing-over'], [second, 'ready'])
+    const acts = [kill(second, facts.length - 1)]
+    expect(rules(roundLog({ acts, facts, ...ended }))).not.toContain('the service is gone')
+  })
+
+  test('may leave its files when the program of its owner closes the server', () => {
+    const facts = tell(...reloaded, [second, 'fault close-server'])
+    const log = roundLog({ facts, left: { running: [], files: ['service.pid'] }, ...ended })
+    expect(rules(log)).not.toContain('files are left')
+  })
+
   test('may be gone when its only process was killed, and leave its files', () => {
     const left = { running: [], files: ['service.pid'] }
     const log = roundLog({ acts: [kill(first, 2)], facts: tell(...gen1), left, ...ended })

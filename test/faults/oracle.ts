@@ -1,7 +1,7 @@
 /** What must hold in every round, whatever the implementation does. Each violation is an anomaly. */
 import { type ReloadClaim, readClaim } from './claims.js'
 import { Excuses } from './excuses.js'
-import { type Expectation, expectationOf } from './expectation.js'
+import { closedByProgram, type Expectation, expectationOf } from './expectation.js'
 import { deathOf, faultsOf, hasLeft, lostSupervisor, phaseAt, processesOf, struck } from './processes-told.js'
 import { type Command, isAlone, type RoundLog, type Snapshot } from './round-log.js'
 
@@ -140,8 +140,9 @@ function judgeEnd(log: RoundLog, report: Report): void {
   const { stop } = log
   if (stop?.command && stop.command.code !== 0)
     report('handover stop does not end well', `${stop.command.code}: ${stop.command.stderr}`)
+  // What was killed could remove nothing. A program that closes its last server leaves without a shutdown.
   const byForce =
-    !stop && (lostSupervisor(log) || processesOf(log).some((told) => deathOf(log, told) !== undefined))
-  // What was killed last could remove nothing.
+    !stop &&
+    (lostSupervisor(log) || processesOf(log).some((told) => deathOf(log, told) ?? closedByProgram(told)))
   if (files.length > 0 && !byForce) report('files are left', files)
 }
