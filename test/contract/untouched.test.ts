@@ -14,9 +14,14 @@ async function compare(
   text: string,
 ): Promise<{ without: unknown; with: unknown }> {
   const result = await evaluate(`
+    import { once } from 'node:events'
     import http from 'node:http'
-    import framework from ${urlOf(framework)}
-    import graceful from ${urlOf(adapter)}
+    import http2 from 'node:http2'
+    import https from 'node:https'
+    import net from 'node:net'
+    import * as all from ${urlOf(framework)}
+    const framework = all.default
+    import { graceful } from ${urlOf(adapter)}
     const listen = (server) => new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
     const ask = async (server, path) => {
       const { status, headers } = await fetch('http://127.0.0.1:' + server.address().port + path)
@@ -128,3 +133,91 @@ test.each([
     expect(compared.with).toEqual(compared.without)
   },
 )
+
+/** Every listener of a server and of its connections, before and while it serves, and after. */
+const counting = `
+    const countsOf = (emitter) => Object.fromEntries([...emitter.eventNames(), 'error', 'listening', 'close'].map((name) => [String(name), emitter.listenerCount(name)]))
+    const counts = []
+    const sockets = []
+    server.on('connection', (socket) => sockets.push(socket)).on('secureConnection', (socket) => sockets.push(socket))
+    const count = () => counts.push(countsOf(server), ...sockets.map(countsOf))
+    server.listen(0, '127.0.0.1')
+    count()
+    await once(server, 'listening')
+    count()
+    const { port } = server.address()`
+
+const servers = {
+  'node:http': `
+    const server = http.createServer((request, response) => response.end())
+    tie?.(server)
+    ${counting}
+    for (let i = 0; i < 3; i++) await fetch('http://127.0.0.1:' + port).then((answer) => answer.text())
+    count()
+    server.closeAllConnections()`,
+  'node:net': `
+    const server = net.createServer((socket) => socket.resume())
+    tie?.(server)
+    ${counting}
+    const client = net.connect(port, '127.0.0.1').on('error', () => {})
+    await once(server, 'connection')
+    count()
+    client.destroy()
+    await once(sockets[0].on('error', () => {}), 'close')`,
+  'node:https': `
+    const server = https.createServer({ cert, key }, (request, response) => response.end())
+    tie?.(server)
+    ${counting}
+    const request = https.get({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    const [answer] = await once(request, 'response')
+    answer.resume()
+    await once(answer, 'end')
+    count()
+    server.closeAllConnections()`,
+  'node:http2': `
+    const server = http2.createServer((request, response) => response.end())
+    tie?.(server)
+    ${counting}
+    const sessions = []
+    server.on('session', (session) => sessions.push(session))
+    const client = http2.connect('http://127.0.0.1:' + port)
+    const request = client.request()
+    request.resume()
+    await once(request, 'end')
+    count()
+    counts.push(...sessions.map(countsOf))
+    client.destroy()`,
+} as const
+
+test.each(Object.entries(servers))(
+  'C69: the listeners of a server of %s, and of its connections, are its own',
+  async (_, text) => {
+    const compared = await compare(
+      '@handover/core',
+      '@handover/core',
+      `const { cert, key } = await import(${JSON.stringify(new URL('../fixtures/tls.mjs', import.meta.url).href)})
+    ${text}
+    server.removeAllListeners('connection')
+    const closed = once(server, 'close')
+    server.close()
+    await closed
+    counts.push(countsOf(server), Object.keys(server).includes('emit'))
+    return counts`,
+    )
+    expect(compared.with).toEqual(compared.without)
+  },
+)
+
+test('C69: a server of Fastify has the same listeners with the adapter', async () => {
+  const compared = await compare(
+    'fastify',
+    '@handover/fastify',
+    `const app = framework({ logger: false })
+    if (tie) await app.register(graceful, { logger: false })
+    app.get('/', async () => 'ok')
+    const counts = () => Object.fromEntries(app.server.eventNames().map((name) => [String(name), app.server.listenerCount(name)]))
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    return [await ask(app.server, '/'), counts()]`,
+  )
+  expect(compared.with).toEqual(compared.without)
+})

@@ -37,7 +37,7 @@ function visible() {
 /** Each option of `visible` has its effect in a service that is ready, and in its successor. */
 async function expectEffect(service: Service, { pidFile, control }: ReturnType<typeof visible>) {
   const { pid } = service
-  await until('the control socket is there', () => existsSync(control))
+  await until('both files are there', () => existsSync(control) && existsSync(pidFile))
   expect(readFileSync(pidFile, 'utf8').trim()).toBe(String(pid))
   const { host, port } = service.target as { host: string; port: number }
   const answer = await fetch(`http://${host}:${port}/readyz`)

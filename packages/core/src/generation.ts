@@ -250,6 +250,10 @@ export class Generation {
           this.supervisor?.keepListeners()
           this.startup.onListening(server)
         },
+        onClosed: (server) => {
+          this.startup.onClosed(server)
+          this.tracker.closed(server)
+        },
         onListenError: (server, error) => this.startup.onListenError(server, error),
       },
     })

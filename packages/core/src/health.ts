@@ -2,34 +2,24 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type net from 'node:net'
 import type { HealthAnswer, HealthChecks } from './health-checks.js'
+import { observe } from './hidden-observers.js'
 
 /**
- * For an HTTP server of any kind. The only place where a server's `emit` is wrapped; without `health` nothing is.
- * Returns the way back.
+ * For an HTTP server of any kind. Returns the way back.
  */
 export function answerHealth(server: net.Server, checks: HealthChecks): () => void {
   const isHttp =
     server instanceof http.Server || 'closeIdleConnections' in server || 'updateSettings' in server
   if (!isHttp) return () => {}
-  const wasOwn = Object.hasOwn(server, 'emit')
-  const emit = server.emit as (event: string, ...args: unknown[]) => boolean
-  const wrapped = ((event: string, ...args: unknown[]): boolean => {
-    if (event === 'request') {
-      const [request, response] = args as [IncomingMessage, ServerResponse]
-      const kind = checks.kindOf(pathOf(request))
-      if (kind) {
-        void checks.answer(kind).then((answer) => write(response, answer))
-        return true
-      }
-    }
-    return emit.call(server, event, ...args)
-  }) as typeof server.emit
-  server.emit = wrapped
-  return () => {
-    if (server.emit !== wrapped) return
-    if (wasOwn) server.emit = emit as typeof server.emit
-    else Reflect.deleteProperty(server, 'emit')
-  }
+  return observe(server, {
+    instead: {
+      request(request: IncomingMessage, response: ServerResponse) {
+        const kind = checks.kindOf(pathOf(request))
+        if (kind) void checks.answer(kind).then((answer) => write(response, answer))
+        return kind !== undefined
+      },
+    },
+  })
 }
 
 function pathOf({ method, url }: IncomingMessage): string | undefined {

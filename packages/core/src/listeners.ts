@@ -3,11 +3,11 @@
  * the process counts, registered or not, since a successor that had to bind one again would find it in use.
  * What `listen` does is changed here and nowhere else.
  */
-import { errorMonitor } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import { type ListenCall, readListenCall } from './address.js'
 import { bindPrivately } from './control/bind.js'
+import { observe } from './hidden-observers.js'
 import { cannotHandOn, describe, inUse } from './listen-error.js'
 import {
   type AdoptedListener,
@@ -47,12 +47,14 @@ export interface ListenObserver {
   /** Before a server listens, each time. */
   onListen(server: net.Server): void
   onListening(server: net.Server): void
+  /** It does not listen any more, or could not. */
+  onClosed(server: net.Server): void
   /** A server could not bind. */
   onListenError(server: net.Server, error: Error): void
 }
 
 /** Of a generation that has let go of the process: its servers may listen again without it. */
-const nobody: ListenObserver = { onListen() {}, onListening() {}, onListenError() {} }
+const nobody: ListenObserver = { onListen() {}, onListening() {}, onClosed() {}, onListenError() {} }
 
 export interface ListenersParts {
   readonly inherited: readonly Inherited[]
@@ -72,7 +74,8 @@ export class Listeners {
   readonly #files = new SocketFiles()
   readonly #used = new Map<net.Server, ListenerEntry>()
   #tlsSessions: ReadonlyMap<number, TlsSessions> = new Map()
-  readonly #observed = new WeakSet<net.Server>()
+  /** How to observe a server no longer. */
+  readonly #observed = new Map<net.Server, () => void>()
   /** What each server asked for last. */
   readonly #wanted = new WeakMap<net.Server, string>()
   readonly #unavailable = new Set<string>()
@@ -103,6 +106,8 @@ export class Listeners {
     return () => {
       this.#observer = nobody
       unwrap()
+      for (const off of this.#observed.values()) off()
+      this.#observed.clear()
     }
   }
 
@@ -399,19 +404,34 @@ export class Listeners {
     return server
   }
 
-  /** Once for each server: it may try to listen many times. */
+  /** Until the server closes, or cannot listen: it may try again. */
   #observe(server: net.Server): void {
     this.#observer.onListen(server)
     if (this.#observed.has(server)) return
-    this.#observed.add(server)
-    server.on('listening', () => {
-      this.#unavailable.delete(this.#wanted.get(server) ?? '')
-      this.#observer.onListening(server)
+    const off = observe(server, {
+      before: {
+        listening: () => {
+          this.#unavailable.delete(this.#wanted.get(server) ?? '')
+          this.#observer.onListening(server)
+        },
+        close: () => {
+          this.#forget(server)
+          this.#ignore(server)
+        },
+        error: (error: Error) => {
+          if (server.listening) return
+          this.#onError(server, error)
+          this.#ignore(server)
+        },
+      },
     })
-    server.on('close', () => this.#forget(server))
-    server.on(errorMonitor as unknown as 'error', (error: Error) => {
-      if (!server.listening) this.#onError(server, error)
-    })
+    this.#observed.set(server, off)
+  }
+
+  #ignore(server: net.Server): void {
+    this.#observed.get(server)?.()
+    this.#observed.delete(server)
+    this.#observer.onClosed(server)
   }
 
   /** A program that did without this address in the predecessor may do without it here. */

@@ -50,6 +50,21 @@ export function inodeOf(handle: object): number | undefined {
   }
 }
 
+/**
+ * Calls `gone` when a socket is closed, without a listener on it. A stream destroys itself by its own `_destroy`
+ * (Node: "Implementing a writable stream").
+ */
+export function whenDestroyed(socket: net.Socket, gone: () => void): void {
+  const destroy = socket._destroy
+  const value = function destroyAndTell(this: net.Socket, ...[error, done]: Parameters<typeof destroy>) {
+    destroy.call(this, error, (failed) => {
+      done(failed)
+      process.nextTick(gone)
+    })
+  }
+  Object.defineProperty(socket, '_destroy', { value, configurable: true, writable: true })
+}
+
 /** Ends the connection of a handle that another process sent. */
 export const closeConnection = (handle: object): void => (handle as NativeStream).close()
 

@@ -6,6 +6,7 @@ import { fstatSync } from 'node:fs'
 import net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { HandoverError } from './errors.js'
+import { observe } from './hidden-observers.js'
 import { longestMs } from './limits.js'
 import type { TcpAddress } from './wire.js'
 
@@ -79,6 +80,7 @@ export function adoptHandle(handle: object): AdoptedListener {
 function adopted(handle: NativeHandle, fd: number): AdoptedListener {
   let backlogWhenReleased = defaultBacklog
   let stay: NodeJS.Timeout | undefined
+  let ended: (() => void) | undefined
   return {
     fd,
     tcp: boundAddress(handle),
@@ -90,7 +92,7 @@ function adopted(handle: NativeHandle, fd: number): AdoptedListener {
         handle.listen = () => 0
         // To libuv it does not listen, so it would not keep the process, as it does where it was bound.
         stay = setInterval(() => {}, longestMs)
-        server.once('close', () => clearInterval(stay))
+        ended = observe(server, { before: { close: () => clearInterval(stay) } })
       }
       // What `listen(handle)` does; it takes TCP handles only, and `listen({ fd })` would make a handle of its own.
       const inside = server as unknown as ServerInside
@@ -99,6 +101,7 @@ function adopted(handle: NativeHandle, fd: number): AdoptedListener {
     },
     release() {
       clearInterval(stay)
+      ended?.()
       if (!Object.hasOwn(handle, 'listen')) return
       delete (handle as Partial<NativeHandle>).listen
       // A server that its owner closed meanwhile has closed the handle too.

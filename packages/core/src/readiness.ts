@@ -35,13 +35,14 @@ export class Readiness {
 
   listening(server: net.Server): void {
     this.#listening.add(server)
-    server.once('close', () => {
-      this.#listening.delete(server)
-      this.#there = 0
-    })
     for (const each of this.#awaited) {
       if ('isHandler' in each && matches(each, server)) each.onListening?.()
     }
+  }
+
+  closed(server: net.Server): void {
+    this.#listening.delete(server)
+    this.#there = 0
   }
 
   get complete(): boolean {

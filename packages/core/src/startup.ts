@@ -52,6 +52,10 @@ export class Startup {
     if (isThere) setImmediate(() => this.consider())
   }
 
+  onClosed(server: net.Server): void {
+    this.#readiness.closed(server)
+  }
+
   onListening(server: net.Server): void {
     this.#readiness.listening(server)
     this.consider()

@@ -2,8 +2,8 @@
  * Binds a Unix socket beside its path and renames it into place
  * (docs/decisions/0010-unix-sockets-are-renamed-into-place.md). What lies at a path is unix-path.ts.
  */
-import { errorMonitor } from 'node:events'
 import type net from 'node:net'
+import { observe } from './hidden-observers.js'
 import { sayInstead } from './listen-error.js'
 import { closeListener, listenerFd, setSocketPath } from './node-privates.js'
 import { isServed, nameBeside, putInPlace, whatLiesAt } from './unix-path.js'
@@ -39,9 +39,15 @@ function bindBeside(...[server, path, args, original, onBound]: Binding): net.Se
   original([changed, ...rest])
   if (listenerFd(server) === undefined) {
     // Before the observer hears of it.
-    server.prependOnceListener(errorMonitor as unknown as 'error', (error: Error) =>
-      sayInstead(error, temporary, path),
-    )
+    const off = observe(server, {
+      before: {
+        listening: () => off(),
+        error(error: Error) {
+          off()
+          sayInstead(error, temporary, path)
+        },
+      },
+    })
     return server
   }
   setSocketPath(server, path)

@@ -1,4 +1,4 @@
-import type { ServerHttp2Session } from 'node:http2'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import { pause, withLimit } from '../limits.js'
 import { writeFrame } from '../node-privates-http2.js'
 import type { ConnectionKind, Holding } from '../report.js'
@@ -28,10 +28,12 @@ export class Http2Connection implements Connection {
   constructor(session: ServerHttp2Session) {
     this.#session = session
     this.#hangUp = session.socket.destroySoon
-    session.on('stream', (stream) => {
-      this.#streams++
-      stream.once('close', () => this.#streams--)
-    })
+  }
+
+  /** The client has opened a stream. */
+  begin(stream: ServerHttp2Stream): void {
+    this.#streams++
+    stream.once('close', () => this.#streams--)
   }
 
   inFlight(): number {

@@ -1,10 +1,10 @@
 /** Every open connection of every server of the process, and how many requests have come. */
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import http, { type ServerResponse } from 'node:http'
-import type { ServerHttp2Session } from 'node:http2'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type net from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { answerOn, underlying } from '../node-privates-connections.js'
+import { type Observers, observe } from '../hidden-observers.js'
+import { answerOn, underlying, whenDestroyed } from '../node-privates-connections.js'
 import { acceptedSocketsOf, parsedSocketsOf } from '../node-privates-open.js'
 import { isTls } from '../node-privates-tls.js'
 import type { ConnectionKind, Connections, Fates, Holding } from '../report.js'
@@ -21,9 +21,6 @@ import { RawConnection } from './raw.js'
 const connectionOf = Symbol('handover.connection')
 type Tracked = net.Socket & { [connectionOf]?: Connection }
 
-/** Told of every request of every server, without wrapping anything (Node: diagnostics_channel, HTTP). */
-const requestStart = 'http.server.request.start'
-
 /** Told of connections as they come and go. */
 export interface ConnectionWatcher {
   onOpened(connection: Connection, server: net.Server): void
@@ -34,7 +31,8 @@ export interface ConnectionWatcher {
 
 export class Tracker {
   readonly #connections = new Map<Connection, net.Server>()
-  readonly #servers = new WeakSet<net.Server>()
+  /** How to observe a server no longer. */
+  readonly #servers = new Map<net.Server, () => void>()
   #requests = 0
   readonly #attention: Attention = { count: 0 }
   readonly #ages = new AgeWatch(this.#connections)
@@ -51,10 +49,9 @@ export class Tracker {
   onChange: () => void = () => {}
 
   install(): () => void {
-    subscribe(requestStart, this.#onRequest)
     return () => {
       this.#isOver = true
-      unsubscribe(requestStart, this.#onRequest)
+      for (const server of [...this.#servers.keys()]) this.#release(server)
     }
   }
 
@@ -69,11 +66,14 @@ export class Tracker {
   /** Follows the connections of a server from now on. Returns whether it is a new one. */
   track(server: net.Server): boolean {
     if (this.#servers.has(server)) return false
-    this.#servers.add(server)
-    if (isHttp2(server)) this.#trackHttp2(server)
-    else if (isTls(server)) this.#trackTls(server)
-    else
-      server.on('connection', (socket: net.Socket) => this.#add(server, socket, this.#plain(server, socket)))
+    const connections = isHttp2(server) ? this.#ofHttp2(server) : this.#ofServer(server)
+    const offs = [
+      observe(server, { after: connections }),
+      ...(isHttp2(server) || isHttps(server) ? [this.#countRequests(server)] : []),
+    ]
+    this.#servers.set(server, () => {
+      for (const off of offs) off()
+    })
     return true
   }
 
@@ -179,16 +179,34 @@ export class Tracker {
     return () => this.#watchers.delete(watcher)
   }
 
+  /** A server has closed. It is followed again when it listens again. */
+  closed(server: net.Server): void {
+    const isOpen = [...this.#connections.values()].includes(server)
+    if (!isOpen) this.#release(server)
+  }
+
+  #release(server: net.Server): void {
+    this.#servers.get(server)?.()
+    this.#servers.delete(server)
+  }
+
+  #countRequests(server: net.Server): () => void {
+    const request = (message: IncomingMessage, response: ServerResponse) => this.#onRequest(message, response)
+    return observe(server, { before: { request, checkContinue: request, checkExpectation: request } })
+  }
+
   /**
-   * Of each request of each server: what is touched here, beside what Node touches just now, is not in a cache, and was
-   * seen to cost 1 to 2 % of the throughput of node:http (bench/).
+   * Of each HTTP/1.1 request of each server: what is touched here, beside what Node touches just now, is not in a cache,
+   * and was seen to cost 1 to 2 % of the throughput of node:http (bench/).
    */
-  readonly #onRequest = (message: unknown): void => {
-    const { socket, response } = message as { socket: Tracked; response: ServerResponse }
+  #onRequest({ socket, httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
+    // Those of HTTP/2 are streams of a session.
+    if (httpVersionMajor !== 1) return
     this.#requests++
     this.#ages.start()
-    if (this.#attention.count === 0 && answerOn(socket) === undefined) return
-    const connection = socket[connectionOf]
+    const current = answerOn(socket)
+    if (this.#attention.count === 0 && (current === undefined || current === response)) return
+    const connection = (socket as Tracked)[connectionOf]
     if (connection instanceof Http1Connection) connection.begin(response)
   }
 
@@ -200,35 +218,44 @@ export class Tracker {
     return new Http1Connection(socket, secure, this.#attention)
   }
 
-  #trackTls(server: net.Server): void {
+  #ofServer(server: net.Server): NonNullable<Observers['after']> {
+    if (!isTls(server))
+      return {
+        connection: (socket: net.Socket) => this.#add(server, socket, this.#plain(server, socket)),
+      }
     const isHttp = isHttps(server)
-    this.#trackSecure(server, (socket) => (isHttp ? this.#http1(socket, true) : new RawConnection(socket)))
+    return this.#secure(server, (socket) => (isHttp ? this.#http1(socket, true) : new RawConnection(socket)))
   }
 
-  #trackHttp2(server: net.Server): void {
-    if (isTls(server)) {
-      // Those of HTTP/2 are sessions.
-      this.#trackSecure(server, (socket) =>
-        socket.alpnProtocol === 'h2' ? undefined : this.#http1(socket, true),
-      )
+  #ofHttp2(server: net.Server): NonNullable<Observers['after']> {
+    const session = (opened: ServerHttp2Session) => {
+      const connection = new Http2Connection(opened)
+      const stream = (begun: ServerHttp2Stream) => {
+        this.#requests++
+        connection.begin(begun)
+      }
+      this.#keep(server, connection, (close) => observe(opened, { before: { stream, close } }))
     }
-    server.on('session', (session: ServerHttp2Session) => {
-      const connection = new Http2Connection(session)
-      session.on('stream', () => this.#requests++)
-      this.#keep(server, connection, (gone) => session.once('close', gone))
-    })
+    if (!isTls(server)) return { session }
+    // Those of HTTP/2 are sessions.
+    const http1 = (socket: TLSSocket) =>
+      socket.alpnProtocol === 'h2' ? undefined : this.#http1(socket, true)
+    return { ...this.#secure(server, http1), session }
   }
 
   /** A connection is counted from before its handshake on. */
-  #trackSecure(server: net.Server, connectionFor: (socket: TLSSocket) => Connection | undefined): void {
-    server.on('connection', (socket: net.Socket) =>
-      this.#add(server, socket, new RawConnection(socket, 'https')),
-    )
-    server.on('secureConnection', (socket: TLSSocket) => {
-      this.#handshakeDone(socket)
-      const connection = connectionFor(socket)
-      if (connection) this.#add(server, socket, connection)
-    })
+  #secure(
+    server: net.Server,
+    connectionFor: (socket: TLSSocket) => Connection | undefined,
+  ): NonNullable<Observers['after']> {
+    return {
+      connection: (socket: net.Socket) => this.#add(server, socket, new RawConnection(socket, 'https')),
+      secureConnection: (socket: TLSSocket) => {
+        this.#handshakeDone(socket)
+        const secured = connectionFor(socket)
+        if (secured) this.#add(server, socket, secured)
+      },
+    }
   }
 
   #handshakeDone(socket: TLSSocket): void {
@@ -242,14 +269,14 @@ export class Tracker {
   }
 
   #add(server: net.Server, socket: Tracked, connection: Connection): void {
-    if (this.#isOver) return
+    if (this.#isOver || socket.destroyed) return
     // One that was moved here in the middle of its protocol may meet its server's 'connection' event later.
     if (connection instanceof Http1Connection && socket[connectionOf] instanceof Http1Connection) {
       connection.forget()
       return
     }
     socket[connectionOf] = connection
-    this.#keep(server, connection, (gone) => socket.once('close', gone))
+    this.#keep(server, connection, (gone) => whenDestroyed(socket, gone))
   }
 
   #keep(server: net.Server, connection: Connection, whenGone: (gone: () => void) => void): void {
