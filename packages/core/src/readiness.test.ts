@@ -32,7 +32,7 @@ test('a server that closes is waited for again', () => {
   for (const server of [one, other]) readiness.await({ server })
   readiness.listening(one)
   expect(readiness.complete).toBe(false)
-  one.emit('close')
+  readiness.closed(one)
   readiness.listening(other)
   expect(readiness.complete).toBe(false)
   readiness.listening(one)
