@@ -210,11 +210,12 @@ export class Startup {
     this.#ready.reject(error)
     const why = error instanceof Error ? error.message : String(error)
     logger.error({ err: error }, `generation ${number} cannot come up: ${why}`)
+    const stays = !predecessor && !this.#generation.settings.exit
+    if (stays) this.#generation.letGo()
     await (predecessor ?? supervisor)?.sayFailed(error)
     // Where another process is the service, its status is that of the other one.
     if (!predecessor) await serviceManager.failed(`generation ${number} cannot come up: ${why}`)
-    if (predecessor || this.#generation.settings.exit) platform.exit(1)
-    else this.#generation.letGo()
+    if (!stays) platform.exit(1)
   }
 
   /** A server that listens while its application is missing is most likely a wrapper around it. */
