@@ -74,10 +74,10 @@ test('C53: a socket that nobody serves, that is no control socket, and none at a
   const file = join(folder, 'file')
   writeFileSync(file, '')
   const why = [
-    [file, /file is not a control socket\. Say which one is meant/],
+    [file, /file is not a control socket\. Name the service/],
     [join(folder, 'none.sock'), /There is no control socket at/],
     [path, /Nothing serves the control socket .*: its service has been killed\./],
-    [served, /is not a control socket: it answered something else/],
+    [served, /is not a Handover service: its answer does not follow/],
   ] as const
   for (const [control, reason] of why) {
     for (const name of operating) {
@@ -108,11 +108,13 @@ test.each(['', 'x', '-1', '0', '1 2'])('a PID file that holds %j is refused', as
   expect(code).toBe(3)
 })
 
-test('a service that hangs is said to hang', async () => {
+test('a command reports a service that does not respond', async () => {
   const { path, service } = await startControlled()
   service.signal('SIGSTOP', service.pid)
   const { code, stderr } = await cli(['status', '--control', path])
   service.signal('SIGCONT', service.pid)
-  expect(stderr).toBe('handover: The service has said nothing for 10 s: it hangs. See its log.\n')
+  expect(stderr).toBe(
+    'handover: The service did not respond for 10 s (is its event loop blocked?). See its log.\n',
+  )
   expect(code).toBe(3)
 })

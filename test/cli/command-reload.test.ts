@@ -170,7 +170,7 @@ test('C53: with --pid-file it tells that a reload failed, and that the reason is
   writeFileSync(release, JSON.stringify({ exit: 7 }))
   const { code, stderr } = await cli(['reload', '--pid-file', pidFile])
   expect(stderr).toBe(
-    `handover: the reload failed, and process ${service.pid} serves on. Why cannot be told by a PID file: see the log of the service, or use --control.\n`,
+    `handover: the reload failed, and process ${service.pid} keeps serving. A PID file does not tell the reason: see the log of the service, or use --control.\n`,
   )
   expect(code).toBe(1)
   expect(readFileSync(pidFile, 'utf8')).toBe(`${service.pid}\n`)
@@ -198,7 +198,7 @@ test('C53: with --pid-file it says when nothing can be told within --timeout', a
   })
   writeFileSync(release, JSON.stringify({ slowMs: 3_000 }))
   const { code, stderr } = await cli(['reload', '--pid-file', pidFile, '--timeout', '1s'])
-  expect(stderr).toMatch(/has not changed for 1 s: what came of the reload cannot be told\. See the log/)
+  expect(stderr).toMatch(/has not changed for 1 s: the outcome of the reload is unknown\. See the log/)
   expect(code).toBe(4)
   await service.exitOf(service.pid)
 })
@@ -222,7 +222,7 @@ test('C53: a process that SIGHUP would end is not sent one', async () => {
   await until('it serves', async () => (await whoServes(service.target)).pid === service.pid)
 })
 
-test('C53: when the service is killed while it is asked, what came of it is said to be unknown', async () => {
+test('C53: when the service is killed during a request, the command says that the outcome is unknown', async () => {
   const { path, service, next } = await startControlled()
   next({ slowMs: 20_000 })
   const reload = startCli(['reload', '--control', path])

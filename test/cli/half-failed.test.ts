@@ -61,7 +61,7 @@ test('C54: a previous release that is gone is named, and every worker keeps serv
   const { code, stderr } = await cli(['reload', '--control', control])
   expect(code).toBe(1)
   expect(stderr).toMatch(
-    /Workers on the new release: 1; the others run the previous one, which cannot be given back:/,
+    /Workers on the new release: 1; the others run the previous one, which cannot be restored:/,
   )
   expect(stderr).toContain(`${join(root, 'one')}`)
   expect(releases(service).sort()).toEqual(['one', 'two'])

@@ -67,7 +67,7 @@ test.each(misbehaviors)(
     const path = await served(act)
     for (const name of ['status', 'reload', 'stop']) {
       const { code, stdout, stderr } = await cli([name, '--control', path])
-      expect(stderr).toMatch(/(^|\n)handover: (The service closed|What listens there).*\n$/)
+      expect(stderr).toMatch(/(^|\n)handover: (The service closed|The process listening there).*\n$/)
       expect({ name, code, stdout }).toEqual({
         name,
         code: name === 'status' ? whenAsked : whenOrdered,
@@ -75,7 +75,7 @@ test.each(misbehaviors)(
       })
     }
     const watch = await cli(['status', '--watch', '--control', path])
-    expect(watch.stderr).toMatch(/^handover: (The service closed|What listens there).*\n$/)
+    expect(watch.stderr).toMatch(/^handover: (The service closed|The process listening there).*\n$/)
     expect(watch.code).toBe(3)
   },
 )
@@ -94,7 +94,7 @@ test('C71: a service that closes each connection at once does not crash a comman
 test('C71: of a service that says nothing after half a line, a reload is unknown', async () => {
   const path = await served((socket) => void socket.write(`${phase}{"id":1`))
   const { code, stderr } = await cli(['reload', '--control', path])
-  expect(stderr).toMatch(/handover: The service has said nothing for 10 s: it hangs\./)
+  expect(stderr).toMatch(/handover: The service did not respond for 10 s/)
   expect(code).toBe(4)
 })
 

@@ -37,7 +37,7 @@ test('C66: a process that got the PID of a service that was killed gets no signa
     const { code, stdout, stderr } = await cli([name, '--pid-file', pidFile])
     expect(stderr).toBe(
       `handover: The PID file ${pidFile} names process ${pid}, which is not the service: the service has ended, and ` +
-        'another process has its PID now. Nothing was sent to it.\n',
+        'another process has its PID now. No signal was sent.\n',
     )
     expect({ name, code, stdout }).toEqual({ name, code: 3, stdout: '' })
   }
@@ -51,7 +51,9 @@ test('C66: a PID file of a service that was killed says that the service does no
   service.signal('SIGKILL')
   await service.exitOf(service.pid)
   const { code, stderr } = await cli(['stop', '--pid-file', pidFile])
-  expect(stderr).toMatch(/names process \d+, which has ended: the service does not run\.\n$/)
+  expect(stderr).toMatch(
+    /names process \d+, which has ended: the service does not run\. Start the service again\.\n$/,
+  )
   expect(code).toBe(3)
 })
 

@@ -15,14 +15,14 @@ import { CommandFailed, type ExitCode, exitCodes } from './exit-codes.js'
 const handover: typeof controlVersion = 1
 /** A service that is asked for something says something at least every second. */
 const silenceMs = 10_000
-/** An answer may be of any size, but not without an end. */
+/** An answer may be large, but not endless. */
 const longestLine = 64 * 1024 * 1024
 const lineMs = 60_000
 /** How long a connection is asked for again whose service is being replaced, and how often. */
 const againMs = 3_000
 const everyMs = 100
 
-/** The connection ended, or there was none. */
+/** The connection closed, or could not be opened. */
 class Disconnected extends CommandFailed {}
 
 /** Sends one request, and resolves with its answer. Errors: {@link CommandFailed}. */
@@ -74,28 +74,31 @@ export async function askUntilGone(
 
 type Failure = ControlAnswer & { readonly ok: false }
 
-/** Whether the service did nothing, and can be asked again: what it began and could not finish has a report. */
+/** Whether the service did nothing, so that a retry is safe. A reload that began and failed has a report. */
 export const isRefusal = (answer: ControlAnswer): answer is Failure =>
   !answer.ok && answer.reload === undefined && answer.error.code.startsWith('ERR_HANDOVER_')
 
-/** The request may have been read. */
+/** The service may have read the request. */
 const outcomeOf = (request: ControlVerb): ExitCode =>
   request === 'reload' || request === 'stop' ? exitCodes.unknown : exitCodes.unreachable
 
 const closedEarly = (request: ControlVerb): Disconnected =>
   new Disconnected(
     outcomeOf(request),
-    'The service closed the connection before it answered. It may have been killed, or stopped by somebody else: see its ' +
-      'log, and handover status.',
+    'The service closed the connection before it answered. It may have been killed or stopped: see its log, and ' +
+      'handover status.',
   )
 
 const notAService = (exitCode: ExitCode = exitCodes.unreachable): CommandFailed =>
-  new CommandFailed(exitCode, 'What listens there is not a control socket: it answered something else.')
+  new CommandFailed(
+    exitCode,
+    'The process listening there is not a Handover service: its answer does not follow the control protocol.',
+  )
 
-/** An answer that is none to that request. */
+/** The service sent something that does not answer that request. */
 export const notAnAnswer = (request: ControlVerb): CommandFailed => notAService(outcomeOf(request))
 
-/** Puts an answer into `words`. Errors: {@link CommandFailed}, when it lacks what an answer to that request has. */
+/** Formats an answer by `words`. Errors: {@link CommandFailed}, when a field of the answer is missing. */
 export function understood<T>(request: ControlVerb, words: () => T): T {
   try {
     return words()
@@ -117,14 +120,14 @@ async function connect(path: string): Promise<net.Socket> {
   return socket
 }
 
-/** Every line of the answer, until the connection ends, however it does. */
+/** Every line of the answer, until the connection ends for any reason. */
 async function* linesOf(path: string, request: ControlVerb, more: object = {}): AsyncGenerator<ControlLine> {
   const socket = await connect(path)
   const silence = () =>
     socket.destroy(
       new CommandFailed(
         outcomeOf(request),
-        `The service has said nothing for ${silenceMs / 1_000} s: it hangs. See its log.`,
+        `The service did not respond for ${silenceMs / 1_000} s (is its event loop blocked?). See its log.`,
       ),
     )
   socket
@@ -140,14 +143,14 @@ async function* linesOf(path: string, request: ControlVerb, more: object = {}): 
       yield told
     }
   } catch (error) {
-    // A service that was killed resets the connection: it ended. So it did when there is nobody to write to.
+    // A killed service resets the connection, and a write to it then fails: both mean that the connection ended.
     if (error instanceof CommandFailed) throw error
   } finally {
     socket.destroy()
   }
 }
 
-/** Whole lines; `undefined` for one that is too long, or takes too long to come. */
+/** Whole lines; `undefined` for a line that is too long or too slow. */
 async function* splitLines(socket: AsyncIterable<string>): AsyncGenerator<string | undefined> {
   let parts: string[] = []
   let length = 0
@@ -192,13 +195,13 @@ function unreachable(path: string, { code, message }: NodeJS.ErrnoException): Di
   const why: Readonly<Record<string, string>> = {
     ENOENT:
       `There is no control socket at ${path}. Start the service with the option control, or by handover run ` +
-      '--control; or say which one is meant: --control PATH, HANDOVER_CONTROL, --pid-file PATH or a PID.',
-    // connect(2) says so of everything that is not a socket, too.
+      '--control; or name the service: --control PATH, HANDOVER_CONTROL, --pid-file PATH or a PID.',
+    // connect(2) also fails with this code for a file that is not a socket.
     ECONNREFUSED: isSocket(path)
       ? `Nothing serves the control socket ${path}: its service has been killed. Start the service again.`
-      : `${path} is not a control socket. Say which one is meant: --control PATH, --pid-file PATH or a PID.`,
+      : `${path} is not a control socket. Name the service: --control PATH, --pid-file PATH or a PID.`,
     EACCES: `The control socket ${path} is another user's${ownerOf(path)}: only that user and root may connect.`,
-    EAGAIN: `The control socket ${path} has more clients waiting than it takes: its service hangs.`,
+    EAGAIN: `The control socket ${path} has too many waiting clients: its service does not accept them (is its event loop blocked?).`,
   }
   return new Disconnected(
     exitCodes.unreachable,

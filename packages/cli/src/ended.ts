@@ -7,7 +7,7 @@ export function exitCodeOf({ code, signal }: WorkerExit): number {
   return code ?? (signal ? 128 + constants.signals[signal] : 1)
 }
 
-/** Ends it. A successor that was not ready yet had no part in the service: it was told to end, and has. */
+/** Ends it. A successor that was not ready yet did not serve: it ends as ordered, and its exit does not count. */
 export async function codeOf(worker: Worker): Promise<number> {
   const hadNoPart = worker.predecessor !== undefined && worker.servesSince === undefined
   const exit = await worker.end()

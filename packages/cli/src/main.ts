@@ -13,24 +13,24 @@ The program must use @handover/fastify, express, koa or core, or be run with it:
   handover run -- node --import @handover/core/register server.js
 
 Signals:
-  SIGHUP            replace all workers, one after another; the first failure ends it, and is told;
-                    during a reload: once more afterwards
-  SIGTERM, SIGINT   finish what was begun, and end; a second one cuts short
-  SIGUSR1, SIGUSR2  go on to the workers
+  SIGHUP            replace all workers, one after another; the first failure ends the reload and is logged;
+                    during a reload: reload again afterwards
+  SIGTERM, SIGINT   finish requests in flight, and exit; a second signal cuts the drain short
+  SIGUSR1, SIGUSR2  passed on to the workers
 
-A worker that dies is followed by another: at once if it had served for 10 s, otherwise after 1 s, and half as much
-longer each time, at most 30 s. Its listeners are held: who connects meanwhile waits.
+A replacement follows a worker that dies: at once if the worker had served for 10 s, otherwise after 1 s, ×1.5 each
+time, at most 30 s. The supervisor holds its listeners: clients that connect meanwhile wait.
 
 Exit codes:
   the largest of the workers'; 128 and the number of the signal for one that a signal ended
-  1  the first worker could not be started, or did not become ready: it is said why
+  1  the first worker could not be started, or did not become ready; the log has the reason
   2  the command line is wrong`
 
 const help = `
-A service that runs is spoken to by its control socket (--control, HANDOVER_CONTROL or ./handover.sock):
-  handover reload    returns when the new release serves, or says why it does not
-  handover status    who serves, and what holds a drain
-  handover stop      finishes what was begun, and returns when the service has left
+These commands reach a running service by its control socket (--control, HANDOVER_CONTROL or ./handover.sock):
+  handover reload    returns when the new release serves, or prints why it does not
+  handover status    shows the generations, and what holds a drain
+  handover stop      finishes requests in flight, and returns when the service has exited
 Exit codes and examples: handover COMMAND --help`
 
 /** Beside the folder of this file, in the workspace as in a package. */

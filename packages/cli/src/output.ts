@@ -1,4 +1,4 @@
-/** What a command comes to is on standard output, how it goes on and errors are on standard error. */
+/** Standard output gets the outcome of a command; standard error gets its progress and errors. */
 import { exitCodes } from './exit-codes.js'
 
 export interface SpokenOptions {
@@ -6,8 +6,8 @@ export interface SpokenOptions {
 }
 
 /**
- * What ends a line, moves a cursor, starts an escape sequence, or turns the direction of text around. A service tells
- * of URLs and errors, in which its clients have a say. Core escapes URLs itself; loading it would take long.
+ * Characters that end a line, move the cursor, start an escape sequence, or reverse the text direction. Clients of a
+ * service can put them into URLs and errors. Core has the same code, but loading core would take long.
  */
 const control = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
@@ -25,7 +25,7 @@ export function say(...lines: readonly string[]): void {
 
 export function printJson(value: object, indent = 2): void {
   const text = JSON.stringify(value, undefined, indent)
-  // What JSON itself does not escape in a text, in escapes of JSON.
+  // Escapes, as JSON does, the characters that JSON.stringify leaves alone.
   process.stdout.write(`${text.split('\n').map(escapeControls).join('\n')}\n`)
 }
 
@@ -33,8 +33,8 @@ const inLines = (lines: readonly string[]): string =>
   lines.map((line) => `${escapeControls(line)}\n`).join('')
 
 /**
- * A reader that has left, as `head -1` does, is not an error: the command goes on, and ends with its own code. Where
- * the output cannot be written, nobody can tell what came of it.
+ * A reader that closes the pipe early, such as `head -1`, is not an error: the command continues and exits with its own
+ * code. If the output cannot be written, the outcome is unknown to the caller.
  */
 export function outliveReaders(): void {
   process.stderr.on('error', () => {})

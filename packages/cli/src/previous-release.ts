@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from '@handover/core/supervision'
 
-/** What starts a worker now, and what starts the same release again when links lead to another one. */
+/** Starts a worker now. `pinned` starts the same release again after links lead to another one. */
 export interface ReleaseCommand extends Command {
   readonly pinned: PinnedCommand
 }
@@ -31,7 +31,7 @@ export function pin(command: Command, programArgs: readonly string[]): ReleaseCo
   }
 }
 
-/** Why `previous` cannot be started again; `undefined`: it can. `now` is what would be started otherwise. */
+/** The reason why `previous` cannot start again; `undefined` if it can. `now` is the new release. */
 export function whyGone(previous: PinnedCommand, now: PinnedCommand): string | undefined {
   const { cwd, script } = previous
   if (cwd === now.cwd && script === now.script) return `the new release is in the same place, ${script}`

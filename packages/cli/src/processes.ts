@@ -1,7 +1,7 @@
-/** What the system tells of a process (proc(5), where there is one). */
+/** Facts about a process from proc(5), on systems that have it. */
 import { readFileSync } from 'node:fs'
 
-/** A zombie, which nobody has reaped, does not run. Not core's, which would load all of it. */
+/** A zombie, which its parent has not reaped, does not run. A copy of core's check, because loading core takes long. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -11,10 +11,10 @@ export function isRunning(pid: number): boolean {
   return !/^State:\s+[ZX]/m.test(statusFile(pid) ?? '')
 }
 
-/** What `handover run` calls itself, before its arguments. */
+/** The process title of `handover run`, without its arguments. */
 export const supervisorTitle = 'handover run'
 
-/** Whether it is `handover run`. Where the system does not tell, it is believed not to be. */
+/** Whether it is `handover run`; `false` where the system has no proc(5). */
 export function isSupervisor(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(supervisorTitle)
@@ -23,7 +23,7 @@ export function isSupervisor(pid: number): boolean {
   }
 }
 
-/** Where the system does not tell, it is believed to. */
+/** `true` where the system has no proc(5). */
 export function listensFor(pid: number, number: number): boolean {
   const [, caught] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(statusFile(pid) ?? '') ?? []
   return caught === undefined || ((BigInt(`0x${caught}`) >> BigInt(number - 1)) & 1n) === 1n

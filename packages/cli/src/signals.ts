@@ -7,7 +7,7 @@ import { identityOf, readPidFile } from './target.js'
 
 const pollMs = 50
 
-/** How long after the end of the process a successor may take to write the file: it tries every second. */
+/** How long after the exit of the process a successor may take to write the file: it tries every second. */
 const lateMs = 3_000
 
 /** What a PID file tells of a reload. */
@@ -52,7 +52,7 @@ export async function reloadByPidFile(path: string, pid: number, timeoutMs: numb
   return { outcome: 'unknown' }
 }
 
-/** `undefined` where the file is gone, or says nothing. */
+/** `undefined` if the file is missing or names no process. */
 function pidIn(path: string): number | undefined {
   try {
     return readPidFile(path).pid
@@ -61,7 +61,7 @@ function pidIn(path: string): number | undefined {
   }
 }
 
-/** Resolves when the process has ended: to false when it has not within the limit. */
+/** Resolves to `true` when the process has ended, or to `false` at the limit. */
 export async function untilEnded(pid: number, timeoutMs: number): Promise<boolean> {
   for (const deadline = performance.now() + timeoutMs; performance.now() < deadline; await pause(pollMs)) {
     if (!isRunning(pid)) return true

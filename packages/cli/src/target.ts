@@ -42,7 +42,7 @@ export const usualControl = './handover.sock'
 /** What the environment says of it. */
 export const chosenControl = (): string | undefined => process.env.HANDOVER_CONTROL || undefined
 
-/** What a PID file says, and which file it is. Errors: {@link CommandFailed}. */
+/** The PID in a PID file, and the identity of the file. Errors: {@link CommandFailed}. */
 export function readPidFile(path: string): { readonly pid: number; readonly file: string | undefined } {
   let text: string
   let file: string | undefined
@@ -62,20 +62,20 @@ export function readPidFile(path: string): { readonly pid: number; readonly file
   throw new CommandFailed(exitCodes.unreachable, `The PID file ${path} holds no PID.`)
 }
 
-/** The process that a PID file names. Errors: {@link CommandFailed}, when that is not the service, or nobody can tell. */
+/** The process that a PID file names. Errors: {@link CommandFailed}, when it may not be the service. */
 function readService(path: string): number {
   const { pid, file } = readPidFile(path)
   const holds = file === undefined ? undefined : holdsOpen(pid, file)
   if (holds) return pid
   const why = !isRunning(pid)
-    ? 'which has ended: the service does not run.'
+    ? 'which has ended: the service does not run. Start the service again.'
     : holds === undefined
-      ? `and whether that is the service cannot be checked: /proc/${pid}/fd cannot be read. Nothing was sent to it. Use --control, or say the PID itself.`
-      : 'which is not the service: the service has ended, and another process has its PID now. Nothing was sent to it.'
+      ? `but /proc/${pid}/fd cannot be read to check that it is the service. No signal was sent. Use --control, or give the PID itself.`
+      : 'which is not the service: the service has ended, and another process has its PID now. No signal was sent.'
   throw new CommandFailed(exitCodes.unreachable, `The PID file ${path} names process ${pid}, ${why}`)
 }
 
-/** The service holds its PID file open (core's pid-file.ts). `undefined` where the system does not tell. */
+/** The service holds its PID file open (core's pid-file.ts). `undefined` where /proc cannot be read. */
 function holdsOpen(pid: number, file: string): boolean | undefined {
   const folder = `/proc/${pid}/fd`
   const isIt = (name: string) => fileOf(() => statSync(join(folder, name), { bigint: true })) === file
@@ -91,7 +91,7 @@ function fileOf(stat: () => BigIntStats): string | undefined {
     const { dev, ino } = stat()
     return `${dev}:${ino}`
   } catch {
-    // The descriptor was closed meanwhile.
+    // The descriptor has been closed in the meantime.
     return undefined
   }
 }

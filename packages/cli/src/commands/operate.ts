@@ -15,28 +15,27 @@ Which service:
   graceful, or handover run. Without --control the path is that of the
   variable HANDOVER_CONTROL, or ./handover.sock. Only the user that the service runs
   as, and root, may connect.
-  With --pid-file or a PID signals are sent instead, and less can be told.`
+  With --pid-file or a PID the command sends a signal instead, and can report less.`
 
 const reloadHelp = `${whichService}
     --pid-file  waits for the file to name another process, then for the end of the
-                one that it named. That a reload has failed can be told, why cannot.
-                A process that only got the PID of the service gets no signal (/proc).
-                Nothing can be told by the file of handover run, which never changes:
-                exit code 4.
-    PID         the signal is sent, and nothing can be told: exit code 4.
+                one that it named. Reports that a reload failed, but not why. Never
+                signals a later process with the same PID (/proc). The file of
+                handover run never changes, so the outcome is unknown: exit code 4.
+    PID         sends the signal; the outcome is unknown: exit code 4.
 
 What happens:
   The running generation starts a successor, from the program as it is on disk now. When
-  that is ready and has lived through its probation, it serves, and the predecessor
-  drains: connections move, requests are finished. When it is not, it is ended, and
-  the running generation serves on. Ctrl-C ends this command, not the reload.
+  the successor is ready and has passed its probation, it serves. The predecessor then
+  drains: it moves connections and finishes requests. If the successor fails, the
+  predecessor ends it and keeps serving. Ctrl-C ends this command, not the reload.
 
 Exit codes:
   0  the successor serves and is proven (and its predecessor has drained)
   1  it does not; the reason, and the error that ended it, are on standard error
   2  the command line is wrong
   3  no service was reached: nothing was done
-  4  it was asked; what came of it is unknown
+  4  the service got the request; the outcome is unknown
   5  the service refused, as during another reload: nothing was done
 
 Examples:
@@ -66,20 +65,20 @@ Examples:
   handover status --json | jq '.generations[] | {pid, state, open: .connections.total}'`
 
 const stopHelp = `${whichService}
-    --pid-file, PID  SIGTERM is sent, and the end of the process waited for. What was
-                     cut cannot be told. With --pid-file a process that only got the
-                     PID of the service gets no signal (/proc).
+    --pid-file, PID  sends SIGTERM and waits for the process to exit. Does not report
+                     what was cut. --pid-file never signals a later process with the
+                     same PID (/proc).
 
 What happens:
-  The service drains: it accepts no more, finishes what it began, and leaves. What is
-  still open at its drainTimeoutMs is cut, and named here.
+  The service drains: it stops accepting, finishes requests in flight, and exits. At its
+  drainTimeoutMs it cuts the connections that are still open; the command names them.
 
 Exit codes:
   0  it has stopped, and nothing was cut
   1  it has stopped; connections were cut, or a hook failed
   2  the command line is wrong
   3  no service was reached: nothing was done
-  4  it was asked to stop; what came of it is unknown
+  4  the service got the request; the outcome is unknown
   5  the service refused: nothing was done
 
 Examples:
@@ -89,10 +88,7 @@ Examples:
 /** Adds `reload`, `status` and `stop`. */
 export function addOperatingCommands(program: Command): void {
   addCommand(program, 'reload', 'replace the running release, and say whether that went well', reloadHelp)
-    .option(
-      '--queue',
-      'wait for a reload that is under way, then reload; without it such a request is refused',
-    )
+    .option('--queue', 'wait for a reload that is under way, then reload; without it the service refuses')
     .option('--no-wait', 'return when the successor serves; its predecessor may still drain')
     .addOption(timeoutFor('--pid-file'))
     .action(async (pid: number | undefined, options: ReloadOptions) => {
@@ -105,7 +101,7 @@ export function addOperatingCommands(program: Command): void {
       const { status } = await import('./status.js')
       await end(() => status(pid, options))
     })
-  addCommand(program, 'stop', 'let the service finish what it began, and end', stopHelp)
+  addCommand(program, 'stop', 'let the service finish requests in flight, and exit', stopHelp)
     .addOption(timeoutFor('--pid-file or a PID'))
     .action(async (pid: number | undefined, options: StopOptions) => {
       const { stop } = await import('./stop.js')
@@ -120,11 +116,11 @@ function addCommand(program: Command, name: string, description: string, help: s
     .argument('[pid]', 'the process to send a signal to', processId)
     .option('--control <path>', 'the control socket of the service')
     .option('--pid-file <path>', 'the file that names the process to send a signal to')
-    .option('--json', 'print what came of it as JSON, and nothing else')
+    .option('--json', 'print only the outcome, as JSON')
     .addHelpText('after', help)
 }
 
-/** Errors that were foreseen are one line; every other one is a bug, has its stack, and says nothing of the service. */
+/** Prints expected errors as one line. Any other error is a bug in the command, so its stack is printed. */
 async function end(command: () => Promise<ExitCode>): Promise<void> {
   try {
     process.exitCode = await command()

@@ -10,9 +10,9 @@ import { type Progress, silentProgress, visibleProgress } from '../progress.js'
 import { type FileOutcome, reloadByPidFile, signal, untilEnded } from '../signals.js'
 import { readTarget, type TargetOptions } from '../target.js'
 
-/** How often a reload that is queued asks for its turn. */
+/** How often a queued reload asks for its turn. */
 const againMs = 200
-/** Refusals that end by themselves: the generation that was asked has just handed over, or is about to. */
+/** Temporary refusals: the generation has just handed over, or is about to. */
 const whileBusy = new Set(['ERR_HANDOVER_IN_PROGRESS', 'ERR_HANDOVER_DRAINING', 'ERR_HANDOVER_BUSY'])
 
 export interface ReloadOptions extends TargetOptions, SpokenOptions {
@@ -27,7 +27,7 @@ export async function reload(pid: number | undefined, options: ReloadOptions): P
   if (options.queue) {
     throw new CommandFailed(
       exitCodes.usage,
-      '--queue needs the control socket: a signal is queued by the service itself.',
+      '--queue needs the control socket. The service itself queues signals.',
     )
   }
   if (target.by === 'pid-file') return reloadByFile(target.path, target.pid, options)
@@ -59,7 +59,7 @@ async function reloadByControl(path: string, options: ReloadOptions): Promise<Ex
   return exitCodes.done
 }
 
-/** With `queue`, asks again as long as another reload is under way: then whoever serves by that time is asked. */
+/** With `queue`, asks again while another reload is under way. The generation that serves by then gets the request. */
 async function askInTurn(
   path: string,
   { json, wait, queue }: ReloadOptions,
@@ -102,11 +102,11 @@ async function reloadByFile(path: string, pid: number, options: ReloadOptions): 
 
 function whyNot({ outcome }: FileOutcome, path: string, pid: number, timeoutMs: number): string {
   if (outcome === 'failed') {
-    return `the reload failed, and process ${pid} serves on. Why cannot be told by a PID file: see the log of the service, or use --control.`
+    return `the reload failed, and process ${pid} keeps serving. A PID file does not tell the reason: see the log of the service, or use --control.`
   }
   return outcome === 'ended'
     ? `process ${pid} has ended, and ${path} does not name another one. A successor that could not write the file may serve: see the log of the service.`
-    : `${path} has not changed for ${duration(timeoutMs)}: what came of the reload cannot be told. See the log of the service. (That of handover run never changes: use --control.)`
+    : `${path} has not changed for ${duration(timeoutMs)}: the outcome of the reload is unknown. See the log of the service. (The PID file of handover run never changes: use --control.)`
 }
 
 function drainedInWords(pid: number, hasDrained: boolean | undefined, timeoutMs: number): string[] {

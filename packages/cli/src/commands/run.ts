@@ -64,7 +64,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   if (unsupported) throw new Error(`handover run is not possible here: ${unsupported}`)
   const origin = readOrigin(platform)
   const serviceManager = new ServiceManager(platform, logger)
-  // A worker that notifies systemd would be taken for the service; the supervisor satisfies the watchdog.
+  // systemd would take a worker that notifies it for the service. The supervisor satisfies the watchdog.
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC']) delete origin.environment[name]
   const command = () => commandOf(program, origin, options)
   command()

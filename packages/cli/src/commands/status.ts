@@ -31,7 +31,7 @@ export async function status(pid: number | undefined, options: StatusOptions): P
 }
 
 function watchStatus(path: string, json: boolean): Promise<never> {
-  // Nobody else would end it.
+  // No other code would end it.
   process.stdout.on('error', () => process.exit(exitCodes.done))
   const onTerminal = process.stdout.isTTY && !json
   return watch(path, (event) => {

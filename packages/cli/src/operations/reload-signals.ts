@@ -1,9 +1,9 @@
-/** Reloads of all workers that signals ask for: signals of this process, or of a worker. */
+/** Starts reloads of all workers at signals to this process or to a worker. */
 import { type HandoverError, type Logger, ReloadRequests } from '@handover/core/supervision'
 import type { Supervisor } from '../supervisor/supervisor.js'
 import type { Roll } from './roll.js'
 
-/** How long a reload that a worker asks for waits for the others: a signal may have been meant for all of them. */
+/** How long a reload that a worker requests waits for the other workers: a signal may be meant for all of them. */
 const workersMs = 250
 
 export class ReloadSignals {
@@ -24,7 +24,7 @@ export class ReloadSignals {
     this.#requests.request(signal)
   }
 
-  /** A reload, whoever asked for it: what is asked for while it is under way follows it. */
+  /** Follows any reload, by signal or command. Requests during the reload start another one afterwards. */
   follow({ begun, proven }: Roll): void {
     begun.then(
       () => this.#requests.begin(),

@@ -20,7 +20,7 @@ const answerMs = 5_000
 
 type Outcome = Extract<FromWorker, { type: 'reloaded' | 'reload-failed' }>
 
-/** What a worker that was replaced in this reload ran before. */
+/** The previous release of a worker that this reload replaced. */
 interface Replaced {
   readonly slot: Slot
   readonly before: ReleaseCommand | undefined
@@ -31,7 +31,7 @@ export class Roll {
   readonly proven: Promise<ReloadSummary>
   /** When those that were replaced have drained, too. */
   readonly drained: Promise<ReloadSummary>
-  /** Resolves when the first successor can be started. */
+  /** Resolves right before the first successor starts. */
   readonly begun: Promise<void>
   readonly #supervisor: Supervisor
   readonly #reports: Promise<ReloadResult>[] = []
@@ -78,7 +78,7 @@ export class Roll {
     return summary(reports)
   }
 
-  /** All workers shall run one release: those that were replaced get their previous one back. Resolves with what is so then. */
+  /** Gives replaced workers their previous release back, so that all run the same one. Resolves with the result. */
   async #giveBack(replaced: readonly Replaced[]): Promise<string | undefined> {
     if (replaced.length === 0) return undefined
     const { logger } = this.#supervisor.parts
@@ -86,7 +86,7 @@ export class Roll {
     try {
       for (const { slot, before } of replaced) {
         const worker = slot.worker
-        if (!before || !worker?.inCharge) throw new Error('it is not known')
+        if (!before || !worker?.inCharge) throw new Error('it is unknown')
         const gone = whyGone(before.pinned, worker.command.pinned)
         if (gone) throw new Error(gone)
         worker.givesBackTo = { ...before.pinned, pinned: before.pinned }
@@ -99,7 +99,7 @@ export class Roll {
     } catch (error) {
       const mixed =
         `Workers on the new release: ${replaced.length - given}; the others run the previous one, which cannot be ` +
-        `given back: ${(error as Error).message}. Deploy a release that starts, and reload.`
+        `restored: ${(error as Error).message}. Deploy a release that starts, and reload.`
       logger.error({ given }, mixed)
       return mixed
     }
@@ -112,7 +112,7 @@ export class Roll {
     const outcome = worker.heard(isOutcome)
     if (!hasBegun) await this.#ask(worker)
     const told = await unlessHung(worker.reloadMs, worker, outcome)
-    // It has ended. A successor that it had started goes on without it.
+    // The worker has ended. A successor that it had started continues without it.
     if (!told) return slot.worker ? this.#untilInCharge(slot) : this.#startAnew(slot)
     if (told.type === 'reload-failed') throw failed(told)
     const withDrain = () => ({ ...told.report, ...(worker.report && { drain: worker.report.drain }) })

@@ -19,7 +19,7 @@ interface Share {
   readonly to: Worker
   readonly connections: number
   readonly number: number
-  /** `to` was asked for everything up to this number, and has not answered yet. */
+  /** `to` has not yet confirmed the connections up to this number. */
   asked: number
   taken: number
   /** Until `to` has answered, and when it is over. */
@@ -82,7 +82,7 @@ export class Sharing {
     } else close()
   }
 
-  /** Its answer says which have arrived, whichever of the two ways they were lost on. */
+  /** Its answer names the connections that arrived. The others were lost before or after the supervisor. */
   #ask(by: Worker, message: Extract<FromWorker, { type: 'sent-to-peer' }>): void {
     const share = this.#share
     if (share && this.#isOf(by, message) && share.to.now.state !== 'exited') {

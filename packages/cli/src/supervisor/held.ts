@@ -25,7 +25,7 @@ export class HeldListeners {
   /** Those of socket activation. */
   hold(inherited: readonly { readonly entry: ListenerEntry; readonly adopted: AdoptedListener }[]): void {
     for (const { entry, adopted } of inherited) {
-      // By its number a program that knows sd_listen_fds(3) asks for it.
+      // A program that knows sd_listen_fds(3) asks for it by its number.
       const held = `fd:${entry.fd}`
       this.#all.set(held, { entry: { ...entry, held }, listener: adopted })
     }

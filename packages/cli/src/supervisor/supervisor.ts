@@ -225,11 +225,11 @@ export class Supervisor {
     }
   }
 
-  /** Core asks for one successor at a time, and only while it serves; a program could ask for thousands. */
+  /** Core requests one successor at a time, and only while it serves. A program could request thousands. */
   #refuseSuccessor(worker: Worker): void {
     const { inCharge, pid, successor } = worker
     if (inCharge && !(successor && this.workers.has(successor.worker))) return
-    const why = inCharge ? 'has a successor already' : 'does not serve'
+    const why = inCharge ? 'already has one' : 'does not serve'
     const message = `Worker ${pid} asks for a successor, but ${why}. No process was started.`
     throw new HandoverError('ERR_HANDOVER_IN_PROGRESS', message, { pid })
   }

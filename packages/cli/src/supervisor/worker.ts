@@ -19,11 +19,11 @@ import {
 } from '@handover/core/supervision'
 import type { ReleaseCommand } from '../previous-release.js'
 
-/** How long the exit of a worker may follow the end of its channel. */
+/** How long after its channel closes a worker may take to exit. */
 const exitMs = 1_000
 /** How long a worker may take to end beside what it says that its drain and its hooks may take. */
 const endMs = 5_000
-/** How long it may take once it was cut short: hooks then have 250 ms (C67). */
+/** How long its exit may take after it was cut short: hooks then have 250 ms (C67). */
 const cutShortMs = 2_000
 
 export interface WorkerExit {
@@ -35,7 +35,7 @@ export interface WorkerExit {
 
 export interface WorkerEvents {
   onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void
-  /** It sent something that no release of Handover sends. */
+  /** It sent a message that no release of Handover sends. */
   onWrong(worker: Worker, what: string): void
   onExit(worker: Worker, exit: WorkerExit): void
 }
@@ -67,9 +67,9 @@ export class Worker {
   shareable: number | undefined
   /** The error that ended it, where it could tell. */
   told: ErrorData | undefined
-  /** What starts its release again. */
+  /** The command that starts its release again. */
   readonly command: ReleaseCommand
-  /** A reload has failed after this worker began to serve: its successor runs the release before. */
+  /** A reload failed after this worker began to serve: its successor runs the previous release. */
   givesBackTo: ReleaseCommand | undefined
   /** How its drain went. */
   report: FinalReport | undefined
@@ -173,7 +173,7 @@ export class Worker {
     void this.exited.promise.then(() => clearTimeout(timer))
   }
 
-  /** Ends it now: it cuts what is open, and hooks that still run. */
+  /** Ends it now: the worker cuts open connections and running hooks. */
   cutShort(): void {
     void this.end()
     this.say({ type: 'cut-short' })
@@ -227,7 +227,7 @@ export class Worker {
     if (this.inCharge) this.servesSince ??= performance.now()
   }
 
-  /** Most likely it has ended, which its exit tells. One that lives on gets no orders any more: another takes its place. */
+  /** Most likely it has exited. A worker that keeps running cannot get orders any more, so it is replaced. */
   #onDisconnect(): void {
     void within(exitMs, this.exited.promise).catch(() => {
       this.told ??= { name: 'Error', message: 'it closed its channel to the supervisor' }
