@@ -191,11 +191,11 @@ export class Generation {
     this.#leaving.handOver(successor, mover, report)
   }
 
-  /** The successor has died. Returns whether this generation can serve again; it listens by `listen`. */
-  serveAgain(listen: () => void): boolean {
-    if (!this.#leaving.serveAgain(listen)) return false
-    this.control.serveAgain()
-    return true
+  /** The successor has died: as {@link Leaving.serveAgain}. */
+  serveAgain(listen: () => void): number | undefined {
+    const lost = this.#leaving.serveAgain(listen)
+    if (lost !== undefined) this.control.serveAgain()
+    return lost
   }
 
   /** Ends the drain now. */

@@ -48,15 +48,20 @@ export class Leaving {
     return true
   }
 
-  /** The successor has died: this generation, which still drains, listens and serves again. Returns whether it can. */
-  serveAgain(listen: () => void): boolean {
+  /**
+   * The successor has died: this generation, which still drains, listens and serves again. Returns how many connections
+   * went with the successor, or `undefined` where it is too late.
+   */
+  serveAgain(listen: () => void): number | undefined {
     const { state, tracker } = this.#generation
-    if (state.name !== 'draining' || state.because !== 'handed-over' || !state.drain.cancel(listen))
-      return false
+    if (state.name !== 'draining' || state.because !== 'handed-over') return undefined
+    if (!state.drain.cancel(listen)) return undefined
+    const gone = Object.values(tracker.fates).reduce((sum, { moved, lost }) => sum + moved + lost, 0)
     this.#left = undefined
+    this.#successor = undefined
     tracker.stopDraining()
     this.#generation.dispatch({ name: 'successor-lost' })
-    return true
+    return gone
   }
 
   /** Resolves when everything has drained and the hooks have run. Asking twice gives the same answer. */

@@ -175,9 +175,10 @@ export class Reload {
   /** The successor has died. This generation, if it still drains, is the service again. */
   async #serveAgain(exit: Exit): Promise<void> {
     const generation = this.#generation
-    if (generation.supervisor || !generation.serveAgain(() => this.#listenAgain())) return this.#standBy.end()
-    const error = lostSuccessor(this.#successor?.pid, exit, generation.number)
-    Object.assign(error, { report: this.#report('failed', error) })
+    const lost = generation.supervisor ? undefined : generation.serveAgain(() => this.#listenAgain())
+    if (lost === undefined) return this.#standBy.end()
+    const error = lostSuccessor(this.#successor?.pid, exit, generation.number, lost)
+    Object.assign(error, { report: this.#report('failed', error, lost) })
     await this.#tellFailed(error)
   }
 
@@ -277,7 +278,11 @@ export class Reload {
     }
   }
 
-  #report(outcome: ReloadReport['outcome'], error?: HandoverError): ReloadReport {
+  #report(
+    outcome: ReloadReport['outcome'],
+    error?: HandoverError,
+    lost = this.#successor?.openConnections ?? 0,
+  ): ReloadReport {
     const { number, platform, tracker } = this.#generation
     const successor = this.#successor
     const { cause } = error ?? {}
@@ -295,7 +300,7 @@ export class Reload {
           ...errorData(error),
           ...(cause === undefined ? {} : { cause: errorData(cause) }),
           ...(successor?.exit && { exitCode: successor.exit.code, signal: successor.exit.signal }),
-          lost: successor?.openConnections ?? 0,
+          lost,
         },
       }),
     }

@@ -42,10 +42,17 @@ export function notReadyInTime(pid: number | undefined, readyTimeoutMs: number):
 export const endInWords = ({ code, signal }: Exit): string =>
   signal ? `was ended by ${signal}` : `exited with code ${code}`
 
-export function lostSuccessor(pid: number | undefined, exit: Exit, generation: number): HandoverError {
+/** `lost`: connections that had moved to it, or were on their way. */
+export function lostSuccessor(
+  pid: number | undefined,
+  exit: Exit,
+  generation: number,
+  lost: number,
+): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_SUCCESSOR_LOST',
-    `Successor ${pid} ${endInWords(exit)} shortly after it had taken over. Generation ${generation} still drained, and serves again.`,
-    { pid, exitCode: exit.code, signal: exit.signal },
+    `Successor ${pid} ${endInWords(exit)} shortly after it had taken over. Connections that had moved to it are lost: ${lost}. ` +
+      `Generation ${generation} still drained, and serves again.`,
+    { pid, exitCode: exit.code, signal: exit.signal, lost },
   )
 }
