@@ -25,7 +25,7 @@ if (inheritance !== undefined) {
   early.release = keepSignals(early.signals, given.signals)
 }
 
-/** Core says what is wrong with it. */
+/** Core reports what is wrong with it. */
 function parsed() {
   try {
     return JSON.parse(inheritance) ?? {}
@@ -35,8 +35,8 @@ function parsed() {
 }
 
 /**
- * Opens the channel to the process that started this one, out of the program's sight: `process.send`, `'message'` and
- * `'disconnect'` stay what they are in the first generation. Node sets up a channel for the object whose `spawn` is
+ * Opens the channel to the process that started this one, hidden from the program: `process.send`, `'message'` and
+ * `'disconnect'` behave as in the first generation. Node sets up a channel for the object whose `spawn` is
  * called, so `spawn` gets a handle that opens the descriptor instead of starting a process (Node 20 to 26:
  * test/handover/private-channel.test.ts). Returns `undefined` where this process has no channel.
  */
@@ -59,11 +59,11 @@ function openChannel(fd) {
   const stdio = ['ignore', 'ignore', 'ignore', 'ipc']
   try {
     channel.spawn({ file: 'channel', args: [], envPairs: [], stdio, serialization: 'advanced' })
-    // The channel alone is no reason for the process to stay.
+    // The channel alone must not keep the process running.
     channel.channel?.unref()
     return channel.connected ? channel : undefined
   } catch (error) {
-    // The descriptor is none of a channel.
+    // The descriptor is not a channel.
     if (error.syscall !== undefined) return undefined
     throw error
   }
@@ -73,7 +73,7 @@ function hasChannel(value) {
   return Array.isArray(value) && value.some((each) => each?.ipc)
 }
 
-/** The first generation had a channel to a manager that knows no successors: here it looks as if that had gone. */
+/** The first generation had a channel to a manager, which does not know successors. Here it looks disconnected. */
 function imitateLostChannel() {
   process.connected = false
   process.disconnect = () => {}

@@ -136,7 +136,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     )
     service.signal('SIGTERM')
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
-    await service.line(/onDrained hook \d failed: .*did not end within 300 ms/)
+    await service.line(/onDrained hook \d failed: .*timed out after 300 ms/)
     const told = await service.event('hook')
     expect(told.name).toBe('second')
   })

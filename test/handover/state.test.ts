@@ -76,7 +76,7 @@ const bad = {
   'has a getter that throws': ["() => ({ get a() { throw new Error('no a') } })", 'no a'],
   'comes from a function that throws': ["() => { throw new Error('no state') }", 'no state'],
   'comes from a function that rejects': ["async () => { throw 'only a text' }", 'only a text'],
-  'takes too long': ['() => new Promise(() => {})', 'provideState did not end within 500 ms'],
+  'takes too long': ['() => new Promise(() => {})', 'provideState timed out after 500 ms'],
 } as const
 
 test.each(Object.entries(bad))(
@@ -197,7 +197,7 @@ test('C50: a hook that takes back and fails, or hangs, is in the log, and the re
     message: expect.stringContaining('no luck'),
   })
   await service.line(/onHandoverFailed hook 1 failed: it is gone/)
-  await service.line(/onHandoverFailed hook 2 failed: .* did not end within 300 ms/)
+  await service.line(/onHandoverFailed hook 2 failed: .* timed out after 300 ms/)
   await service.event('last')
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })

@@ -27,7 +27,7 @@ export function gracefulApplication(
 
 /** For adapters whose framework closes its server itself. */
 export interface ServerRelease {
-  /** The framework begins to close: its idle connections close after `lingerMs`. */
+  /** Call when the framework begins to close: its idle connections close after `lingerMs`. */
   closing(): void
   /** It has closed: every global is undone. */
   closed(): void

@@ -7,7 +7,7 @@ import { defaults, type GracefulOptions } from './options.js'
 const given: GracefulOptions = { probationMs: 5, health: { liveness: '/livez' }, pidFile: '/app.pid' }
 const add = (raw: unknown) => agree(given, raw, silent, '/')
 
-test('two registrations contradict each other where both set an option, to different values', () => {
+test('two registrations conflict when both set an option to different values', () => {
   const against = (raw: GracefulOptions) => contradictions(given, raw, '/')
   expect(against({})).toEqual([])
   expect(against({ probationMs: 5, health: { liveness: '/livez' }, pidFile: 'app.pid' })).toEqual([])
@@ -26,23 +26,23 @@ test('C68: an option that no registration has set does not conflict, and a later
       [name]: value,
     })
   }
-  // Nor does a default that is spelled out against one that nobody has set.
+  // An explicit default does not conflict with an option that no registration has set.
   expect(add({ drainTimeoutMs: defaults.drainTimeoutMs }).given).toMatchObject({ drainTimeoutMs: 30_000 })
   expect(add(undefined).given).toEqual(given)
   expect(add({ probationMs: undefined }).given).toEqual(given)
 })
 
-test('C68: a default that a registration spells out is set', () => {
+test('C68: an explicit default counts as set', () => {
   const spelledOut = agree({}, { drainTimeoutMs: defaults.drainTimeoutMs }, silent, '/')
   expect(contradictions(spelledOut.given, { drainTimeoutMs: 1 }, '/')).toEqual(['drainTimeoutMs'])
 })
 
-test('what two registrations set must fit together', () => {
+test('the options of two registrations must fit together', () => {
   const error = () => agree({ shutdownSignals: ['SIGUSR2'] }, { reloadSignals: ['SIGUSR2'] }, silent, '/')
   expect(error).toThrow(expect.objectContaining<Partial<HandoverError>>({ code: 'ERR_HANDOVER_OPTION' }))
 })
 
-test('of two loggers the first one stands; one alone is used, whichever registration gave it', () => {
+test('the first of two loggers applies; a single logger applies, whichever registration gave it', () => {
   const one: Logger = { info() {}, warn() {}, error() {} }
   const other: Logger = { info() {}, warn() {}, error() {} }
   expect(agree({ logger: one }, { logger: other }, silent, '/').settings.logger).toBe(one)

@@ -5,17 +5,17 @@ import { HandoverError } from './errors.js'
 import type { Logger } from './logger.js'
 import { type GracefulOptions, readOptions, type Settings } from './options.js'
 
-/** What all registrations together have set, and the options with nothing left out. */
+/** The options that the registrations have set, and the complete options with defaults. */
 export interface Agreed {
   readonly given: GracefulOptions
   readonly settings: Settings
 }
 
-/** Options that are resolved against the directory of the start. */
+/** Options with paths, resolved against the directory of the start. */
 const paths = ['pidFile', 'control']
 
 /**
- * Adds the options of one more registration. A default never conflicts; of two loggers the first one stands.
+ * Adds the options of one more registration. A default never conflicts; the first of two loggers applies.
  * Errors: those of `readOptions`, `ERR_HANDOVER_OPTIONS_CONFLICT`.
  */
 export function agree(given: GracefulOptions, raw: unknown, logger: Logger, cwd: string): Agreed {

@@ -1,19 +1,19 @@
-/** Text from outside, made fit for a report, a log or a terminal: short, on one line, without control characters. */
+/** Makes untrusted text safe for a report, a log or a terminal: short, on one line, without control characters. */
 import type { IncomingMessage } from 'node:http'
 
-/** The longest URL in a report. Query strings carry secrets, and are left out. */
+/** The longest URL in a report. Reports omit query strings, which may carry secrets. */
 const longestUrl = 200
-/** Of the message of an error; its stack may be twice as long. */
+/** The longest message of an error; its stack may be twice as long. */
 export const longestMessage = 10_000
 export const longestStack = 2 * longestMessage
 
-/** What ends a line, moves a cursor, starts an escape sequence, or turns the direction of text around. */
+/** Characters that end a line, move the cursor, start an escape sequence, or reverse the text direction. */
 const control = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 const controlInLine = /(?![\n\t])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
 const codePoint = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** On one line: a new line becomes `\u000a`. */
+/** Escapes control characters, so that the text stays on one line: a new line becomes `\u000a`. */
 export const escapeControls = (text: string): string => text.replace(control, codePoint)
 
 /** As {@link escapeControls}, but keeps the lines and the tabs of a stack. */

@@ -57,7 +57,7 @@ export class Control implements Controlled {
     events.on('predecessor-finished', (report) => this.#onPredecessorFinished(report))
   }
 
-  /** This generation is the service: it serves the socket, if it has one. Resolves when that is there, or cannot be now. */
+  /** This generation owns the service and serves its control socket. Resolves when the socket exists, or cannot now. */
   async start(): Promise<void> {
     const { settings, platform, logger, listeners } = this.#generation
     const path = settings.control
@@ -111,7 +111,7 @@ export class Control implements Controlled {
     }
   }
 
-  /** The successor has died, and its listener is this generation's again. */
+  /** The successor has died. This generation serves the control socket again. */
   serveAgain(): void {
     this.#stopTimers()
     this.#changed()

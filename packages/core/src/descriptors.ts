@@ -3,18 +3,17 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 
 /** Descriptors that stay free for the process itself: at its limit, Node accepts connections only to close them. */
 const reserve = 64
-/** And of a small limit no more than this share. */
+/** Of a small limit, at most this share stays free. */
 const reserveShare = 1 / 8
 
-/** How long a limit that was read counts: prlimit(1) can change it. */
+/** How long a limit stays cached: prlimit(1) can change it. */
 const limitMs = 1_000
 
 let known: { readonly limit: number; readonly until: number } | undefined
 
 /**
- * Whether this process should take no more connections from another one. The kernel gives out the lowest free number:
- * `newest` is that of a descriptor that it has just got. Without proc(5) it is never short, and learns it from what does
- * not arrive.
+ * Whether this process should take no more connections from another one. `newest` is the latest descriptor: the kernel
+ * assigns the lowest free number. Without proc(5) the result is `false`, and missing connections show the shortage.
  */
 export function isShortOfDescriptors(newest?: number): boolean {
   try {

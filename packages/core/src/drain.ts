@@ -14,9 +14,9 @@ export const sweepMs = 50
 const answerMs = 1_000
 /** How often a drain says what keeps it. */
 const tellMs = 1_000
-/** How long after the end of a successor its exit may be noticed. */
+/** How long it may take to notice the exit of a successor. */
 const exitMs = 1_000
-/** How many of the connections that were cut the report names. */
+/** How many cut connections the report names. */
 const mostNamed = 100
 /** How many turns what was ended at the limit gets to be gone. */
 const endTurns = 20
@@ -84,7 +84,7 @@ export class Drain {
     this.#canceled.abort()
     this.#parts.mover?.abandon()
     listen()
-    // Servers that listen say nothing.
+    // Servers that listen must not emit `close`.
     this.#sayClosed()
     return true
   }
@@ -126,14 +126,14 @@ export class Drain {
       this.#lingering = true
     }
     this.#sayClosed = closeListeners()
-    // The successor serves the same listeners and the control socket already: both must not.
+    // The successor already serves the same listeners and the control socket. Only one process may.
     if (because === 'handed-over' && beforeDrain) await beforeDrain(this.#cut.signal)
     if (this.#canceled.signal.aborted) return forever()
     const open = tracker.size
     this.#deadline = performance.now() + limits.drainTimeoutMs
     tracker.startDraining(mover)
     const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
-    // Its exit comes in a moment, and with it the end of this drain.
+    // The process notices its exit soon, which ends this drain.
     if (this.#parts.successorRuns?.() === false) await pause(exitMs, this.#canceled.signal)
     if (this.#canceled.signal.aborted) return forever()
     this.#hasEnded = true
@@ -141,7 +141,7 @@ export class Drain {
     await this.#untilNoneComes()
     const cut = await this.#endTheRest()
     this.#sayClosed()
-    // Whatever came in the last turn is not forgotten either.
+    // Includes connections that arrived in the last turn of the event loop.
     for (const connection of tracker.all()) tracker.end(connection, 'cut')
     const ms = Math.round(performance.now() - startedAt)
     const kinds = tracker.fates

@@ -1,6 +1,6 @@
 /**
  * How many generations may drain at once (`maxDraining`). The generation that serves counts them, as its predecessor
- * tells it; the request to end the oldest drain goes from each generation to the one before it
+ * reports them. The request to end the oldest drain goes from each generation to the one before it
  * (docs/decisions/0024-the-oldest-drain-ends-first.md).
  */
 import type { GenerationStatus } from './control/protocol.js'
@@ -8,17 +8,17 @@ import type { Generation } from './generation.js'
 
 export class DrainingLimit {
   readonly #generation: Generation
-  /** Generations that were asked to end: each is named once in the log. */
+  /** Generations that got the request to end. The log names each one once. */
   readonly #asked = new Set<number>()
 
   constructor(generation: Generation) {
     this.#generation = generation
   }
 
-  /** `draining` are the generations that drain, the latest first, as the predecessor tells once a second. */
+  /** `draining`: the generations that drain, the latest first, as the predecessor reports once a second. */
   consider(draining: readonly GenerationStatus[]): void {
     const { settings, state, platform, logger, predecessor } = this.#generation
-    // Its successor counts.
+    // Its successor counts them.
     if (state.name === 'draining' || state.name === 'exited') return
     const running = draining.filter(({ pid }) => platform.isRunning(pid))
     const oldest = running.at(-1)
@@ -35,7 +35,7 @@ export class DrainingLimit {
     void predecessor?.say({ type: 'end-drain', generation })
   }
 
-  /** A later generation asks: it means this one, or an earlier one. */
+  /** Handles a request of a later generation, for this generation or an earlier one. */
   onEndDrain(generation: number): void {
     const { number, state, logger, predecessor } = this.#generation
     if (state.name !== 'draining') return

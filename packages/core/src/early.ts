@@ -1,4 +1,4 @@
-/** What handover-preload.cjs leaves for core, before any code of the program runs. */
+/** The data that handover-preload.cjs leaves for core before any code of the program runs. */
 import type { ChildProcess } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { inheritanceVariable } from './wire.js'
@@ -11,9 +11,9 @@ export type Channel = Pick<
 
 export interface Early {
   readonly inheritance: string
-  /** Absent where the process was started without one, or its descriptor cannot be used. */
+  /** Absent if the process started without a channel, or its descriptor cannot be used. */
   readonly channel: Channel | undefined
-  /** Reload signals that came before core listened for them. */
+  /** Reload signals that arrived before core listened for them. */
   readonly signals: readonly string[]
   release(): void
 }

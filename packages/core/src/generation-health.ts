@@ -1,4 +1,4 @@
-/** The health answers of a generation: on which servers, and whether it is ready. */
+/** The health answers of a generation: installs them on servers, and knows whether it is ready. */
 import type net from 'node:net'
 import type { Generation } from './generation.js'
 import { answerHealth } from './health.js'
@@ -8,7 +8,7 @@ export class GenerationHealth {
   readonly #generation: Generation
   readonly #servers = new WeakSet<net.Server>()
   #checks: HealthChecks | undefined
-  /** What the program last said by `setReady`. */
+  /** The latest value of `setReady`. */
   #saysReady = true
 
   constructor(generation: Generation) {

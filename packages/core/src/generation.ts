@@ -60,14 +60,14 @@ export class Generation {
   readonly health = new GenerationHealth(this)
   readonly #leaving: Leaving
   readonly #reloadRequests: ReloadRequests
-  /** The settings for what the program set: under a supervisor its own limits win. */
+  /** The settings for the options of the program. Under a supervisor its limits override them. */
   readonly #inForce: (settings: Settings) => Settings
   #given: GracefulOptions
   #settings: Settings
   readonly #undo: (() => void)[] = []
   #state: State = { name: 'starting' }
   #stopSignals: (() => void) | undefined
-  /** Ends the keeping, and returns what was kept. */
+  /** Stops keeping signals, and returns the kept ones. */
   #keptSignals: (() => readonly string[]) | undefined
   #keptSignal: string | undefined
 
@@ -115,12 +115,12 @@ export class Generation {
     return this.#settings
   }
 
-  /** What the program set. */
+  /** The options that the program set. */
   get given(): GracefulOptions {
     return this.#given
   }
 
-  /** Errors: see `agree`; then nothing has changed. */
+  /** Errors: see `agree`. After an error nothing has changed. */
   addOptions(options: GracefulOptions | undefined): void {
     const before = this.settings
     const fallback = lineLogger(this.platform.pid)
@@ -224,13 +224,13 @@ export class Generation {
     return true
   }
 
-  /** The process goes on without us: every global is undone. */
+  /** The process continues without Handover: removes every global. */
   letGo(): void {
     for (const undo of this.#undo.splice(0)) undo()
     if (this.settings.pidFile) removePidFile(this.settings.pidFile, this.platform.pid)
   }
 
-  /** The process that owns the service pings, also while it drains for a shutdown. */
+  /** The process that owns the service pings, even while it drains for a shutdown. */
   #watchdog({ state, because, onProbation }: StateChange): void {
     if (state === 'ready' && !onProbation) this.serviceManager.keepAlive()
     if (because === 'handed-over') this.serviceManager.stopPings()

@@ -9,7 +9,7 @@ import { isRecord } from './wire.js'
 
 /**
  * Makes the process of `server` replaceable: SIGHUP hands over to a successor, SIGTERM and SIGINT drain and
- * leave. To be called before `server.listen(...)`, which stays as it is. On a server that listens already, shutdowns are
+ * leave. Call it before `server.listen(...)`, which does not change. On a server that already listens, shutdowns are
  * graceful, and `reload()` rejects with `ERR_HANDOVER_ALREADY_LISTENING`; in a successor the call itself throws that.
  *
  * @param server - a server of `node:net`, `node:http`, `node:https` or `node:http2`; left out by a program

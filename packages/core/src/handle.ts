@@ -74,7 +74,7 @@ export interface GracefulHandle {
    * running, hooks do not run, and a server may listen again. Resolves with the report when the last connection has
    * gone; never cuts a response before the limit. While this generation drains anyway, it resolves with that report.
    * Rejects with `ERR_HANDOVER_IN_PROGRESS` while another generation shares the listeners, and with
-   * `ERR_HANDOVER_DRAINING` when this one has drained.
+   * `ERR_HANDOVER_DRAINING` after this one has drained.
    */
   drain(server?: net.Server): Promise<DrainReport>
   /**
@@ -90,8 +90,8 @@ export interface GracefulHandle {
   beforeReady(hook: () => unknown): this
   /**
    * Runs before this generation drains, in order, each for at most `hookTimeoutMs`, with the reason and the signal. At
-   * a shutdown the listeners still accept, and readiness already reports *not ready*: to deregister from service
-   * discovery. At a handover the successor accepts. A failure is logged and makes the exit code 1.
+   * a shutdown the listeners still accept, and readiness already reports *not ready*: deregister from service discovery
+   * here. At a handover the successor accepts. A failure is logged and makes the exit code 1.
    */
   beforeDrain(hook: BeforeDrainHook): this
   /**

@@ -22,14 +22,14 @@ test.each<[string, HealthCheck['check'], number, unknown]>([
   ['false', async () => false, 503, { status: 'not ready', ...facts }],
   ['a value', () => ({ queue: 3 }), 200, { status: 'ready', ...facts, result: { queue: 3 } }],
   [
-    'a status of its own in words',
+    'a custom status and a text',
     () => ({ status: 'up' }),
     200,
     { status: 'ready', ...facts, result: { status: 'up' } },
   ],
   ['an error', down, 503, { status: 'not ready', ...facts, error: 'no database' }],
   [
-    'a rejection that is no error',
+    'a rejection that is not an error',
     () => Promise.reject('no disk'),
     503,
     { status: 'not ready', ...facts, error: 'no disk' },
@@ -38,7 +38,7 @@ test.each<[string, HealthCheck['check'], number, unknown]>([
   ['a body', () => ({ body: { db: 'up' } }), 200, { db: 'up' }],
   ['a status and a text', () => ({ status: 503, body: 'later' }), 503, 'later'],
   [
-    'what JSON cannot hold',
+    'a value that JSON cannot represent',
     () => 1n,
     503,
     { status: 'not ready', ...facts, error: expect.stringContaining('BigInt') },
@@ -47,7 +47,7 @@ test.each<[string, HealthCheck['check'], number, unknown]>([
   expect(await answerOf(check)).toEqual([status, body])
 })
 
-test('a check that hangs is given up at its timeout, and its signal aborts', async () => {
+test('a check that hangs times out, and its signal aborts', async () => {
   let aborted = false
   const hang = (signal: AbortSignal) => {
     signal.addEventListener('abort', () => {
@@ -62,7 +62,7 @@ test('a check that hangs is given up at its timeout, and its signal aborts', asy
   expect(aborted).toBe(true)
 })
 
-test('a generation that is not ready anyway is not checked; its liveness is', async () => {
+test('the readiness check does not run before the generation is ready; the liveness check does', async () => {
   let runs = 0
   const check = () => ++runs > 0
   const both = { readiness: { path: '/readyz', check }, liveness: { path: '/livez', check } }
@@ -73,7 +73,7 @@ test('a generation that is not ready anyway is not checked; its liveness is', as
   expect(runs).toBe(1)
 })
 
-test('a generation that has become not ready while its check ran is not ready', async () => {
+test('a generation that stops being ready during its check is not ready', async () => {
   let ready = true
   const check = () => {
     ready = false
@@ -82,7 +82,7 @@ test('a generation that has become not ready while its check ran is not ready', 
   expect((await checks.answer('readiness')).status).toBe(503)
 })
 
-test('probes that come together share one run of the check, and the next one gets another', async () => {
+test('concurrent probes share one run of the check, and the next probe starts another run', async () => {
   let runs = 0
   const check = async () => void runs++
   const checks = new HealthChecks({ readiness: { path: '/readyz', check } }, () => ({
@@ -95,7 +95,7 @@ test('probes that come together share one run of the check, and the next one get
   expect(runs).toBe(2)
 })
 
-test('a path is that of readiness, of liveness, or of neither', () => {
+test('a path belongs to readiness, to liveness, or to neither', () => {
   const checks = new HealthChecks({ liveness: '/livez', readiness: { path: '/readyz' } }, () => ({
     ready: true,
     ...facts,

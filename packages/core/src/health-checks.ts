@@ -1,9 +1,9 @@
-/** What the health answers say: the state of the generation, and what the checks of the program find. */
+/** Composes the health answers from the state of the generation and the checks of the program. */
 import { LimitReached, withLimit } from './limits.js'
 import type { HealthCheck, HealthPaths } from './options.js'
 import { isRecord } from './wire.js'
 
-/** How long a check may take when it does not say so itself. */
+/** The default timeout of a check. */
 const defaultTimeoutMs = 5_000
 
 /** The body of a health answer, as JSON. */
@@ -11,13 +11,13 @@ export interface Health {
   readonly status: 'ok' | 'not ok' | 'ready' | 'not ready'
   readonly state: string
   readonly generation: number
-  /** What the check returned. */
+  /** The value that the check returned. */
   readonly result?: unknown
-  /** Why the check failed. */
+  /** The reason why the check failed. */
   readonly error?: string
 }
 
-/** The state of a generation, as far as it matters here. */
+/** The parts of the state of a generation that matter here. */
 export interface Readiness {
   readonly ready: boolean
   readonly state: string
@@ -39,7 +39,7 @@ const words = { liveness: ['ok', 'not ok'], readiness: ['ready', 'not ready'] } 
 export class HealthChecks {
   readonly #checks: Readonly<Record<Kind, HealthCheck | undefined>>
   readonly #now: () => Readiness
-  /** Checks under way: probes that come together share one. */
+  /** Running checks: concurrent probes share one. */
   readonly #running = new Map<Kind, Promise<Outcome>>()
 
   constructor({ liveness, readiness }: HealthPaths, now: () => Readiness) {
@@ -47,18 +47,18 @@ export class HealthChecks {
     this.#now = now
   }
 
-  /** Which answer `path` asks for. */
+  /** The answer that `path` requests. */
   kindOf(path: string | undefined): Kind | undefined {
     if (path === undefined) return undefined
     if (path === this.#checks.readiness?.path) return 'readiness'
     return path === this.#checks.liveness?.path ? 'liveness' : undefined
   }
 
-  /** Never rejects. Whoever is not ready anyway is not checked. */
+  /** Never rejects. Runs no readiness check while the generation is not ready. */
   async answer(kind: Kind): Promise<HealthAnswer> {
     if (kind === 'readiness' && !this.#now().ready) return this.#compose(kind, { ok: false })
     const outcome = await this.#check(kind)
-    // A shutdown may have come meanwhile.
+    // A shutdown may have begun in the meantime.
     const ok = outcome.ok && (kind === 'liveness' || this.#now().ready)
     return this.#compose(kind, { ...outcome, ok })
   }
@@ -102,7 +102,7 @@ const isStatus = (value: unknown): value is number =>
 async function run({ check, timeoutMs = defaultTimeoutMs }: HealthCheck): Promise<Outcome> {
   try {
     const result = await withLimit(timeoutMs, (limit) => Promise.race([check?.(limit), aborted(limit)]))
-    // What cannot be written is a failure of the check, not of the answer.
+    // A value that JSON cannot represent is a failure of the check, not of the answer.
     if (result !== undefined) JSON.stringify(result)
     const isBad = result === false || (isRecord(result) && isStatus(result.status) && result.status >= 400)
     return { ok: !isBad, ...(typeof result === 'boolean' ? {} : { result }) }

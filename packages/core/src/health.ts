@@ -1,11 +1,11 @@
-/** Answers liveness and readiness before the application sees the request. What they say is health-checks.ts. */
+/** Answers liveness and readiness before the application sees the request. health-checks.ts composes the answers. */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type net from 'node:net'
 import type { HealthAnswer, HealthChecks } from './health-checks.js'
 import { observe } from './hidden-observers.js'
 
 /**
- * For an HTTP server of any kind. Returns the way back.
+ * For an HTTP server of any kind. Returns a function that undoes this.
  */
 export function answerHealth(server: net.Server, checks: HealthChecks): () => void {
   const isHttp =
@@ -27,7 +27,7 @@ function pathOf({ method, url }: IncomingMessage): string | undefined {
 }
 
 function write(response: ServerResponse, { status, contentType, body }: HealthAnswer): void {
-  // The client has gone.
+  // The client has disconnected.
   if (response.destroyed) return
   response.writeHead(status, {
     'content-type': contentType,

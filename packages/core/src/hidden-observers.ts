@@ -1,16 +1,16 @@
 /**
- * Observers of an emitter that is the program's: a server, or a session. They are not among its listeners, so
- * `listenerCount`, `listeners`, `removeAllListeners` and the warning about too many of them are what they are without
- * Handover (docs/decisions/0025-hidden-observers.md).
+ * Observes an emitter of the program, such as a server or a session, without adding listeners. So `listenerCount`,
+ * `listeners`, `removeAllListeners` and the warning about too many listeners behave as without Handover
+ * (docs/decisions/0025-hidden-observers.md).
  */
 import type { EventEmitter } from 'node:events'
 
 type Observe = (...args: never[]) => void
-/** Returns whether it has taken the event: then the emitter's listeners do not get it. */
+/** Returns whether it handled the event. Then the emitter's listeners do not get it. */
 type Take = (...args: never[]) => boolean
 
 export interface Observers {
-  /** Called before the listeners of the emitter; the observers that were added last come first. */
+  /** Called before the listeners of the emitter. The observers added last come first. */
   readonly before?: Readonly<Record<string, Observe>>
   readonly instead?: Readonly<Record<string, Take>>
   /** Called after the listeners, even if one of them throws. */
@@ -23,13 +23,13 @@ const moments = ['before', 'instead', 'after'] as const
 
 interface Hidden {
   readonly lists: Lists
-  /** Nothing is left of it, unless someone else has wrapped it. */
+  /** Removes the own `emit`, unless another tool has wrapped it. */
   unhide(): void
 }
 
 const hidden = new WeakMap<EventEmitter, Hidden>()
 
-/** Returns the way back. */
+/** Returns a function that removes the observers. */
 export function observe(emitter: EventEmitter, observers: Observers): () => void {
   const { lists, unhide } = hidden.get(emitter) ?? hide(emitter)
   const all = moments.flatMap((moment) =>

@@ -46,7 +46,7 @@ test('an onDrained hook that throws, rejects or hangs is logged by its number, a
     ['onDrained hook 2', 'rejected with a text', undefined],
     [
       'onDrained hook 3',
-      'onDrained hook 3 did not end within 5 ms; it is waited for no longer.',
+      'onDrained hook 3 timed out after 5 ms; continuing without it.',
       'ERR_HANDOVER_HOOK_TIMEOUT',
     ],
   ])
@@ -54,7 +54,7 @@ test('an onDrained hook that throws, rejects or hangs is logged by its number, a
   expect(errors).toEqual([
     'onDrained hook 1 failed: thrown',
     'onDrained hook 2 failed: rejected with a text',
-    'onDrained hook 3 failed: onDrained hook 3 did not end within 5 ms; it is waited for no longer.',
+    'onDrained hook 3 failed: onDrained hook 3 timed out after 5 ms; continuing without it.',
   ])
 })
 
@@ -76,7 +76,7 @@ test('onDrained hooks get the report, and like beforeDrain hooks the reason and 
   expect(got).toEqual([[leave], [report, leave]])
 })
 
-test('C67: after a second signal no hook is waited for, and those after it do not run', async () => {
+test('C67: after a second signal the shutdown waits for no hook, and later hooks do not run', async () => {
   const { hooks: all, errors } = hooks()
   const cut = new AbortController()
   let ran = 0
@@ -107,7 +107,7 @@ test('a function with a limit: its value, its failure, or the limit with its len
   await expect(all.limited(never, 'provideState')).rejects.toMatchObject({
     code: 'ERR_HANDOVER_HOOK_TIMEOUT',
     hookTimeoutMs: 5,
-    message: 'provideState did not end within 5 ms; it is waited for no longer.',
+    message: 'provideState timed out after 5 ms; continuing without it.',
   })
 })
 

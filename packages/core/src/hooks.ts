@@ -13,9 +13,9 @@ export interface Leave {
   readonly signal?: string
 }
 
-/** Called before a drain. */
+/** A hook that runs before a drain. */
 export type BeforeDrainHook = (leave: Leave) => unknown
-/** Called after a drain. */
+/** A hook that runs after a drain. */
 export type DrainedHook = (report: FinalReport, leave: Leave) => unknown
 
 /** A hook that failed, timed out, or was still running when a second signal cut the shutdown short. */
@@ -46,19 +46,19 @@ export class Hooks {
     for (const hook of this.beforeReady) await hook()
   }
 
-  /** Runs each hook, logs failures and goes on. Resolves with the failures. After `cut` it waits for none. */
+  /** Runs each hook, logs failures and continues. Resolves with the failures. After `cut` it waits for no hook. */
   runBeforeDrain(leave: Leave, cut: AbortSignal): Promise<HookFailure[]> {
     const hooks = this.beforeDrain.map((hook) => () => hook(leave))
     return this.#runAll(hooks, 'beforeDrain', cut)
   }
 
-  /** As {@link runBeforeDrain}. */
+  /** Like {@link runBeforeDrain}. */
   runDrained(report: FinalReport, leave: Leave, cut: AbortSignal): Promise<HookFailure[]> {
     const hooks = this.drained.map((hook) => () => hook(report, leave))
     return this.#runAll(hooks, 'onDrained', cut)
   }
 
-  /** As {@link runBeforeDrain}, without a second signal. */
+  /** Like {@link runBeforeDrain}, without a second signal. */
   runFailed(): Promise<HookFailure[]> {
     return this.#runAll(this.failed, 'onHandoverFailed', new AbortController().signal)
   }
@@ -78,7 +78,7 @@ export class Hooks {
     return failures
   }
 
-  /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and what the hook fails with. */
+  /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and the error of the hook. */
   async #unlessCut(hook: Hook, name: string, cut: AbortSignal): Promise<void> {
     const running = this.limited(hook, name)
     try {
@@ -91,7 +91,7 @@ export class Hooks {
     }
   }
 
-  /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and what the hook fails with. */
+  /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and the error of the hook. */
   async limited(hook: Hook, name: string): Promise<unknown> {
     try {
       return await within(this.#limitMs(), Promise.resolve().then(hook))
@@ -99,7 +99,7 @@ export class Hooks {
       if (!(error instanceof LimitReached)) throw error
       throw new HandoverError(
         'ERR_HANDOVER_HOOK_TIMEOUT',
-        `${name} did not end within ${error.ms} ms; it is waited for no longer.`,
+        `${name} timed out after ${error.ms} ms; continuing without it.`,
         {
           hookTimeoutMs: error.ms,
         },

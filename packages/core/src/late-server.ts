@@ -4,7 +4,7 @@ import { HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
 import type { Awaited } from './readiness.js'
 
-/** The server of a registration that comes too late for a reload, if it does. */
+/** The server of a registration, if the registration comes too late for a reload. */
 export function lateServer(what: Awaited, generation: Generation | undefined): net.Server | undefined {
   const server = 'server' in what && what.server.listening ? what.server : undefined
   return server && !generation?.listeners.has(server) ? server : undefined
@@ -35,7 +35,7 @@ export function tooLate(generation: number): HandoverError {
   )
 }
 
-/** What it listens on may be inherited, or be bound by its predecessor: only a `listen` after `graceful` finds out. */
+/** Its listener may be inherited, or bound by its predecessor. Only a `listen` after `graceful` can tell. */
 export function lateSuccessor(): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_ALREADY_LISTENING',

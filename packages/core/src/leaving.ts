@@ -36,7 +36,7 @@ export class Leaving {
     this.#left = drained.then((drained) => this.#leave(drain, drained, { successor, report }))
   }
 
-  /** A reload signal is meant for the generation that serves. Returns whether that is a successor of this one. */
+  /** Passes a reload signal on to the generation that serves. Returns whether that is a successor of this one. */
   passOn(signal: string): boolean {
     const successor = this.#successor
     if (!successor || successor.exit) return false
@@ -64,7 +64,7 @@ export class Leaving {
     return gone
   }
 
-  /** Resolves when everything has drained and the hooks have run. Asking twice gives the same answer. */
+  /** Resolves when everything has drained and the hooks have run. A second call returns the same promise. */
   shutdown(signal?: string): Promise<ShutdownReport> {
     this.#signal ??= signal
     const generation = this.#generation
@@ -148,7 +148,7 @@ export class Leaving {
     return { ...drained, hookFailures }
   }
 
-  /** Later than what waits for `shutdown()`. */
+  /** Exits after the code that awaits `shutdown()` has run. */
   #exit(code: 0 | 1): void {
     const { settings, platform } = this.#generation
     if (settings.pidFile) removePidFile(settings.pidFile, platform.pid)

@@ -1,6 +1,6 @@
 /** Waits with limits. Whoever starts a timer here also ends it; limits go on as `AbortSignal`s. */
 
-/** The longest time that a timer of Node can take: it would take more as 1 ms. */
+/** The longest delay of a Node timer. Node changes a longer delay to 1 ms. */
 export const longestMs = 2 ** 31 - 1
 
 /** The reason of a signal whose time is over. */

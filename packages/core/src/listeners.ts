@@ -28,7 +28,7 @@ import { listenOnPath, type NodeListen } from './unix-listen.js'
 import { identityOf, remove } from './unix-path.js'
 import type { ListenerEntry, UnixFile } from './wire.js'
 
-/** Of how many addresses a successor hears that they were not available: a program may try many ports. */
+/** How many unavailable addresses a successor learns of: a program may try many ports. */
 const mostUnavailable = 100
 
 /** A server that listens, and what its successor must know to find its listener. */
@@ -47,13 +47,13 @@ export interface ListenObserver {
   /** Before a server listens, each time. */
   onListen(server: net.Server): void
   onListening(server: net.Server): void
-  /** It does not listen any more, or could not. */
+  /** The server no longer listens, or could not listen. */
   onClosed(server: net.Server): void
   /** A server could not bind. */
   onListenError(server: net.Server, error: Error): void
 }
 
-/** Of a generation that has let go of the process: its servers may listen again without it. */
+/** The observer after the generation has released the process: its servers may listen again without it. */
 const nobody: ListenObserver = { onListen() {}, onListening() {}, onClosed() {}, onListenError() {} }
 
 export interface ListenersParts {
@@ -74,9 +74,9 @@ export class Listeners {
   readonly #files = new SocketFiles()
   readonly #used = new Map<net.Server, ListenerEntry>()
   #tlsSessions: ReadonlyMap<number, TlsSessions> = new Map()
-  /** How to observe a server no longer. */
+  /** Stops observing a server. */
   readonly #observed = new Map<net.Server, () => void>()
-  /** What each server asked for last. */
+  /** The key of the address that each server last tried to listen on. */
   readonly #wanted = new WeakMap<net.Server, string>()
   readonly #unavailable = new Set<string>()
   readonly #tolerated: ReadonlySet<string>
@@ -145,7 +145,7 @@ export class Listeners {
     return [...this.#servers.keys()]
   }
 
-  /** The servers that listen, or are about to, without that of the control socket. */
+  /** The servers that listen, or are about to, without the server of the control socket. */
   servers(): net.Server[] {
     return [...this.#open].flatMap(([server, { control }]) => (control ? [] : server))
   }
@@ -258,7 +258,7 @@ export class Listeners {
     this.#open.set(server, { ...open, inherited, ...(entry.unix && { unix: entry.unix }) })
   }
 
-  /** Restores the files of Unix sockets that were removed. Returns what became of each one that was not there. */
+  /** Restores removed files of Unix sockets. Returns the result for each missing file. */
   restoreFiles(platform: Pick<Platform, 'withUmask'>): Restored[] {
     return [...this.#open].flatMap(([server, { key, unix, control }]) => {
       const restored = unix && this.#files.restore(server, unix, (path) => this.#bindAt(path), platform)
@@ -275,7 +275,7 @@ export class Listeners {
     return takeListener(scratch)
   }
 
-  /** The server whose file was removed, and restored by a process beside this one as the file of this entry. */
+  /** The server whose file another worker restored, after a removal, as the file of this entry. */
   #replacedBy({ unix, control }: ListenerEntry): net.Server | undefined {
     if (unix?.identity === undefined || control || identityOf(unix.path) !== unix.identity) return undefined
     const [server] =
@@ -333,14 +333,14 @@ export class Listeners {
     return this.#hasLate
   }
 
-  /** Follows such a server. It closes at a shutdown; what its `listen` asked for is not known. */
+  /** Follows such a server. It closes at a shutdown. The arguments of its `listen` are unknown. */
   attach(server: net.Server): void {
     this.#hasLate = true
     this.#observe(server)
     this.#open.set(server, { key: 'handle' })
   }
 
-  /** Tells the observer of a server that listens already. */
+  /** Reports a server that already listens to the observer. */
   announce(server: net.Server): void {
     this.#observer.onListening(server)
   }
@@ -404,7 +404,7 @@ export class Listeners {
     return server
   }
 
-  /** Until the server closes, or cannot listen: it may try again. */
+  /** Observes until the server closes or fails to listen. It may try again. */
   #observe(server: net.Server): void {
     this.#observer.onListen(server)
     if (this.#observed.has(server)) return
@@ -434,7 +434,7 @@ export class Listeners {
     this.#observer.onClosed(server)
   }
 
-  /** A program that did without this address in the predecessor may do without it here. */
+  /** If the program handled this unavailable address in the predecessor, it may do so here, too. */
   #onError(server: net.Server, error: Error): void {
     const key = this.#wanted.get(server) ?? ''
     if (this.#unavailable.size < mostUnavailable) this.#unavailable.add(key)

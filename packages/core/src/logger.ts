@@ -25,7 +25,7 @@ export function lineLogger(pid: number): Logger {
 /** Says nothing. */
 export const silent: Logger = { info() {}, warn() {}, error() {} }
 
-/** Logs with what `current` returns at that moment. */
+/** Logs with the logger that `current` returns at that moment. */
 export const currentLogger = (current: () => Logger): Logger => ({
   info: (facts, message) => current().info(facts, message),
   warn: (facts, message) => current().warn(facts, message),

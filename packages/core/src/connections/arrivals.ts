@@ -41,7 +41,7 @@ export class Arrivals {
     this.#receivers.set(protocol, receiver)
   }
 
-  /** Returns whether this process continues the connection: only a server that speaks plain HTTP/1.1 can. */
+  /** Returns whether this process continues the connection. Only a server that speaks plain HTTP/1.1 can. */
   arrive(message: ConnectionMessage, handle: object): boolean {
     const server = this.#parts.serverOf(message.listener)
     if (!(server instanceof http.Server)) return false

@@ -1,4 +1,4 @@
-/** What is open, in numbers and in words, for the whole process or for some of its servers. */
+/** Counts and describes open connections, for the whole process or for some of its servers. */
 import type net from 'node:net'
 import type { ConnectionKind, Connections, Fates, Holding, KindCount } from '../report.js'
 import type { Connection } from './connection.js'
@@ -31,9 +31,9 @@ export function countsOf(connections: Open, idle: ReadonlySet<Connection>, reque
   return { ...kinds, total: connections.size, inFlight, requests }
 }
 
-/** What becomes of connections during a drain, by kind. */
+/** Counts the fates of connections during a drain, by kind. */
 export class FateCounts {
-  /** Since the drain began: `open` and these have one fate each. A handshake that is done leaves a connection in its place. */
+  /** New since the drain began: `open` and these have one fate each. A finished handshake becomes a connection. */
   arrived = 0
   readonly kinds: Record<ConnectionKind, Fates>
 

@@ -212,8 +212,8 @@ export class Http1Connection implements Connection {
 }
 
 /**
- * How long a connection of this server may rest, as Node has it (_http_server.js): without a keep-alive limit, as long as
- * any socket may be silent. Newer versions of Node add a buffer, so that a client hangs up first.
+ * How long a connection of this server may be idle, as in Node's _http_server.js. Without a keep-alive timeout, the
+ * socket timeout applies. Newer versions of Node add a buffer, so that the client closes first.
  */
 function restLimit(server: (Server & { keepAliveTimeoutBuffer?: number }) | undefined): number {
   const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = 0, timeout = 0 } = server ?? {}

@@ -60,7 +60,7 @@ export class Mover {
     this.#transit = new Transit(parts, (connection, listener) => this.#onReturned(connection, listener))
   }
 
-  /** What the report says of it. */
+  /** The move as the report shows it. */
   get outcome(): Pick<Transit, 'refused' | 'longestWaitMs'> {
     return this.#transit
   }
@@ -84,7 +84,7 @@ export class Mover {
     return true
   }
 
-  /** What has become of connections that were sent. */
+  /** Handles a receipt for connections that were sent. */
   confirm(receipt: Receipt): void {
     this.#transit.confirm(receipt, () => this.#serveMeanwhile())
     this.#schedule()
@@ -106,14 +106,14 @@ export class Mover {
     for (const connection of this.#listeners.keys()) this.#keep(connection)
   }
 
-  /** The receiver is short of descriptors: whatever would go next is served here. */
+  /** The receiver is short of descriptors: this process serves the connections that would move next. */
   #serveMeanwhile(): Http1Connection[] {
     const waiting = this.#atBoundary.slice(this.#next).map(({ connection }) => connection)
     for (const connection of waiting) this.#held.readOn(connection)
     return waiting
   }
 
-  /** It did not arrive. It goes when there is room. */
+  /** The connection did not arrive. It moves when the receiver has room. */
   #onReturned(connection: Http1Connection, listener: number): void {
     if (this.#stopped) {
       this.#parts.keep(connection)
@@ -226,7 +226,7 @@ export class Mover {
     this.#askAgainAt = now + (now - from) / askingShare
   }
 
-  /** Returns the id of the connection; `undefined` if it cannot be given. */
+  /** Returns the id of the connection; `undefined` if it cannot move. */
   #give(connection: Http1Connection, state?: ProtocolState): number | undefined {
     const listener = this.#listeners.get(connection)
     const id = listener === undefined ? undefined : this.#transit.give(connection, listener, state)

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { Receipt } from '../wire.js'
 import { Receipts } from './receipts.js'
 
-/** What a handle is to core: a descriptor that can be closed. */
+/** The parts of a handle that core uses: a descriptor, and `close`. */
 function handleOn(path: string) {
   const fd = openSync(path, 'r')
   const handle = { fd, isOpen: true, close: () => {} }
@@ -18,12 +18,12 @@ function handleOn(path: string) {
 const inodeOf = ({ fd }: { fd: number }) => fstatSync(fd).ino
 const turn = () => new Promise(setImmediate)
 
-test('C72: a receipt names what arrived and was taken, and that none of the others will', async () => {
+test('C72: a receipt names the connections that were taken, and rules out the others', async () => {
   const receipts: Receipt[] = []
   const all = new Receipts((receipt) => receipts.push(receipt))
   const [one, other, unwanted] = [handleOn('/dev/null'), handleOn('/dev/zero'), handleOn('/dev/null')]
   all.take({ number: 1, inode: inodeOf(one) }, one, () => true)
-  // After a handle that was dropped, one read can return the end of its message together with the next handle.
+  // After a dropped handle, one read can return the end of its message together with the next handle.
   all.take({ number: 3, inode: inodeOf(one) }, other, () => true)
   all.take({ number: 4, inode: inodeOf(unwanted) }, unwanted, () => false)
   all.take({ number: 5, inode: 1 }, undefined, () => true)

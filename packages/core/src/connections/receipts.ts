@@ -1,4 +1,4 @@
-/** Tells the sender of open connections which of them this process has. */
+/** Confirms received connections to their sender. */
 import { isShortOfDescriptors } from '../descriptors.js'
 import { closeConnection, inodeOf } from '../node-privates-connections.js'
 import type { ConnectionMessage, Receipt } from '../wire.js'
@@ -17,7 +17,7 @@ export class Receipts {
 
   /**
    * Continues a connection, if its handle has arrived and `take` returns true. After a handle that could not be received,
-   * bytes of its message may be read together with the next handle: the inode proves whose it is.
+   * one read may return bytes of its message with the next handle. The inode proves which message a handle belongs to.
    */
   take(
     { number, inode }: Pick<ConnectionMessage, 'number' | 'inode'>,
@@ -32,12 +32,12 @@ export class Receipts {
     this.sent(number)
   }
 
-  /** All up to this number have been sent. */
+  /** The sender has sent all connections up to this number. */
   sent(upTo: number): void {
     this.#upTo = upTo
     if (this.#scheduled) return
     this.#scheduled = true
-    // Several arrive in one turn: one message confirms them.
+    // Several arrive in one turn of the event loop: one message confirms them.
     setImmediate(() => {
       const [numbers, newest] = [this.#numbers, this.#newest]
       this.#numbers = []

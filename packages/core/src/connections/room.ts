@@ -1,6 +1,6 @@
 /** Whether the receiver of connections can take more: it may be short of file descriptors. */
 
-/** How often a receiver that is short is asked whether it can take more. */
+/** How often to ask a receiver that is short of descriptors whether it can take more. */
 const askMs = 200
 
 export class Room {
@@ -12,7 +12,7 @@ export class Room {
   #hasTold = false
   #isStopped = false
 
-  /** `onFirst` is called when the receiver is short for the first time; `ask` asks it whether it still is. */
+  /** Calls `onFirst` when the receiver is short for the first time, and `ask` to ask it whether it still is. */
   constructor(onFirst: () => void, ask: () => void) {
     this.#onFirst = onFirst
     this.#ask = ask
@@ -27,7 +27,7 @@ export class Room {
     return this.#refused.size
   }
 
-  /** It takes none for now. These would have gone. */
+  /** The receiver takes no more for now. These connections would have moved. */
   close(waiting: readonly object[]): void {
     for (const each of waiting) this.#refused.add(each)
     this.#isOpen = false

@@ -6,7 +6,7 @@ import { countsOf, FateCounts, holdingOf } from './counting.js'
 import { idleOf } from './idle.js'
 import type { Tracker } from './tracker.js'
 
-/** What a drain needs of connections: those of the process ({@link Tracker}), or of some servers. */
+/** The connections that a drain works on: those of the process ({@link Tracker}), or of some servers. */
 export type Drained = Pick<
   Tracker,
   'size' | 'fates' | 'arrived' | 'onClosed' | 'startDraining' | 'idle' | 'all' | 'holding' | 'counts' | 'end'
@@ -15,7 +15,7 @@ export type Drained = Pick<
 export class ServerConnections implements Drained {
   readonly #tracker: Tracker
   readonly #servers: ReadonlySet<net.Server>
-  /** Accepted after their server listened again: not part of this drain. */
+  /** Connections accepted after their server listened again. They are not part of this drain. */
   readonly #later = new WeakSet<Connection>()
   readonly #fates = new FateCounts()
   readonly #unwatch: () => void
@@ -56,7 +56,7 @@ export class ServerConnections implements Drained {
   }
 
   idle(): Connection[] {
-    // Node is asked for all connections of a server: it closes idle ones that the question leaves out.
+    // The query covers all connections of a server, because Node closes idle connections that it omits.
     return idleOf(this.#ofServers()).filter((connection) => !this.#later.has(connection))
   }
 
@@ -84,7 +84,7 @@ export class ServerConnections implements Drained {
     return new Map([...this.#tracker.open].filter(([, server]) => this.#servers.has(server)))
   }
 
-  /** The kernel's queue still held it, or its TLS handshake is done; or the server listens again. */
+  /** The connection came from the kernel's queue, or its TLS handshake is done, or the server listens again. */
   #onOpened(connection: Connection, server: net.Server): void {
     if (!this.#draining) return
     if (server.listening) {

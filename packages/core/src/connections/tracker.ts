@@ -21,7 +21,7 @@ import { RawConnection } from './raw.js'
 const connectionOf = Symbol('handover.connection')
 type Tracked = net.Socket & { [connectionOf]?: Connection }
 
-/** Told of connections as they come and go. */
+/** Observes connections as they open and close. */
 export interface ConnectionWatcher {
   onOpened(connection: Connection, server: net.Server): void
   /** Its TLS handshake is done: the connection that follows it counts instead. */
@@ -31,13 +31,13 @@ export interface ConnectionWatcher {
 
 export class Tracker {
   readonly #connections = new Map<Connection, net.Server>()
-  /** How to observe a server no longer. */
+  /** Stops observing a server. */
   readonly #servers = new Map<net.Server, () => void>()
   #requests = 0
   readonly #attention: Attention = { count: 0 }
   readonly #ages = new AgeWatch(this.#connections)
   #draining = false
-  /** The generation has let go of the process: another one may track the same servers. */
+  /** The generation has released the process: another one may track the same servers. */
   #isOver = false
   #mover: Mover | undefined
   /** What has become of connections since the drain began. */
@@ -77,7 +77,7 @@ export class Tracker {
     return true
   }
 
-  /** As {@link track}, for a server that has accepted connections already. */
+  /** Like {@link track}, for a server that has already accepted connections. */
   trackOpen(server: net.Server): void {
     this.track(server)
     if (isHttp2(server)) return
@@ -96,7 +96,7 @@ export class Tracker {
     for (const [connection, server] of this.#connections) this.#drain(connection, server)
   }
 
-  /** Those that still come are served as before. Those that were told that it is the end, end. */
+  /** Serves new connections as before. Connections that already announced their end still close. */
   stopDraining(): void {
     this.#draining = false
     this.#mover = undefined
@@ -145,7 +145,7 @@ export class Tracker {
     return this.#fates.kinds
   }
 
-  /** How many have come since the drain began. */
+  /** How many connections have opened since the drain began. */
   get arrived(): number {
     return this.#fates.arrived
   }
@@ -173,13 +173,13 @@ export class Tracker {
     return this.#connections
   }
 
-  /** Tells `watcher` of connections from now on. Returns the way back. */
+  /** Reports connections to `watcher` from now on. Returns a function that stops this. */
   watch(watcher: ConnectionWatcher): () => void {
     this.#watchers.add(watcher)
     return () => this.#watchers.delete(watcher)
   }
 
-  /** A server has closed. It is followed again when it listens again. */
+  /** A server has closed. The tracker follows it again when it listens again. */
   closed(server: net.Server): void {
     const isOpen = [...this.#connections.values()].includes(server)
     if (!isOpen) this.#release(server)
@@ -196,11 +196,11 @@ export class Tracker {
   }
 
   /**
-   * Of each HTTP/1.1 request of each server: what is touched here, beside what Node touches just now, is not in a cache,
-   * and was seen to cost 1 to 2 % of the throughput of node:http (bench/).
+   * Runs for each HTTP/1.1 request of each server. Memory that Node has not just used is not in a CPU cache: an access
+   * here was measured to cost 1 to 2 % of the throughput of node:http (bench/).
    */
   #onRequest({ socket, httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
-    // Those of HTTP/2 are streams of a session.
+    // HTTP/2 requests are streams of a session.
     if (httpVersionMajor !== 1) return
     this.#requests++
     this.#ages.start()
@@ -237,7 +237,7 @@ export class Tracker {
       this.#keep(server, connection, (close) => observe(opened, { before: { stream, close } }))
     }
     if (!isTls(server)) return { session }
-    // Those of HTTP/2 are sessions.
+    // HTTP/2 connections count as sessions.
     const http1 = (socket: TLSSocket) =>
       socket.alpnProtocol === 'h2' ? undefined : this.#http1(socket, true)
     return { ...this.#secure(server, http1), session }

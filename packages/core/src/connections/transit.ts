@@ -1,6 +1,6 @@
 /**
  * Connections between two processes: sent to the receiver, and not confirmed yet. Our descriptor stays open until then,
- * so what did not arrive is still here (docs/decisions/0023-connections-are-confirmed-by-number.md).
+ * so this process still has a connection that did not arrive (docs/decisions/0023-connections-are-confirmed-by-number.md).
  */
 import { giveSocket, inodeOf } from '../node-privates-connections.js'
 import type { ConnectionMessage, Receipt } from '../wire.js'
@@ -10,13 +10,13 @@ import { Room } from './room.js'
 /** How many connections are in transit at a time: libuv reads at most 32 messages in a turn. */
 export const mostUnderway = 32
 
-/** How long connections are in transit until the receiver is asked for those that it may have missed. */
+/** How long connections may be in transit before the sender asks the receiver which of them arrived. */
 const silenceMs = 100
 
-/** What the protocol of a connection says of it; absent for HTTP/1.1 at a message boundary. */
+/** State from the protocol of a connection; absent for HTTP/1.1 at a message boundary. */
 export type ProtocolState = Pick<ConnectionMessage, 'protocol' | 'state'>
 
-/** A connection that was given. */
+/** A connection that was sent to the receiver. */
 interface Given {
   readonly connection: Http1Connection
   readonly listener: number
@@ -32,9 +32,9 @@ export interface TransitParts {
   readonly sent: (upTo: number) => void
   /** The receiver takes no more for now. Called once. */
   readonly short: () => void
-  /** The receiver has it: forget it here. */
+  /** The receiver has the connection: forget it here. */
   readonly moved: (connection: Http1Connection) => void
-  /** It was sent, and no receipt has come. */
+  /** The connection was sent, but no receipt has arrived. */
   readonly lost: (connection: Http1Connection) => void
 }
 
@@ -42,10 +42,10 @@ export class Transit {
   readonly #parts: TransitParts
   /** By the number of their message, in ascending order. */
   readonly #underway = new Map<number, Given>()
-  /** Not received, and given by their protocol, which cannot take them back: sent again when there is room. */
+  /** Not received. Their protocol cannot take them back, so they are sent again when the receiver has room. */
   readonly #again: Given[] = []
   readonly #room: Room
-  /** It did not arrive, and is served here. */
+  /** The connection did not arrive. This process serves it. */
   readonly #onReturned: (connection: Http1Connection, listener: number) => void
   #lastId = 0
   #lastNumber = 0
@@ -77,7 +77,7 @@ export class Transit {
     return this.#room.refused
   }
 
-  /** Milliseconds that the connection that waited longest spent between the processes. */
+  /** The longest time, in milliseconds, that a connection spent between the processes. */
   get longestWaitMs(): number {
     return Math.round(this.#longestWaitMs)
   }
@@ -97,7 +97,7 @@ export class Transit {
     return this.#send({ connection, listener, id, state, since: performance.now() }) ? id : undefined
   }
 
-  /** What has become of connections that were sent. `waiting`: those that would go next. */
+  /** Handles a receipt for connections that were sent. `waiting`: connections that would move next. */
   confirm({ numbers, upTo, full }: Receipt, waiting: () => readonly Http1Connection[]): void {
     const taken = new Set(numbers)
     const missing: Given[] = []
@@ -111,14 +111,14 @@ export class Transit {
     else this.#room.open()
   }
 
-  /** Nothing is sent any more. What is in transit may still arrive. */
+  /** Stops sending. Connections in transit may still arrive. */
   stop(): void {
     this.#isStopped = true
     this.#room.stop()
     for (const { connection } of this.#again.splice(0)) this.#parts.lost(connection)
   }
 
-  /** No receipt will come. */
+  /** No receipt will arrive any more. */
   abandon(): void {
     this.stop()
     clearTimeout(this.#timer)
@@ -170,7 +170,7 @@ export class Transit {
     if (given && this.#underway.delete(number)) this.#refuse([given], [])
   }
 
-  /** The last connections would not be missed otherwise: no later one is confirmed. */
+  /** Without this, the receiver would not miss the last connections: no later message follows them. */
   #askWhenSilent(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined

@@ -16,11 +16,11 @@ import {
 export const longestLine = 64 * 1024
 /** How long a client may be connected without anything that is answered to it. */
 const idleMs = 30_000
-/** With so much waiting for a client to read it, no more of its requests are read, and events are left out. */
+/** While this much waits for a client, the service reads none of its requests and drops events. */
 const mostUnread = 1024 * 1024
-/** How long a client may take nothing of what waits for it. An answer may be of any size. */
+/** How long a client may read nothing while data waits for it. An answer has no size limit. */
 const stalledMs = 10_000
-/** How long a client that is refused may take to read why. */
+/** How long a refused client may take to read the reason. */
 const refusedMs = 1_000
 /** How many requests of one client are answered at a time. */
 const mostActive = 16
@@ -59,18 +59,18 @@ export class ControlClient {
     socket.setEncoding('utf8').on('data', (text: string) => this.#take(text))
     socket.on('end', () => this.#onEnd())
     socket.on('drain', () => socket.resume())
-    // Node counts bytes that the kernel takes, in the middle of a write too (test/control/input.test.ts).
+    // Node counts the bytes that the kernel has taken, even during a write (test/control/input.test.ts).
     socket.setTimeout(stalledMs, () => socket.writableLength > 0 && socket.destroy())
     for (const id of carried?.watching ?? []) this.#watch(id)
     this.#restIfIdle()
   }
 
-  /** Answers with `why`, serves nothing more, and closes the connection. */
+  /** Answers with `why`, ignores further requests, and closes the connection. */
   refuse(why: HandoverError): void {
     this.#say({ id: null, ...failureOf(why) })
     this.#isOver = true
     this.#socket.end()
-    // Closed at once, the client's own writing would fail before it has read the reason.
+    // After an immediate close, a write of the client would fail before it has read the reason.
     clearTimeout(this.#idle)
     this.#idle = setTimeout(() => this.#socket.destroy(), refusedMs).unref()
   }
@@ -187,7 +187,7 @@ export class ControlClient {
     if (socket.writableLength > mostUnread) socket.pause()
   }
 
-  /** An event: the next one says as much. */
+  /** Sends an event. It may be dropped: the next one has the same facts. */
   #tell(line: ControlLine): void {
     if (this.#socket.writableLength <= mostUnread) this.#say(line)
   }

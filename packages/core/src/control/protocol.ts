@@ -151,13 +151,13 @@ export function readRequest(line: string): ControlRequest {
 const isId = (value: unknown): value is RequestId =>
   Number.isSafeInteger(value) || (typeof value === 'string' && value.length <= longestId)
 
-/** A request that was not understood. */
+/** The error for a request that the service cannot read. */
 export function wrong(why: string, id?: RequestId): HandoverError {
   const facts = id === undefined ? {} : { id }
   return new HandoverError('ERR_HANDOVER_REQUEST', `The request was not understood: ${why}.`, facts)
 }
 
-/** A request that is refused for now. `what` is what the control socket does already. */
+/** The error for a request that is refused for now. `what` names the load that reached its limit. */
 export function busy(what: string, id?: RequestId): HandoverError {
   const facts = id === undefined ? {} : { id }
   return new HandoverError(

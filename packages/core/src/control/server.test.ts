@@ -6,7 +6,7 @@ import { tempDir } from '../../../../test/support/temp-dir.js'
 import type { Controlled, ControlStatus } from './protocol.js'
 import { ControlServer } from './server.js'
 
-test('C70: an answer of 12 MB arrives whole, also at a client that reads slowly', async () => {
+test('C70: an answer of 12 MB arrives complete, even at a client that reads slowly', async () => {
   const script = 'x'.repeat(1_000_000)
   const generation = { generation: 1, pid: 1, state: 'ready', release: { cwd: '/', script } } as const
   const status: ControlStatus = { generations: Array(12).fill(generation) }
