@@ -112,7 +112,12 @@ test('C5: messages that no JSON can hold, long ones and many of them do no harm 
   const { report } = await requestReload(service.target)
   expect(report?.outcome).toBe('handed-over')
   expect(report?.foreignMessages).toHaveLength(10)
-  expect(report?.foreignMessages.slice(0, 4)).toEqual(['1', '{}', '[object Object]', `"${'x'.repeat(99)}`])
+  expect(report?.foreignMessages.slice(0, 4)).toEqual([
+    '[ 1n ]',
+    'Map(1) { 1 => 2 }',
+    '<ref *1> { self: [Circular *1] }',
+    `"${'x'.repeat(99)}`,
+  ])
 })
 
 test('a program that listens on the channel itself, long before it loads core, comes up all the same', async () => {
