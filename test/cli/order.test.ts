@@ -98,7 +98,7 @@ test('C63: SIGHUPs in the middle of a reload of all workers, to any process, are
   service.signal('SIGHUP', service.pid)
   await service.event(({ onProbation }) => onProbation === true)
   for (const pid of [service.pid, worker]) process.kill(pid, 'SIGHUP')
-  await service.line(/: a reload is under way; another one follows it/)
+  await service.line(/: a reload is under way; reloading again when it ends/)
   await handedOver(service, 4)
   await until('all are of generation 3', async () => (await whoServes(service.target)).generation === 3)
   await until('the others have left', () => service.processes().length === 3)

@@ -1,6 +1,6 @@
 /**
- * The nested values of messages: what the supervisor reads from a report, a status or an event, and prints or sends on
- * as JSON. A program of the user can send anything, so every field that is used has its check here.
+ * Checks the nested values of messages. The supervisor reads them from a report, a status or an event, and prints or
+ * forwards them as JSON. A program can send anything, so every used field has its check here.
  */
 import type { ControlEvent, GenerationStatus } from './control/protocol.js'
 import type { ErrorData } from './errors.js'
@@ -10,7 +10,7 @@ import { isList, isNatural, isRecord, isString } from './wire.js'
 
 type Is = (value: unknown) => boolean
 
-/** An object whose fields pass. Fields without a check are data of a later version: see {@link isData}. */
+/** An object whose fields pass their checks. Fields without a check come from a later version: see {@link isData}. */
 export const shape =
   (fields: Readonly<Record<string, Is>>): Is =>
   (value) =>
@@ -39,8 +39,8 @@ const isNumber: Is = (value) => typeof value === 'number'
 const most = { depth: 12, values: 200_000, characters: 8 * 1024 * 1024 }
 
 /**
- * Whether a value can be written as JSON in bounded time: no cycle, no shared branches without end, nothing but plain
- * objects, lists, texts, numbers, booleans.
+ * Whether a value can be written as JSON in bounded time: only plain objects, lists, texts, numbers and booleans, without
+ * cycles and without endlessly shared branches.
  */
 export function isData(value: unknown): boolean {
   let [values, characters] = [0, 0]
@@ -142,7 +142,7 @@ const isDrainEvent = shape({
   of: isCount,
   msLeft: optional(isNumber),
 })
-/** `ok` and `id` belong to the answer that the event precedes. */
+/** `ok` and `id` belong to the answer that follows the event. */
 const isEvent: Is = (value) =>
   (isPhaseEvent(value) || isDrainEvent(value)) && isRecord(value) && !('ok' in value) && !('id' in value)
 
@@ -150,5 +150,5 @@ export const isReloadReport = (value: unknown): value is ReloadReport => isReloa
 export const isFinalReport = (value: unknown): value is FinalReport => isFinal(value) && isData(value)
 export const isGenerationStatus = (value: unknown): value is GenerationStatus =>
   isStatus(value) && isData(value)
-/** What a worker tells about a reload or a drain under way. */
+/** A report of a worker about a reload or a drain under way. */
 export const isProgress = (value: unknown): value is ControlEvent => isEvent(value) && isData(value)

@@ -36,13 +36,13 @@ export function withoutHandleQueue(channel: object): void {
   inside.disconnect = hiding(disconnect as () => unknown)
 }
 
-/** The native handle of a TCP or Unix socket, as it comes from another process (`net.Native` in Node's words). */
+/** The native handle of a TCP or Unix socket from another process (`net.Native` in Node's source). */
 export function isNativeHandle(handle: unknown): handle is object {
   const { fd, close, listen } = (handle ?? {}) as Record<string, unknown>
   return typeof fd === 'number' && typeof close === 'function' && typeof listen === 'function'
 }
 
-/** Closes whatever came with a message that cannot be used: a native handle, a socket, a server. */
+/** Closes the handle of an unusable message: a native handle, a socket, or a server. */
 export function discardHandle(handle: unknown): void {
   const { destroy, close, on } = (handle ?? {}) as Record<string, unknown>
   const end = typeof destroy === 'function' ? destroy : close
@@ -55,7 +55,7 @@ interface InternalMessage {
   readonly type?: unknown
 }
 
-/** Node's own words on the channel that a process of ours can say; all others need no answer. */
+/** Node's own messages that a Handover process can send. Other ones need no answer. */
 function isExpected({ cmd, type }: InternalMessage, handle: unknown): boolean {
   if (cmd === 'NODE_HANDLE') return type === 'net.Native' || handle === undefined
   return (cmd === 'NODE_HANDLE_ACK' || cmd === 'NODE_HANDLE_NACK') && handle === undefined
@@ -64,7 +64,7 @@ function isExpected({ cmd, type }: InternalMessage, handle: unknown): boolean {
 /**
  * Node answers messages whose `cmd` begins with `NODE_` itself, and a program can send those, too: with an unknown
  * `type` they throw, and with `net.Server` they listen in this process (test/cli/messages.test.ts). From now on only
- * what a worker needs gets through, and nothing that an observer of `child` throws gets out.
+ * messages that a worker needs get through, and errors of the observers of `child` are caught.
  */
 export function guardChannel(child: ChildProcess, onWrong: (what: string) => void): void {
   guardReading(child, onWrong)
@@ -85,8 +85,8 @@ export function guardChannel(child: ChildProcess, onWrong: (what: string) => voi
 }
 
 /**
- * A message that Node cannot read, such as one with thousands of levels, stays at the head of the channel: nothing
- * behind it ever comes, so the channel is closed.
+ * A message that Node cannot read, such as one with thousands of levels, stays at the head of the channel. Later
+ * messages never arrive, so this closes the channel.
  */
 function guardReading(child: ChildProcess, onWrong: (what: string) => void): void {
   const symbol = Object.getOwnPropertySymbols(child).find(

@@ -41,7 +41,7 @@ export function startReading(socket: net.Socket): void {
   if (!socket.destroyed) streamOf(socket)?.readStart()
 }
 
-/** The inode of the socket of a handle: the same in every process that has it. `undefined`: it is closed. */
+/** The inode of the socket of a handle. Every process sees the same one. `undefined`: the handle is closed. */
 export function inodeOf(handle: object): number | undefined {
   try {
     return fstatSync((handle as NativeStream).fd).ino

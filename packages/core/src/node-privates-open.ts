@@ -1,4 +1,4 @@
-/** Connections that a server accepted before anything of ours observed it: see node-privates.ts. */
+/** Connections that a server accepted before Handover observed it: see node-privates.ts. */
 import net from 'node:net'
 
 /** The parsers of an HTTP/1.1 server, which know their sockets. */
@@ -7,8 +7,8 @@ interface ParserList {
 }
 
 /**
- * Sockets of HTTP/1.1, over TLS as well. Tried on Node 20.19, 22, 24 and 26 (test/handover/late-server.test.ts). Where
- * something is missing, there are none.
+ * Sockets of HTTP/1.1, including those over TLS. Tested on Node 20.19, 22, 24 and 26 (test/handover/late-server.test.ts).
+ * Empty if a Node version lacks the internals.
  */
 export function parsedSocketsOf(server: net.Server): net.Socket[] {
   const symbol = Object.getOwnPropertySymbols(server).find(
@@ -18,7 +18,7 @@ export function parsedSocketsOf(server: net.Server): net.Socket[] {
   return (list?.all?.() ?? []).flatMap(({ socket }) => socket ?? [])
 }
 
-/** Sockets that `server` accepted, upgraded ones too. Over TLS they are those below the `TLSSocket`. */
+/** Sockets that `server` accepted, including upgraded ones. Over TLS these are the sockets below the `TLSSocket`. */
 export function acceptedSocketsOf(server: net.Server): net.Socket[] {
   const { _getActiveHandles } = process as unknown as { _getActiveHandles?: () => unknown[] }
   const handles = _getActiveHandles?.() ?? []

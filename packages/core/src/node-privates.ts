@@ -138,7 +138,7 @@ export function setSocketPath(server: net.Server, path: string): void {
   ;(server as unknown as { _pipeName: string })._pipeName = path
 }
 
-/** Takes the listener out of a server, which then has none. */
+/** Removes the listener from a server and returns it. */
 export function takeListener(server: net.Server): object | undefined {
   const inside = server as unknown as ServerInside
   const handle = inside._handle ?? undefined
@@ -147,15 +147,15 @@ export function takeListener(server: net.Server): object | undefined {
 }
 
 /**
- * Gives a server another listener, without a word to its program. It accepts on the one before as well, until what is
- * returned is called; that one does not keep the process. `undefined`: this Node has no such way
+ * Gives a server another listener; its program does not notice. The server also accepts on the old listener, which does
+ * not keep the process running, until the returned function is called. `undefined`: this Node version cannot do it
  * (test/handover/platform.test.ts).
  */
 export function replaceListener(server: net.Server, handle: object): (() => void) | undefined {
   const inside = server as unknown as ServerInside
   const [before, after] = [inside._handle, handle as NativeHandle]
   if (!before || !('onconnection' in before)) return undefined
-  // A handle finds its server by a symbol that Node keeps to itself.
+  // A handle finds its server by a private symbol of Node.
   const owner = Object.getOwnPropertySymbols(before).find((each) => before[each] === server)
   if (owner === undefined) return undefined
   after.onconnection = before.onconnection

@@ -21,12 +21,12 @@ export interface SuccessorOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-/** A health answer with a check of the program. */
+/** The path of a health answer, with a check of the program. */
 export interface HealthCheck {
   readonly path: string
   /**
-   * Runs at each probe; probes that come together share one run. `false`, an error or a timeout answer 503; an error's
-   * message is in the answer. An object with a numeric `status` or with a `body` sets those of the answer. Any other
+   * Runs at each probe; concurrent probes share one run. `false`, an error or a timeout answers 503, with the message of
+   * an error. An object with a numeric `status` or with a `body` sets those of the answer. Any other
    * value is `result` in the answer. The signal aborts at the timeout.
    */
   readonly check?: (signal: AbortSignal) => unknown
@@ -34,7 +34,7 @@ export interface HealthCheck {
   readonly timeoutMs?: number
 }
 
-/** Where liveness and readiness are answered, on every HTTP server of the process: paths, or paths with a check. */
+/** The paths of liveness and readiness on every HTTP server of the process, each optionally with a check. */
 export interface HealthPaths {
   /** 200 as long as the process answers at all, unless a check fails. */
   readonly liveness?: string | HealthCheck
@@ -55,10 +55,10 @@ export interface GracefulOptions {
   readonly drainTimeoutMs?: number
   /**
    * How many generations may drain at once. When there are more, the oldest cuts its drain short. Under `handover run`
-   * for each worker. Default 8.
+   * the limit applies to each worker. Default 8.
    */
   readonly maxDraining?: number
-  /** How long an idle connection may still speak at a shutdown. Default 1000. */
+  /** How long an idle connection may still send a request at a shutdown. Default 1000. */
   readonly lingerMs?: number
   /** How long to serve on, answering *not ready*, before a shutdown drains. Default 0. */
   readonly shutdownDelayMs?: number
@@ -83,7 +83,7 @@ export interface GracefulOptions {
   readonly health?: HealthPaths | false
   /**
    * `false`: a shutdown ends without an exit, for tests and embedding: everything drains, hooks run, and Handover
-   * removes its signal listeners and every other global. After a handover the process exits all the same. Default `true`.
+   * removes its signal listeners and every other global. After a handover the process still exits. Default `true`.
    */
   readonly exit?: boolean
   /** What to change for the successor. Default `{}`: nothing. */

@@ -17,7 +17,7 @@ export interface Origin {
   readonly environment: NodeJS.ProcessEnv
   /** The working directory as it was spelled: through the `current` link, where the shell went through it. */
   readonly cwd: string
-  /** Which permissions new files do not get. */
+  /** The permissions that new files do not get. */
   readonly umask: number
   /** The script and its arguments; the script through the link as well. */
   readonly args: readonly string[]
@@ -73,7 +73,7 @@ function readActivationVariables({ environment, pid }: Platform): Origin['activa
   return { count: LISTEN_FDS, names: LISTEN_FDNAMES }
 }
 
-/** A successor is as much the service as generation 1: a program that pings systemd's watchdog itself finds its own pid. */
+/** A program that pings systemd's watchdog itself finds its own pid in each generation. */
 function nameForWatchdog({ environment, pid }: Platform): void {
   if (environment.WATCHDOG_USEC !== undefined) environment.WATCHDOG_PID = String(pid)
 }

@@ -1,27 +1,27 @@
 /**
  * Which of two generations owns the service: its socket files, PID file, control socket and systemd's MAINPID. Ownership
  * moves by a message and its acknowledgement, and never by the end of a channel or by a late message
- * (docs/decisions/0018-ownership-is-agreed.md). Pure: test/model goes through every order of events with it.
+ * (docs/decisions/0018-ownership-is-agreed.md). Pure: test/model runs it in every order of events.
  */
 
 /**
- * How far a predecessor has given its service away. It owns the service until `given`. While it drains it stands by, to
- * serve again if its successor dies, until that one says that it need not.
+ * The progress of a predecessor in giving its service away. It owns the service until `given`. While it drains it stands
+ * by: it serves again if its successor dies, unless the successor has released it.
  */
 export type Grant = 'kept' | 'offered' | 'granted' | 'given' | 'stood-down' | 'taken-back'
 
 export type GrantEvent =
-  /** The successor has outlived its probation. */
+  /** The successor has passed its probation. */
   | 'outlived'
-  /** It answers that it can take over. */
+  /** The successor answers that it can take over. */
   | 'can-take-over'
-  /** It has taken over: the acknowledgement. */
+  /** The successor has taken over: the acknowledgement. */
   | 'took-over'
-  /** It shuts down, hands over itself, or has run for a while. */
+  /** The successor shuts down, hands over itself, or has run for a while. */
   | 'stand-down'
-  /** Its process has ended, and all that it sent has been read. */
+  /** The successor's process has ended, and all its messages have been read. */
   | 'ended'
-  /** It has ended, is late, or has closed the channel. */
+  /** The successor has ended, timed out, or closed the channel. */
   | 'failed'
   /** This generation shuts down, and the service with it. */
   | 'shutdown'
@@ -33,7 +33,7 @@ export interface GrantStep {
   readonly end?: 'politely' | 'at-once'
 }
 
-/** What a predecessor does at `event`; `undefined` where the event has no meaning. */
+/** The step of a predecessor at `event`; `undefined` if the event has no meaning. */
 export function nextGrant(grant: Grant, event: GrantEvent): GrantStep | undefined {
   if (event === 'failed' || event === 'shutdown') return afterFailure(grant, event)
   if (grant === 'kept' && event === 'outlived') return { grant: 'offered', send: 'take-over' }
@@ -47,23 +47,23 @@ export function nextGrant(grant: Grant, event: GrantEvent): GrantStep | undefine
 function afterFailure(grant: Grant, event: 'failed' | 'shutdown'): GrantStep | undefined {
   if (grant === 'given' || grant === 'stood-down' || grant === 'taken-back') return undefined
   if (grant !== 'granted') return { grant: 'taken-back', send: 'taken-back', end: 'politely' }
-  // It may read `own` at any later time, and no message can revoke that. At a shutdown both generations end anyway.
+  // The successor may read `own` at any later time: no message can revoke it. A shutdown ends both generations anyway.
   return { grant: 'taken-back', end: event === 'failed' ? 'at-once' : 'politely' }
 }
 
-/** How far a successor has come to own the service. It owns the service from `owner` on. */
+/** The progress of a successor in taking the service. It owns the service from `owner` on. */
 export type Claim = 'waiting' | 'answered' | 'owner' | 'renounced'
 
 export type ClaimEvent =
-  /** The predecessor asks whether this generation can take over; it can. */
+  /** The predecessor asks whether this generation can take over, and it can. */
   | 'take-over'
-  /** The service is this generation's. */
+  /** This generation gets the service. */
   | 'own'
   /** The predecessor keeps the service. */
   | 'taken-back'
-  /** The predecessor is known to have ended: its process is gone, not only its channel. */
+  /** The predecessor has ended: its process is gone, not only its channel. */
   | 'predecessor-ended'
-  /** This generation shuts down, or reloads itself: its predecessor must not take its place any more. */
+  /** This generation shuts down, or reloads itself: its predecessor must not serve again. */
   | 'leave'
 
 export interface ClaimStep {
@@ -71,7 +71,7 @@ export interface ClaimStep {
   readonly send?: 'can-take-over' | 'took-over' | 'stand-down'
 }
 
-/** What a successor does at `event`; `undefined` where the event has no meaning. */
+/** The step of a successor at `event`; `undefined` if the event has no meaning. */
 export function nextClaim(claim: Claim, event: ClaimEvent): ClaimStep | undefined {
   if (claim === 'owner' && event === 'leave') return { claim, send: 'stand-down' }
   if (claim === 'owner' || claim === 'renounced') return undefined

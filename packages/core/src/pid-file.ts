@@ -2,8 +2,8 @@ import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from
 import { HandoverError } from './errors.js'
 
 /**
- * The PID files that name this process, each held open: by that `handover stop --pid-file` knows the service from
- * another process that got its pid later. Node opens files with close-on-exec.
+ * The PID files that name this process, each held open. So `handover stop --pid-file` can distinguish the service from a
+ * later process with the same pid. Node opens files with close-on-exec.
  */
 const held = new Map<string, number>()
 

@@ -32,10 +32,10 @@ function initialEnvironment(): NodeJS.ProcessEnv {
 
 const split = (text: string, at: number): [string, string] => [text.slice(0, at), text.slice(at + 1)]
 
-/** A process, told apart from a later one of the same pid. */
+/** A process. The start time distinguishes it from a later process with the same pid. */
 export interface ProcessIdentity {
   readonly pid: number
-  /** As {@link startOf} tells it; absent where the system does not tell. */
+  /** As {@link startOf} returns it; absent where the system has no proc(5). */
   readonly start?: string | undefined
 }
 
@@ -51,7 +51,7 @@ function startOf(pid: number): string | undefined {
 }
 const startField = 22
 
-/** Whether that very process runs. */
+/** Whether exactly that process runs. */
 function isSame({ pid, start }: ProcessIdentity): boolean {
   return isRunning(pid) && (start === undefined || (startOf(pid) ?? start) === start)
 }
@@ -146,7 +146,7 @@ export const platform = {
     return () => process.off(signal, listener)
   },
   onSharedSignal,
-  /** The channel to the predecessor or supervisor that started this process; `undefined` where it has none. */
+  /** The channel to the predecessor or supervisor that started this process; `undefined` if there is none. */
   channel: () => early()?.channel,
   /** Whether the program has an IPC channel of its own, or had one in the first generation. */
   hasProgramChannel: () => process.send !== undefined,

@@ -21,25 +21,25 @@ import {
   readInheritance,
 } from './wire.js'
 
-/** How often a process whose channel has closed is asked for again. */
+/** How often to check whether a process with a closed channel still runs. */
 const askAgainMs = 250
 
 type Greeting = FromPredecessor & { type: 'greeting' }
 
 export interface PredecessorEvents {
-  /** It asks whether this generation can take over: answer with {@link Predecessor.claim}. */
+  /** The predecessor asks whether this generation can take over: answer with {@link Predecessor.claim}. */
   onTakeOver(): void
-  /** It gives the service away. */
+  /** The predecessor gives the service away. */
   onOwn(): void
-  /** It has let go. */
+  /** The predecessor has stopped serving. */
   onLetGo(): void
-  /** It keeps the service: this generation is to end. */
+  /** The predecessor keeps the service: this generation must exit. */
   onTakenBack(): void
-  /** Its process has ended. */
+  /** The predecessor's process has ended. */
   onEnded(): void
   onFinished(report: FinalReport): void
   onStatus(message: FromPredecessor & { type: 'status' }): void
-  /** A signal asked it for a reload after it had begun one. */
+  /** A reload signal reached the predecessor after it had begun a reload. */
   onReloadAgain(signal: string): void
   onControlClient(handle: object, client: FromPredecessor & { type: 'control-client' }): void
   /** Returns whether this process continues the connection. */
@@ -123,12 +123,12 @@ export class Predecessor {
     return this.#claim !== 'owner'
   }
 
-  /** Moves the claim on, where `event` has a meaning, and tells the predecessor. Returns whether it had. */
+  /** Advances the claim and informs the predecessor, if `event` has a meaning. Returns whether it had one. */
   claim(event: ClaimEvent): boolean {
     const step = nextClaim(this.#claim, event)
     if (!step) return false
     this.#claim = step.claim
-    // What this generation took over is told when it has.
+    // The caller sends `took-over` when this generation has taken over.
     if (step.send && step.send !== 'took-over') void this.say({ type: step.send })
     return true
   }
@@ -161,7 +161,7 @@ export class Predecessor {
     })
   }
 
-  /** Gives it a duplicate of a listener, for as long as it stands by. */
+  /** Sends a duplicate of a listener, which the predecessor keeps while it stands by. */
   giveDuplicate(listener: number, handle: object): void {
     const channel = this.#platform.channel()
     if (channel?.connected)
@@ -207,12 +207,12 @@ export class Predecessor {
     this.#whenEnded()
   }
 
-  /** Nothing more comes. */
+  /** No more messages will arrive. */
   #settleAnswers(): void {
     this.#state.reject(
       new HandoverError(
         'ERR_HANDOVER_STATE',
-        `Predecessor ${this.pid} ended, or closed the channel, before it handed its state on.`,
+        `Predecessor ${this.pid} ended, or closed the channel, before it handed over its state.`,
         { pid: this.pid },
       ),
     )
@@ -220,7 +220,7 @@ export class Predecessor {
     this.#noMore.resolve()
   }
 
-  /** The end of the channel is a question: has the process ended, too? If it has not, it is asked again. */
+  /** A closed channel does not prove that the process has ended. Checks that until it has. */
   #whenEnded(): void {
     if (this.#hasEnded) return
     if (this.#platform.isSame(this.#process)) setTimeout(() => this.#whenEnded(), askAgainMs).unref()

@@ -2,7 +2,7 @@ import net from 'node:net'
 import { expect, test } from 'vitest'
 import { Readiness } from './readiness.js'
 
-/** Counts how often it is looked at. */
+/** Counts how often its state is read. */
 function watched() {
   const seen = { looks: 0, server: net.createServer() }
   const awaited = {
@@ -26,7 +26,7 @@ test('the work for many servers that begin to listen one after another grows wit
   expect(all.reduce((sum, { seen }) => sum + seen.looks, 0)).toBeLessThan(500 * 5)
 })
 
-test('a server that closes is waited for again', () => {
+test('readiness waits again for a server that closes', () => {
   const readiness = new Readiness()
   const [one, other] = [net.createServer(), net.createServer()]
   for (const server of [one, other]) readiness.await({ server })

@@ -18,7 +18,7 @@ export type Awaited =
 /** Whether everything that was registered listens. */
 export class Readiness {
   #awaited: Awaited[] = []
-  /** How many of them, from the first on, were there at the last look: a thousand servers listen one after another. */
+  /** How many servers, from the first on, listened at the last check: a thousand may begin one after another. */
   #there = 0
   readonly #listening = new Set<net.Server>()
 

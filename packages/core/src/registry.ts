@@ -58,7 +58,7 @@ export function receive(protocol: string, receiver: Receiver): void {
 /** The generation of this process, once there is one. */
 export const currentGeneration = (): Generation | undefined => shared().generation?.internals
 
-/** The next registration begins anew. What was inherited is used up. */
+/** The next registration starts from scratch. It inherits nothing. */
 function forget(): void {
   const all = shared()
   delete all.generation

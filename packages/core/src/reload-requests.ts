@@ -1,9 +1,9 @@
-/** Reloads that signals ask for. None is lost, and those that arrive together are one (docs/decisions/0021). */
+/** Reloads that signals request. None is lost, and signals that arrive together start one reload (docs/decisions/0021). */
 import type { Logger } from './logger.js'
 
 /**
- * How long a reload waits for more signals before its successor is started. What arrives in that time has the release
- * that it asks for; what arrives later may be meant for a newer one, and gets a reload of its own.
+ * How long a reload waits for more signals before its successor starts. Signals in that time get the release that they
+ * request. A later signal may request a newer release, and starts another reload.
  */
 const burstMs = 50
 
@@ -27,17 +27,17 @@ export class ReloadRequests {
       }, waitMs)
     } else if (this.#next === undefined) {
       this.#next = signal
-      this.#logger.info({ signal }, `${signal}: a reload is under way; another one follows it`)
+      this.#logger.info({ signal }, `${signal}: a reload is under way; reloading again when it ends`)
     }
   }
 
-  /** The first successor of a reload is about to be started: it does what was asked for until now. */
+  /** The first successor of a reload is about to start. It satisfies all requests until now. */
   begin(): void {
     this.cancel()
     this.#isUnderWay = true
   }
 
-  /** The reload is over. Returns the signal that asked for another one meanwhile. */
+  /** The reload has ended. Returns the signal that requested another one in the meantime. */
   end(): string | undefined {
     const next = this.#next
     this.#next = undefined

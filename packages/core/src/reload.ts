@@ -33,7 +33,7 @@ export class Reload {
   async run(): Promise<ReloadReport> {
     const generation = this.#generation
     try {
-      // Its own predecessor must not take the place of this one beside the successor.
+      // This generation's own predecessor must not serve again beside the successor.
       generation.predecessor?.claim('leave')
       void generation.serviceManager.reloading()
       const successor = this.#start()
@@ -114,7 +114,7 @@ export class Reload {
     return successor
   }
 
-  /** A successor inherits a socket, not its path: what another process removed would stay away. */
+  /** A successor inherits a socket, not its path: a file that another process removed would stay missing. */
   #restoreFiles(): void {
     const { listeners, logger, number, platform, supervisor } = this.#generation
     for (const { server, path, file, why } of listeners.restoreFiles(platform)) {
@@ -172,7 +172,7 @@ export class Reload {
     return report
   }
 
-  /** The successor has died. This generation, if it still drains, is the service again. */
+  /** The successor has died. If this generation still drains, it owns the service again. */
   async #serveAgain(exit: Exit): Promise<void> {
     const generation = this.#generation
     const lost = generation.supervisor ? undefined : generation.serveAgain(() => this.#listenAgain())
@@ -216,7 +216,7 @@ export class Reload {
         logger.warn(
           { successor: successor.pid },
           `successor ${successor.pid} is short of file descriptors and takes no more connections for now; generation ` +
-            `${number} keeps serving the rest of them. Raise the limit of the service (ulimit -n, LimitNOFILE)`,
+            `${number} keeps serving the other connections. Raise the limit of the service (ulimit -n, LimitNOFILE)`,
         ),
       failed: (protocol, error) =>
         logger.error({ err: error, protocol }, `a connection cannot be moved (${protocol}): ${error}`),

@@ -13,7 +13,7 @@ export interface Phase {
 /** A connection that was cut at the limit, or that keeps a drain. */
 export interface Holding {
   readonly kind: ConnectionKind
-  /** What it was doing: `GET /slow`, without the query string and in at most 200 characters, or what is known of it. */
+  /** Its activity: `GET /slow`, without the query string and in at most 200 characters, or the known facts. */
   readonly what: string
   /** Milliseconds since the request, to within 100, or the connection where there is none, began. */
   readonly ageMs: number
@@ -83,32 +83,32 @@ export interface DrainReport {
   /** Open when the drain began. */
   readonly open: number
   /**
-   * Connections that came later: moved here by a predecessor that drains itself, or accepted at the last moment. Each has
-   * one fate: `open` and `arrived` together are `moved`, `lost`, `closed` and the `cut` of all `kinds`.
+   * Connections that came later, from a predecessor that still drains or accepted at the last moment. Each has one fate:
+   * `open` and `arrived` together are `moved`, `lost`, `closed` and the `cut` of all `kinds`.
    */
   readonly arrived: number
   /** Connections that go on in the successor, of all kinds. */
   readonly moved: number
   /** Connections that were on their way to the successor when it died. */
   readonly lost: number
-  /** Connections that the successor could not take, because it was short of file descriptors: they were served here. */
+  /** Connections that this process kept serving, because the successor was short of file descriptors. */
   readonly refused: number
   /** Milliseconds that the one that waited longest spent between the two processes, without being read. */
   readonly longestWaitMs: number
   /** Connections that ended by themselves or after an answer that said so. */
   readonly closed: number
-  /** Connections that were cut, at the limit or by a second signal: the oldest 100. `kinds` has the number of all. */
+  /** Connections that were cut, at the limit or by a second signal: the oldest 100. `kinds` has the total number. */
   readonly cut: readonly Holding[]
-  /** The same by kind, in numbers. */
+  /** The same numbers by kind. */
   readonly kinds: Readonly<Record<ConnectionKind, Fates>>
   readonly timedOut: boolean
   /** Present when the drain was cut short: by a second signal or the control socket, or because too many generations drained. */
   readonly cutShortBy?: 'operator' | 'max-draining'
 }
 
-/** What `shutdown()` resolves with. */
+/** The result of `shutdown()`. */
 export interface ShutdownReport extends DrainReport {
-  /** `beforeDrain` and `onDrained` hooks that failed, in their order. With any, the exit code is 1. */
+  /** `beforeDrain` and `onDrained` hooks that failed, in their order. If there are any, the exit code is 1. */
   readonly hookFailures: readonly HookFailure[]
 }
 

@@ -17,7 +17,7 @@ export class ServerDrains {
   }
 
   /**
-   * `handle.drain()`: closes `server`, or all, and finishes what is open there.
+   * `handle.drain()`: closes `server`, or every server, and drains its connections.
    * Errors: `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`.
    */
   async drain(server?: net.Server): Promise<DrainReport> {
@@ -31,7 +31,7 @@ export class ServerDrains {
 
   /**
    * The owner of `server` closes it without a drain. Idle connections may still send a request, which the owner
-   * answers as it documents: a response in flight does not announce the end (Fastify, `return503OnClosing`).
+   * answers as it documents: a response in flight does not announce the close (Fastify, `return503OnClosing`).
    */
   release(server: net.Server): void {
     const generation = this.#generation
@@ -71,14 +71,14 @@ export class ServerDrains {
     return ended
   }
 
-  /** A listener that two generations share is not this one's to close. */
+  /** This generation must not close a listener that another generation shares. */
   #refusal(): HandoverError | undefined {
     const { state, number, predecessor } = this.#generation
     const facts = { generation: number, state: state.name }
     if (state.name === 'exited') {
       return new HandoverError(
         'ERR_HANDOVER_DRAINING',
-        `Generation ${number} has drained already. Nothing is open.`,
+        `Generation ${number} has already drained. Nothing is open.`,
         facts,
       )
     }

@@ -1,6 +1,6 @@
 /**
- * Hears a signal only while the program has an observer of its own for it. Without one, the signal keeps its default
- * action: a process that is not a service yet ends at once.
+ * Observes a signal only while the program has its own observer for it. Without one, the signal keeps its default action:
+ * it ends a process that is not a service yet.
  */
 export function onSharedSignal(signal: NodeJS.Signals, listener: () => void): () => void {
   const others = () => process.listeners(signal).filter((each) => each !== listener).length

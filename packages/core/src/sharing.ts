@@ -29,7 +29,7 @@ export class Sharing {
   #told: number | undefined
   #willTell = false
   #giving: { readonly share: number; readonly mover: Mover } | undefined
-  /** Of the share that this worker took from last. */
+  /** The latest share from which this worker took connections. */
   #taking: { readonly share: number; readonly receipts: Receipts } | undefined
 
   constructor(parts: SharingParts) {
@@ -73,7 +73,7 @@ export class Sharing {
         )
       },
       sent: (upTo) => post({ type: 'sent-to-peer', share, upTo }),
-      // Those that it cannot take stay here.
+      // This worker keeps the connections that the other one cannot take.
       short: () => mover.stop(),
       sendLate() {},
       moved(connection) {
@@ -114,7 +114,7 @@ export class Sharing {
     })
   }
 
-  /** Its giver asks which of them have arrived. */
+  /** The giving worker asks which connections have arrived. */
   onSent(share: number, upTo: number): void {
     this.#receiptsOf(share).sent(upTo)
   }
@@ -144,7 +144,7 @@ export class Sharing {
     return all.sort((one, other) => isBusy(one) - isBusy(other))
   }
 
-  /** None, when a later registration has set `moveConnections: false`. */
+  /** Connections to share; none if a later registration has set `moveConnections: false`. */
   #shareable(): (readonly [Http1Connection, net.Server])[] {
     const { settings, tracker } = this.#parts.generation
     return settings.moveConnections ? [...tracker.plain()] : []

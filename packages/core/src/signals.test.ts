@@ -105,7 +105,7 @@ test('the way back leaves no observer', () => {
   expect(done).toEqual([])
 })
 
-test('of signals that were kept, the first shutdown counts once, and a reload only without one', () => {
+test('kept signals start one shutdown, or a reload if no shutdown signal is among them', () => {
   expect(signals({ kept: ['SIGHUP'] }).done).toEqual(['reload by SIGHUP'])
   const { send, done } = signals({ kept: ['SIGHUP', 'SIGTERM', 'SIGINT'] })
   expect(done).toEqual(['shutdown by SIGTERM'])

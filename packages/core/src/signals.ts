@@ -14,8 +14,8 @@ export interface WantedSignals {
 }
 
 /**
- * Until this process is a service, a signal has its default action, unless the program observes it. What such an
- * observer gets is kept. Returns what ends this, and then returns the signals.
+ * Until this process is a service, a signal has its default action, unless the program observes it. Keeps the signals
+ * that such an observer gets. Returns a function that stops this and returns the kept signals.
  */
 export function keepSignals(
   platform: Platform,
@@ -33,8 +33,8 @@ export function keepSignals(
 }
 
 /**
- * Listens for the signals of reload and shutdown. Of those that were `kept`, a shutdown comes before a reload.
- * Returns the way back.
+ * Listens for the signals of reload and shutdown. Among the `kept` signals, a shutdown comes before a reload.
+ * Returns a function that stops listening.
  */
 export function listenForSignals(
   platform: Platform,

@@ -1,6 +1,6 @@
 /**
- * Restores the files of Unix sockets that another process has removed: nothing reaches the old socket by its path any
- * more, and the kernel cannot bind it again. A new socket takes its place, for the same server
+ * Restores the files of Unix sockets that another process has removed. No client can reach the old socket by its path,
+ * and the kernel cannot bind it again. A new socket takes its place, for the same server
  * (docs/decisions/0010-unix-sockets-are-renamed-into-place.md).
  */
 import { chmodSync, chownSync, linkSync, lstatSync, unlinkSync } from 'node:fs'
@@ -10,11 +10,11 @@ import type { Platform } from './platform.js'
 import { identityOf, nameBeside, whatLiesAt } from './unix-path.js'
 import type { UnixFile } from './wire.js'
 
-/** What became of a file that was not there. */
+/** The result for a missing file. */
 export interface Restored {
   readonly server: net.Server
   readonly path: string
-  /** Absent where it could not be restored. */
+  /** Absent if the file could not be restored. */
   readonly file?: UnixFile
   readonly why?: string
 }
@@ -26,7 +26,7 @@ export type Bind = (path: string) => object | undefined
 const privateMask = 0o177
 
 export class SocketFiles {
-  /** How each file looked when it was seen last. */
+  /** The mode and owner of each file when it was last seen. */
   readonly #looks = new WeakMap<net.Server, { mode: number; uid: number; gid: number }>()
   readonly #former = new Map<net.Server, () => void>()
 
@@ -37,7 +37,7 @@ export class SocketFiles {
     return true
   }
 
-  /** Returns `undefined` where there is nothing to do: the file is in place, or not ours. */
+  /** Returns `undefined` if nothing needs to be done: the file is in place, or not ours. */
   restore(
     server: net.Server,
     file: UnixFile,
@@ -46,7 +46,7 @@ export class SocketFiles {
   ): Restored | undefined {
     const { path } = file
     if (file.identity === undefined || this.isInPlace(server, file)) return undefined
-    // Never takes what another process has put there.
+    // Never replaces a file of another process.
     if (whatLiesAt(path) !== 'nothing') return { server, path, why: 'another file is there' }
     const temporary = nameBeside(path)
     if (temporary === undefined) return { server, path, why: 'no free name was found beside it' }
@@ -54,7 +54,7 @@ export class SocketFiles {
     const bindThere = () => {
       handle = bind(temporary)
     }
-    // It gets its mode before it is in place; until then only this user may connect.
+    // It gets its mode before it is in place. Until then only this user may connect.
     if (this.#looks.has(server)) platform.withUmask(privateMask, bindThere)
     else bindThere()
     if (!handle) return { server, path, why: 'no socket could be bound in its folder' }
@@ -66,7 +66,7 @@ export class SocketFiles {
     }
   }
 
-  /** From now on the server accepts on this listener. What waits in the queue of the one before is accepted, too. */
+  /** From now on the server accepts on this listener. It also accepts connections in the queue of the old one. */
   replace(server: net.Server, handle: object): boolean {
     const closeBefore = replaceListener(server, handle)
     if (!closeBefore) return false
@@ -78,13 +78,13 @@ export class SocketFiles {
     return true
   }
 
-  /** The server listens no more. */
+  /** The server no longer listens. */
   closeFormer(server: net.Server): void {
     this.#former.get(server)?.()
     this.#former.delete(server)
   }
 
-  /** A link fails where a file has appeared meanwhile; a rename would replace it. */
+  /** A link fails if a file has appeared in the meantime. A rename would replace it. */
   #putInPlace(server: net.Server, temporary: string, path: string, handle: object): UnixFile {
     const look = this.#looks.get(server)
     try {
@@ -98,7 +98,7 @@ export class SocketFiles {
     }
     if (!this.replace(server, handle)) {
       unlinkSync(path)
-      throw new Error('this Node cannot replace the listener of a server')
+      throw new Error('this Node version cannot replace the listener of a server')
     }
     const identity = identityOf(path)
     return identity === undefined ? { path } : { path, identity }

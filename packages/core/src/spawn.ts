@@ -37,7 +37,7 @@ export interface SuccessorProcess {
  * Descriptors in `inheritance` are those of this process. Errors: `ERR_HANDOVER_SPAWN`.
  *
  * Node adds its own NODE_CHANNEL_FD behind the variables given here, and getenv(3) finds the first. With an empty one
- * Node sets up no `process.send` in the successor: the preload opens the channel instead, out of the program's sight.
+ * Node sets up no `process.send` in the successor: the preload opens the channel instead, hidden from the program.
  */
 export function spawnSuccessor(platform: Platform, command: Command, inheritance: Inheritance): ChildProcess {
   const { execPath, args, cwd } = command

@@ -1,11 +1,11 @@
 /**
- * What a predecessor keeps while it drains, to serve again if its successor dies: a duplicate of each listener, on which it
- * accepts nothing. The successor sends them: Node cannot duplicate a descriptor, and cannot stop accepting without closing.
+ * While it drains, a predecessor keeps a duplicate of each listener, to serve again if its successor dies. It does not accept
+ * on them. The successor sends them: Node cannot duplicate a descriptor, or stop accepting without closing.
  */
 import type net from 'node:net'
 import { type AdoptedListener, adoptHandle } from './node-privates.js'
 
-/** How long a successor must have run until its predecessor closes the duplicates. */
+/** How long a successor must have run before its predecessor closes the duplicates. */
 const standByMs = 10_000
 
 export class StandBy {
@@ -18,12 +18,12 @@ export class StandBy {
     this.#duplicates.set(listener, adoptHandle(handle))
   }
 
-  /** The successor has taken over. `onOver` is called when it has run for long enough. */
+  /** The successor has taken over. Calls `onOver` when it has run for long enough. */
   begin(onOver: () => void): void {
     this.#timer = setTimeout(onOver, standByMs).unref()
   }
 
-  /** The duplicates, by the servers whose listeners are known under these descriptors; they are the caller's. */
+  /** The duplicates for these servers, which the successor knows by these descriptors. The caller owns them from now on. */
   take(listeners: ReadonlyMap<net.Server, number>): Map<net.Server, AdoptedListener | undefined> {
     const taken = new Map([...listeners].map(([server, fd]) => [server, this.#duplicates.get(fd)] as const))
     for (const [, fd] of listeners) this.#duplicates.delete(fd)
@@ -31,7 +31,7 @@ export class StandBy {
     return taken
   }
 
-  /** Closes what is left: from now on the kernel queues connections for the successor alone. */
+  /** Closes the remaining duplicates: from now on the kernel queues connections only for the successor. */
   end(): void {
     clearTimeout(this.#timer)
     for (const each of this.#duplicates.values()) each.close()

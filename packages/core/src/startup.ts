@@ -8,9 +8,9 @@ import { type Awaited, Readiness } from './readiness.js'
 
 /** How often a generation on probation says what it has open. */
 const tellOpenMs = 50
-/** How often a PID file that could not be written, as on a full disk, is tried again. */
+/** How often to retry a PID file that could not be written, as on a full disk. */
 const pidFileRetryMs = 1_000
-/** How many descriptors may be on their way at a time: unread, they count against a limit of the user (unix(7)). */
+/** How many descriptors may be in transit at a time. Unread ones count against a limit of the user (unix(7)). */
 const mostDuplicates = 100
 /** How long a server may listen without the application that is waited for, before we wonder. */
 const wonderMs = 5_000
@@ -20,7 +20,7 @@ export class Startup {
   readonly #readiness = new Readiness()
   readonly #ready = deferred()
   #begun = false
-  /** Set as long as the PID file could not be written. */
+  /** Set while the PID file cannot be written. */
   #pidFileRetry: NodeJS.Timeout | undefined
 
   constructor(generation: Generation) {
@@ -84,7 +84,7 @@ export class Startup {
     this.#prepare().catch((error: unknown) => this.#fail(error))
   }
 
-  /** The predecessor asks whether this generation can take over. Answers, or fails and exits. */
+  /** Answers the predecessor's question whether this generation can take over, or fails and exits. */
   onTakeOver(): void {
     const { predecessor } = this.#generation
     if (this.#servesOn()) predecessor?.claim('take-over')
@@ -95,7 +95,7 @@ export class Startup {
     if (this.#servesOn() && this.#generation.predecessor?.claim('own')) this.#takeOwnership()
   }
 
-  /** The predecessor has let go, and serves nothing any more. */
+  /** The predecessor has stopped serving. */
   onLetGo(): void {
     const { listeners, logger } = this.#generation
     const unclaimed = listeners.unclaimed()
@@ -105,7 +105,7 @@ export class Startup {
     listeners.closeUnclaimed()
   }
 
-  /** The predecessor's process has ended, whether it had let go or not. */
+  /** The predecessor's process has ended, whether or not it had stopped serving. */
   onPredecessorEnded(): void {
     const { state, predecessor } = this.#generation
     if (predecessor?.claim('predecessor-ended') && state.name === 'ready') this.#takeOwnership()
@@ -114,11 +114,11 @@ export class Startup {
 
   async #prepare(): Promise<void> {
     const generation = this.#generation
-    // A signal that was kept until now may have asked for a shutdown.
+    // A kept signal may have requested a shutdown.
     if (generation.state.name !== 'starting') return
     await generation.hooks.runBeforeReady()
     generation.listeners.continueTlsSessions((await generation.predecessor?.tlsSessions) ?? [])
-    // Whoever reads that this generation is ready may ask it right away.
+    // A reader of this line may send a request right away.
     if (!generation.predecessor) await generation.control.start()
     if (generation.state.name !== 'starting') return
     generation.listeners.release()
@@ -130,7 +130,7 @@ export class Startup {
     this.#ready.resolve()
   }
 
-  /** Whether what this release took of the inherited listeners is still served. If not, it fails. */
+  /** Whether this release still serves the inherited listeners that it used. If not, it fails. */
   #servesOn(): boolean {
     const { state, listeners } = this.#generation
     if (state.name !== 'ready' || !state.onProbation) return false
@@ -148,7 +148,7 @@ export class Startup {
     this.writePidFile()
     if (predecessor && !predecessor.hasEnded) {
       this.#giveDuplicates()
-      // It tells systemd, and closes what it served, before it asks us to close what no server uses.
+      // The predecessor informs systemd and closes its listeners before it asks us to close the unused ones.
       const served = {
         listeners: listeners.claimed(),
         http1: listeners.http1(),
@@ -162,7 +162,7 @@ export class Startup {
     this.#generation.takeKeptSignal()
   }
 
-  /** With them the predecessor can serve again, should this generation die while that one drains. */
+  /** Lets the predecessor serve again if this generation dies while the predecessor drains. */
   #giveDuplicates(): void {
     const { listeners, predecessor, supervisor } = this.#generation
     if (supervisor) return
@@ -213,7 +213,7 @@ export class Startup {
     const stays = !predecessor && !this.#generation.settings.exit
     if (stays) this.#generation.letGo()
     await (predecessor ?? supervisor)?.sayFailed(error)
-    // Where another process is the service, its status is that of the other one.
+    // If another process owns the service, systemd's status belongs to that process.
     if (!predecessor) await serviceManager.failed(`generation ${number} cannot come up: ${why}`)
     if (!stays) platform.exit(1)
   }
@@ -246,7 +246,7 @@ function otherAddress(unclaimed: readonly string[]): HandoverError {
 function notListening(stopped: readonly string[]): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_NOT_LISTENING',
-    `It closed ${stopped.join(', ')} within its probation, so that nothing would serve there.`,
+    `It closed ${stopped.join(', ')} within its probation, so nothing would serve there.`,
     { stopped },
   )
 }

@@ -52,7 +52,7 @@ export function lostSuccessor(
   return new HandoverError(
     'ERR_HANDOVER_SUCCESSOR_LOST',
     `Successor ${pid} ${endInWords(exit)} shortly after it had taken over. Connections that had moved to it are lost: ${lost}. ` +
-      `Generation ${generation} still drained, and serves again.`,
+      `Generation ${generation} still drained and serves again.`,
     { pid, exitCode: exit.code, signal: exit.signal, lost },
   )
 }

@@ -20,11 +20,11 @@ import {
 const endMs = 5_000
 /** How long each step of taking over may take. */
 const takeOverMs = 5_000
-/** How long the exit of a successor may follow the end of its channel. */
+/** How long after its channel closes a successor may take to exit. */
 const exitMs = 1_000
 /** How long it may take to read what was sent last. */
 const hearMs = 5_000
-/** How many turns of the event loop read what had arrived when a limit was reached. */
+/** How many turns of the event loop read pending messages after a limit was reached. */
 const lateTurns = 3
 
 /** What a successor goes on with. */
@@ -39,21 +39,21 @@ export interface TakenOver {
 export interface SuccessorEvents {
   /** It listens on the channel, and wants to be greeted. */
   onHello(): void
-  /** What has become of connections that were sent. */
+  /** A receipt for connections that were sent. */
   onReceived(receipt: Receipt): void
   /** It takes no more connections; answered when nothing is sent any more. */
   onNoMore(): void
   /** It has ended, or closed the channel: nothing can be sent any more. */
   onGone(): void
-  /** It asks for the end of the drain of that generation: this one, or an earlier one. */
+  /** The successor requests the end of the drain of that generation: this one, or an earlier one. */
   onEndDrain(generation: number): void
   /** It asks for the state that this generation hands on. */
   onStateWanted(): void
-  /** It sent a duplicate of a listener. */
+  /** The successor sent a duplicate of a listener. */
   onDuplicate(listener: number, handle: object): void
-  /** This generation need not stand by any more. */
+  /** This generation no longer needs to stand by. */
   onStoodDown(): void
-  /** It owned the service and has ended, without a word. */
+  /** The successor owned the service and has ended without `stand-down`. */
   onLost(exit: Exit): void
 }
 
@@ -139,12 +139,12 @@ export class Successor {
     return this.#tookOver.promise
   }
 
-  /** This generation does not serve again, whatever becomes of the successor. */
+  /** This generation does not serve again, whatever happens to the successor. */
   standDown(): void {
     if (this.#step('stand-down')) this.#events.onStoodDown()
   }
 
-  /** This generation has let go: the successor owns the service. */
+  /** This generation has stopped serving: the successor owns the service. */
   letGo(): void {
     this.#step('took-over')
   }
@@ -167,7 +167,7 @@ export class Successor {
     })
   }
 
-  /** Gives it an open connection. `failed`: it has not left this process. */
+  /** Sends an open connection. Calls `failed` if it has not left this process. */
   sendConnection(message: ConnectionMessage, handle: object, failed: () => void): void {
     if (this.#child.connected)
       this.#post(envelope(message), handle as SendHandle, (error) => error && failed())
@@ -258,7 +258,7 @@ export class Successor {
     this.#child.send(message, handle, {}, done)
   }
 
-  /** Moves the ownership of the service on, where `event` has a meaning. */
+  /** Advances the ownership of the service, if `event` has a meaning. */
   #step(event: GrantEvent): GrantStep | undefined {
     const step = nextGrant(this.#grant, event)
     if (!step) return undefined
@@ -280,7 +280,7 @@ export class Successor {
     } catch (error) {
       if (!(error instanceof LimitReached)) throw error
     }
-    // This process itself may have been stopped: what arrived meanwhile is read before the limit counts.
+    // This process itself may have been stopped: it reads pending messages before the limit counts.
     for (let turns = 0; turns < lateTurns; turns++) await turn()
     this.throwIfFailed()
     return !(await Promise.race([promise.then(() => true), turn().then(() => false)]))
@@ -330,12 +330,12 @@ export class Successor {
     this.fail(error instanceof HandoverError ? error : notStarted(this.#child.spawnfile ?? '', error))
   }
 
-  /** Its exit tells why, unless it closed the channel and lives on: then it can never take over. */
+  /** Its exit gives the reason. If it closed the channel and keeps running, it can never take over. */
   #onDisconnect(child: SuccessorProcess): void {
     this.#heard.resolve()
     this.#events.onGone()
     void within(exitMs, this.#ended.promise).catch(() => {
-      // One that a signal ended in its first moments was started again.
+      // A successor that a signal ended in its first moments was started again.
       if (child !== this.#child) return
       this.fail(this.#failed('ERR_HANDOVER_PROBATION', 'closed its channel to this generation'))
     })

@@ -26,7 +26,7 @@ import {
 /** What a reload may take beside what its limits say: for taking over, and for ending a successor. */
 const roundsMs = 15_000
 
-/** How often a supervisor whose channel has closed is asked for again. */
+/** How often to check whether a supervisor with a closed channel still runs. */
 const askAgainMs = 250
 
 /** How long the last message of a process that ends may take. */
@@ -83,7 +83,7 @@ export class Supervisor {
     return this.#generation.platform.isSame(this.#process)
   }
 
-  /** At first, and when a later registration has set more: says which limits apply, and which options do not. */
+  /** Sends the limits to the supervisor, first and after later registrations. Logs options without effect. */
   optionsChanged(): void {
     const { given, logger, settings } = this.#generation
     const unused = ignored(given).filter((name) => !this.#unused.has(name))
@@ -91,14 +91,14 @@ export class Supervisor {
     if (unused.length > 0)
       logger.info({ unused }, `these options have no effect under a supervisor: ${unused.join(', ')}`)
     const { readyTimeoutMs, probationMs, drainTimeoutMs } = settings
-    // A successor that fails late may take as long to end as its requests do.
+    // A successor that fails late may take as long to exit as its requests take.
     const reloadMs = readyTimeoutMs + probationMs + drainTimeoutMs + roundsMs
     this.#post({ type: 'registered', readyTimeoutMs, reloadMs, ...this.#ending() })
   }
 
   /**
-   * A server listens. All that begin to do so in one turn of the event loop are seen to together: each look costs as much
-   * as there are listeners.
+   * A server listens. Handles all servers that begin to listen in one turn of the event loop together: the cost of each
+   * pass grows with the number of listeners.
    */
   keepListeners(): void {
     if (this.#willKeep) return
@@ -106,7 +106,7 @@ export class Supervisor {
     setImmediate(() => this.#keepNow())
   }
 
-  /** The supervisor gets duplicates of what was bound here, and hears what is served. */
+  /** Sends the supervisor duplicates of the listeners bound here, and the list of served ones. */
   #keepNow(): void {
     if (!this.#willKeep) return
     this.#willKeep = false
@@ -152,7 +152,7 @@ export class Supervisor {
     this.#post({ type: 'reload-wanted' })
   }
 
-  /** This process replaces none, so the supervisor alone can tell why it ends. Resolves when that is sent, or cannot be. */
+  /** Without a predecessor, only the supervisor can log why this process ends. Resolves when sent, or when it cannot be. */
   sayFailed(thrown: unknown): Promise<void> {
     const sent = new Promise<void>((resolve) => {
       this.#send(envelope({ type: 'failed', error: errorData(thrown) }), undefined, () => resolve())
@@ -191,7 +191,7 @@ export class Supervisor {
     close()
     const held = served && this.#named(served.entry, server).held
     if (held === undefined) return
-    // What it binds when it listens again is another listener.
+    // When it listens again, it binds another listener.
     this.#names.delete(server)
     this.#post({ type: 'closed', held })
   }
@@ -287,7 +287,7 @@ export class Supervisor {
     const { logger, platform } = this.#generation
     const lateMs = Math.round(platform.monotonicMs() - before)
     if (lateMs > 0) {
-      // This process was stopped, or its event loop blocked. A later order has a time of its own.
+      // This process was stopped, or its event loop was blocked. A later order has its own time limit.
       logger.warn(
         { lateMs },
         `ignoring an order to reload that was read ${lateMs} ms too late; send another one`,
@@ -313,7 +313,7 @@ export class Supervisor {
     if (status) this.#post({ type: 'status', status })
   }
 
-  /** The end of the channel is a question: has the process ended, too? If it has not, it is asked again. */
+  /** A closed channel does not prove that the process has ended. Checks that until it has. */
   #whenGone(): void {
     if (this.alive) setTimeout(() => this.#whenGone(), askAgainMs).unref()
     else this.#onGone()

@@ -76,8 +76,8 @@ export class ServiceManager {
   }
 
   /**
-   * This process is the service: it satisfies the watchdog from now on (`WatchdogSec=`). A timer pings, so that a blocked
-   * event loop does not.
+   * This process owns the service and satisfies the watchdog from now on (`WatchdogSec=`). A timer pings, so a blocked event
+   * loop stops the pings.
    */
   keepAlive(): void {
     if (this.#pingMs === undefined || this.#pings) return
@@ -85,7 +85,7 @@ export class ServiceManager {
     this.#pings = setInterval(() => this.#ping(), this.#pingMs).unref()
   }
 
-  /** Another process is the service: only that one pings, so that systemd notices when it hangs. */
+  /** Another process owns the service. Only that process pings, so systemd notices when it hangs. */
   stopPings(): void {
     clearInterval(this.#pings)
     this.#pings = undefined
@@ -146,14 +146,14 @@ export class ServiceManager {
   }
 }
 
-/** Half of the watchdog's interval, as sd_watchdog_enabled(3) recommends; `undefined` where it is not for this process. */
+/** Half of the watchdog's interval, as sd_watchdog_enabled(3) recommends; `undefined` if it is not for this process. */
 function pingMsOf({ environment, pid }: Platform): number | undefined {
   const { WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = environment
   const ms = Number(WATCHDOG_USEC) / 2_000
   return WATCHDOG_PID === String(pid) && ms >= 1 ? Math.min(Math.floor(ms), longestMs) : undefined
 }
 
-/** The message of an error that any program threw: an argument of a command cannot hold NUL, or be of any length. */
+/** The message of an error from any program. An argument of a command cannot contain NUL, and its length is limited. */
 const inOneLine = (message: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through.
   message.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, longestStatus)

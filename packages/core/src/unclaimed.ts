@@ -23,7 +23,7 @@ export class Unclaimed {
   /** The inherited listener for what is wanted: asked for in the same words before, or bound to that address. */
   claim(wanted: Wanted): Inherited | undefined {
     return (
-      // Where another process removed the file of a socket, the one that took its place comes first.
+      // If a restored socket replaced one with a removed file, the restored one comes first.
       this.#take((entry) => !entry.control && entry.key === wanted.key && isInPlace(entry)) ??
       this.#take((entry) => !entry.control && entry.key === wanted.key) ??
       this.#take((entry) => !entry.control && isAt(entry, wanted, this.#cwd))
@@ -64,7 +64,7 @@ const isInPlace = ({ unix }: ListenerEntry): boolean =>
 /** Whether an inherited listener is bound to what is wanted, though it was asked for in other words. */
 function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {
   // A program that knows sd_listen_fds(3) asks for the descriptor. Later generations ask in the same words.
-  // Under a supervisor `held` has the number that systemd gave it; here it has another one.
+  // Under a supervisor `held` has the number from systemd; in this process it has another number.
   const number = entry.held ?? `fd:${entry.fd}`
   if (wanted.key === number) return entry.systemd !== undefined
   if (wanted.kind === 'tcp') return entry.tcp !== undefined && wanted.port !== 0 && serves(entry.tcp, wanted)

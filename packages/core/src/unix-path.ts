@@ -64,7 +64,7 @@ export function remove(file: UnixFile): void {
   }
 }
 
-/** Tells a file from any other that was or will be at its path. */
+/** Distinguishes a file from earlier and later files at its path. */
 export function identityOf(path: string): string | undefined {
   try {
     const { dev, ino } = lstatSync(path, { bigint: true })

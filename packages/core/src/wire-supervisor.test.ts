@@ -129,7 +129,7 @@ for (let n = 0; n < 40; n++) shared = [shared, shared]
 
 test.each([
   ['a cycle', cyclic],
-  ['branches without end', shared],
+  ['endlessly shared branches', shared],
   ['a BigInt', 1n],
   ['a date', new Date(0)],
   ['too much text', 'x'.repeat(9 * 1024 * 1024)],
@@ -138,7 +138,7 @@ test.each([
   expect(readFromWorker(message)).toBeUndefined()
 })
 
-test('C73: a message needs the handle of its type, and no other', () => {
+test('C73: a message must have the handle of its type, and no other', () => {
   const listener = { handover: wireVersion, type: 'listener', entry }
   expect(readFromWorker(listener, handle)).toBe(listener)
   for (const wrong of [undefined, {}, { fd: 4, close() {} }])

@@ -48,7 +48,7 @@ export interface Wanted extends Pick<Inheritance, 'unavailable'> {
   readonly listeners: readonly ListenerEntry[]
 }
 
-/** Shares are told apart by a number that the supervisor gives them: an answer may come after its share has ended. */
+/** The supervisor numbers shares, because an answer may arrive after its share has ended. */
 type OfShare = { readonly share: number }
 
 /** With a handle: an open connection of HTTP/1.1 at a message boundary, of the listener of that name. */
@@ -90,13 +90,13 @@ export type FromWorker =
   | { readonly type: 'shareable'; readonly connections: number }
   /** One of those that it was told to give. */
   | ({ readonly type: 'to-peer' } & PassedConnection)
-  /** All up to this number have been given: answered with `peer-has`. */
+  /** This worker has sent all connections up to this number. The answer is `peer-has`. */
   | ({ readonly type: 'sent-to-peer'; readonly upTo: number } & OfShare)
   /** It gives no more of them. */
   | { readonly type: 'shared' }
   /** The answer to `takes`. */
   | { readonly type: 'takes' }
-  /** The answer to `from-peer` and `sent-to-peer`: what it has. */
+  /** The answer to `from-peer` and `sent-to-peer`: the connections that this worker has. */
   | ({ readonly type: 'peer-has' } & OfShare & Receipt)
   /** It has drained, and ends when its hooks have run. */
   | { readonly type: 'drained'; readonly report: FinalReport }
@@ -123,7 +123,7 @@ export type FromSupervisor =
   | ({ readonly type: 'share'; readonly connections: number } & OfShare)
   /** What another worker gave. */
   | ({ readonly type: 'from-peer' } & PassedConnection)
-  /** Another worker has given all up to this number. */
+  /** Another worker has sent all connections up to this number. */
   | ({ readonly type: 'sent-to-peer'; readonly upTo: number } & OfShare)
   /** The answer to `to-peer` and `sent-to-peer`. */
   | ({ readonly type: 'peer-has' } & OfShare & Receipt)
@@ -140,7 +140,7 @@ export type FromSupervisor =
 
 type Message = FromWorker | FromSupervisor
 type Check = (raw: Record<string, unknown>) => boolean
-/** What must come with a message: a native handle, a native handle or nothing, or nothing. */
+/** The handle of a message: required, optional, or forbidden. */
 type Handle = 'handle' | 'maybe-handle'
 type Table<Type extends string> = Readonly<Record<Type, Check | readonly [Check, Handle]>>
 
@@ -165,7 +165,7 @@ const isWanted = shape({
   listeners: listOf(isListenerEntry),
 })
 
-/** Each message that a worker can send. A program can send anything: nothing is read that is not checked here. */
+/** Each message that a worker can send. A program can send anything, so core reads only fields checked here. */
 const fromWorker: Table<FromWorker['type']> = {
   registered: ({ readyTimeoutMs, reloadMs, drainMs, hooksMs }) =>
     isCount(reloadMs) && isCount(readyTimeoutMs) && isCount(drainMs) && isCount(hooksMs),

@@ -40,7 +40,7 @@ export interface ListenerEntry {
 /** The supervisor that starts and keeps the processes of a service (`handover run`). */
 export interface SupervisorEntry {
   readonly pid: number
-  /** When it was started, as `predecessorStart`. */
+  /** Its start time, in the format of `predecessorStart`. */
   readonly start?: string
   /** How many workers it keeps; absent: one. */
   readonly workers?: number
@@ -57,12 +57,12 @@ export interface Inheritance {
   readonly version: number
   /** The pid of the generation before; absent where the supervisor starts a process that replaces none. */
   readonly predecessor?: number
-  /** When that process was started, as the system tells it: a later process may get the same pid. */
+  /** The start time of that process, from the system: a later process may get the same pid. */
   readonly predecessorStart?: string
   readonly supervisor?: SupervisorEntry
   /** The number of the successor in the line; the first is 1. */
   readonly generation: number
-  /** The descriptor of the channel, which the preload opens; absent where `process` has it. */
+  /** The descriptor of the channel, which the preload opens; absent if `process` has it. */
   readonly channel?: number
   /** The program of the first generation had an IPC channel (`process.send`) to a manager: see handover-preload.cjs. */
   readonly ipc?: true
@@ -70,7 +70,7 @@ export interface Inheritance {
   readonly umask?: number
   /** Signals that ask for a reload: kept by the preload until core listens for them. */
   readonly signals: readonly string[]
-  /** Keys of addresses on which the predecessor could not listen: its program does without, and so may the successor's. */
+  /** Keys of addresses on which the predecessor could not listen. The successor's program may run without them, too. */
   readonly unavailable?: readonly string[]
   readonly listeners: readonly ListenerEntry[]
 }
@@ -80,11 +80,11 @@ export type FromSuccessor =
   /** The first message: it listens on the channel now. Answered with `greeting`. */
   | { readonly type: 'hello' }
   | { readonly type: 'ready' }
-  /** With a handle: a duplicate of the listener that it inherited as this descriptor, before `took-over`. */
+  /** With a handle: a duplicate of the listener that the successor inherited as this descriptor. Before `took-over`. */
   | { readonly type: 'duplicate'; readonly listener: number }
-  /** It shuts down, or hands over itself: the predecessor must not serve again when it ends. */
+  /** The successor shuts down, or hands over itself: the predecessor must not serve again when it ends. */
   | { readonly type: 'stand-down' }
-  /** The answer to `take-over`: it still serves. Nothing has changed yet. */
+  /** The answer to `take-over`: the successor still serves. Nothing has changed yet. */
   | { readonly type: 'can-take-over' }
   /** The answer to `own`: it owns the service, the PID file names it, and it serves these listeners (by descriptor). */
   | {
@@ -103,16 +103,16 @@ export type FromSuccessor =
   | { readonly type: 'state-wanted' }
   /** How many connections the successor has open, while on probation: what is lost if it dies. */
   | { readonly type: 'open'; readonly connections: number }
-  /** More generations drain than may: this one is to end its drain, or to pass the request on to an earlier one. */
+  /** Too many generations drain: end this drain, or pass the request on to an earlier generation. */
   | { readonly type: 'end-drain'; readonly generation: number }
 
 /** Messages from the predecessor to its successor. */
 export type FromPredecessor =
   /** The probation is over: can the successor take over? */
   | { readonly type: 'take-over' }
-  /** The service is the successor's. Until it answers, this generation owns it. */
+  /** Gives the service to the successor. Until the successor answers, this generation owns it. */
   | { readonly type: 'own' }
-  /** The answer to `took-over`: this generation has let go, and drains. */
+  /** The answer to `took-over`: this generation has stopped serving, and drains. */
   | { readonly type: 'let-go' }
   /** This generation keeps the service: the successor owns nothing, whatever it reads later. */
   | { readonly type: 'taken-back' }
@@ -135,7 +135,7 @@ export type FromPredecessor =
       readonly generations: readonly GenerationStatus[]
       readonly reload: ReloadReport
     }
-  /** A signal has asked the predecessor for another reload, and the service is the successor's now. */
+  /** A signal requested another reload from the predecessor, but the successor now owns the service. */
   | { readonly type: 'reload-again'; readonly signal: string }
   /** With a handle: a client of the control socket, the requests to watch that it made, and the line it has begun. */
   | {
@@ -145,15 +145,15 @@ export type FromPredecessor =
     }
 
 /**
- * What has become of connections that were sent. A message whose handle the receiver cannot take, because it is short of
- * descriptors, never arrives: Node drops it, and says so to nobody but itself (test/handover/descriptors-short.test.ts).
+ * A receipt for connections that were sent. A message never arrives if the receiver is too short of descriptors for its
+ * handle: Node drops it and reports that to neither side (test/handover/descriptors-short.test.ts).
  */
 export interface Receipt {
   /** The receiver has these, by the `number` of their messages. */
   readonly numbers: readonly number[]
   /** It has none of the others up to this one, and will not get them: the sender serves them. */
   readonly upTo: number
-  /** Send no more for now: it is short of file descriptors. */
+  /** Send no more for now: the receiver is short of file descriptors. */
   readonly full?: true
 }
 
@@ -314,7 +314,7 @@ function malformed(why: string, cause?: unknown): HandoverError {
   )
 }
 
-/** Anything can be there: a text of any length, or lists within lists that `String` would never finish. */
+/** The value can be anything: a text of any length, or nested lists that `String` would never finish. */
 const inFewWords = (value: unknown): string =>
   typeof value === 'object' && value !== null
     ? Object.prototype.toString.call(value)

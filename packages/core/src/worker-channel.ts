@@ -1,4 +1,4 @@
-/** The supervisor's end of the channel to one worker. The worker's program can send anything: nothing of it throws here. */
+/** The supervisor's end of the channel to one worker. The worker's program can send anything; no message makes this code throw. */
 import type { ChildProcess } from 'node:child_process'
 import { inspect } from 'node:util'
 import { type ErrorData, errorData } from './errors.js'
@@ -14,9 +14,9 @@ const longestText = 10_000
 
 export interface WorkerMessages {
   onMessage(message: FromWorker, handle: object | undefined): void
-  /** For the worker's predecessor; with the error that is about to end the worker, where the message has one. */
+  /** For the worker's predecessor. `error` is about to end the worker, if the message has one. */
   onForeign(raw: unknown, error: ErrorData | undefined): void
-  /** No release of Handover sends that. Called for the first few of them. */
+  /** No release of Handover sends such a message. Called for the first few. */
   onWrong(what: string): void
 }
 
@@ -24,7 +24,7 @@ export function readWorkerMessages(child: ChildProcess, to: WorkerMessages): voi
   let wrong = 0
   const onWrong = (what: string) => {
     if (++wrong > mostReported) return
-    to.onWrong(wrong < mostReported ? what : `${what}; further ones are not reported`)
+    to.onWrong(wrong < mostReported ? what : `${what}; not reporting further ones`)
   }
   guardChannel(child, onWrong)
   child.on('message', (raw: unknown, handle: object | undefined) => {
@@ -37,7 +37,7 @@ export function readWorkerMessages(child: ChildProcess, to: WorkerMessages): voi
   })
 }
 
-/** Of another version: its predecessor says so; where it has none, the error that ends the worker. */
+/** A message of another version. The predecessor reports it; without one, it is the error that ends the worker. */
 function readOwn(raw: unknown, handle: object | undefined): FromWorker | undefined {
   try {
     return readFromWorker(raw, handle)

@@ -10,20 +10,20 @@ interface Router {
   strict?: boolean
 }
 
-/** What is needed of the inside of an application. */
+/** The internals of an application that this file uses. */
 interface Inside {
   enabled(setting: string): boolean
-  /** Express 4 alone: makes `_router`. */
+  /** Only Express 4: creates `_router`. */
   lazyrouter?: (() => void) | undefined
   _router?: Router | undefined
-  /** Express 5: a getter that makes it. In Express 4 it throws. */
+  /** Express 5: a getter that creates the router. Express 4: a getter that throws. */
   readonly router: Router
 }
 
 /**
- * Undoes that `app.use(middleware)` makes the router. Returns what to call when the application listens: it takes the
- * middleware out, since each one is a step more for each request, and this one has nothing to do. A request that is on
- * its way through the stack continues in the one that it has begun with.
+ * Prevents that `app.use(middleware)` creates the router. Returns a function to call when the application listens. It
+ * removes the middleware, which does nothing but would cost each request a step. A request in flight continues in the
+ * stack with which it began.
  */
 export function keepRouterUnmade(app: unknown, middleware: unknown): () => void {
   const inside = app as Inside
@@ -33,7 +33,7 @@ export function keepRouterUnmade(app: unknown, middleware: unknown): () => void 
 
 type IsOurs = (layer: Router['stack'][number]) => boolean
 
-/** The first two layers of its router are Express's own. Without ours it is made again, by whoever comes next. */
+/** The first two layers of its router are Express's own. Drops a router with only our layer; the next use recreates it. */
 function inExpress4(app: Inside, isOurs: IsOurs): () => void {
   const { lazyrouter } = app
   let calls = 0
@@ -54,7 +54,7 @@ function inExpress4(app: Inside, isOurs: IsOurs): () => void {
   }
 }
 
-/** Its router is made once. When it is asked for the second time and has no other layer, it gets the settings of then. */
+/** Express creates its router once. At the second access without another layer, it gets the current settings. */
 function inExpress5(app: Inside, isOurs: IsOurs): () => void {
   const own = Object.getOwnPropertyDescriptor(app, 'router')
   if (!own?.get || !own.configurable) return () => {}

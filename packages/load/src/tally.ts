@@ -17,7 +17,7 @@ export interface Failure {
   readonly atMs: number
   /** Who gave this client its last answer, if it got one. */
   readonly servedBy: ServedBy | undefined
-  /** Who gave the last answer on the connection that failed; `undefined` before the first one. */
+  /** The process that sent the last response on the failed connection; `undefined` before the first one. */
   readonly connection: ServedBy | undefined
 }
 
