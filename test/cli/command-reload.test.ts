@@ -233,7 +233,7 @@ test('C53: when the service is killed during a request, the command says that th
   expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
 })
 
-test('C63: with --queue it waits for the reload that is under way, then runs its own; without it is refused', async () => {
+test('C63: with --queue the command waits for the reload under way, then runs its own; without it the service refuses', async () => {
   const { path, service, next } = await startControlled()
   next({ slowMs: 1_500 })
   const first = startCli(['reload', '--control', path])

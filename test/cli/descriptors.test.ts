@@ -7,7 +7,7 @@ import { rollWorkers, startRun } from '../support/supervised.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-/** How the supervisor gets the socket, which is descriptor 3 at first, and the number that the program asks for. */
+/** How the supervisor gets the socket, descriptor 3 at first, and the number on which the program listens. */
 const ways = [
   ['standard input', 'exec 0<&3 3<&-;', 0],
   ['a socket from systemd', 'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web;', 3],
@@ -39,7 +39,7 @@ test.each(ways)(
   },
 )
 
-test('C64: a worker that takes the place of a killed one gets the descriptor, too', async () => {
+test('C64: the replacement of a killed worker gets the descriptor, too', async () => {
   const server = await listener()
   const { address: host, port } = server.address() as AddressInfo
   const [, shell, fd] = ways[0]

@@ -179,7 +179,7 @@ test.each([
   expect(service.output).toContain(reason)
 })
 
-test('C54: --cwd of a folder that is missing is refused, and no generation is said to keep serving', async () => {
+test('C54: handover run rejects --cwd of a missing folder, and its error does not claim that a generation keeps serving', async () => {
   const service = launchRun('http.mjs', { run: ['--cwd', '/missing/release'] })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
   expect(service.output).toContain('The directory /missing/release in which')

@@ -1,4 +1,4 @@
-// A release whose `beforeReady` hook fails, as whoever looks at the supervisor and at systemd sees it.
+// A release whose `beforeReady` hook fails, as the supervisor and systemd show it.
 import { expect, test } from 'vitest'
 import { programFile } from '../support/program.js'
 import { launchService } from '../support/service.js'
@@ -19,7 +19,7 @@ test('C11: the reason of a failing beforeReady hook is in the status that system
   expect(systemd.told).toEqual([`STATUS=generation 1 cannot come up: ${reason}`])
 })
 
-test('C11: under handover run it is in the line of the supervisor, too', async () => {
+test('C11: under handover run the log line of the supervisor has it, too', async () => {
   const systemd = fakeServiceManager()
   const service = launchRun(programFile(failing), { env: systemd.env })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })

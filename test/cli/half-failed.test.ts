@@ -1,4 +1,4 @@
-// A release of which the first worker comes up and the next one does not, under `handover run`.
+// A release whose first worker becomes ready and whose second one fails, under `handover run`.
 import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import type { Service } from '../support/service.js'
 import { accepting, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 
-/** `release` is its name. With a file in `once` only the first process of it comes up. */
+/** `release` is its name. With a file in `once`, only its first process becomes ready. */
 const program = (release: string, once?: string): string =>
   programFile(`
   import { existsSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ const program = (release: string, once?: string): string =>
   server.listen({ port: 0, host: '127.0.0.1' }, () =>
     tell('listening', { release: '${release}', addresses: [server.address()] }))`)
 
-/** A service of two workers, started through a link that leads to another release from then on. */
+/** A service of two workers, started through a link. The link then leads to another release. */
 async function deployed() {
   const root = tempDir()
   const control = join(root, 'control')
@@ -55,7 +55,7 @@ test('C54: workers that were replaced before the reload failed get their previou
   expect(releases(service)).toEqual(['one', 'one'])
 })
 
-test('C54: a previous release that is gone is named, and every worker keeps serving', async () => {
+test('C54: the error names a previous release that is gone, and every worker keeps serving', async () => {
   const { control, service, root } = await deployed()
   rmSync(join(root, 'one'), { recursive: true })
   const { code, stderr } = await cli(['reload', '--control', control])

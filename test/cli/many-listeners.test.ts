@@ -1,4 +1,4 @@
-// A program with many listeners under `handover run`: what a reload takes grows with their number, not with its square.
+// A program with many listeners under `handover run`: the cost of a reload grows linearly with their number.
 import { expect, test } from 'vitest'
 import { programFile } from '../support/program.js'
 import { rollWorkers, startRun } from '../support/supervised.js'
@@ -30,7 +30,7 @@ const program = `
   tell('listening', { addresses: [servers[0].address()] })
   handle.on('report', () => tell('counts', counts))`
 
-test('a worker tells of 200 listeners, and of 200 that it inherited, in messages that grow with their number', async () => {
+test('a worker reports 200 bound and 200 inherited listeners in a number of messages that grows linearly', async () => {
   const service = await startRun(programFile(program), { config: { graceful: { probationMs: 20 } } })
   await rollWorkers(service)
   await rollWorkers(service)

@@ -1,4 +1,4 @@
-// What a worker's program sends on the channel to the supervisor, by mistake or on purpose.
+// Messages from a worker's program on the channel to the supervisor, by mistake or on purpose.
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import type { ControlStatus } from '@handover/core/supervision'
@@ -30,7 +30,7 @@ async function expectWhole(service: Service, path: string): Promise<void> {
   expect((await statusOf(path)).lastReload).toMatchObject({ outcome: 'handed-over' })
 }
 
-/** A program that sends this, an expression, as soon as SIGUSR2 comes. It knows `server`, `socket` and `native`. */
+/** A program that sends the value of this expression at SIGUSR2. It knows `server`, `socket` and `native`. */
 const sends = (expression: string): string => `
   import http from 'node:http'
   import net from 'node:net'
@@ -62,7 +62,7 @@ const hostile = [
   ['a listener that is a server', `[[{ handover: 1, type: 'listener', entry: entry }, other]]`],
   ['a status that has a cycle', `[[{ handover: 1, type: 'status', status: cyclic }]]`],
   [
-    'progress that is no JSON',
+    'progress that is not JSON',
     `[[{ handover: 1, type: 'progress', event: { event: 'phase', limitMs: 1n } }]]`,
   ],
   ['a report without a drain', `[[{ handover: 1, type: 'drained', report: {} }]]`],
@@ -70,7 +70,10 @@ const hostile = [
     'an error without a name',
     `[[{ handover: 1, type: 'reload-failed', error: { message: { toString: 1 } } }]]`,
   ],
-  ['a message for a successor that is none', `[[{ handover: 1, type: 'to-successor', successor: 1 }]]`],
+  [
+    'a message for a process that is not a successor',
+    `[[{ handover: 1, type: 'to-successor', successor: 1 }]]`,
+  ],
   ["Node's own message of no type", `[[{ cmd: 'NODE_HANDLE', type: 'none' }, native]]`],
   ["Node's own message of a server", `[[{ cmd: 'NODE_HANDLE', type: 'net.Server' }, native]]`],
 ] as const
@@ -91,7 +94,7 @@ test.each(hostile)('C73: %s from a program is logged and ignored', async (_, exp
   await expectWhole(service, path)
 })
 
-test('C73: a worker whose message cannot be read gets another in its place', async () => {
+test('C73: the supervisor replaces a worker whose message cannot be read', async () => {
   const path = control()
   const program = programFile(sends(`[[{ handover: 1, type: 'status', status: deep }]]`))
   const service = await startRun(program, { run: ['--control', path], config: { graceful: quick } })
@@ -103,7 +106,7 @@ test('C73: a worker whose message cannot be read gets another in its place', asy
   await expectWhole(service, path)
 })
 
-test('C73: a program that asks for successors without end gets one', async () => {
+test('C73: a program that keeps requesting successors gets one', async () => {
   const ask = `Array.from({ length: 50 }, (_, i) => [{ handover: 1, type: 'start-successor', successor: i + 1,
     wanted: { generation: 2, signals: [], listeners: [] } }])`
   const service = await startRun(programFile(sends(ask)), { config: { graceful: quick } })
@@ -124,7 +127,7 @@ test('C73: thousands of messages of any kind do not end the supervisor', { timeo
   })
   const { pid } = service.serving
   const begun = performance.now()
-  // A client that waits for the end of a reload hears of what the program says, too.
+  // A client that waits for the end of a reload also gets the messages of the program.
   while (service.processes().includes(pid)) {
     await statusOf(path)
     if (performance.now() - begun > 100_000) throw new Error(`seed ${seed}: ${pid} has not ended`)

@@ -1,4 +1,4 @@
-// Whatever a service does to the connection of a command, and whoever reads what it prints.
+// Commands exit with a documented code, whatever the service does to the connection, even without a reader of their output.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import net, { type Socket } from 'node:net'
@@ -46,10 +46,10 @@ function endless(socket: Socket): void {
 const misbehaviors: [string, (socket: Socket) => void, number, number][] = [
   ['closes the connection when it is asked', (socket) => socket.destroy(), 3, 4],
   ['answers with half a line', says('{"id":1,"ok":tr'), 3, 4],
-  ['answers with an event alone', says(phase), 3, 4],
+  ['answers only with an event', says(phase), 3, 4],
   ['answers with an event, then with garbage', says(`${phase}garbage\n`), 3, 4],
-  ['answers with bytes that are no text', says('\xff\xfe\x00\n'), 3, 3],
-  ['answers with JSON that is no answer', says('null\n5\n{}\n[]\n'), 3, 3],
+  ['answers with bytes that are not text', says('\xff\xfe\x00\n'), 3, 3],
+  ['answers with JSON that is not an answer', says('null\n5\n{}\n[]\n'), 3, 3],
   ['answers with a line that never ends', endless, 3, 3],
   ['answers something else', says('{"id":1,"ok":true,"else":{}}\n'), 3, 4],
   [
@@ -62,7 +62,7 @@ const misbehaviors: [string, (socket: Socket) => void, number, number][] = [
 ]
 
 test.each(misbehaviors)(
-  'C71: of a service that %s, every command says so and ends with the documented code',
+  'C71: every command reports a service that %s, and exits with the documented code',
   async (_, act, whenAsked, whenOrdered) => {
     const path = await served(act)
     for (const name of ['status', 'reload', 'stop']) {
@@ -91,14 +91,14 @@ test('C71: a service that closes each connection at once does not crash a comman
   }
 })
 
-test('C71: of a service that says nothing after half a line, a reload is unknown', async () => {
+test('C71: the outcome of a reload is unknown when the service sends nothing after half a line', async () => {
   const path = await served((socket) => void socket.write(`${phase}{"id":1`))
   const { code, stderr } = await cli(['reload', '--control', path])
   expect(stderr).toMatch(/handover: The service did not respond for 10 s/)
   expect(code).toBe(4)
 })
 
-test('C71: a client beyond the 32nd is refused, in words and with 5, by every command', async () => {
+test('C71: every command reports that the service refuses client 33, and exits with 5', async () => {
   const { path, service } = await startControlled()
   const clients: ControlSocket[] = []
   for (let i = 0; i < 32; i++) clients.push(await ControlSocket.connect(path))
@@ -115,7 +115,7 @@ test('C71: a client beyond the 32nd is refused, in words and with 5, by every co
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-/** Runs a command whose output nobody reads. */
+/** Runs a command whose output has no reader. */
 async function unread(args: readonly string[], streams: readonly ('stdout' | 'stderr')[]) {
   const child = spawn(testNode, [handover, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -129,7 +129,7 @@ async function unread(args: readonly string[], streams: readonly ('stdout' | 'st
   return { code, stderr }
 }
 
-test('C71: a command whose output nobody reads goes on, and ends with its own code', async () => {
+test('C71: a command whose output has no reader continues, and exits with its own code', async () => {
   const { path, next } = await startControlled()
   expect(await unread(['--help'], ['stdout'])).toEqual({ code: 0, stderr: '' })
   expect(await unread(['status', '--control', path], ['stdout'])).toEqual({ code: 0, stderr: '' })
@@ -139,7 +139,7 @@ test('C71: a command whose output nobody reads goes on, and ends with its own co
   expect(await unread(['reload', '--control', path], ['stdout', 'stderr'])).toMatchObject({ code: 1 })
 })
 
-test('C74: what a service says reaches the terminal without control characters', async () => {
+test('C74: messages of a service reach the terminal without control characters', async () => {
   const evil = '\u001b]0;owned\u0007\nhandover: all is well\u009b2J'
   const told = '\\u001b]0;owned\\u0007\\u000ahandover: all is well\\u009b2J'
   const holding = [{ kind: 'http1', what: evil, ageMs: 1 }]

@@ -53,7 +53,7 @@ test('C54: a worker that is killed while its successor is on probation is follow
   expect(service.output).not.toContain('another one is started')
 })
 
-test('C54: a worker that is killed before it begins its reload is followed by the new release at once', async () => {
+test('C54: the new release at once replaces a worker that is killed before it begins its reload', async () => {
   const control = join(tempDir(), 'control.sock')
   const service = await startRun('http.mjs', { run: ['--control', control], config: quick })
   const { pid } = service.serving
@@ -89,7 +89,7 @@ test('C54: a reload while no worker serves starts the new release at once', asyn
   await until('one worker serves', () => service.processes().length === 2)
 })
 
-test('C63: SIGHUPs in the middle of a reload of all workers, to any process, are one more reload of all', async () => {
+test('C63: SIGHUPs to any process during a reload of all workers start exactly one more reload', async () => {
   const service = await startRun('http.mjs', {
     run: ['--workers', '2'],
     config: { graceful: { probationMs: 500 } },

@@ -1,4 +1,4 @@
-// The commands with --pid-file: only the service gets a signal, and the file's absence tells nothing.
+// The commands with --pid-file: only the service gets a signal, and a missing file proves nothing.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-/** A process that has nothing to do with a service, and listens for SIGHUP, so that it could get one. */
+/** A process that is not a service. It listens for SIGHUP, so it could receive one. */
 async function stranger(): Promise<number> {
   const child = spawn(
     testNode,
@@ -24,7 +24,7 @@ async function stranger(): Promise<number> {
   return child.pid ?? 0
 }
 
-test('C66: a process that got the PID of a service that was killed gets no signal, and status knows it', async () => {
+test('C66: a later process with the PID of a killed service gets no signal, and status reports that', async () => {
   const pidFile = join(tempDir(), 'app.pid')
   const service = await startService('http.mjs', { config: { graceful: { pidFile } } })
   await until('the PID file is there', () => existsSync(pidFile))
@@ -44,7 +44,7 @@ test('C66: a process that got the PID of a service that was killed gets no signa
   expect(isRunning(pid)).toBe(true)
 })
 
-test('C66: a PID file of a service that was killed says that the service does not run', async () => {
+test('C66: with the PID file of a killed service, commands report that the service does not run', async () => {
   const pidFile = join(tempDir(), 'app.pid')
   const service = await startService('http.mjs', { config: { graceful: { pidFile } } })
   await until('the PID file is there', () => existsSync(pidFile))
@@ -57,7 +57,7 @@ test('C66: a PID file of a service that was killed says that the service does no
   expect(code).toBe(3)
 })
 
-test('C66: the service itself is known by its PID file: at first, after a failed reload, after a reload, and handover run', async () => {
+test('C66: commands recognize the service by its PID file: at first, after a failed reload, after a reload, and under handover run', async () => {
   const folder = tempDir()
   const pidFile = join(folder, 'app.pid')
   const release = join(folder, 'release')
@@ -92,7 +92,7 @@ fs.writeSync = (fd, text, ...more) => {
 syncBuiltinESMExports()
 `
 
-test('C66: a PID file that a full disk kept from being written is written when there is room, and reload does not claim that the service ended', async () => {
+test('C66: after a full disk the PID file is written when there is room, and reload does not claim that the service ended', async () => {
   const folder = tempDir()
   const [pidFile, full, preload] = ['app.pid', 'full', 'full-disk.mjs'].map((name) => join(folder, name)) as [
     string,

@@ -152,7 +152,7 @@ test('C54: a worker that is killed before it has taken what it was given costs n
   for (const connection of opened) connection.close()
 })
 
-test('C72: a worker that is short of descriptors is given connections when it has some, and until then they are served where they are', async () => {
+test('C72: a worker that is short of descriptors gets connections when it has room; until then the other workers keep serving them', async () => {
   const { service, opened, full, empty } = await unevenly(async (service) => {
     allowDescriptors(accepting(service)[1] ?? 0, 0)
     return openServed(service, 40)
@@ -161,7 +161,7 @@ test('C72: a worker that is short of descriptors is given connections when it ha
   await until('there was time for a share', () => performance.now() - startedAt > 2_000)
   expect([...(await shares(opened)).keys()]).toEqual([full])
   allowDescriptors(empty)
-  // A worker that could not give any is asked again when it has another number of them.
+  // The supervisor asks a worker that could not give any again when its number of connections changes.
   await until('they are shared', async () => {
     const [more] = await openConnections(service.target, 1)
     if (more) opened.push(more)

@@ -84,7 +84,7 @@ test('C54: a reload says of a worker that hangs that it does, and another one ca
   expect((await ask(await connect(service.target), '/')).text).toBe('ok')
 })
 
-test('C54: an order to reload that a stopped worker reads too late is not carried out', async () => {
+test('C54: a stopped worker ignores an order to reload that it reads too late', async () => {
   const service = await startRun('http.mjs', { config: { graceful: { probationMs: 20 } } })
   const { pid } = service.serving
   service.signal('SIGSTOP', pid)

@@ -1,4 +1,4 @@
-// What a framework does with the adapter and without it is compared in one process.
+// Compares a framework with and without the adapter, in one process.
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
@@ -98,7 +98,7 @@ test.each(versions)(
   },
 )
 
-test.each(versions)('C69: once it listens, nothing of the adapter is left in Express %s', async (_, name) => {
+test.each(versions)('C69: once it listens, Express %s has no trace of the adapter', async (_, name) => {
   const compared = await compare(
     name,
     '@handover/express',

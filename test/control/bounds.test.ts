@@ -1,4 +1,4 @@
-// What clients of a service send is bounded and harmless where its operator reads it.
+// Text from clients of a service is bounded and harmless when its operator reads it.
 import { expect, test } from 'vitest'
 import { cli } from '../support/cli.js'
 import { ask } from '../support/control.js'
@@ -32,7 +32,7 @@ async function holding(path: string, requests: number): Promise<string[]> {
   return status?.generations[0]?.holding.map(({ what }) => what) ?? []
 }
 
-test('C70: 120 requests with URLs of 15,000 characters are cut and named within bounds, and status works afterwards', async () => {
+test('C70: 120 cut requests with URLs of 15,000 characters are named within bounds, and status works afterwards', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 300 }, {}, programFile(decoding))
   const long = `/${'a'.repeat(7_500)}?token=SECRET${'b'.repeat(7_000)}`
   for (let i = 0; i < 120; i++) await (await connect(service.target)).write(get(long))

@@ -189,7 +189,7 @@ test('C53: status says how long a request has been under way, though nobody has 
   open()
 })
 
-test('C53: the control socket is there when the first generation says that it is ready', async () => {
+test('C53: the control socket exists when the first generation reports that it is ready', async () => {
   const control = join(tempDir(), 'control.sock')
   const service = launchProgram(
     `import http from 'node:http'

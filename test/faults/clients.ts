@@ -88,7 +88,7 @@ async function ask(connection: RawConnection): Promise<number> {
   return Number(headers.get('x-pid'))
 }
 
-/** Who answers on a connection of its own, or why nobody does. */
+/** The process that answers on a new connection, or the reason why none does. */
 export async function answerFrom(target: Target): Promise<number | string> {
   try {
     const connection = await RawConnection.connect(target, { stallMs: 10_000 })

@@ -94,7 +94,7 @@ export function roundLog(
   const { runner = 'alone', workers = 1, ...more } = change
   const facts = more.facts ?? tell(...reloaded, ...stopped(second))
   const afterFaults = more.afterFaults ?? upWith(second, runner === 'run' ? supervisor : second)
-  // What is told last is the end of a service that the round has stopped.
+  // The last facts are the end of a service that the round has stopped.
   const afterIndex = facts.length - 1 - stopped(second).length
   return {
     plan: {

@@ -165,7 +165,7 @@ describe('a request that failed', () => {
     expect(rules(roundLog({ ...predecessor, failures }))).toHaveLength(4)
   })
 
-  test('for want of descriptors is excused only for a connection that nobody has answered on', () => {
+  test('for want of descriptors is excused only for a connection without any answer', () => {
     const acts = [{ does: 'limit-descriptors', pid: second, afterIndex: 5, at: 0 }] as const
     expect(rules(roundLog({ acts, failures: [failureOf('reset')] }))).toEqual([])
     expect(rules(roundLog({ acts, failures: [failureOf('reset', first)] }))).toEqual([
@@ -191,7 +191,7 @@ describe('handover reload', () => {
 
   test('may not claim a success that was none, or a failure that was a success', () => {
     expect(after(0, printedReload('handed-over'), failed)).toContain(
-      'handover reload claims a success that nobody saw',
+      'handover reload claims a success that did not happen',
     )
     expect(after(1, printedReload('failed'))).toEqual([
       'handover reload claims a failure, but the successor took over',

@@ -87,7 +87,7 @@ function judgeClaim(log: RoundLog, claim: ReloadClaim, report: Report): void {
       (fact) => fact.pid === pid && fact.event === 'state' && fact.because === 'handed-over',
     )
     if (handedOver && !(didHandOver && isProven(log, successor)))
-      report('handover reload claims a success that nobody saw', { pid, successor })
+      report('handover reload claims a success that did not happen', { pid, successor })
     if (!handedOver && didHandOver && !laterReload(log, pid, command))
       report('handover reload claims a failure, but the successor took over', { pid, successor })
   }
@@ -113,7 +113,7 @@ function laterReload(log: RoundLog, pid: number, { afterIndex }: Command): boole
   return began.length > 1
 }
 
-/** Nobody leaves whom no fault has hit, unless it has drained or was taken back. */
+/** A process without a fault must not exit, unless it has drained or was taken back. */
 function judgeProcesses(log: RoundLog, report: Report): void {
   const running = (log.lastReload?.snapshot ?? log.afterFaults).running
   for (const told of processesOf(log)) {

@@ -54,7 +54,7 @@ export function phaseAfter(phase: Phase | undefined, fact: Fact): Phase | undefi
   if (fact.state === 'handing-over') return 'handing-over'
   if (fact.state === 'exited') return 'drained'
   if (fact.state !== 'draining') return phase
-  // A predecessor that is told to stop is still a predecessor.
+  // A predecessor that gets SIGTERM is still a predecessor.
   return fact.because === 'handed-over' || phase === 'handed-over' ? 'handed-over' : 'shutting-down'
 }
 

@@ -14,7 +14,7 @@ import { Strikes } from './strikes.js'
 
 /** How long a reload is waited for that was requested by a signal. A successor is hung up for 8 s at most. */
 const outcomeLimitMs = 20_000
-/** A service that is told to stop lingers and drains. */
+/** A service that gets SIGTERM lingers and drains. */
 const goneLimitMs = 25_000
 
 export interface Played {

@@ -84,7 +84,7 @@ export class Scene {
     rmSync(this.#release, { force: true })
   }
 
-  /** Who plays that role in the reload that began after that fact; `undefined` when there is nobody. */
+  /** The process with that role in the reload that began after that fact; `undefined` if there is none. */
   pidOf(role: Role, afterIndex: number): number | undefined {
     const { facts } = this
     const runs = (fact: Fact | undefined) => (fact && isRunning(fact.pid) ? fact.pid : undefined)
@@ -103,7 +103,7 @@ export class Scene {
     }
   }
 
-  /** Whom a reload by a signal is requested from. */
+  /** The process that gets a reload signal. */
   get owner(): number | undefined {
     return this.isAlone ? this.#owner : this.pidOf('supervisor', -1)
   }

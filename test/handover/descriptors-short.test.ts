@@ -1,4 +1,4 @@
-// C72: a process that is short of file descriptors loses no connection, and the report says what it could not take.
+// C72: a process that is short of file descriptors loses no connection, and the report has the number it could not take.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RawConnection } from '@handover/load'
@@ -47,7 +47,7 @@ async function withShortSuccessor(free: number, graceful: object = {}) {
   return { service, connections, makeRoom: () => writeFileSync(room, '') }
 }
 
-/** One request on each, whoever answers; how many generation 2 answered. */
+/** Sends one request on each connection. Resolves to the number of answers from generation 2. */
 async function servedByNext(connections: readonly RawConnection[]): Promise<number> {
   const answers = await Promise.all(connections.map((connection) => askOn(connection)))
   return answers.filter((generation) => generation === 2).length
@@ -79,7 +79,7 @@ test.each([
   },
 )
 
-test('C72: a successor that stays short: the predecessor serves until its limit, and the report says what was not taken', async () => {
+test('C72: a successor that stays short: the predecessor serves until its limit, and the report has the number of refused connections', async () => {
   const { service, connections } = await withShortSuccessor(3, { drainTimeoutMs: 2_000 })
   const [report] = await finalReports(service, 1)
   const { moved = NaN, closed = NaN, refused } = report?.drain ?? {}
@@ -106,7 +106,7 @@ test('C72: WebSockets stay open while the successor is short, and are moved late
   for (const conversation of conversations) conversation.close()
 })
 
-test('C72: a supervisor that is short of descriptors loses no connection that goes through it', async () => {
+test('C72: a supervisor that is short of descriptors loses no connection in transit', async () => {
   const service = await startRun('http.mjs', { config: { graceful: { probationMs: 1_000 } } })
   const connections = await openConnections(service.target, count)
   for (const connection of connections) expect(await askOn(connection)).toBe(1)
@@ -123,7 +123,7 @@ test('C72: a supervisor that is short of descriptors loses no connection that go
   for (const connection of connections) connection.close()
 })
 
-test('C72: a generation that has no descriptor left cannot be reloaded and keeps serving; one that runs out later moves all', async () => {
+test('C72: a generation without free descriptors cannot reload and keeps serving; one that runs out later moves all connections', async () => {
   const { service } = await startRelease({ config: { graceful: { probationMs: 500 } } })
   const connections = await openConnections(service.target, count)
   for (const connection of connections) expect(await askOn(connection)).toBe(1)

@@ -14,7 +14,7 @@ const kinds = [
 ] as const
 
 test.each(kinds)(
-  '%s: the oldest draining generation is cut short and says why, the others finish',
+  '%s: the oldest draining generation cuts its drain short and reports why; the others finish',
   async (_, start, reload) => {
     const service = await start()
     const generations = []

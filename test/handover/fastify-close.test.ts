@@ -1,4 +1,4 @@
-// An application that closes itself keeps what Fastify documents of that, with the adapter as without it.
+// An application that closes itself behaves as Fastify documents it, with and without the adapter.
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
@@ -53,6 +53,6 @@ test.each([
   expect(adapted).toEqual(plain)
 })
 
-test('a client that sends nothing more after app.close() is let go after lingerMs, not after the keep-alive limit', async () => {
+test('after app.close() an idle connection closes after lingerMs, not after the keep-alive timeout', async () => {
   expect(await evaluate(conversation({}, true, false))).toEqual([['200', 'keep-alive']])
 })

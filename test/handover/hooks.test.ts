@@ -1,4 +1,4 @@
-// What hooks around a drain are told, when they run, and who learns that one has failed.
+// Hooks around a drain: their arguments, when they run, and how a failure is reported.
 import { expect, test } from 'vitest'
 import { launchProgram, startProgram } from '../support/program.js'
 
@@ -20,7 +20,7 @@ const program = `
   process.on('SIGUSR2', async () => tell('shut-down', await handle.shutdown()))
   server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))`
 
-test('at a shutdown beforeDrain hooks run while the server still accepts and readiness is 503; both kinds are told the signal', async () => {
+test('at a shutdown beforeDrain hooks run while the server still accepts and readiness is 503; both kinds get the signal', async () => {
   const service = await startProgram(program)
   service.signal('SIGTERM')
   const before = await service.event('before-drain')
@@ -31,7 +31,7 @@ test('at a shutdown beforeDrain hooks run while the server still accepts and rea
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('at a handover beforeDrain hooks are told so, and the listeners are closed', async () => {
+test('at a handover beforeDrain hooks get that reason, and the listeners are closed', async () => {
   const service = await startProgram(program)
   const { from } = await service.reload()
   const before = await service.event('before-drain')
@@ -41,7 +41,7 @@ test('at a handover beforeDrain hooks are told so, and the listeners are closed'
   expect(await service.exitOf(from.pid)).toMatchObject({ code: 0 })
 })
 
-test('shutdown() resolves when the hooks have run, with those that failed, and the process exits with 1', async () => {
+test('shutdown() resolves with the failed hooks when all have run, and the process exits with 1', async () => {
   const service = await startProgram(program, { config: { fail: true } })
   service.signal('SIGUSR2')
   const report = await service.event('shut-down')
@@ -56,7 +56,7 @@ test('shutdown() resolves when the hooks have run, with those that failed, and t
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
 })
 
-test('a beforeDrain hook that hangs is given up at hookTimeoutMs, and the drain goes on', async () => {
+test('a beforeDrain hook that hangs times out at hookTimeoutMs, and the drain continues', async () => {
   const hang = "handle.beforeDrain(() => { tell('hangs'); return new Promise(() => {}) })"
   const service = launchProgram(program.replace("process.on('SIGUSR2'", `${hang}\nprocess.on('SIGUSR2'`), {
     config: { graceful: { hookTimeoutMs: 100 } },

@@ -95,7 +95,7 @@ test.each<[string, unknown, string]>([
   expect(message).toContain('Only a predecessor sets it; unset it if it was set by hand.')
 })
 
-test('names in the variable that are no signals, or that no process can catch, end no successor', async () => {
+test('unknown or uncatchable signal names in the variable do not end a successor', async () => {
   const signals = ['SIGKILL', 'SIGSTOP', 'SIGNOPE', 'toString', '', 'SIGHUP']
   const preload = fileURLToPath(new URL('../handover-preload.cjs', coreUrl))
   const service = launchProgram("tell('runs', { observed: process.eventNames() })", {

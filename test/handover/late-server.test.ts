@@ -1,4 +1,4 @@
-// graceful(server) on a server that listens already: the shutdown is graceful, also for connections from before.
+// graceful(server) on a server that already listens: the shutdown is graceful, also for earlier connections.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
@@ -38,7 +38,7 @@ const program = `
 const isReady = ({ event, state }: { event: string; state?: string }) =>
   event === 'state' && state === 'ready'
 
-/** The service, and what makes it call graceful. */
+/** The service, and a function that makes it call graceful. */
 async function start() {
   const file = join(tempDir(), 'attach')
   const service = launchProgram(program, { config: { file } })
@@ -57,7 +57,7 @@ async function start() {
 
 const countWarnings = (service: Service) => service.output.split('called after server.listen()').length - 1
 
-test('connections from before are drained: an answer in flight says close, idle ones have lingerMs, raw ones are waited for', async () => {
+test('earlier connections drain: a response in flight says close, idle ones have lingerMs, and the drain waits for raw ones', async () => {
   const { service, attach, targets, ports } = await start()
   const [plain = targetOf(undefined), , raw = plain] = targets
   const held = gate()
@@ -82,7 +82,7 @@ test('connections from before are drained: an answer in flight says close, idle 
   expect(countWarnings(service)).toBe(1)
 
   service.signal('SIGTERM', service.pid)
-  await until('nobody is accepted', () => isRefused(plain))
+  await until('no connection is accepted', () => isRefused(plain))
   expect(await idle.closed).toMatchObject({ how: 'end' })
   held.open()
   expect(await busy.response()).toMatchObject({ text: 'ok', keepAlive: false })
@@ -93,7 +93,7 @@ test('connections from before are drained: an answer in flight says close, idle 
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('a reload is refused with the reason, by the handle and by a signal, and the service keeps serving', async () => {
+test('a reload fails with the reason, by the handle and by a signal, and the service keeps serving', async () => {
   const { service, attach, targets } = await start()
   const [target = targetOf(undefined)] = targets
   await attach()

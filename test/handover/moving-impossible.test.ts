@@ -56,7 +56,7 @@ test('C44: a connection of a listener that the next release does not have is ans
   expect(givenBy(await ask(stays, '/'))).toEqual(to)
 })
 
-/** What a release serves on the listener on which its predecessor served plain HTTP/1.1. */
+/** The servers of a release on the listener on which its predecessor served plain HTTP/1.1. */
 const others: Readonly<Record<string, string>> = {
   https: `https.createServer({ key, cert }, (_request, response) => response.end('other'))`,
   'cleartext HTTP/2': `http2.createServer((_request, response) => response.end('other'))`,
@@ -79,7 +79,7 @@ const releaseOf = (server: string) => `
   server.listen({ port: 0, host: '127.0.0.1' })`
 
 test.each(Object.entries(others))(
-  'C60: the next release speaks %s on the listener: connections of plain HTTP/1.1 are served here, and none moves',
+  'C60: the next release speaks %s on the listener: the predecessor serves its plain HTTP/1.1 connections, and none moves',
   async (_, server) => {
     const { service, deploy } = await startRelease({ config: { graceful } })
     const connections = await openConnections(service.target, 10)
@@ -96,7 +96,7 @@ test.each(Object.entries(others))(
   },
 )
 
-test('C60: the next release speaks TLS on the listener: a running event stream stays here, and ends in order', async () => {
+test('C60: the next release speaks TLS on the listener: a running event stream stays in the predecessor, and ends in order', async () => {
   const streaming = `
     server.removeAllListeners('request')
     server.on('request', (_request, response) => {

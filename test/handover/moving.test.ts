@@ -220,7 +220,7 @@ test('a connection that moved between two requests rests as long as the server l
   expect(await connection.closed).toMatchObject({ how: 'end' })
 })
 
-test('a moved connection rests as long as any socket may be silent, where the server has no keep-alive limit', async () => {
+test('a moved connection may be idle for the socket timeout if the server has no keep-alive timeout', async () => {
   const { service } = await startRelease({
     config: { graceful: { probationMs: 50 } },
     text: release({ beforeListen: 'Object.assign(server, { keepAliveTimeout: 0, timeout: 3_000 })' }),

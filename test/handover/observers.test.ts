@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { startProgram } from '../support/program.js'
 
-test('an observer that throws is logged, and keeps none of the others from being called', async () => {
+test('the error of an observer is logged, and the other observers still run', async () => {
   const service = await startProgram(
     `const handle = graceful(config.graceful)
     const fail = () => { throw new Error('of an observer') }

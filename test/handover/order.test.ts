@@ -27,7 +27,7 @@ test('C12: ten SIGHUPs at once are one reload', async () => {
   expect(started(service)).toBe(2)
 })
 
-test('C63: SIGHUPs while a reload is under way are one more reload, which the successor runs', async () => {
+test('C63: SIGHUPs during a reload start one more reload, which the successor runs', async () => {
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 500 } } })
   service.signal('SIGHUP')
   await service.event(({ state }) => state === 'handing-over')
@@ -43,7 +43,7 @@ test('C63: SIGHUPs while a reload is under way are one more reload, which the su
   expect(started(service)).toBe(3)
 })
 
-test('C63: a SIGHUP while a reload is under way that fails is a reload of what is there by then', async () => {
+test('C63: a SIGHUP during a failing reload starts a reload of the release on disk by then', async () => {
   const release = join(tempDir(), 'release')
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 5_000 }, release } })
   writeFileSync(release, JSON.stringify({ dieAfterReadyMs: 500 }))
@@ -57,7 +57,7 @@ test('C63: a SIGHUP while a reload is under way that fails is a reload of what i
   expect(started(service)).toBe(3)
 })
 
-test('C63: a SIGHUP that reaches a generation which has handed over is for the one that serves', async () => {
+test('C63: a generation that has handed over passes a SIGHUP on to the generation that serves', async () => {
   const service = await startService('http.mjs', {
     config: { graceful: { probationMs: 50, drainTimeoutMs: 60_000 } },
   })

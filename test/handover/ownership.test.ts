@@ -15,7 +15,7 @@ import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-/** A service with all that can be owned. */
+/** A service with everything that a process can own. */
 async function startOwner(graceful: object = {}) {
   const folder = tempDir()
   const [path, pidFile, control] = ['app.sock', 'pid', 'control.sock'].map((name) => join(folder, name)) as [
@@ -49,7 +49,7 @@ async function expectFirstOwns(
   expect(service.processes()).toEqual([service.pid])
 }
 
-test('C56: a successor that is stopped in its probation, and wakes when it was taken back, leaves all that its predecessor owns', async () => {
+test('C56: a successor that is stopped in its probation and resumes after it was taken back touches nothing that its predecessor owns', async () => {
   const owner = await startOwner({ probationMs: 1_000 })
   const { service, path, files } = owner
   const before = files()
@@ -62,7 +62,7 @@ test('C56: a successor that is stopped in its probation, and wakes when it was t
   await expectFirstOwns(owner, before)
 })
 
-test('C56: a successor that stops when it has answered that it can take over is killed: it would own the service on waking', async () => {
+test('C56: a successor that stops after it answered that it can take over is killed: it would own the service on resuming', async () => {
   const owner = await startOwner()
   const { deploy, path, files } = owner
   deploy(
@@ -85,7 +85,7 @@ test('C56: a successor that stops when it has answered that it can take over is 
   await expectFirstOwns(owner, before)
 })
 
-test('C56: a successor whose event loop is blocked when it is to take over leaves all that its predecessor owns', async () => {
+test('C56: a successor with a blocked event loop at its takeover touches nothing that its predecessor owns', async () => {
   const owner = await startOwner()
   const { service, deploy, folder, path, files } = owner
   const [blocked, go] = [join(folder, 'blocked'), join(folder, 'go')]
@@ -108,7 +108,7 @@ test('C56: a successor whose event loop is blocked when it is to take over leave
   await expectFirstOwns(owner, before)
 })
 
-/** Something else keeps the process. */
+/** Another handle keeps the process running. */
 const closesServer = `
   setInterval(() => {}, 60_000)
   handle.on('state', ({ onProbation }) => onProbation && server.close())
@@ -124,7 +124,7 @@ test('C57: a release that closes its server within its probation fails the reloa
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('C57: under handover run, too, and the worker before it serves on', async () => {
+test('C57: the same under handover run, and the previous worker keeps serving', async () => {
   const { path, deploy } = program(release())
   const service = await startRun(path, { config: { graceful: { probationMs: 300 } }, args: [] })
   const [worker] = accepting(service)
@@ -133,7 +133,7 @@ test('C57: under handover run, too, and the worker before it serves on', async (
   expect(await whoServes(service.target)).toMatchObject({ pid: worker })
 })
 
-test('C58: a successor that closes its channel takes nothing over, and fails the reload', async () => {
+test('C58: a successor that closes its channel does not take over, and fails the reload', async () => {
   const owner = await startOwner()
   const { deploy, path, files } = owner
   deploy(

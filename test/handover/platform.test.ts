@@ -184,7 +184,7 @@ test('a listener is closed alone: idle connections stay, and the server says clo
   expect(told).toEqual({ listening: false, kept: true, silent: true, said: true, left: [] })
 })
 
-test('a server gets another listener, without a word to its program, and accepts on the one before as well', async () => {
+test('a server gets another listener unnoticed by its program, and also accepts on the old one', async () => {
   const told = await privately(`
     const server = http.createServer((_request, response) => response.end())
     let listenings = 0

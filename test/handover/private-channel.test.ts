@@ -1,4 +1,4 @@
-// The channel between two generations is out of the program's sight: its own use of `process` is untouched.
+// The channel between two generations is hidden from the program: its own use of `process` does not change.
 import { fork } from 'node:child_process'
 import { expect, onTestFinished, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
@@ -11,7 +11,7 @@ import { whoServes } from '../support/who.js'
 
 const quick = { probationMs: 50 }
 
-/** Tells what the program sees of a channel, and observes all of it. */
+/** Reports everything that the program sees of a channel. */
 const watches = `
   const listeners = ['message', 'disconnect', 'internalMessage'].map((each) => process.listenerCount(each))
   const { send, connected, channel, disconnect } = process
@@ -36,7 +36,7 @@ test('C59: a program that exits on disconnect survives its predecessor, and sees
   expect(service.facts.filter(({ event }) => /^(message|disconnected)$/.test(event))).toEqual([])
 })
 
-test('C59: a program that was forked finds the channel to its manager closed in a successor, and is not ended by it', async () => {
+test('C59: a forked program finds the channel to its manager closed in a successor, and keeps running', async () => {
   const path = programFile(`
     import http from 'node:http'
     const sent = process.send('started', (error) => tell('sent', { code: error?.code }))
@@ -83,7 +83,7 @@ test('C59: a program that was forked finds the channel to its manager closed in 
   expect(messages).toEqual(['started'])
 })
 
-test('a program that disconnects from whatever started it, right after it is ready, loses no idle connection', async () => {
+test('a program that disconnects from its parent right after it is ready loses no idle connection', async () => {
   const count = 50
   const { service, deploy } = await startRelease({ config: { graceful: quick } })
   deploy(
@@ -101,7 +101,7 @@ test('a program that disconnects from whatever started it, right after it is rea
   for (const connection of connections) connection.close()
 })
 
-test('a process is started without a channel of its own where the program asks for none', async () => {
+test('a process starts without its own channel if the program requests none', async () => {
   const service = await startProgram(
     `import { execFileSync } from 'node:child_process'
     tell('seen', { fds: execFileSync('ls', ['/proc/self/fd'], { encoding: 'utf8' }).trim().split('\\n') })

@@ -41,7 +41,7 @@ test('C27: a program that has nothing to do any more ends by itself', async () =
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('C28: the umask is that of the start, whatever the program did to its own; and no PWD appears', async () => {
+test('C28: a successor has the umask of the start, even if the program changed it; and no PWD appears', async () => {
   const program = `
     tell('process', { umask: process.umask(), variables: Object.keys(process.env) })
     const handle = graceful(config.graceful)

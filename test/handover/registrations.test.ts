@@ -1,4 +1,4 @@
-// Several registrations in one process: what each of them may set, and that it takes effect.
+// Several registrations in one process: the options that each may set take effect.
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -81,7 +81,7 @@ test('C68: a registration in a process that is ready takes effect at once', asyn
   await expectEffect(service, seen)
 })
 
-test('C68: a program that sets options may be started with --import @handover/core/register', async () => {
+test('C68: a program that sets options may start with --import @handover/core/register', async () => {
   const seen = visible()
   const service = await startProgram(
     `${twoServers}
@@ -96,7 +96,7 @@ test('C68: a program that sets options may be started with --import @handover/co
   await expectEffect(service, seen)
 })
 
-test('C68: under a supervisor, a later registration hears which of its options have no effect', async () => {
+test('C68: under a supervisor, the log names options of a later registration that have no effect', async () => {
   const program = programFile(`
     ${twoServers}
     tellOf(graceful(first))

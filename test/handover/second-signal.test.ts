@@ -1,4 +1,4 @@
-// What a second signal ends besides connections: hooks that still run, in one process and under `handover run`.
+// A second signal also cuts running hooks short, in one process and under `handover run`.
 import { expect, test } from 'vitest'
 import { type Service, startService } from '../support/service.js'
 import { startRun } from '../support/supervised.js'
@@ -21,13 +21,13 @@ async function terminateTwice(service: Service, pid: number): Promise<number | u
   return (await service.exitOf(pid, limitMs)).code
 }
 
-test('C67: a second signal ends a hook that still runs, and the exit code says so', async () => {
+test('C67: a second signal ends the wait for a running hook, and the exit code shows it', async () => {
   const service = await startService('http.mjs', { config })
   expect(await terminateTwice(service, service.pid)).toBe(1)
   await service.line(/onDrained hook 2 failed: .* did not end before a second signal/)
 })
 
-test('C67: under handover run a second signal to the supervisor ends a hook that still runs', async () => {
+test('C67: under handover run a second signal to the supervisor ends the wait for a running hook', async () => {
   const service = await startRun('http.mjs', { config })
   expect(await terminateTwice(service, service.pid)).toBe(1)
   await service.line(/onDrained hook 2 failed: .* did not end before a second signal/)

@@ -1,4 +1,4 @@
-// A drain without an exit: handle.drain() closes one server or all, and the process keeps running.
+// A drain without an exit: handle.drain() closes one or every server, and the process keeps running.
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { ask, askOnce, connect, gate, get, isRefused } from '../support/http.js'
@@ -50,7 +50,7 @@ async function targetsOf(service: Service) {
   return { target: targetOf(addresses[0]), admin: targetOf(addresses[1]) }
 }
 
-test('drain(server) finishes what is open, the process and its other server keep serving, and the server listens again', async () => {
+test('drain(server) finishes open requests, the other server keeps serving, and the server listens again', async () => {
   const service = await start()
   const { target, admin } = await targetsOf(service)
   const [busy, speaker, silent] = [await connect(target), await connect(target), await connect(target)]
@@ -76,7 +76,7 @@ test('drain(server) finishes what is open, the process and its other server keep
   expect(await askOnce(target, '/')).toMatchObject({ text: 'ok', keepAlive: true })
 })
 
-test('the file of a Unix socket goes with the drain and comes back when the server listens again, and a reload hands it on', async () => {
+test('a drain removes the file of a Unix socket, the next listen restores it, and a reload hands it over', async () => {
   const path = `${tempDir()}/socket`
   const service = await start({ listen: path })
   const { target, admin } = await targetsOf(service)
@@ -122,7 +122,7 @@ test('a connection that was accepted after the server listened again is not part
   expect(await ask(later, '/')).toMatchObject({ status: 200, keepAlive: true })
 })
 
-test('drain() closes every server, and what is open at drainTimeoutMs is cut and named', async () => {
+test('drain() closes every server, cuts connections that are open at drainTimeoutMs, and names them', async () => {
   const service = await start({ graceful: { lingerMs: 0, drainTimeoutMs: 300 } })
   const { target, admin } = await targetsOf(service)
   const busy = await connect(target)
@@ -141,7 +141,7 @@ test('drain() closes every server, and what is open at drainTimeoutMs is cut and
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('a drain is refused while a successor shares the listeners', async () => {
+test('drain() fails while a successor shares the listeners', async () => {
   const service = await start({ graceful: { probationMs: 60_000, lingerMs: 0 } })
   const { admin } = await targetsOf(service)
   // It reaches both: each has its own reason to refuse.

@@ -50,7 +50,7 @@ test.each([
   ['before graceful', ownObserver, ''],
   ['after graceful', '', ownObserver],
 ])(
-  'C15: a SIGTERM before the first listen, for which the program has an observer since %s, ends it when it listens',
+  'C15: a SIGTERM before the first listen, with an observer of the program since %s, shuts it down when it listens',
   async (_, before, after) => {
     const goOn = gate()
     const service = launchProgram(`
@@ -74,7 +74,7 @@ test.each([
   },
 )
 
-test('C15: a SIGTERM before the first listen, for which the program has no observer any more, ends it at once', async () => {
+test('C15: a SIGTERM before the first listen, after the program removed its observer, ends it at once', async () => {
   const service = launchProgram(`
     import net from 'node:net'
     const gone = () => {}

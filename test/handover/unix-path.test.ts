@@ -150,7 +150,7 @@ test('C65: the next reload restores a path that another process removed, with it
   expect(await whoServes({ path })).toEqual(to)
   expect(await askOn(open as RawConnection)).toBe(2)
   expect(service.output).toContain(`restored the socket file ${path}, which another process had removed`)
-  // It is a path like any other from then on.
+  // From then on it behaves like any other path.
   const file = identity(path)
   const next = await service.reload()
   await service.exitOf(to.pid)
@@ -161,7 +161,7 @@ test('C65: the next reload restores a path that another process removed, with it
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('C65: a path is restored by a reload that fails, too, and both generations accept there during one', async () => {
+test('C65: a failing reload restores a path, too, and both generations accept there during a reload', async () => {
   const { path, release, start } = onPath({ graceful: { probationMs: 5_000 } })
   const service = await start()
   writeFileSync(release, JSON.stringify({ exit: 7 }))
@@ -183,7 +183,7 @@ test('C65: a path is restored by a reload that fails, too, and both generations 
 test.each([
   ['a file', (path: string) => writeFileSync(path, 'precious')],
   ['a socket of another process', (path: string) => listener({ path })],
-])('C65: %s that took the place of ours stays there through a reload', async (_, replace) => {
+])('C65: %s that replaced our file survives a reload', async (_, replace) => {
   const { path, start } = onPath()
   const service = await start()
   rmSync(path)
@@ -211,7 +211,7 @@ test('C65: under handover run all workers serve a restored path', async () => {
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('C65: a removed control socket is restored, for this user alone', async () => {
+test('C65: a reload restores a removed control socket, for this user only', async () => {
   const { path, service } = await startControlled()
   rmSync(path)
   const { to } = await service.reload()

@@ -1,4 +1,4 @@
-// systemd's watchdog (`WatchdogSec=`): the process that is the service satisfies it, and no other.
+// systemd's watchdog (`WatchdogSec=`): only the process that owns the service satisfies it.
 import { expect, test } from 'vitest'
 import { inFlight } from '../support/http.js'
 import { programFile } from '../support/program.js'
@@ -36,7 +36,7 @@ const teller = () =>
   server.listen({ port: 0, host: '127.0.0.1' }, () =>
     tell('listening', { variables: { WATCHDOG_PID, WATCHDOG_USEC, NOTIFY_SOCKET }, addresses: [server.address()] }))`)
 
-test('C61: each generation satisfies the watchdog while it is the service, and only then', async () => {
+test('C61: each generation satisfies the watchdog while it owns the service, and only then', async () => {
   const { env, pingsUntil } = watchdog()
   const service = await startService('http.mjs', { env, shell, config: { graceful: quick } })
   await pingsUntil(service.pid)
@@ -71,7 +71,7 @@ test('C61: a program in a successor finds its own pid in WATCHDOG_PID', async ()
   expect(variables).toMatchObject({ WATCHDOG_PID: String(to.pid), WATCHDOG_USEC: '200000' })
 })
 
-test('C61: variables for another process are left alone, and it does not ping', async () => {
+test('C61: a process keeps the variables for another process, and does not ping', async () => {
   const { env, pingsUntil } = watchdog()
   const manager = { ...env, WATCHDOG_PID: '1', WATCHDOG_USEC: '200000' }
   const other = await startService(teller(), { env: manager, config: { graceful: quick } })

@@ -106,7 +106,7 @@ test.each<[string, Rules, string[]]>([
       'predecessor reads can-take-over',
       'successor reads own',
       'predecessor reads took-over',
-      'WRONG: nobody accepts',
+      'WRONG: no process accepts',
     ],
   ],
   [
@@ -119,7 +119,7 @@ test.each<[string, Rules, string[]]>([
       'successor reads take-over',
       'predecessor reads can-take-over',
       'successor is killed',
-      'WRONG: nobody accepts',
+      'WRONG: no process accepts',
     ],
   ],
 ])('the explorer finds the fault: %s', (_, rules, expected) => {

@@ -45,7 +45,7 @@ export function movesOf(rules: Rules, world: World): Move<World>[] {
   ]
 }
 
-/** What nobody can prevent. */
+/** Events that no process can prevent. */
 function faults(world: World): Move<World>[] {
   const { left, supervisor } = world
   const moves: Move<World>[] = []

@@ -24,7 +24,7 @@ export interface Process {
   readonly serves: boolean
   /** SIGTERM has been sent to it. */
   readonly term: boolean
-  /** And not by its predecessor alone: somebody asks it to stop. */
+  /** Not only its predecessor requested the stop. */
   readonly asked: boolean
 }
 
@@ -126,12 +126,12 @@ export const canServe = {
 export function wrong(world: World): string | undefined {
   const { predecessor, successor, supervisor, shutdown, excused, socketFile } = world
   if (shutdown || excused) return undefined
-  // With nobody beside it, it serves as soon as it is ready.
+  // Without another process beside it, it serves as soon as it is ready.
   const comesUp = !predecessor.alive && successor.state.name === 'starting' && canServe.successor(world)
   const comesBack = !successor.alive && predecessor.alive && standsBy(world)
   const serves = (process: Process) => process.alive && process.serves
   const accepts = serves(predecessor) || serves(successor) || comesUp || comesBack
-  if (!accepts && !supervisor?.alive) return 'WRONG: nobody accepts'
+  if (!accepts && !supervisor?.alive) return 'WRONG: no process accepts'
   if (!socketFile) return 'WRONG: the socket file is gone'
   const both = predecessor.alive && successor.alive && successor.claim === 'owner'
   if (both && !supervisor && !/^(granted|given|stood-down)$/.test(predecessor.grant))

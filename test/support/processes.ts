@@ -71,7 +71,7 @@ export function descriptorsOf(pid: number): Descriptor[] {
   })
 }
 
-/** A process can have only so many more descriptors from now on, by its soft limit; without a number, as many as it wants. */
+/** Limits how many more descriptors a process can open, by its soft limit. Without a number, removes the limit. */
 export function allowDescriptors(pid: number, more = 1_000): void {
   const taken = new Set(descriptorsOf(pid).map(({ fd }) => fd))
   let limit = 0
