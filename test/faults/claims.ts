@@ -1,9 +1,9 @@
-/** What a `handover reload --json` has said, by its exit code and its output. */
+/** The claim of a `handover reload --json`: its exit code and its output. */
 import type { Command } from './round-log.js'
 
 export interface ReloadClaim {
   readonly command: Command
-  /** `nonsense`: the exit code and the output do not go together, or the code is none of those documented. */
+  /** `nonsense`: the exit code and the output contradict each other, or the code is not documented. */
   readonly outcome: 'handed-over' | 'failed' | 'refused' | 'unknown' | 'nonsense'
   readonly reports: readonly {
     readonly pid: number

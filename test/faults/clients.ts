@@ -13,7 +13,7 @@ import {
 import type { Setup } from './plan.js'
 import type { IdleConnection } from './round-log.js'
 
-/** Longer than anything is held up, so that a late answer is an answer. */
+/** Longer than any fault delays an answer, so that a late answer still counts. */
 const patience = { stallMs: 30_000, requestMs: 30_000, maxMs: 180_000 }
 const request = 'GET / HTTP/1.1\r\nHost: faults\r\n\r\n'
 

@@ -1,4 +1,4 @@
-/** The `handover` command, as people call it. */
+/** Runs the `handover` command as a user does. */
 import { execFile } from 'node:child_process'
 import { testNode } from '../support/service.js'
 import type { Command } from './round-log.js'

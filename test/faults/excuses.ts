@@ -23,10 +23,10 @@ export class Excuses {
   }
 
   /**
-   * - Nobody accepts where the service may be down.
+   * - No process accepts while the service may be down.
    * - A process that ended by force takes its connections with it: one of each client.
    * - A process short of descriptors cannot accept: libuv closes what it cannot take.
-   * - The kernel resets connections that nobody has accepted when the last listener closes.
+   * - The kernel resets connections that no process has accepted when the last listener closes.
    */
   covers({ kind, workload, client, connection }: Failure): boolean {
     if (kind === 'refused') return this.#mayBeDown
@@ -39,7 +39,7 @@ export class Excuses {
     return used <= this.#casualties.length
   }
 
-  /** A connection that says nothing is closed by a shutdown, too. */
+  /** A shutdown closes silent connections, too. */
   coversIdle({ first }: IdleConnection): boolean {
     return (
       this.#mayBeDown ||

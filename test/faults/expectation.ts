@@ -19,12 +19,12 @@ type Death = Pick<Act, 'afterIndex' | 'at'>
 const noticeMs = 250
 
 export interface Expectation {
-  /** `either`: no process was left that could have gone on with it, or the round cannot tell. */
+  /** `either`: no process was left that could have continued the service, or the round cannot tell. */
   readonly service: 'up' | 'down' | 'either'
   readonly because: string
 }
 
-const up = { service: 'up', because: 'a process that no fault ended could go on with it' } as const
+const up = { service: 'up', because: 'a process that no fault ended could continue the service' } as const
 const either = (because: string): Expectation => ({ service: 'either', because })
 const down = (because: string): Expectation => ({ service: 'down', because })
 
@@ -34,7 +34,7 @@ export const expectationOf = (log: RoundLog): Expectation =>
 /** Only the end of the supervisor ends the service: it replaces workers. */
 function ofSupervisor(log: RoundLog): Expectation {
   if (lostSupervisor(log)) return down('the supervisor was killed: its workers drain and leave')
-  if (struck(log, 'terminate', log.firstPid).length > 0) return down('the supervisor was told to shut down')
+  if (struck(log, 'terminate', log.firstPid).length > 0) return down('the supervisor got a shutdown signal')
   return up
 }
 
@@ -42,19 +42,19 @@ function ofGenerations(log: RoundLog): Expectation {
   const all = beforeStop(log)
   const stopped = all.find((told) => wasShutDown(told))
   if (stopped) {
-    const because = `${stopped.pid} was told to shut down`
-    // What was killed in the middle of that may have told nobody.
+    const because = `${stopped.pid} got a shutdown signal`
+    // A process that was killed during that may not have reported it.
     return deathOf(log, stopped) ? either(because) : down(because)
   }
   for (const told of all) {
     const death = closedByProgram(told) ?? deathOf(log, told)
     if (death === undefined || all.some((other) => couldGoOn(log, other, told, death))) continue
-    return either(`${told.pid} has ended, and no process was left that could go on`)
+    return either(`${told.pid} has ended, and no process was left that could continue`)
   }
   return up
 }
 
-/** A shutdown signal meant the service, not only a process that was on its way out or not proven. */
+/** The shutdown signal went to the owner of the service, not to a process that drains or is not proven. */
 function wasShutDown({ facts }: Told): boolean {
   let phase: Phase | undefined
   for (const fact of facts) {
@@ -65,7 +65,7 @@ function wasShutDown({ facts }: Told): boolean {
   return false
 }
 
-/** A program that closes its server when it is the service has ended the service itself. */
+/** A program that closes its server while it owns the service ends the service itself. */
 export function closedByProgram({ facts }: Told): Death | undefined {
   let phase: Phase | undefined
   for (const fact of facts) {
@@ -76,11 +76,11 @@ export function closedByProgram({ facts }: Told): Death | undefined {
   return undefined
 }
 
-/** Whether `other` was there to go on when `dead` ended, and no fault of its own kept it from it. */
+/** Whether `other` could continue the service when `dead` ended, and no fault of its own prevented that. */
 function couldGoOn(log: RoundLog, other: Told, dead: Told, { afterIndex, at }: Death): boolean {
   if (other.pid === dead.pid || faultsOf(log, other.pid).length > 0) return false
   const phase = phaseAt(other, afterIndex)
-  // A process that starts later is a successor that a living one has started.
+  // A process that starts later is the successor of a running one.
   if (phase === undefined || phase === 'drained' || phase === 'shutting-down') return false
   if (phase !== 'handed-over') return true
   // It stands by for its own successor, until that hands over itself.
@@ -89,7 +89,7 @@ function couldGoOn(log: RoundLog, other: Told, dead: Told, { afterIndex, at }: D
   return isPredecessor && !handsOver && drainEnd(other) > at + noticeMs
 }
 
-/** A predecessor stands by as long as it drains. When its drain ended, as its report tells. */
+/** A predecessor stands by while it drains. Returns when its drain ended, from its report. */
 function drainEnd({ facts }: Told): number {
   const report = facts.find(({ event }) => event === 'report')?.report as FinalReport | undefined
   if (!report?.reload) return Number.POSITIVE_INFINITY

@@ -1,4 +1,4 @@
-/** Logs of rounds that never were, for tests of the oracle. */
+/** Invented logs of rounds, for tests of the oracle. */
 import type { Failure } from '@handover/load'
 import type { Fact } from '../support/story.js'
 import type { Command, RoundLog, Snapshot } from './round-log.js'

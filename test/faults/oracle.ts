@@ -6,7 +6,7 @@ import { deathOf, faultsOf, hasLeft, lostSupervisor, phaseAt, processesOf, struc
 import { type Command, isAlone, type RoundLog, type Snapshot } from './round-log.js'
 
 export interface Anomaly {
-  /** Short and always the same, so that anomalies can be counted. */
+  /** Short and constant, so that results can be counted by rule. */
   readonly rule: string
   readonly detail: string
 }
@@ -37,7 +37,7 @@ function judgePresence(log: RoundLog, { service, because }: Expectation, report:
   if (log.lastReload) judgeService(log, log.lastReload.snapshot, 'after the last reload', report)
 }
 
-/** It is there, whole, and once. */
+/** The service is complete and has one owner. */
 function judgeService(log: RoundLog, seen: Snapshot, when: string, report: Report): void {
   const { setup } = log.plan
   if (seen.unsettled !== undefined) report(`the service does not come to rest ${when}`, seen.unsettled)
@@ -68,7 +68,7 @@ function judgeClients(log: RoundLog, expected: Expectation, report: Report): voi
     if (idle.outcome === 'failed' && !excuses.coversIdle(idle)) report('an idle connection was lost', idle)
 }
 
-/** What a command said is what has happened. */
+/** The claims of commands are true. */
 function judgeReloads(log: RoundLog, report: Report): void {
   for (const { command } of log.requested) if (command) judgeClaim(log, readClaim(command), report)
   if (!log.lastReload) return
@@ -140,7 +140,7 @@ function judgeEnd(log: RoundLog, report: Report): void {
   const { stop } = log
   if (stop?.command && stop.command.code !== 0)
     report('handover stop does not end well', `${stop.command.code}: ${stop.command.stderr}`)
-  // What was killed could remove nothing. A program that closes its last server leaves without a shutdown.
+  // A killed process could not remove its files. A program that closes its last server exits without a shutdown.
   const byForce =
     !stop &&
     (lostSupervisor(log) || processesOf(log).some((told) => deathOf(log, told) ?? closedByProgram(told)))

@@ -18,10 +18,10 @@ export interface Setup {
   }
 }
 
-/** Whom a fault hits. Roles are looked up when the moment has come. */
+/** The role of the process that a fault hits. It is resolved when the fault happens. */
 export type Role = 'predecessor' | 'successor' | 'supervisor' | 'worker'
 
-/** What a fault waits for, before its delay: a fact that a process has told since the reload was requested. */
+/** The fact for which a fault waits before its delay: a process reported it after the request for the reload. */
 export type Moment =
   | 'requested'
   | 'started'

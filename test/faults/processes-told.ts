@@ -1,8 +1,8 @@
-/** What the facts of a round say about each of its processes. */
+/** Derives the state of each process from the facts of a round. */
 import type { Fact } from '../support/story.js'
 import { type Act, isAlone, type RoundLog } from './round-log.js'
 
-/** One process of the program, or the supervisor, which tells nothing. */
+/** One process of the program, or the supervisor, which reports nothing. */
 export interface Told {
   readonly pid: number
   readonly generation: number | undefined
@@ -78,7 +78,7 @@ export function faultsOf(log: RoundLog, pid: number): string[] {
 export const struck = (log: RoundLog, does: Act['does'], pid?: number): Act[] =>
   log.acts.filter((act) => act.does === does && (pid === undefined || act.pid === pid))
 
-/** Processes that a fault may have kept from giving their connections on: those died with them. */
+/** Processes that a fault may have kept from handing over their connections, which then died with them. */
 export function casualtiesOf(log: RoundLog): Told[] {
   return processesOf(log).filter((told) => {
     const harmless = new Set(['hang-up', 'terminate'])
@@ -94,7 +94,7 @@ const brokeChannel = (told: Told): boolean =>
       event === 'fault' && how === 'break-channel' && phaseAt(told, index) === 'serving',
   )
 
-/** It drained, and left by itself. */
+/** It drained and exited by itself. */
 export const hasLeft = ({ facts }: Told): boolean =>
   facts.some(({ event, state }) => event === 'state' && state === 'exited')
 

@@ -1,4 +1,4 @@
-/** What is known of a round when it is over. The oracle reads nothing else. */
+/** The facts about a finished round. The oracle reads nothing else. */
 import type { Failure } from '@handover/load'
 import type { Fact } from '../support/story.js'
 import type { Plan, Strike } from './plan.js'
@@ -33,13 +33,13 @@ export interface Requested {
 
 /** A connection that was answered once, was silent during the faults, and then sent another request. */
 export interface IdleConnection {
-  /** Who gave the first answer. */
+  /** The pid that gave the first answer. */
   readonly first: number
   readonly outcome: 'answered' | 'failed'
   readonly detail: string
 }
 
-/** What can be seen of the service at one moment. */
+/** The observable state of the service at one moment. */
 export interface Snapshot {
   /** The processes of the service that run. */
   readonly running: readonly number[]
@@ -47,7 +47,7 @@ export interface Snapshot {
   readonly unsettled?: string
   /** The pid that gave each answer, or why there was none. */
   readonly answers: readonly (number | string)[]
-  /** What the PID file says. */
+  /** The content of the PID file. */
   readonly pidFile: string | undefined
   /** Whether a process of that number runs. */
   readonly pidFileLives: boolean
@@ -78,7 +78,7 @@ export interface RoundLog {
   }
   /** What was there when everything was to be gone. */
   readonly left: { readonly running: readonly number[]; readonly files: readonly string[] }
-  /** The driver could not go on. */
+  /** The error with which the driver failed. */
   readonly broken?: string
 }
 

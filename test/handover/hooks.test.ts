@@ -63,7 +63,7 @@ test('a beforeDrain hook that hangs times out at hookTimeoutMs, and the drain co
   })
   await service.event('listening')
   service.signal('SIGTERM', service.pid)
-  await service.line(/beforeDrain hook 2 failed: .* within 100 ms/)
+  await service.line(/beforeDrain hook 2 failed: .* timed out after 100 ms/)
   await service.event('drained')
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
 })
