@@ -127,7 +127,7 @@ test('C50: a predecessor that is killed before it gave its state on is an error 
   service.signal('SIGKILL', service.pid)
   expect(await service.event('told')).toMatchObject({
     code: 'ERR_HANDOVER_STATE',
-    message: `Predecessor ${service.pid} ended, or closed the channel, before it handed its state on.`,
+    message: `Predecessor ${service.pid} ended, or closed the channel, before it handed over its state.`,
   })
   const { pid } = await service.event((fact) => isReady(fact) && fact.generation === 2)
   // Its channel closes a little before it is gone, and until then it would count as the one that serves.

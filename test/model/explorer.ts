@@ -1,4 +1,4 @@
-// Goes through every order of events of a small world, breadth first, and finds the shortest way to a state that must not be.
+// Explores every order of events of a small world, breadth first, and finds the shortest path to a forbidden state.
 
 /** A possible event, and the world after it. */
 export interface Move<World> {
@@ -10,20 +10,20 @@ export interface Model<World> {
   readonly start: World
   /** Everything that can happen next. */
   moves(world: World): readonly Move<World>[]
-  /** Why the world must not be so; `undefined` where all is well. */
+  /** Why the state is forbidden; `undefined` if it is allowed. */
   wrong(world: World): string | undefined
 }
 
 export interface Exploration {
   readonly states: number
   readonly depth: number
-  /** Whether there was nothing more to explore within the depth. */
+  /** Whether the exploration was complete within the depth. */
   readonly complete: boolean
-  /** The shortest way to a state that must not be: the events, and what is wrong. */
+  /** The shortest path to a forbidden state: the events, and the violated rule. */
   readonly trace?: readonly string[]
 }
 
-/** Explores all worlds that are at most `depth` events away from the start. A world is what its JSON says. */
+/** Explores all worlds that are at most `depth` events away from the start. Worlds with the same JSON are the same. */
 export function explore<World>(model: Model<World>, depth: number): Exploration {
   const cameBy = new Map<string, { readonly label: string; readonly from: string | undefined }>()
   const key = (world: World) => JSON.stringify(world)

@@ -1,14 +1,14 @@
-// Every order of events between two generations: some living process serves, and owns what is served.
+// In every order of events between two generations, a running process serves and owns the service.
 import { expect, test } from 'vitest'
 import { type ClaimStep, type GrantStep, nextClaim, nextGrant } from '../../packages/core/src/ownership.js'
 import { explore } from './explorer.js'
 import { movesOf, type Rules, real } from './rules.js'
 import { started, type World, wrong } from './world.js'
 
-/** More events than any order of them has. */
+/** More events than any order has. */
 const depth = 60
 const standalone: World['left'] = { kills: 2, stops: 2, terms: 1, faults: 1 }
-/** Each message is on its way twice, and one more process can fail. */
+/** Each message is relayed, so it is in transit twice. One more process can fail. */
 const supervised: World['left'] = { kills: 2, stops: 1, terms: 1, faults: 1 }
 
 const run = (rules: Rules, left = standalone) =>

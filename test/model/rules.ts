@@ -1,4 +1,4 @@
-// How the processes of the model behave: by core's own functions, or by others that have a fault in them.
+// How the processes of the model behave: by core's own functions, or by variants with a deliberate fault.
 import { next } from '../../packages/core/src/lifecycle.js'
 import { type GrantEvent, nextClaim, nextGrant } from '../../packages/core/src/ownership.js'
 import type { Move } from './explorer.js'
@@ -8,9 +8,9 @@ export interface Rules {
   readonly next: typeof next
   readonly nextGrant: typeof nextGrant
   readonly nextClaim: typeof nextClaim
-  /** Whether a successor looks at its servers before it takes over. */
+  /** Whether a successor checks its servers before it takes over. */
   readonly looksAtServers: boolean
-  /** What the end of the channel means to a successor: that its predecessor has ended, or a question. */
+  /** What a closed channel means to a successor: its predecessor has ended, or that must be checked. */
   readonly infersFromChannel: boolean
   /** Whether a predecessor closes its listeners with `own`, and not with the acknowledgement. */
   readonly letsGoEarly: boolean
@@ -121,7 +121,7 @@ function killed(world: World, who: 'predecessor' | 'successor'): World {
   }
 }
 
-/** To the owner of the service, or to the only process that can serve, it asks the service to stop. */
+/** A signal to the owner of the service, or to the only process that can serve, stops the service. */
 function signalled(world: World, who: 'predecessor' | 'successor'): World {
   const { predecessor, successor, left } = world
   const isOwner =
@@ -208,7 +208,7 @@ function predecessorMoves(rules: Rules, world: World): Move<World>[] {
   }
   if (heardReady && grant === 'kept')
     moves.push({ label: 'the probation is over', after: step(rules, world, 'outlived') })
-  // What has arrived is read before a limit counts; a supervisor may still have some of it.
+  // A process reads its pending messages before a limit counts. A supervisor may still hold some.
   if (toPredecessor.length === 0 && grant !== 'given')
     moves.push({ label: 'the successor is late', after: giveUp(rules, world) })
   const sawEnd = toPredecessor.length === 0 && (!successor.alive || (!channelOpen && !world.supervisor))
@@ -248,7 +248,7 @@ function hear(rules: Rules, world: World, message: Message): World {
   return message === 'took-over' ? step(rules, world, 'took-over') : world
 }
 
-/** Moves the grant on, sends what that says, and lets go where it says so. */
+/** Advances the grant, sends its message, and stops serving if the step requires it. */
 function step(rules: Rules, world: World, event: GrantEvent): World {
   const result = rules.nextGrant(world.predecessor.grant, event)
   if (!result) return world
@@ -281,7 +281,7 @@ function shutDown(rules: Rules, world: World): World {
   const owns = !/^(given|stood-down)$/.test(predecessor.grant)
   const ended = owns && predecessor.state.name === 'handing-over' ? step(rules, world, 'shutdown') : world
   const after = predecessorOf(ended, { term: false, ...(state && { state }), serves: false })
-  // A predecessor that drains anyway is not the service.
+  // A draining predecessor does not own the service.
   return owns ? { ...after, shutdown: true, socketFile: world.supervisor ? after.socketFile : false } : after
 }
 
@@ -347,7 +347,7 @@ function claimBy(rules: Rules, world: World, event: Parameters<typeof nextClaim>
   if (result.claim !== 'owner') return result.send ? sendToPredecessor(after, result.send) : after
   const state = rules.next(after.successor.state, lifecycle('proven'))
   if (!state) return after
-  // A signal that it has not seen yet reaches the owner.
+  // A pending signal reaches the owner.
   const shutdown = world.shutdown || world.successor.asked
   const owner: World = { ...successorOf(after, { state }), pidFile: 'successor', shutdown }
   return result.send ? sendToPredecessor(owner, result.send) : owner

@@ -1,4 +1,4 @@
-// A predecessor, its successor, the channels between them, what both may own, and a supervisor where there is one.
+// A predecessor, its successor, the channels between them, the resources that both may own, and an optional supervisor.
 import type { Drain } from '../../packages/core/src/drain.js'
 import type { LifecycleEvent, State } from '../../packages/core/src/lifecycle.js'
 import type { Claim, Grant } from '../../packages/core/src/ownership.js'
@@ -17,10 +17,10 @@ export type Message =
 
 export interface Process {
   readonly alive: boolean
-  /** By SIGSTOP, or because its event loop is blocked: it does nothing, and may wake. */
+  /** By SIGSTOP, or because its event loop is blocked: it does nothing, and may resume. */
   readonly stopped: boolean
   readonly state: State
-  /** It accepts connections, or does so as soon as it wakes. */
+  /** It accepts connections, or will when it resumes. */
   readonly serves: boolean
   /** SIGTERM has been sent to it. */
   readonly term: boolean
@@ -32,7 +32,7 @@ export interface World {
   readonly predecessor: Process & {
     readonly grant: Grant
     readonly heardReady: boolean
-    /** It has given the successor up, and waits for its end. */
+    /** It has given up on the successor, and waits for its exit. */
     readonly givesUp: boolean
     /** Its drain has ended: it cannot serve again. */
     readonly drained: boolean
@@ -42,17 +42,17 @@ export interface World {
     /** Its program has closed its server. */
     readonly closedServer: boolean
   }
-  /** Absent where the predecessor starts its successor itself. */
+  /** Absent if the predecessor starts its successor itself. */
   readonly supervisor?: { readonly alive: boolean; readonly stopped: boolean; readonly toldEnd: boolean }
   readonly channelOpen: boolean
-  /** On their way, the first to arrive first. Under a supervisor those that it has not relayed yet are in `from…`. */
+  /** Messages in transit, in order of arrival. Under a supervisor, `from…` holds those that it has not relayed yet. */
   readonly toSuccessor: readonly Message[]
   readonly toPredecessor: readonly Message[]
   readonly fromPredecessor: readonly Message[]
   readonly fromSuccessor: readonly Message[]
   readonly socketFile: boolean
   readonly pidFile: 'predecessor' | 'successor' | 'none'
-  /** The service was asked to stop. */
+  /** A stop of the service was requested. */
   readonly shutdown: boolean
   /** The last process that could serve was killed. */
   readonly excused: boolean
@@ -67,7 +67,7 @@ export interface World {
 
 const nothing = {} as Drain & Successor
 
-/** What a lifecycle event needs and the model does not. */
+/** Arguments that a lifecycle event needs and the model does not. */
 export const lifecycle = (event: LifecycleEvent['name'], onProbation = false): LifecycleEvent =>
   ({ name: event, onProbation, drain: nothing, successor: nothing, code: 0 }) as LifecycleEvent
 
@@ -122,7 +122,7 @@ export const canServe = {
     alive && !term && claim !== 'renounced' && !closedServer,
 }
 
-/** Why a world must not be so. */
+/** The rule that a world violates. */
 export function wrong(world: World): string | undefined {
   const { predecessor, successor, supervisor, shutdown, excused, socketFile } = world
   if (shutdown || excused) return undefined
@@ -141,7 +141,7 @@ export function wrong(world: World): string | undefined {
   return undefined
 }
 
-/** One process is left, nothing is on its way, and it has noticed all. */
+/** One process is left, no message is in transit, and it has handled all of them. */
 function isQuiet({ predecessor, successor, toPredecessor, toSuccessor }: World): boolean {
   const settled = (process: Process) => runs(process) && process.state.name === 'ready' && !process.term
   if (toPredecessor.length + toSuccessor.length > 0 || predecessor.alive === successor.alive) return false
