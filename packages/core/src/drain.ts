@@ -76,15 +76,19 @@ export class Drain {
   }
 
   /**
-   * Stops draining: the generation serves again. Calls `listen`, and {@link run} never resolves. Returns `false` where
-   * the drain has ended, or has become a shutdown.
+   * Stops draining: the generation serves again. Calls `serve` when what has left is counted, then `listen`;
+   * {@link run} never resolves. Returns `false` where the drain has ended, or has become a shutdown.
    */
-  cancel(listen: () => void): boolean {
+  cancel({ serve, listen }: { readonly serve: () => void; readonly listen: () => void }): boolean {
     if (this.#hasEnded || this.#because !== 'handed-over' || this.wasCutShort) return false
     this.#canceled.abort()
-    this.#parts.mover?.abandon()
+    const { mover } = this.#parts
+    mover?.loseTransit()
+    serve()
+    // What has not left stays, and does not end.
+    mover?.stop()
     listen()
-    // Servers that listen must not emit `close`.
+    // Servers that listen say nothing.
     this.#sayClosed()
     return true
   }

@@ -55,11 +55,14 @@ export class Leaving {
   serveAgain(listen: () => void): number | undefined {
     const { state, tracker } = this.#generation
     if (state.name !== 'draining' || state.because !== 'handed-over') return undefined
-    if (!state.drain.cancel(listen)) return undefined
-    const gone = Object.values(tracker.fates).reduce((sum, { moved, lost }) => sum + moved + lost, 0)
+    let gone = 0
+    const serve = () => {
+      gone = Object.values(tracker.fates).reduce((sum, { moved, lost }) => sum + moved + lost, 0)
+      tracker.stopDraining()
+    }
+    if (!state.drain.cancel({ serve, listen })) return undefined
     this.#left = undefined
     this.#successor = undefined
-    tracker.stopDraining()
     this.#generation.dispatch({ name: 'successor-lost' })
     return gone
   }

@@ -2,10 +2,20 @@
 import type { ChildProcess } from 'node:child_process'
 import { childProcess } from './builtin.js'
 
+let canOpen: boolean | undefined
+
 /** Whether a process of this Node can open a channel by a descriptor, as handover-preload.cjs does. */
 export function canOpenChannel(): boolean {
+  canOpen ??= triesToOpen()
+  return canOpen
+}
+
+function triesToOpen(): boolean {
   const { ChildProcess } = childProcess()
-  const { _handle: handle } = new ChildProcess() as unknown as { _handle?: { spawn?: unknown } }
+  const { _handle: handle } = new ChildProcess() as unknown as {
+    _handle?: { spawn?: unknown; close?: () => void }
+  }
+  handle?.close?.()
   return typeof handle?.spawn === 'function' && 'spawn' in ChildProcess.prototype
 }
 

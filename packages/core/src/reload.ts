@@ -102,7 +102,7 @@ export class Reload {
       onStateWanted: () => void this.#handStateOn(),
       onReceived: (receipt: Receipt) => this.#mover?.confirm(receipt),
       onNoMore: () => this.#mover?.stop(),
-      onGone: () => this.#mover?.abandon(),
+      onGone: () => (this.#successor?.standsBy ? this.#mover?.pause() : this.#mover?.abandon()),
       onEndDrain: (which: number) => generation.drainingLimit.onEndDrain(which),
       onDuplicate: (listener: number, handle: object) => this.#standBy.keep(listener, handle),
       onStoodDown: () => this.#standBy.end(),
@@ -176,7 +176,10 @@ export class Reload {
   async #serveAgain(exit: Exit): Promise<void> {
     const generation = this.#generation
     const lost = generation.supervisor ? undefined : generation.serveAgain(() => this.#listenAgain())
-    if (lost === undefined) return this.#standBy.end()
+    if (lost === undefined) {
+      this.#mover?.abandon()
+      return this.#standBy.end()
+    }
     const error = lostSuccessor(this.#successor?.pid, exit, generation.number, lost)
     Object.assign(error, { report: this.#report('failed', error, lost) })
     await this.#tellFailed(error)
@@ -211,7 +214,7 @@ export class Reload {
       sendLate: (id, data) => successor.send({ type: 'late', id, data }),
       moved: (connection) => tracker.end(connection, 'moved'),
       lost: (connection) => tracker.end(connection, 'lost'),
-      keep: (connection) => connection.startDraining(),
+      keep: (connection) => tracker.keepHere(connection),
       short: () =>
         logger.warn(
           { successor: successor.pid },

@@ -99,6 +99,11 @@ export class Successor {
     return this.#foreign.shown
   }
 
+  /** Whether this generation serves again if the successor ends now. */
+  get standsBy(): boolean {
+    return this.#grant === 'given'
+  }
+
   get exit(): Exit | undefined {
     return this.#exit
   }
@@ -345,6 +350,7 @@ export class Successor {
   async #whenAllIsRead(disconnected: Promise<void>, exit: Exit): Promise<void> {
     await within(exitMs, disconnected).catch(() => {})
     if (this.#step('ended')) this.#events.onLost(exit)
+    else this.#events.onGone()
   }
 
   #didNot(what: string): HandoverError {

@@ -53,6 +53,7 @@ export class Mover {
   readonly #unread = new Unread((connection) => this.#look(connection))
   #scheduled = false
   #stopped = false
+  #paused = false
   #askAgainAt = 0
 
   constructor(parts: MoverParts) {
@@ -93,6 +94,16 @@ export class Mover {
   /** The successor is gone, or the time is over: what was not confirmed is lost, the rest ends politely here. */
   abandon(): void {
     this.stop()
+    this.loseTransit()
+  }
+
+  /** The channel has closed. Whether the successor has ended, too, is known in a moment. */
+  pause(): void {
+    this.#paused = true
+  }
+
+  /** The successor is gone: what it has not confirmed is lost. */
+  loseTransit(): void {
     this.#transit.abandon()
   }
 
@@ -141,7 +152,7 @@ export class Mover {
     const toPrepare = this.#toPrepare.size > 0 && this.#held.hasRoom
     const toSend = this.#next < this.#atBoundary.length || this.#transit.hasToSendAgain || toPrepare
     const toDo = this.#answered.size > 0 || (toSend && this.#transit.isOpen)
-    if (this.#scheduled || this.#stopped || !toDo) return
+    if (this.#scheduled || this.#stopped || this.#paused || !toDo) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -150,7 +161,7 @@ export class Mover {
   }
 
   #turn(): void {
-    if (this.#stopped) return
+    if (this.#stopped || this.#paused) return
     if (this.#answered.size > 0 && this.#mayAsk()) this.#ask()
     this.#transit.sendAgain()
     while (this.#transit.hasRoom && this.#next < this.#atBoundary.length) {
