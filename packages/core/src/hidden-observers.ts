@@ -18,11 +18,14 @@ export interface Observers {
 }
 
 type Listed = (...args: unknown[]) => unknown
-type Lists = Record<keyof Observers, Map<string | symbol, readonly Listed[]>>
+/** The observers of one event. */
+type Entry = Readonly<Record<keyof Observers, readonly Listed[]>>
+type Entries = Map<string | symbol, Entry>
 const moments = ['before', 'instead', 'after'] as const
+const noEntry: Entry = { before: [], instead: [], after: [] }
 
 interface Hidden {
-  readonly lists: Lists
+  readonly entries: Entries
   /** Removes the own `emit`, unless another tool has wrapped it. */
   unhide(): void
 }
@@ -31,40 +34,43 @@ const hidden = new WeakMap<EventEmitter, Hidden>()
 
 /** Returns a function that removes the observers. */
 export function observe(emitter: EventEmitter, observers: Observers): () => void {
-  const { lists, unhide } = hidden.get(emitter) ?? hide(emitter)
+  const { entries, unhide } = hidden.get(emitter) ?? hide(emitter)
   const all = moments.flatMap((moment) =>
-    Object.entries(observers[moment] ?? {}).map(
-      ([event, each]) => [lists[moment], event, each as Listed] as const,
-    ),
+    Object.entries(observers[moment] ?? {}).map(([event, each]) => [event, moment, each as Listed] as const),
   )
-  for (const [list, event, each] of all) list.set(event, [each, ...(list.get(event) ?? [])])
+  for (const [event, moment, each] of all) {
+    const entry = entries.get(event) ?? noEntry
+    entries.set(event, { ...entry, [moment]: [each, ...entry[moment]] })
+  }
   return () => {
-    for (const [list, event, each] of all) {
-      const others = (list.get(event) ?? []).filter((other) => other !== each)
-      if (others.length > 0) list.set(event, others)
-      else list.delete(event)
+    for (const [event, moment, each] of all) {
+      const entry = entries.get(event) ?? noEntry
+      const changed = { ...entry, [moment]: entry[moment].filter((other) => other !== each) }
+      if (moments.some((any) => changed[any].length > 0)) entries.set(event, changed)
+      else entries.delete(event)
     }
-    if (moments.every((moment) => lists[moment].size === 0)) unhide()
+    if (entries.size === 0) unhide()
   }
 }
 
-/** An own `emit`, which calls whatever `emit` the emitter inherits at that moment. */
+/**
+ * Adds an own `emit`, which calls whatever `emit` the emitter inherits at that moment. A server calls it for each request,
+ * so it looks the event up once and passes an observer two arguments at most.
+ */
 function hide(emitter: EventEmitter): Hidden {
-  const lists: Lists = { before: new Map(), instead: new Map(), after: new Map() }
-  const { before, instead, after } = lists
+  const entries: Entries = new Map()
   const descriptor = Object.getOwnPropertyDescriptor(emitter, 'emit')
   const own = descriptor?.value as EventEmitter['emit'] | undefined
   const inherited = Object.getPrototypeOf(emitter) as EventEmitter
   function emit(this: EventEmitter, event: string | symbol, ...args: unknown[]): boolean {
-    const first = before.get(event)
-    if (first) for (const each of first) each(...args)
-    if (instead.get(event)?.some((take) => take(...args))) return true
-    const last = after.get(event)
-    if (!last) return (own ?? inherited.emit).call(this, event, ...args)
+    const { before, instead, after } = entries.get(event) ?? noEntry
+    for (const each of before) each(args[0], args[1])
+    for (const take of instead) if (take(args[0], args[1])) return true
+    if (after.length === 0) return (own ?? inherited.emit).call(this, event, ...args)
     try {
       return (own ?? inherited.emit).call(this, event, ...args)
     } finally {
-      for (const each of last) each(...args)
+      for (const each of after) each(args[0], args[1])
     }
   }
   Object.defineProperty(emitter, 'emit', { value: emit, configurable: true, writable: true })
@@ -74,7 +80,7 @@ function hide(emitter: EventEmitter): Hidden {
     if (descriptor) Object.defineProperty(emitter, 'emit', descriptor)
     else Reflect.deleteProperty(emitter, 'emit')
   }
-  const all = { lists, unhide }
+  const all = { entries, unhide }
   hidden.set(emitter, all)
   return all
 }
