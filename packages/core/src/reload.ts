@@ -214,7 +214,7 @@ export class Reload {
       sendLate: (id, data) => successor.send({ type: 'late', id, data }),
       moved: (connection) => tracker.end(connection, 'moved'),
       lost: (connection) => tracker.end(connection, 'lost'),
-      keep: (connection) => tracker.keepHere(connection),
+      keep: (connection) => tracker.stay(connection),
       short: () =>
         logger.warn(
           { successor: successor.pid },

@@ -126,6 +126,12 @@ export class Tracker {
     if (server && this.#draining) this.#drain(connection, server)
   }
 
+  /** It cannot be moved after all: in a drain it ends politely, otherwise it continues here. */
+  stay(connection: Http1Connection): void {
+    if (this.#draining) connection.startDraining()
+    else connection.stopMoving()
+  }
+
   /** Connections that speak plain HTTP/1.1 and nothing else, with their servers. */
   *plain(): Generator<readonly [Http1Connection, net.Server]> {
     for (const [connection, server] of this.#connections) {
