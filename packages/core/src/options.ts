@@ -55,7 +55,7 @@ export interface GracefulOptions {
   readonly drainTimeoutMs?: number
   /**
    * How many generations may drain at once. When there are more, the oldest cuts its drain short. Under `handover run`
-   * the limit applies to each worker. Default 8.
+   * the limit applies to each worker. Default 32.
    */
   readonly maxDraining?: number
   /** How long an idle connection may still send a request at a shutdown. Default 1000. */
@@ -100,7 +100,7 @@ export const defaults: Omit<Settings, 'logger'> = Object.freeze({
   readyTimeoutMs: 60_000,
   probationMs: 1_000,
   drainTimeoutMs: 30_000,
-  maxDraining: 8,
+  maxDraining: 32,
   lingerMs: 1_000,
   shutdownDelayMs: 0,
   hookTimeoutMs: 10_000,

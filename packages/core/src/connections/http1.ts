@@ -18,6 +18,12 @@ export interface Attention {
   count: number
 }
 
+/**
+ * When an answer that was under way was first looked at. Not kept by the connection: an old object that holds a young one
+ * makes the garbage collector copy all that belongs to the request, at each look.
+ */
+const seenSince = new WeakMap<ServerResponse, number>()
+
 export class Http1Connection implements Connection {
   readonly socket: net.Socket
   readonly #secure: boolean
@@ -29,8 +35,6 @@ export class Http1Connection implements Connection {
   readonly #bytesBefore: number
   /** Answers to pipelined requests: those that had to wait for others, the newest last. */
   readonly #queued = new Set<ServerResponse>()
-  /** The answer that was under way when it was last looked at, and since when it has been. */
-  #seen: { readonly answer: ServerResponse; readonly at: number } | undefined
   #draining = false
   #wasUpgraded = false
   /** Who can move it in the middle of its protocol. */
@@ -67,9 +71,8 @@ export class Http1Connection implements Connection {
   }
 
   look(): boolean {
-    const answer = answerOn(this.socket) ?? [...this.#queued][0]
-    if (answer === undefined) this.#seen = undefined
-    else if (this.#seen?.answer !== answer) this.#seen = { answer, at: performance.now() }
+    const answer = this.#current()
+    if (answer !== undefined && !seenSince.has(answer)) seenSince.set(answer, performance.now())
     return answer !== undefined
   }
 
@@ -98,7 +101,8 @@ export class Http1Connection implements Connection {
 
   holding(): Holding {
     const answering = this.look()
-    const since = this.#seen?.at ?? this.#openedAt
+    const answer = this.#current()
+    const since = (answer && seenSince.get(answer)) ?? this.#openedAt
     return { kind: this.kind, what: this.#what(answering), ageMs: Math.round(performance.now() - since) }
   }
 
@@ -196,6 +200,11 @@ export class Http1Connection implements Connection {
   #queue(response: ServerResponse): void {
     this.#queued.add(response)
     response.once('close', () => this.#queued.delete(response))
+  }
+
+  /** The answer that is under way. */
+  #current(): ServerResponse | undefined {
+    return answerOn(this.socket) ?? [...this.#queued][0]
   }
 
   /** The answer to the last request, if it is not out yet. */
