@@ -91,10 +91,7 @@ test('C42: session ticket keys go to the successor by no file, no environment an
   })
   await expectResumption(service, 'TLSv1.3')
   const bytes = readFileSync(keys)
-  const seen = [
-    service.output,
-    ...service.processes().map(environmentOf),
-  ]
+  const seen = [service.output, ...service.processes().map(environmentOf)]
   for (const text of spellings(bytes)) expect(seen.join('\n').includes(text), text).toBe(false)
   expect(readdirSync(empty)).toEqual([])
 })
