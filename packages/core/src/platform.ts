@@ -132,6 +132,8 @@ export const platform = {
   umask: () => process.umask(),
   startOf,
   isSame,
+  /** Blocks this thread. */
+  sleep: (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   /** Files that `make` makes get no more than `mask` leaves. It must not wait for anything. */
   withUmask(mask: number, make: () => void): void {
     const before = process.umask(mask)

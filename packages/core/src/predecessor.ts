@@ -24,6 +24,10 @@ import {
 /** How often to check whether a process with a closed channel still runs. */
 const askAgainMs = 250
 
+/** How long the end of a process may follow the loss of its children, and how often it is checked. */
+const endingMs = 1_000
+const endingPollMs = 5
+
 type Greeting = FromPredecessor & { type: 'greeting' }
 
 export interface PredecessorEvents {
@@ -55,14 +59,24 @@ export function readOwnInheritance(origin: Origin, platform: Platform): Inherita
   const starter = inheritance.supervisor?.pid ?? (inheritance.predecessor as number)
   const start = inheritance.supervisor ? inheritance.supervisor.start : inheritance.predecessorStart
   // One that was killed while we booted is not our parent any more, but it gave us a channel.
-  const orphaned = origin.hadChannel && !platform.isSame({ pid: starter, start })
-  if (platform.ppid === starter || orphaned) return inheritance
+  const isOrphan = () => origin.hadChannel && endsSoon({ pid: starter, start }, platform)
+  if (platform.ppid === starter || isOrphan()) return inheritance
   throw new HandoverError(
     'ERR_HANDOVER_INHERITANCE_FOREIGN',
     `The handover variables are for a child of process ${starter}, and this process (${platform.pid}) is a child of ` +
       `${platform.ppid}. Nothing was inherited. Start it without them, or without a program in between.`,
     { starter, pid: platform.pid, ppid: platform.ppid },
   )
+}
+
+/** A process that is being killed has lost its children a moment before it counts as ended. */
+function endsSoon(process: ProcessIdentity, platform: Platform): boolean {
+  const deadline = platform.now() + endingMs
+  while (platform.isSame(process)) {
+    if (platform.now() > deadline) return false
+    platform.sleep(endingPollMs)
+  }
+  return true
 }
 
 /** Takes the listeners over. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`. */
