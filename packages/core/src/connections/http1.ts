@@ -19,8 +19,8 @@ export interface Attention {
 }
 
 /**
- * When an answer that was under way was first looked at. Not kept by the connection: an old object that holds a young one
- * makes the garbage collector copy all that belongs to the request, at each look.
+ * When an answer that was under way was first looked at. The connection does not hold the answer: it would keep all that
+ * belongs to a request until the next look.
  */
 const seenSince = new WeakMap<ServerResponse, number>()
 
