@@ -13,6 +13,13 @@ const count = 2_000
 /** So many connections are between the two processes at a time. */
 const mostUnderway = 32
 
+/** A release that has taken over, and stops before it takes a connection. */
+const stopsWhenOwner = release({
+  beforeListen: `handle.on('state', ({ state, onProbation }) => {
+    if (state === 'ready' && !onProbation) setImmediate(() => process.kill(process.pid, 'SIGSTOP'))
+  })`,
+})
+
 /** A service with resting connections, at the moment when they have begun to move. */
 async function whileMoving(): Promise<{ service: Service; connections: RawConnection[]; successor: number }> {
   const service = await startService('http.mjs', {
@@ -71,14 +78,7 @@ test('the successor hangs while connections move: those few that are on the way 
     config: { graceful: { probationMs: 50, drainTimeoutMs: 20_000 } },
     leftOvers: 'allowed',
   })
-  // It has taken over, and stops before it has taken a connection.
-  deploy(
-    release({
-      beforeListen: `handle.on('state', ({ state, onProbation }) => {
-        if (state === 'ready' && !onProbation) setImmediate(() => process.kill(process.pid, 'SIGSTOP'))
-      })`,
-    }),
-  )
+  deploy(stopsWhenOwner)
   const connections = await openConnections(service.target, 200)
   await callAll(connections)
   service.signal('SIGHUP')
@@ -129,13 +129,7 @@ test('the successor stops in the middle of the move: every connection that was o
     config: { graceful: { probationMs: 50, drainTimeoutMs: 1_500 } },
     leftOvers: 'allowed',
   })
-  deploy(
-    release({
-      beforeListen: `handle.on('state', ({ state, onProbation }) => {
-        if (state === 'ready' && !onProbation) setImmediate(() => process.kill(process.pid, 'SIGSTOP'))
-      })`,
-    }),
-  )
+  deploy(stopsWhenOwner)
   const connections = await openConnections(service.target, 50)
   await callAll(connections)
   await service.reload()

@@ -54,7 +54,7 @@ export interface ListenObserver {
 }
 
 /** The observer after the generation has released the process: its servers may listen again without it. */
-const nobody: ListenObserver = { onListen() {}, onListening() {}, onClosed() {}, onListenError() {} }
+const unobserved: ListenObserver = { onListen() {}, onListening() {}, onClosed() {}, onListenError() {} }
 
 export interface ListenersParts {
   readonly inherited: readonly Inherited[]
@@ -104,7 +104,7 @@ export class Listeners {
   install(): () => void {
     const unwrap = wrapListen((server, args, original) => this.#listen(server, args, original))
     return () => {
-      this.#observer = nobody
+      this.#observer = unobserved
       unwrap()
       for (const off of this.#observed.values()) off()
       this.#observed.clear()

@@ -154,6 +154,4 @@ function pingMsOf({ environment, pid }: Platform): number | undefined {
 }
 
 /** The message of an error from any program. An argument of a command cannot contain NUL, and its length is limited. */
-const inOneLine = (message: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through.
-  message.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, longestStatus)
+const inOneLine = (message: string): string => message.replace(/\p{Cc}+/gu, ' ').slice(0, longestStatus)
