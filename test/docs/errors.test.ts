@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { codes } from '../../packages/core/src/errors.js'
 import { headingsOf, sectionOf } from './pages.js'
 
-const page = 'docs/errors.md'
+const page = 'docs/reference/errors.md'
 const documented = headingsOf(page).filter((heading) => heading.startsWith('ERR_'))
 
-test('docs/errors.md explains every code, in the order of errors.ts, and no other', () => {
+test('docs/reference/errors.md explains every code, in the order of errors.ts, and no other', () => {
   expect(documented).toEqual([...codes])
 })
 

@@ -3,7 +3,7 @@ import { firstListenerFd } from '../../packages/core/src/spawn.js'
 import { inheritanceVariable, wireVersion } from '../../packages/core/src/wire.js'
 import { codeWords, read, sectionOf, tableBelow } from './pages.js'
 
-const page = 'docs/protocol.md'
+const page = 'docs/reference/protocol.md'
 const wire = read('packages/core/src/wire.ts')
 
 const fieldsIn = (text: string) => [...text.matchAll(/\breadonly (\w+)\??:/g)].map((match) => match[1] ?? '')

@@ -1,4 +1,4 @@
-/** The side of whoever asks, of docs/protocol.md. */
+/** The client side of the control socket (docs/reference/protocol.md). */
 import { statSync } from 'node:fs'
 import net from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { longestMessage, longestStack, shorten } from './client-text.js'
 
 /**
- * Every code that a {@link HandoverError} can carry, with the sentence that docs/errors.md explains.
+ * Every code that a {@link HandoverError} can carry, with the sentence that docs/reference/errors.md explains.
  * `test/docs/errors.test.ts` compares this list with that page in both directions.
  */
 export const codes = [
@@ -37,7 +37,7 @@ export const codes = [
   'ERR_HANDOVER_BUSY',
 ] as const
 
-/** One of the codes of docs/errors.md. */
+/** One of the codes of docs/reference/errors.md. */
 export type HandoverErrorCode = (typeof codes)[number]
 
 /** Facts that came with an error: pids, exit codes, limits in milliseconds, addresses. */

@@ -52,7 +52,7 @@ export interface PredecessorEvents {
   onLate(id: number, data: unknown): void
 }
 
-/** The inheritance of this process; `undefined` for the first generation. Errors: docs/errors.md, `ERR_HANDOVER_INHERITANCE_…`. */
+/** The inheritance of this process; `undefined` in the first generation. Throws `ERR_HANDOVER_INHERITANCE_…`. */
 export function readOwnInheritance(origin: Origin, platform: Platform): Inheritance | undefined {
   if (origin.inheritance === undefined) return undefined
   const inheritance = readInheritance(origin.inheritance)

@@ -6,7 +6,7 @@ import { canOpenChannel, withoutHandleQueue } from './node-privates-channel.js'
 import type { Platform } from './platform.js'
 import { type Inheritance, inheritanceVariable } from './wire.js'
 
-/** Standard streams and the channel: the listeners come right behind, without a gap (docs/protocol.md). */
+/** The standard streams and the channel come first; the listeners follow without a gap (docs/reference/protocol.md). */
 export const firstListenerFd = 4
 const channelFd = 3
 

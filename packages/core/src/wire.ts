@@ -3,7 +3,7 @@ import { type ErrorData, HandoverError } from './errors.js'
 import type { TlsSessions } from './node-privates-tls.js'
 import type { FinalReport, ReloadReport } from './report.js'
 
-/** The version of everything below. A generation refuses to talk to another version (docs/protocol.md). */
+/** The version of everything below. A generation refuses any other version (docs/reference/protocol.md). */
 export const wireVersion = 1
 
 /** The one environment variable of a handover. Deleted before user code runs (handover-preload.cjs). */

@@ -1,4 +1,4 @@
-/** What is said on a control socket: one JSON object a line (docs/protocol.md). */
+/** Messages on a control socket: one JSON object per line (docs/reference/protocol.md). */
 import { type ErrorData, errorData, HandoverError } from '../errors.js'
 import type { DrainReason, StateName } from '../lifecycle.js'
 import type { Connections, DrainReport, FinalReport, Holding, Phase, ReloadReport } from '../report.js'
