@@ -82,11 +82,13 @@ function couldGoOn(log: RoundLog, other: Told, dead: Told, { afterIndex, at }: D
   const phase = phaseAt(other, afterIndex)
   // A process that starts later is the successor of a running one.
   if (phase === undefined || phase === 'drained' || phase === 'shutting-down') return false
-  if (phase !== 'handed-over') return true
-  // It stands by for its own successor, until that hands over itself.
+  // A fact may be read after what it tells of: only its report says when a predecessor stopped standing by.
+  const hadDrained = drainEnd(other) <= at + noticeMs
   const isPredecessor = other.generation === (dead.generation ?? 0) - 1
+  if (phase !== 'handed-over') return !(isPredecessor && hadDrained)
+  // It stands by for its own successor, until that hands over itself.
   const handsOver = dead.facts.some(({ state, index }) => state === 'handing-over' && index <= afterIndex)
-  return isPredecessor && !handsOver && drainEnd(other) > at + noticeMs
+  return isPredecessor && !handsOver && !hadDrained
 }
 
 /** A predecessor stands by while it drains. Returns when its drain ended, from its report. */

@@ -128,7 +128,8 @@ export class Scene {
   async remove(): Promise<void> {
     openScenes.delete(this)
     await this.service.stop()
-    if (this.#isMounted) execFileSync('umount', [this.folder])
+    // A process that was killed may hold a file in it for a moment longer.
+    if (this.#isMounted) execFileSync('umount', ['--lazy', this.folder])
     rmSync(this.#top, { recursive: true, force: true })
   }
 
