@@ -2,11 +2,11 @@
 // The `handover` command: what can be said, and in which words. Each command is loaded when it is asked for.
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
+import { exitCodes } from './command-line/exit-codes.js'
+import { milliseconds, workers } from './command-line/values.js'
 import { addOperatingCommands } from './commands/operate.js'
 import type { RunOptions } from './commands/run.js'
-import { exitCodes } from './exit-codes.js'
-import { outliveReaders } from './output.js'
-import { milliseconds, workers } from './values.js'
+import { outliveReaders } from './terminal/output.js'
 
 const runHelp = `
 The program must use @handover/fastify, express, koa or core, or be run with it:

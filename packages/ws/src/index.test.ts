@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { graceful } from './index.js'
-import { tryOut } from './privates.js'
+import { tryOut } from './ws-internals.js'
 
 const hooks = { serialize: () => ({}), restore: () => {} }
 const wss = () => new WebSocketServer({ noServer: true })

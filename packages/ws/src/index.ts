@@ -4,9 +4,9 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { HandoverError, receiveConnections } from '@handover/core'
-import { replace } from './privates.js'
-import { type ApplicationHooks, Sockets } from './sockets.js'
-import type { WebSocketLike, WebSocketServerLike } from './websocket.js'
+import { type ApplicationHooks, ServerSockets } from './server-sockets.js'
+import { replace } from './ws-internals.js'
+import type { WebSocketLike, WebSocketServerLike } from './ws-types.js'
 
 /** What the application knows of a WebSocket, and how it goes. */
 export interface GracefulWebSocketOptions<Socket, State> {
@@ -53,7 +53,7 @@ function tie<Socket extends WebSocketLike, State>(
     serialize: (socket, request) => options.serialize(socket, request),
     restore: (socket, state, request) => options.restore(socket, state, request),
   }
-  const sockets = new Sockets(wss, `ws:${name}`, application, options.spreadMs ?? defaultSpreadMs)
+  const sockets = new ServerSockets(wss, `ws:${name}`, application, options.spreadMs ?? defaultSpreadMs)
   if (sockets.missing === undefined)
     receiveConnections(sockets.protocol, (arrival) => sockets.arrive(arrival))
   const { handleUpgrade } = wss

@@ -1,8 +1,8 @@
 /** The commands for a service that runs: what can be said, in which words, and what help says. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
-import { say } from '../output.js'
-import { milliseconds } from '../values.js'
+import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
+import { milliseconds } from '../command-line/values.js'
+import { say } from '../terminal/output.js'
 import type { ReloadOptions } from './reload.js'
 import type { StatusOptions } from './status.js'
 import type { StopOptions } from './stop.js'

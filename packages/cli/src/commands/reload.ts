@@ -1,14 +1,14 @@
 /** `handover reload`: returns when the new release serves, or says why it does not. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ControlAnswer } from '@handover/core/supervision'
-import { ask, isRefusal, notAnAnswer, understood } from '../client.js'
-import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
-import { duration, handedOver } from '../format.js'
-import { print, printJson, type SpokenOptions, say } from '../output.js'
-import { isSupervisor } from '../processes.js'
-import { type Progress, silentProgress, visibleProgress } from '../progress.js'
-import { type FileOutcome, reloadByPidFile, signal, untilEnded } from '../signals.js'
-import { readTarget, type TargetOptions } from '../target.js'
+import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
+import { ask, isRefusal, notAnAnswer, understood } from '../service-client/control-client.js'
+import { type FileOutcome, reloadByPidFile, signal, untilEnded } from '../service-client/pid-signals.js'
+import { isSupervisor } from '../service-client/process-status.js'
+import { readTarget, type TargetOptions } from '../service-client/target.js'
+import { duration, handedOver } from '../terminal/format.js'
+import { print, printJson, type SpokenOptions, say } from '../terminal/output.js'
+import { type Progress, silentProgress, visibleProgress } from '../terminal/progress.js'
 
 /** How often a queued reload asks for its turn. */
 const againMs = 200

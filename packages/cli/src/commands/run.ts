@@ -20,16 +20,16 @@ import {
   successorCommand,
   writePidFile,
 } from '@handover/core/supervision'
-import { exitCodes } from '../exit-codes.js'
-import { type NodeCommand, readCommand } from '../node-command.js'
-import { ControlledSupervisor } from '../operations/controlled.js'
+import { exitCodes } from '../command-line/exit-codes.js'
+import { type NodeCommand, readCommand } from '../command-line/node-command.js'
+import { ControlTarget } from '../operations/control-target.js'
 import { ReloadSignals } from '../operations/reload-signals.js'
-import type { Roll } from '../operations/roll.js'
+import type { RollingReload } from '../operations/rolling-reload.js'
 import { pin, type ReleaseCommand } from '../previous-release.js'
-import { supervisorTitle } from '../processes.js'
-import { HeldListeners } from '../supervisor/held.js'
+import { supervisorTitle } from '../service-client/process-status.js'
+import { chosenControl, usualControl } from '../service-client/target.js'
+import { ListenerPool } from '../supervisor/listener-pool.js'
 import { Supervisor } from '../supervisor/supervisor.js'
-import { chosenControl, usualControl } from '../target.js'
 
 export interface RunOptions {
   readonly workers: number
@@ -68,7 +68,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC']) delete origin.environment[name]
   const command = () => commandOf(program, origin, options)
   command()
-  const held = new HeldListeners()
+  const held = new ListenerPool()
   held.hold(activatedListeners(origin.activation))
   const { workers, readyTimeout, drainTimeout } = options
   const supervisor = new Supervisor({
@@ -86,7 +86,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
       tellOfReload(roll, supervisor, serviceManager, controlled)
     },
   })
-  const controlled = new ControlledSupervisor(supervisor)
+  const controlled = new ControlTarget(supervisor)
   const signals = new ReloadSignals(supervisor, logger)
   listen(supervisor, signals, serviceManager, logger)
   const leave = await takePlaces(options, origin, controlled, logger)
@@ -110,7 +110,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
 async function takePlaces(
   { pidFile, control = chosenControl() }: RunOptions,
   { cwd }: Origin,
-  controlled: ControlledSupervisor,
+  controlled: ControlTarget,
   logger: Logger,
 ): Promise<() => Promise<void>> {
   const closeControl =
@@ -133,7 +133,7 @@ async function takePlaces(
 /** Nobody has asked for it: where it cannot be, as in a folder that is read-only, the service is there without. */
 async function serveUsualControl(
   path: string,
-  controlled: ControlledSupervisor,
+  controlled: ControlTarget,
   logger: Logger,
 ): Promise<() => Promise<void>> {
   try {
@@ -184,10 +184,10 @@ function listen(
 }
 
 function tellOfReload(
-  roll: Roll,
+  roll: RollingReload,
   supervisor: Supervisor,
   serviceManager: ServiceManager,
-  controlled: ControlledSupervisor,
+  controlled: ControlTarget,
 ): void {
   controlled.keep(roll)
   void serviceManager.reloading()
@@ -199,7 +199,7 @@ function tellOfReload(
 }
 
 /** Returns how to close it. Errors: `ERR_HANDOVER_CONTROL`. */
-async function serveControl(path: string, controlled: ControlledSupervisor): Promise<() => Promise<void>> {
+async function serveControl(path: string, controlled: ControlTarget): Promise<() => Promise<void>> {
   const control = new ControlServer(controlled)
   const file = await bindPrivately(control.server, path, platform)
   return async () => {

@@ -1,10 +1,11 @@
 /** `handover status`: who serves, and what holds a drain. */
-import { ask, isRefusal, notAnAnswer, understood, watch } from '../client.js'
-import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
-import { statusLines } from '../format.js'
-import { print, printJson, type SpokenOptions } from '../output.js'
-import { isRunning } from '../processes.js'
-import { readTarget, type TargetOptions } from '../target.js'
+
+import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
+import { ask, isRefusal, notAnAnswer, understood, watch } from '../service-client/control-client.js'
+import { isRunning } from '../service-client/process-status.js'
+import { readTarget, type TargetOptions } from '../service-client/target.js'
+import { statusLines } from '../terminal/format.js'
+import { print, printJson, type SpokenOptions } from '../terminal/output.js'
 
 export interface StatusOptions extends TargetOptions, SpokenOptions {
   readonly watch?: boolean

@@ -1,11 +1,12 @@
 /** `handover stop`: drains, waits, and says what was cut. */
-import { askUntilGone, isRefusal, notAnAnswer, understood } from '../client.js'
-import { CommandFailed, type ExitCode, exitCodes } from '../exit-codes.js'
-import { drained, duration } from '../format.js'
-import { print, printJson, type SpokenOptions } from '../output.js'
-import { silentProgress, visibleProgress } from '../progress.js'
-import { signal, untilEnded } from '../signals.js'
-import { readTarget, type TargetOptions } from '../target.js'
+
+import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
+import { askUntilGone, isRefusal, notAnAnswer, understood } from '../service-client/control-client.js'
+import { signal, untilEnded } from '../service-client/pid-signals.js'
+import { readTarget, type TargetOptions } from '../service-client/target.js'
+import { drained, duration } from '../terminal/format.js'
+import { print, printJson, type SpokenOptions } from '../terminal/output.js'
+import { silentProgress, visibleProgress } from '../terminal/progress.js'
 
 export interface StopOptions extends TargetOptions, SpokenOptions {
   readonly timeout: number

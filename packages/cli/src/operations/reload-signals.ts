@@ -1,7 +1,7 @@
 /** Starts reloads of all workers at signals to this process or to a worker. */
 import { type HandoverError, type Logger, ReloadRequests } from '@handover/core/supervision'
 import type { Supervisor } from '../supervisor/supervisor.js'
-import type { Roll } from './roll.js'
+import type { RollingReload } from './rolling-reload.js'
 
 /** How long a reload that a worker requests waits for the other workers: a signal may be meant for all of them. */
 const workersMs = 250
@@ -25,7 +25,7 @@ export class ReloadSignals {
   }
 
   /** Follows any reload, by signal or command. Requests during the reload start another one afterwards. */
-  follow({ begun, proven }: Roll): void {
+  follow({ begun, proven }: RollingReload): void {
     begun.then(
       () => this.#requests.begin(),
       () => {},

@@ -1,6 +1,6 @@
 /**
  * Starts the workers, keeps so many of them running, holds their listeners, and relays between a worker and its
- * successor. How a handover goes is the affair of the two (core); which worker is next is roll.ts.
+ * successor. How a handover goes is the affair of the two (core); which worker is next is rolling-reload.ts.
  */
 import {
   type Deferred,
@@ -12,11 +12,11 @@ import {
   type Logger,
 } from '@handover/core/supervision'
 import { codeOf, notTakingPart, whyEnded } from '../ended.js'
-import { Roll } from '../operations/roll.js'
-import { Sharing } from '../operations/sharing.js'
+import { Rebalancer } from '../operations/rebalancer.js'
+import { RollingReload } from '../operations/rolling-reload.js'
 import type { ReleaseCommand } from '../previous-release.js'
 import { startedBy } from '../started-by.js'
-import type { HeldListeners } from './held.js'
+import type { ListenerPool } from './listener-pool.js'
 import { relay, tellPredecessor } from './relay.js'
 import { Slot } from './slot.js'
 import { Worker, type WorkerExit } from './worker.js'
@@ -33,10 +33,10 @@ export interface SupervisorParts {
   readonly readyTimeoutMs: number
   /** Of the command line: they win over those of the program. */
   readonly limits: { readonly readyTimeoutMs?: number; readonly drainTimeoutMs?: number }
-  readonly held: HeldListeners
+  readonly held: ListenerPool
   readonly logger: Logger
   /** Whoever asked for it. */
-  readonly onReload: (roll: Roll) => void
+  readonly onReload: (roll: RollingReload) => void
 }
 
 export class Supervisor {
@@ -45,12 +45,12 @@ export class Supervisor {
   readonly workers = new Set<Worker>()
   /** Called with every message of a worker, after it was acted on. */
   readonly observers = new Set<(worker: Worker, message: FromWorker) => void>()
-  readonly #sharing = new Sharing(() => this.#considerSettled())
+  readonly #rebalancer = new Rebalancer(() => this.#considerSettled())
   /** Settled by the very first worker: that it serves, or why not. */
   readonly #started: Deferred<void> = deferred()
   #hasStarted = false
   #willConsider = false
-  #roll: Roll | undefined
+  #roll: RollingReload | undefined
   #stopping: Promise<number> | undefined
   readonly #ended: Deferred<number> = deferred()
 
@@ -74,7 +74,7 @@ export class Supervisor {
   }
 
   /** Replaces all workers, one after another. Errors: `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`. */
-  reload(first?: Worker): Roll {
+  reload(first?: Worker): RollingReload {
     if (this.isStopping)
       throw new HandoverError(
         'ERR_HANDOVER_DRAINING',
@@ -85,7 +85,7 @@ export class Supervisor {
         'ERR_HANDOVER_IN_PROGRESS',
         'A reload is under way. Ask again when it has ended.',
       )
-    const roll = new Roll(this, this.#started.promise, first)
+    const roll = new RollingReload(this, this.#started.promise, first)
     this.#roll = roll
     this.parts.onReload(roll)
     const over = () => {
@@ -173,7 +173,7 @@ export class Supervisor {
     else if (message.type === 'signal-successor') this.#successorOf(worker, message)?.signal(message.signal)
     else if (message.type === 'to-successor')
       relay(message.message, handle, this.#successorOf(worker, message))
-    this.#sharing.onMessage(worker, message, handle)
+    this.#rebalancer.onMessage(worker, message, handle)
     for (const observe of this.observers) observe(worker, message)
     this.#considerSettled()
   }
@@ -208,7 +208,7 @@ export class Supervisor {
     const isSettled = !this.isStopping && !this.#roll && serving.length === this.slots.length
     const settled = isSettled ? serving : []
     this.parts.held.settle(settled, this.workers)
-    this.#sharing.consider(settled)
+    this.#rebalancer.consider(settled)
   }
 
   /** A program may reload itself: then the others follow. */
@@ -240,7 +240,7 @@ export class Supervisor {
 
   #onExit(worker: Worker, exit: WorkerExit): void {
     this.workers.delete(worker)
-    this.#sharing.onExit(worker)
+    this.#rebalancer.onExit(worker)
     tellPredecessor(worker, exit)
     worker.successor?.worker.leaveAlone()
     const slot = this.slots.find((each) => each.worker === worker)

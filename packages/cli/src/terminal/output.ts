@@ -1,5 +1,5 @@
 /** Standard output gets the outcome of a command; standard error gets its progress and errors. */
-import { exitCodes } from './exit-codes.js'
+import { exitCodes } from '../command-line/exit-codes.js'
 
 export interface SpokenOptions {
   readonly json?: boolean

@@ -18,7 +18,7 @@ import type { Worker } from '../supervisor/worker.js'
 /** How long a worker may take to tell of itself. One that hangs does not. */
 const tellMs = 500
 
-export class ControlledSupervisor implements Controlled {
+export class ControlTarget implements Controlled {
   readonly #supervisor: Supervisor
   #lastReload: ReloadSummary | undefined
 

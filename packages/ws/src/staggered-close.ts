@@ -1,13 +1,13 @@
 /** Ends WebSockets one after the other: were they all ended at once, their clients would come back all at once. */
 import { surroundings } from '@handover/core'
-import { open, serviceRestart, serviceRestartReason, type WebSocketLike } from './websocket.js'
+import { open, serviceRestart, serviceRestartReason, type WebSocketLike } from './ws-types.js'
 
 /** A few are not worth the wait: this long for each WebSocket, and no more than was asked for. */
 const eachMs = 10
 /** Of the time until the drain is over; in the rest the client answers. */
 const share = 0.8
 
-export class Spread {
+export class StaggeredClose {
   readonly #spreadMs: number
   readonly #timers = new Map<WebSocketLike, NodeJS.Timeout>()
 

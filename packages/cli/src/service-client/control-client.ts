@@ -9,7 +9,7 @@ import type {
   ControlVerb,
   controlVersion,
 } from '@handover/core/supervision'
-import { CommandFailed, type ExitCode, exitCodes } from './exit-codes.js'
+import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
 
 /** Not by an import, which would load what only `handover run` needs. */
 const handover: typeof controlVersion = 1

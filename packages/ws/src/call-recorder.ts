@@ -3,8 +3,8 @@
  * stays after all it is done here, and if it has gone, by the successor; each of it once.
  */
 import type { Passage } from '@handover/core'
-import { replace } from './privates.js'
-import { closed, type WebSocketLike } from './websocket.js'
+import { replace } from './ws-internals.js'
+import { closed, type WebSocketLike } from './ws-types.js'
 
 /** What the successor is asked to do. */
 export type Order =
@@ -25,7 +25,7 @@ interface Call {
 
 type Callback = (error?: Error) => void
 
-export class Detour {
+export class CallRecorder {
   readonly #websocket: WebSocketLike
   readonly #stay: () => void
   readonly #putBack: () => void

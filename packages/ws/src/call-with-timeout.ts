@@ -5,7 +5,12 @@ export interface Outcome<T> {
 }
 
 /** Asks; an answer that comes at once is told at once. */
-export function ask<T>(what: string, limitMs: number, work: () => T | Promise<T>, outcome: Outcome<T>): void {
+export function callWithTimeout<T>(
+  what: string,
+  limitMs: number,
+  work: () => T | Promise<T>,
+  outcome: Outcome<T>,
+): void {
   let answer: T | Promise<T>
   try {
     answer = work()

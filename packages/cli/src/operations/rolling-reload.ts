@@ -26,7 +26,7 @@ interface Replaced {
   readonly before: ReleaseCommand | undefined
 }
 
-export class Roll {
+export class RollingReload {
   /** Errors: those of a reload; `reports` tells of the workers that were asked, the failed one last. */
   readonly proven: Promise<ReloadSummary>
   /** When those that were replaced have drained, too. */

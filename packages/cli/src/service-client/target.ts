@@ -9,8 +9,8 @@ import {
   statSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { CommandFailed, exitCodes } from './exit-codes.js'
-import { isRunning } from './processes.js'
+import { CommandFailed, exitCodes } from '../command-line/exit-codes.js'
+import { isRunning } from './process-status.js'
 
 export interface TargetOptions {
   readonly control?: string

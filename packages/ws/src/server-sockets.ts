@@ -3,17 +3,17 @@ import { IncomingMessage } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Arrival, makeConnectionMovable, surroundings } from '@handover/core'
-import { carryOut, type Order } from './detour.js'
-import { type Given, MovingSocket } from './moving-socket.js'
-import { type Abilities, adopt, isBetweenMessages, tryOut } from './privates.js'
-import { Spread } from './spread.js'
+import { carryOut, type Order } from './call-recorder.js'
+import { type Given, MovableWebSocket } from './movable-websocket.js'
+import { StaggeredClose } from './staggered-close.js'
+import { type Abilities, adopt, isBetweenMessages, tryOut } from './ws-internals.js'
 import {
   open,
   serviceRestart,
   serviceRestartReason,
   type WebSocketLike,
   type WebSocketServerLike,
-} from './websocket.js'
+} from './ws-types.js'
 
 /** How often it is looked whether a message that is being sent in fragments is complete. */
 const lookMs = 5
@@ -26,13 +26,13 @@ export interface ApplicationHooks<Socket, State> {
   restore(socket: Socket, state: State, request: IncomingMessage): unknown
 }
 
-export class Sockets<Socket extends WebSocketLike, State> {
+export class ServerSockets<Socket extends WebSocketLike, State> {
   readonly protocol: string
   readonly application: ApplicationHooks<Socket, State>
   readonly #wss: WebSocketServerLike<Socket>
-  readonly #spread: Spread
+  readonly #staggeredClose: StaggeredClose
   readonly #abilities: Abilities
-  readonly #open = new Set<MovingSocket<Socket, State>>()
+  readonly #open = new Set<MovableWebSocket<Socket, State>>()
   #told = false
 
   constructor(
@@ -44,7 +44,7 @@ export class Sockets<Socket extends WebSocketLike, State> {
     this.protocol = protocol
     this.application = application
     this.#wss = wss
-    this.#spread = new Spread(spreadMs)
+    this.#staggeredClose = new StaggeredClose(spreadMs)
     this.#abilities = tryOut(wss)
   }
 
@@ -60,18 +60,18 @@ export class Sockets<Socket extends WebSocketLike, State> {
   /** A client has connected. To be called before anybody else has got the WebSocket. */
   follow(websocket: Socket, request: IncomingMessage, socket: Duplex): void {
     if (!(socket instanceof net.Socket)) return
-    const moving = new MovingSocket(this, websocket, request, socket)
+    const moving = new MovableWebSocket(this, websocket, request, socket)
     this.#open.add(moving)
     if (makeConnectionMovable(socket, moving)) this.#tellOfMissing()
   }
 
-  forget(moving: MovingSocket<Socket, State>): void {
+  forget(moving: MovableWebSocket<Socket, State>): void {
     this.#open.delete(moving)
   }
 
   /** Closes it so that its client comes back, at its own moment. */
   close(websocket: Socket): void {
-    this.#spread.close(websocket, this.#open.size)
+    this.#staggeredClose.close(websocket, this.#open.size)
   }
 
   /** The predecessor has sent one. */
@@ -90,7 +90,7 @@ export class Sockets<Socket extends WebSocketLike, State> {
       websocket.close(serviceRestart, serviceRestartReason)
       return
     }
-    const moving = new MovingSocket(this, websocket, request, socket)
+    const moving = new MovableWebSocket(this, websocket, request, socket)
     this.#open.add(moving)
     onLate(inTurn(websocket))
     moving.restore(given as State)

@@ -26,7 +26,7 @@ interface Share {
   timer?: NodeJS.Timeout
 }
 
-export class Sharing {
+export class Rebalancer {
   #share: Share | undefined
   #last = 0
   readonly #onOver: () => void

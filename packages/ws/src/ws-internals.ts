@@ -6,7 +6,7 @@
 import { IncomingMessage } from 'node:http'
 import net from 'node:net'
 import type { Writable } from 'node:stream'
-import { open, type WebSocketLike, type WebSocketServerLike } from './websocket.js'
+import { open, type WebSocketLike, type WebSocketServerLike } from './ws-types.js'
 
 interface Receiver extends Writable {
   readonly _state: number

@@ -15,7 +15,7 @@ interface Held {
   readonly handle?: object
 }
 
-export class HeldListeners {
+export class ListenerPool {
   readonly #all = new Map<string, Held>()
   readonly #files: ListenerEntry[] = []
   #hasEnded = false

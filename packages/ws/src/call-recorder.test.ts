@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
-import { carryOut, Detour, type Order } from './detour.js'
-import type { WebSocketLike } from './websocket.js'
+import { CallRecorder, carryOut, type Order } from './call-recorder.js'
+import type { WebSocketLike } from './ws-types.js'
 
 /** Notes what reaches it. */
 class FakeWebSocket extends EventEmitter implements WebSocketLike {
@@ -36,10 +36,10 @@ type Send = (data: unknown, ...more: unknown[]) => void
 function leaving() {
   const websocket = new FakeWebSocket()
   const forwarded: Order[][] = []
-  const detour: Detour = new Detour(websocket, () => detour.stay())
-  const leave = () => detour.leave({ send: (orders) => forwarded.push(orders as Order[]) })
+  const recorder: CallRecorder = new CallRecorder(websocket, () => recorder.stay())
+  const leave = () => recorder.leave({ send: (orders) => forwarded.push(orders as Order[]) })
   const send: Send = (...args) => websocket.send(...args)
-  return { websocket, detour, forwarded, leave, send, texts: () => forwarded.map(textsOf) }
+  return { websocket, recorder, forwarded, leave, send, texts: () => forwarded.map(textsOf) }
 }
 
 const textsOf = (orders: readonly Order[]) =>
@@ -48,13 +48,13 @@ const textsOf = (orders: readonly Order[]) =>
 const text = (data: string): Order => ({ do: 'send', data, binary: false, fin: true })
 
 test('if it stays, everything is done here, as it was asked for and in order', () => {
-  const { websocket, detour, send } = leaving()
+  const { websocket, recorder, send } = leaving()
   const done = () => {}
   send('one', { compress: false }, done)
   websocket.ping('two')
   websocket.pause()
   expect(websocket.reached).toEqual([])
-  detour.stay()
+  recorder.stay()
   send('three')
   expect(websocket.reached).toEqual([
     ['send', 'one', { compress: false }, done],

@@ -2,11 +2,11 @@
 import type { IncomingMessage } from 'node:http'
 import type net from 'node:net'
 import { type Departure, type Movable, type Passage, surroundings } from '@handover/core'
-import { Detour } from './detour.js'
-import { detach, isAtBoundary } from './privates.js'
-import { ask } from './settle.js'
-import type { Sockets } from './sockets.js'
-import { open, serviceRestart, serviceRestartReason, type WebSocketLike } from './websocket.js'
+import { CallRecorder } from './call-recorder.js'
+import { callWithTimeout } from './call-with-timeout.js'
+import type { ServerSockets } from './server-sockets.js'
+import { detach, isAtBoundary } from './ws-internals.js'
+import { open, serviceRestart, serviceRestartReason, type WebSocketLike } from './ws-types.js'
 
 /** When so little time is left, a WebSocket that is in the middle of a message is closed instead. */
 const lateMs = 500
@@ -29,20 +29,20 @@ type Stage =
   | 'gone'
   | 'ending'
 
-export class MovingSocket<Socket extends WebSocketLike, State> implements Movable {
+export class MovableWebSocket<Socket extends WebSocketLike, State> implements Movable {
   readonly protocol: string
-  readonly #sockets: Sockets<Socket, State>
+  readonly #sockets: ServerSockets<Socket, State>
   readonly #websocket: Socket
   readonly #request: IncomingMessage
   readonly #socket: net.Socket
   /** What `ws` does when it is closed: it forgets it. */
   readonly #forget: readonly ((...args: unknown[]) => void)[]
   #stage: Stage = 'here'
-  #detour: Detour | undefined
+  #recorder: CallRecorder | undefined
 
   /** To be made before anybody else has got the WebSocket. */
   constructor(
-    sockets: Sockets<Socket, State>,
+    sockets: ServerSockets<Socket, State>,
     websocket: Socket,
     request: IncomingMessage,
     socket: net.Socket,
@@ -65,7 +65,7 @@ export class MovingSocket<Socket extends WebSocketLike, State> implements Movabl
       if (!this.#websocket.isPaused) this.#socket.resume()
     }
     const restore = () => this.#sockets.application.restore(this.#websocket, state, this.#request)
-    ask('restore', surroundings().hookMs, restore, {
+    callWithTimeout('restore', surroundings().hookMs, restore, {
       done: readOn,
       failed: (error) => {
         const { logger } = surroundings()
@@ -94,18 +94,18 @@ export class MovingSocket<Socket extends WebSocketLike, State> implements Movabl
 
   end(): void {
     if (this.#stage === 'gone') return
-    const detour = this.#stage === 'held' ? this.#detour : undefined
+    const recorder = this.#stage === 'held' ? this.#recorder : undefined
     this.#stage = 'ending'
-    detour?.stay()
+    recorder?.stay()
     this.#sockets.close(this.#websocket)
   }
 
   #hold(departure: Departure): void {
     departure.hold()
     this.#stage = 'held'
-    this.#detour = new Detour(this.#websocket, () => departure.decline())
+    this.#recorder = new CallRecorder(this.#websocket, () => departure.decline())
     const serialize = () => this.#sockets.application.serialize(this.#websocket, this.#request)
-    ask<State | undefined>('serialize', surroundings().hookMs, serialize, {
+    callWithTimeout<State | undefined>('serialize', surroundings().hookMs, serialize, {
       done: (state) => {
         if (this.#stage !== 'held') return
         if (state === undefined) departure.decline()
@@ -133,14 +133,14 @@ export class MovingSocket<Socket extends WebSocketLike, State> implements Movabl
       forget.call(this.#websocket)
     }
     this.#sockets.forget(this)
-    this.#detour?.leave(passage)
+    this.#recorder?.leave(passage)
   }
 
   #closed(): void {
     if (this.#stage === 'gone') return
-    const detour = this.#stage === 'held' ? this.#detour : undefined
+    const recorder = this.#stage === 'held' ? this.#recorder : undefined
     this.#stage = 'ending'
     this.#sockets.forget(this)
-    detour?.stay()
+    recorder?.stay()
   }
 }

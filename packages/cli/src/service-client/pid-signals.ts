@@ -1,8 +1,8 @@
 /** What can be done by signals alone, and what can be told then: less than by the control socket. */
 import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { CommandFailed, exitCodes } from './exit-codes.js'
-import { isRunning, listensFor } from './processes.js'
+import { CommandFailed, exitCodes } from '../command-line/exit-codes.js'
+import { isRunning, listensFor } from './process-status.js'
 import { identityOf, readPidFile } from './target.js'
 
 const pollMs = 50
