@@ -33,7 +33,7 @@ test('every member of the handle is in its table, and no other', () => {
 })
 
 test('every event of the handle is in its table, and no other', () => {
-  const source = read('packages/core/src/handle.ts')
+  const source = read('packages/core/src/events.ts')
   const start = source.indexOf('export interface GracefulEvents')
   const body = source.slice(start, source.indexOf('\n}', start))
   const events = [...body.matchAll(/^ {2}'?([\w-]+)'?: \[/gm)].map((match) => match[1])

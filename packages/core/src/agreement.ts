@@ -3,13 +3,8 @@ import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { HandoverError } from './errors.js'
 import type { Logger } from './logger.js'
-import { type GracefulOptions, readOptions, type Settings } from './options.js'
-
-/** The options that the registrations have set, and the complete options with defaults. */
-export interface Agreed {
-  readonly given: GracefulOptions
-  readonly settings: Settings
-}
+import type { Agreed, GracefulOptions } from './options.js'
+import { readOptions } from './read-options.js'
 
 /** Options with paths, resolved against the directory of the start. */
 const paths = ['pidFile', 'control']

@@ -2,24 +2,23 @@
 import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type net from 'node:net'
-import { type Agreed, agree } from './agreement.js'
 import { Arrivals } from './connections/arrivals.js'
 import type { Mover } from './connections/move.js'
 import { Tracker } from './connections/tracker.js'
 import { Control } from './control.js'
 import { DrainingLimit } from './draining-limit.js'
 import type { HandoverError } from './errors.js'
+import type { GracefulEvents, StateChange } from './events.js'
 import { GenerationHealth } from './generation-health.js'
-import type { GracefulEvents, StateChange } from './handle.js'
 import { Hooks } from './hooks.js'
 import { applyAdded } from './late-options.js'
 import { attachLate, lateServer } from './late-server.js'
 import { Leaving } from './leaving.js'
 import { type LifecycleEvent, next, type State } from './lifecycle.js'
 import { Listeners } from './listeners.js'
-import { currentLogger, type Logger, lineLogger, silent } from './logger.js'
+import { currentLogger, type Logger, silent } from './logger.js'
 import { withoutHandleQueue } from './node-privates-channel.js'
-import type { GracefulOptions, Settings } from './options.js'
+import type { Agreed, GracefulOptions, Settings } from './options.js'
 import type { Origin } from './origin.js'
 import { removePidFile } from './pid-file.js'
 import type { Platform } from './platform.js'
@@ -120,11 +119,9 @@ export class Generation {
     return this.#given
   }
 
-  /** Errors: see `agree`. After an error nothing has changed. */
-  addOptions(options: GracefulOptions | undefined): void {
+  /** Applies the options of all registrations, after one more. */
+  applyOptions({ given, settings }: Agreed): void {
     const before = this.settings
-    const fallback = lineLogger(this.platform.pid)
-    const { given, settings } = agree(this.#given, options, fallback, this.origin.cwd)
     this.#given = given
     this.#settings = this.#inForce(settings)
     applyAdded(this, before)

@@ -2,10 +2,10 @@
 import net from 'node:net'
 import { inspect } from 'node:util'
 import { HandoverError } from './errors.js'
+import { isRecord } from './guards.js'
 import type { GracefulHandle } from './handle.js'
 import type { GracefulOptions } from './options.js'
 import { register } from './registry.js'
-import { isRecord } from './wire.js'
 
 /**
  * Makes the process of `server` replaceable: SIGHUP hands over to a successor, SIGTERM and SIGINT drain and

@@ -2,34 +2,10 @@ import type { ServerResponse } from 'node:http'
 import type net from 'node:net'
 import type { StreamOptions } from './connections/end-stream.js'
 import type { HandoverHook, ResumeStream } from './connections/stream.js'
-import type { HandoverError } from './errors.js'
+import type { GracefulEvents } from './events.js'
 import type { BeforeDrainHook, DrainedHook } from './hooks.js'
-import type { DrainReason, StateName } from './lifecycle.js'
-import type { Connections, DrainReport, FinalReport, ReloadReport, ShutdownReport } from './report.js'
-
-/** What an observer is told when the state changes. */
-export interface StateChange {
-  readonly state: StateName
-  readonly because?: DrainReason
-  /** With `ready`: the predecessor can still take back. `ready` comes again, without, when it cannot. */
-  readonly onProbation?: true
-  readonly generation: number
-  readonly pid: number
-}
-
-/** The events of {@link GracefulHandle.on}, and what each observer gets. */
-export interface GracefulEvents {
-  /** The state has changed. */
-  state: [change: StateChange]
-  /** A reload has failed; this generation serves on. */
-  'reload-failed': [error: HandoverError]
-  /** The successor is proven: the report of the reload, as `reload()` resolves with it. */
-  'handed-over': [report: ReloadReport]
-  /** This generation has drained; what is left are its hooks. */
-  report: [report: FinalReport]
-  /** The predecessor has drained and is leaving. */
-  'predecessor-finished': [report: FinalReport]
-}
+import type { Connections, DrainReport, ReloadReport, ShutdownReport } from './report.js'
+import type { StateName } from './state-names.js'
 
 /** The generation before this one. */
 export interface PredecessorHandle {

@@ -1,7 +1,8 @@
 /** Composes the health answers from the state of the generation and the checks of the program. */
+
+import { isRecord } from './guards.js'
 import { LimitReached, withLimit } from './limits.js'
 import type { HealthCheck, HealthPaths } from './options.js'
-import { isRecord } from './wire.js'
 
 /** The default timeout of a check. */
 const defaultTimeoutMs = 5_000

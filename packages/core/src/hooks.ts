@@ -1,8 +1,8 @@
-import { type ErrorData, errorData, HandoverError } from './errors.js'
-import type { DrainReason } from './lifecycle.js'
+import { errorData, HandoverError } from './errors.js'
 import { LimitReached, unlessAborted, within } from './limits.js'
 import type { Logger } from './logger.js'
-import type { FinalReport } from './report.js'
+import type { FinalReport, HookFailure } from './report.js'
+import type { DrainReason } from './state-names.js'
 
 type Hook = () => unknown
 
@@ -17,13 +17,6 @@ export interface Leave {
 export type BeforeDrainHook = (leave: Leave) => unknown
 /** A hook that runs after a drain. */
 export type DrainedHook = (report: FinalReport, leave: Leave) => unknown
-
-/** A hook that failed, timed out, or was still running when a second signal cut the shutdown short. */
-export interface HookFailure {
-  /** Its kind and its position: `onDrained hook 2`. */
-  readonly hook: string
-  readonly error: ErrorData
-}
 
 /** The hooks of the application, in the order in which it registered them. */
 export class Hooks {

@@ -13,10 +13,10 @@ export type { StreamOptions } from './connections/end-stream.js'
 export type { Arrival, Departure, Movable, Passage, Receiver } from './connections/movable.js'
 export type { HandoverHook, ResumeStream } from './connections/stream.js'
 export { type ErrorData, type Facts, HandoverError, type HandoverErrorCode } from './errors.js'
+export type { GracefulEvents, StateChange } from './events.js'
 export { graceful } from './graceful.js'
-export type { GracefulEvents, GracefulHandle, PredecessorHandle, StateChange } from './handle.js'
-export type { BeforeDrainHook, DrainedHook, HookFailure, Leave } from './hooks.js'
-export type { DrainReason, StateName } from './lifecycle.js'
+export type { GracefulHandle, PredecessorHandle } from './handle.js'
+export type { BeforeDrainHook, DrainedHook, Leave } from './hooks.js'
 export type { Logger } from './logger.js'
 export {
   defaults,
@@ -31,8 +31,10 @@ export type {
   DrainReport,
   FinalReport,
   Holding,
+  HookFailure,
   KindCount,
   Phase,
   ReloadReport,
   ShutdownReport,
 } from './report.js'
+export type { DrainReason, StateName } from './state-names.js'

@@ -1,8 +1,6 @@
 import type { Drain } from './drain.js'
+import type { DrainReason } from './state-names.js'
 import type { Successor } from './successor.js'
-
-/** Why a generation drains. */
-export type DrainReason = 'handed-over' | 'shutdown'
 
 /** A state is a value with the data that only it needs. */
 export type State =
@@ -12,9 +10,6 @@ export type State =
   | { readonly name: 'handing-over'; readonly successor: Successor }
   | { readonly name: 'draining'; readonly because: DrainReason; readonly drain: Drain }
   | { readonly name: 'exited'; readonly code: 0 | 1 }
-
-/** The names of the states, as `handle.state`, log lines and messages say them. */
-export type StateName = State['name']
 
 /** What can happen to a generation. */
 export type LifecycleEvent =

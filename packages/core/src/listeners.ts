@@ -19,14 +19,14 @@ import {
   takeListener,
   wrapListen,
 } from './node-privates.js'
-import { continueTlsSessions, type TlsSessions } from './node-privates-tls.js'
+import { continueTlsSessions } from './node-privates-tls.js'
 import type { Platform } from './platform.js'
 import { type Restored, SocketFiles } from './socket-files.js'
 import type { Inherited } from './systemd.js'
 import { Unclaimed } from './unclaimed.js'
 import { listenOnPath, type NodeListen } from './unix-listen.js'
 import { identityOf, remove } from './unix-path.js'
-import type { ListenerEntry, UnixFile } from './wire.js'
+import type { ListenerEntry, TlsSessions, UnixFile } from './wire.js'
 
 /** How many unavailable addresses a successor learns of: a program may try many ports. */
 const mostUnavailable = 100

@@ -4,9 +4,9 @@
  */
 import type { ControlEvent, GenerationStatus } from './control/protocol.js'
 import type { ErrorData } from './errors.js'
-import type { StateName } from './lifecycle.js'
+import { isList, isNatural, isRecord, isString } from './guards.js'
 import type { FinalReport, ReloadReport } from './report.js'
-import { isList, isNatural, isRecord, isString } from './wire.js'
+import type { StateName } from './state-names.js'
 
 type Is = (value: unknown) => boolean
 

@@ -46,12 +46,6 @@ export function withoutHandleQueue(channel: object): void {
   inside.disconnect = hiding(disconnect as () => unknown)
 }
 
-/** The native handle of a TCP or Unix socket from another process (`net.Native` in Node's source). */
-export function isNativeHandle(handle: unknown): handle is object {
-  const { fd, close, listen } = (handle ?? {}) as Record<string, unknown>
-  return typeof fd === 'number' && typeof close === 'function' && typeof listen === 'function'
-}
-
 /** Closes the handle of an unusable message: a native handle, a socket, or a server. */
 export function discardHandle(handle: unknown): void {
   const { destroy, close, on } = (handle ?? {}) as Record<string, unknown>

@@ -1,12 +1,6 @@
 /** What Node keeps private of TLS: see node-privates.ts. */
 import type tls from 'node:tls'
-
-/** A client's session is resumed by whoever has these (RFC 5077, RFC 8446 4.6.1). Never on disk, in the environment or in a log. */
-export interface TlsSessions {
-  readonly ticketKeys: Uint8Array
-  /** OpenSSL resumes a session only under the context in which it began. */
-  readonly idContext: string
-}
+import type { TlsSessions } from './wire.js'
 
 /** The privates of a `tls.Server`. */
 interface ServerInside {

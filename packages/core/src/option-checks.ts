@@ -1,10 +1,10 @@
 /** What the value of each option must be. Whether several fit together, and what is at a path, is options.ts. */
 import { constants } from 'node:os'
 import { inspect } from 'node:util'
+import { isRecord } from './guards.js'
 import { longestMs } from './limits.js'
 import type { Logger } from './logger.js'
 import type { HealthCheck, HealthPaths, Settings } from './options.js'
-import { isRecord } from './wire.js'
 
 type Check = (value: unknown) => string | undefined
 

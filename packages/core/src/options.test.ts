@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { HandoverError } from './errors.js'
 import { silent } from './logger.js'
-import { defaults, type GracefulOptions, readOptions } from './options.js'
+import { defaults, type GracefulOptions } from './options.js'
+import { readOptions } from './read-options.js'
 
 const read = (raw: unknown) => readOptions(raw, silent, '/')
 

@@ -6,11 +6,11 @@ import { Generation } from './generation.js'
 import type { GracefulHandle } from './handle.js'
 import { handleOf } from './handle-of.js'
 import { lateServer, lateSuccessor } from './late-server.js'
-import { lineLogger } from './logger.js'
 import type { GracefulOptions } from './options.js'
 import { type Origin, readOrigin } from './origin.js'
 import { platform } from './platform.js'
 import type { Awaited } from './readiness.js'
+import { lineLogger } from './stderr-logger.js'
 import { wireVersion } from './wire.js'
 
 interface Shared {
@@ -30,7 +30,8 @@ export function register(awaited: Awaited, options: GracefulOptions | undefined)
   const { origin, generation } = shared()
   if (origin.inheritance !== undefined && lateServer(awaited, generation?.internals)) throw lateSuccessor()
   if (generation) {
-    generation.internals.addOptions(options)
+    const { given } = generation.internals
+    generation.internals.applyOptions(agree(given, options, lineLogger(platform.pid), origin.cwd))
     generation.internals.await(awaited)
     return generation.handle
   }

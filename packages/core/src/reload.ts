@@ -5,13 +5,13 @@ import { Mover } from './connections/move.js'
 import { errorData, HandoverError } from './errors.js'
 import type { Generation } from './generation.js'
 import { tooLate } from './late-server.js'
-import { type TlsSessions, tlsSessionsOf } from './node-privates-tls.js'
+import { tlsSessionsOf } from './node-privates-tls.js'
 import type { Phase, ReloadReport } from './report.js'
 import { firstListenerFd, type SuccessorProcess, spawnSuccessor } from './spawn.js'
 import { StandBy } from './stand-by.js'
 import { Successor, type TakenOver } from './successor.js'
 import { type Exit, lostSuccessor } from './successor-failed.js'
-import { type Inheritance, type ListenerEntry, type Receipt, wireVersion } from './wire.js'
+import { type Inheritance, type ListenerEntry, type Receipt, type TlsSessions, wireVersion } from './wire.js'
 
 export class Reload {
   readonly #generation: Generation

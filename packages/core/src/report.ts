@@ -1,6 +1,12 @@
 import type { ErrorData } from './errors.js'
-import type { HookFailure } from './hooks.js'
-import type { DrainReason } from './lifecycle.js'
+import type { DrainReason } from './state-names.js'
+
+/** A hook that failed, timed out, or was still running when a second signal cut the shutdown short. */
+export interface HookFailure {
+  /** Its kind and its position: `onDrained hook 2`. */
+  readonly hook: string
+  readonly error: ErrorData
+}
 
 /** A part of a reload, in the order in which they happened. */
 export interface Phase {

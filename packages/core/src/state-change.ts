@@ -1,5 +1,5 @@
 /** What observers and the log are told of a state. */
-import type { StateChange } from './handle.js'
+import type { StateChange } from './events.js'
 import type { State } from './lifecycle.js'
 
 export function told(state: State): Pick<StateChange, 'state' | 'because' | 'onProbation'> {

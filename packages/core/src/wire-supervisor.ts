@@ -2,7 +2,7 @@
 import { constants } from 'node:os'
 import type { ControlEvent, GenerationStatus } from './control/protocol.js'
 import type { ErrorData } from './errors.js'
-import type { DrainReason, StateName } from './lifecycle.js'
+import { isList, isNativeHandle, isNatural, isRecord, isString } from './guards.js'
 import {
   isCount,
   isData,
@@ -18,18 +18,14 @@ import {
   optional,
   shape,
 } from './message-shapes.js'
-import { isNativeHandle } from './node-privates-channel.js'
 import type { FinalReport, ReloadReport } from './report.js'
+import type { DrainReason, StateName } from './state-names.js'
 import {
   anotherVersion,
   type ConnectionMessage,
   type Inheritance,
-  isList,
   isListenerEntry,
-  isNatural,
   isReceipt,
-  isRecord,
-  isString,
   type ListenerEntry,
   type Receipt,
   wireVersion,

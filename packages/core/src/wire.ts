@@ -1,6 +1,6 @@
 import type { GenerationStatus, RequestId } from './control/protocol.js'
 import { type ErrorData, HandoverError } from './errors.js'
-import type { TlsSessions } from './node-privates-tls.js'
+import { isList, isNatural, isRecord, isString } from './guards.js'
 import type { FinalReport, ReloadReport } from './report.js'
 
 /** The version of everything below. A generation refuses any other version (docs/reference/protocol.md). */
@@ -20,6 +20,16 @@ export interface UnixFile {
   readonly path: string
   /** `device:inode` of the socket file that Handover put there; absent when the path is not ours to remove. */
   readonly identity?: string
+}
+
+/**
+ * A client resumes its TLS session with whichever process has these (RFC 5077, RFC 8446 section 4.6.1). They are never
+ * written to disk, to the environment or to a log.
+ */
+export interface TlsSessions {
+  readonly ticketKeys: Uint8Array
+  /** OpenSSL resumes a session only under the context in which it began. */
+  readonly idContext: string
 }
 
 /** One inherited listener. */
@@ -329,12 +339,9 @@ export function anotherVersion(theirs: unknown): HandoverError {
   )
 }
 
-export const isList = (value: unknown, isItem: (item: unknown) => boolean) =>
-  Array.isArray(value) && value.every(isItem)
 const areFds = (value: unknown) => isList(value, isNatural)
 export const isReceipt = ({ numbers, upTo, full }: Record<string, unknown>) =>
   isList(numbers, isNatural) && isNatural(upTo) && (full === undefined || full === true)
-export const isString = (value: unknown) => typeof value === 'string'
 const isTlsSessions = (value: unknown) =>
   Array.isArray(value) &&
   isNatural(value[0]) &&
@@ -342,10 +349,4 @@ const isTlsSessions = (value: unknown) =>
   value[1].ticketKeys instanceof Uint8Array &&
   isString(value[1].idContext)
 
-export const isNatural = (value: unknown): value is number =>
-  Number.isSafeInteger(value) && (value as number) >= 1
 const isPort = (value: unknown) => isNatural(value) && value <= 65_535
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}

@@ -15,7 +15,6 @@ import { type Attention, Http1Connection } from './http1.js'
 import { Http2Connection } from './http2.js'
 import { idleOf } from './idle.js'
 import type { Movable } from './movable.js'
-import type { Mover } from './move.js'
 import { RawConnection } from './raw.js'
 
 const connectionOf = Symbol('handover.connection')
@@ -29,6 +28,12 @@ export interface ConnectionWatcher {
   onGone(connection: Connection, server: net.Server, fate: keyof Fates): void
 }
 
+/** Takes connections over in a drain. */
+export interface ConnectionTaker {
+  /** Returns whether it took the connection. Otherwise the connection drains here. */
+  take(connection: Http1Connection, server: net.Server): boolean
+}
+
 export class Tracker {
   readonly #connections = new Map<Connection, net.Server>()
   /** Stops observing a server. */
@@ -39,7 +44,7 @@ export class Tracker {
   #draining = false
   /** The generation has released the process: another one may track the same servers. */
   #isOver = false
-  #mover: Mover | undefined
+  #taker: ConnectionTaker | undefined
   /** What has become of connections since the drain began. */
   #fates = new FateCounts()
   readonly #watchers = new Set<ConnectionWatcher>()
@@ -89,17 +94,17 @@ export class Tracker {
     }
   }
 
-  /** Connections that are open now, and those that still come, go to `mover`, or are told that it is the end. */
-  startDraining(mover?: Mover): void {
+  /** Connections that are open now, and those that still come, go to `taker`, or end after their response. */
+  startDraining(taker?: ConnectionTaker): void {
     this.#draining = true
-    this.#mover = mover
+    this.#taker = taker
     for (const [connection, server] of this.#connections) this.#drain(connection, server)
   }
 
   /** Serves new connections as before. Connections that already announced their end still close. */
   stopDraining(): void {
     this.#draining = false
-    this.#mover = undefined
+    this.#taker = undefined
     this.#fates = new FateCounts()
   }
 
@@ -312,7 +317,7 @@ export class Tracker {
     const isHttp1 = connection instanceof Http1Connection
     // Another process may have it by now: it comes back through `keepHere`, or never.
     if (isHttp1 && connection.isAway) return
-    const moves = isHttp1 && this.#mover?.take(connection, server)
+    const moves = isHttp1 && this.#taker?.take(connection, server)
     if (!moves) connection.startDraining()
   }
 }

@@ -1,8 +1,8 @@
 /** Messages on a control socket: one JSON object per line (docs/reference/protocol.md). */
 import { type ErrorData, errorData, HandoverError } from '../errors.js'
-import type { DrainReason, StateName } from '../lifecycle.js'
+import { isRecord } from '../guards.js'
 import type { Connections, DrainReport, FinalReport, Holding, Phase, ReloadReport } from '../report.js'
-import { isRecord } from '../wire.js'
+import type { DrainReason, StateName } from '../state-names.js'
 
 /** The version of everything below; a request names it. */
 export const controlVersion = 1
