@@ -1,44 +1,7 @@
-// The tables of the README say what the code says.
-import { runInNewContext } from 'node:vm'
+// The README is the first screen; everything that is looked up is in docs.
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { defaults } from '../../packages/core/src/options.js'
-import { blocksOf, codeWords, proseOf, read, tableBelow } from './pages.js'
-
-const firstWords = (heading: string) =>
-  tableBelow('README.md', heading).map(([cell = '']) => codeWords(cell)[0])
-
-test('every option is in the table, with its default, and no other', () => {
-  const rows = tableBelow('README.md', 'Options').map(([name = '', value = '']) => [
-    codeWords(name)[0],
-    codeWords(value)[0],
-  ])
-  const told = Object.fromEntries(rows.filter(([name]) => name !== 'logger'))
-  // JSON makes one kind of object of those of two contexts; `undefined` is none of it.
-  const values = Object.entries(told).map(([name, text]) => [
-    name,
-    JSON.stringify(runInNewContext(`(${text})`)),
-  ])
-  expect(Object.fromEntries(values)).toEqual(
-    Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, JSON.stringify(value)])),
-  )
-  expect(rows.map(([name]) => name)).toEqual([...Object.keys(defaults), 'logger'])
-})
-
-test('every member of the handle is in its table, and no other', () => {
-  const source = read('packages/core/src/handle.ts')
-  const body = source.slice(source.indexOf('export interface GracefulHandle'))
-  const members = [...body.matchAll(/^ {2}(?:readonly )?(\w+)(?=[(<:])/gm)].map((match) => match[1])
-  const told = firstWords('The handle').map((word) => word?.replace(/[(<].*/, ''))
-  expect(told.sort()).toEqual([...new Set(members)].sort())
-})
-
-test('every event of the handle is in its table, and no other', () => {
-  const source = read('packages/core/src/events.ts')
-  const start = source.indexOf('export interface GracefulEvents')
-  const body = source.slice(start, source.indexOf('\n}', start))
-  const events = [...body.matchAll(/^ {2}'?([\w-]+)'?: \[/gm)].map((match) => match[1])
-  expect(firstWords('Events')).toEqual(events)
-})
+import { blocksOf, codeWords, pages, proseOf, read } from './pages.js'
 
 test('the scripts that are named can be run', () => {
   const { scripts } = JSON.parse(read('package.json'))
@@ -46,6 +9,26 @@ test('the scripts that are named can be run', () => {
   const named = commands
     .flatMap((text) => [...text.matchAll(/^npm (?:run )?(\w+)/gm)])
     .map(([, name = '']) => name)
-  expect(named).toContain('demo')
+  expect(named).toEqual(expect.arrayContaining(['demo', 'test']))
   expect(named.filter((name) => name !== 'install' && !(name in scripts))).toEqual([])
+})
+
+test('the README has at most 200 lines, and the promises are on its first pages', () => {
+  const lines = read('README.md').trimEnd().split('\n')
+  expect(lines.length).toBeLessThanOrEqual(200)
+  expect(lines.indexOf('## Quick start')).toBeGreaterThan(0)
+  expect(lines.indexOf('## What it promises')).toBeLessThan(50)
+})
+
+const byKind = pages().filter((page) => /^docs\/(guides|reference|explanation)\/[\w-]+\.md$/.test(page))
+
+test.each(byKind)('%s says in its first line who needs it', (page) => {
+  expect(read(page)).toMatch(/^# .+\n\nFor everyone who /)
+})
+
+test('docs/README.md lists every page', () => {
+  const listed = [...read('docs/README.md').matchAll(/\]\(([^)]+\.md)\)/g)].map(([, path = '']) =>
+    join(dirname('docs/README.md'), path),
+  )
+  expect(byKind.filter((page) => !listed.includes(page))).toEqual([])
 })

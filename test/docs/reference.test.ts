@@ -1,0 +1,64 @@
+// The tables of docs/reference match the code, in both directions.
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { exitCodes } from '../../packages/cli/src/command-line/exit-codes.js'
+import { countsOf } from '../../packages/core/src/connections/counting.js'
+import { defaults } from '../../packages/core/src/options.js'
+import { cli } from '../support/cli.js'
+import { codeWords, read, tableBelow } from './pages.js'
+
+const firstWords = (page: string, heading: string) =>
+  tableBelow(`docs/reference/${page}`, heading).map(([cell = '']) => codeWords(cell)[0])
+
+test('every option is in the table, with its default, and no other', () => {
+  const rows = tableBelow('docs/reference/options.md', 'Options').map(([name = '', value = '']) => [
+    codeWords(name)[0],
+    codeWords(value)[0],
+  ])
+  const told = Object.fromEntries(rows.filter(([name]) => name !== 'logger'))
+  // JSON makes one kind of object of those of two contexts; `undefined` is none of it.
+  const values = Object.entries(told).map(([name, text]) => [
+    name,
+    JSON.stringify(runInNewContext(`(${text})`)),
+  ])
+  expect(Object.fromEntries(values)).toEqual(
+    Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, JSON.stringify(value)])),
+  )
+  expect(rows.map(([name]) => name)).toEqual([...Object.keys(defaults), 'logger'])
+})
+
+test('every member of the handle is in its table, and no other', () => {
+  const source = read('packages/core/src/handle.ts')
+  const body = source.slice(source.indexOf('export interface GracefulHandle'))
+  const members = [...body.matchAll(/^ {2}(?:readonly )?(\w+)(?=[(<:])/gm)].map((match) => match[1])
+  const listed = firstWords('handle.md', 'The handle').map((word) => word?.replace(/[(<].*/, ''))
+  expect(listed.sort()).toEqual([...new Set(members)].sort())
+})
+
+test('every event of the handle is in its table, and no other', () => {
+  const source = read('packages/core/src/events.ts')
+  const start = source.indexOf('export interface GracefulEvents')
+  const body = source.slice(start, source.indexOf('\n}', start))
+  const events = [...body.matchAll(/^ {2}'?([\w-]+)'?: \[/gm)].map((match) => match[1])
+  expect(firstWords('events.md', 'Events')).toEqual(events)
+})
+
+test('every kind of connection is in the table of names, and no other', () => {
+  const { total, inFlight, requests, ...kinds } = countsOf(new Map(), new Set(), 0)
+  expect(firstWords('connections.md', 'Names of kinds')).toEqual(Object.keys(kinds))
+})
+
+test.each(['reload', 'status', 'stop', 'run'])(
+  'every option of handover %s is in its table, and no other',
+  async (name) => {
+    const { stdout } = await cli([name, '--help'])
+    const options = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map((match) => match[1])
+    const listed = firstWords('cli.md', `handover ${name}`).map((word) => word?.split(' ')[0])
+    expect(listed.sort()).toEqual(options.filter((option) => option !== '--help').sort())
+  },
+)
+
+test('every exit code of the commands is in the table, and no other', () => {
+  const listed = tableBelow('docs/reference/cli.md', 'Exit codes').map(([code]) => Number(code))
+  expect(listed).toEqual(Object.values(exitCodes))
+})
