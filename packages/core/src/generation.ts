@@ -34,7 +34,7 @@ import { inWords, told } from './state-change.js'
 import type { Successor } from './successor.js'
 import { Supervisor, supervisedSettings } from './supervisor.js'
 import { activatedListeners, ServiceManager } from './systemd.js'
-import type { Inheritance } from './wire.js'
+import type { Inheritance, SupervisorEntry } from './wire.js'
 
 /** For tools that have no handle. */
 const stateChannel = channel('handover:state')
@@ -96,7 +96,8 @@ export class Generation {
     this.#reloadRequests = new ReloadRequests((signal) => this.#startRequested(signal), this.logger)
     this.undoAtEnd(() => this.#reloadRequests.cancel())
     this.#undo.push(this.listeners.install(), this.tracker.install(), () => this.control.close())
-    this.supervisor = inheritance?.supervisor && new Supervisor(inheritance.supervisor, this)
+    this.supervisor = inheritance?.supervisor && this.#worksFor(inheritance.supervisor)
+    this.supervisor?.start()
     this.predecessor = inheritance && this.#meet(inheritance)
     this.#keepSignals()
     this.#undo.push(
@@ -253,6 +254,27 @@ export class Generation {
         },
         onListenError: (server, error) => this.startup.onListenError(server, error),
       },
+    })
+  }
+
+  #worksFor(entry: SupervisorEntry): Supervisor {
+    const { platform, logger, listeners, tracker, arrivals, events, control, hooks } = this
+    return new Supervisor(entry, {
+      ...{ platform, logger, listeners, tracker, arrivals, events },
+      orders: {
+        reload: (progress) => control.reload(progress),
+        stop: (progress) => void control.stop(progress),
+        shutdown: () => void this.shutdown(),
+        cutShort: () => this.cutShort(),
+        // The processes before and after this one report their own status.
+        status: () => control.status().generations[0],
+      },
+      settings: () => this.settings,
+      given: () => this.given,
+      hooks: () => ({ beforeDrain: hooks.beforeDrain.length, drained: hooks.drained.length }),
+      isEnding: () => this.#state.name === 'draining' || this.#state.name === 'exited',
+      predecessorEnded: () => this.predecessor?.end(),
+      undoAtEnd: (undo) => this.undoAtEnd(undo),
     })
   }
 

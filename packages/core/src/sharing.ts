@@ -5,10 +5,11 @@
  */
 import http from 'node:http'
 import type net from 'node:net'
+import type { Arrivals } from './connections/arrivals.js'
 import type { Http1Connection } from './connections/http1.js'
 import { Mover } from './connections/move.js'
 import { Receipts } from './connections/receipts.js'
-import type { Generation } from './generation.js'
+import type { Tracker } from './connections/tracker.js'
 import type { Receipt } from './wire.js'
 import type { FromWorker, PassedConnection } from './wire-supervisor.js'
 
@@ -18,7 +19,11 @@ const tellMs = 250
 const giveMs = 1_000
 
 export interface SharingParts {
-  readonly generation: Generation
+  readonly tracker: Tracker
+  readonly arrivals: Arrivals
+  readonly isEnding: () => boolean
+  /** The program lets connections move. */
+  readonly maySendAway: () => boolean
   /** The servers that listen, with the names by which all workers know their listeners. */
   readonly servers: () => readonly (readonly [net.Server, string])[]
   readonly post: (message: FromWorker, handle?: object, done?: (error: Error | null) => void) => void
@@ -34,7 +39,7 @@ export class Sharing {
 
   constructor(parts: SharingParts) {
     this.#parts = parts
-    parts.generation.tracker.onChange = () => this.#tellSoon()
+    parts.tracker.onChange = () => this.#tellSoon()
     this.#tellSoon()
   }
 
@@ -45,9 +50,8 @@ export class Sharing {
 
   /** Gives at most so many. `shared` says that nothing more comes. */
   give(share: number, most: number): void {
-    const { generation, servers, post } = this.#parts
-    const { tracker, state } = generation
-    if (this.#giving || state.name === 'draining' || state.name === 'exited') return
+    const { tracker, servers, post, isEnding } = this.#parts
+    if (this.#giving || isEnding()) return
     const listening = servers()
     let open = 0
     const timer = setTimeout(() => mover.stop(), giveMs)
@@ -105,11 +109,11 @@ export class Sharing {
 
   /** Only a server that speaks plain HTTP/1.1 can continue it. */
   take(message: PassedConnection, handle: unknown): void {
-    const { generation, servers } = this.#parts
+    const { arrivals, servers } = this.#parts
     this.#receiptsOf(message.share).take(message, handle, (own) => {
       const [server] = servers().find(([, name]) => name === message.held) ?? []
       if (!(server instanceof http.Server)) return false
-      generation.arrivals.goOn(server, own, message.betweenRequests)
+      arrivals.goOn(server, own, message.betweenRequests)
       return true
     })
   }
@@ -146,8 +150,8 @@ export class Sharing {
 
   /** Connections to share; none if a later registration has set `moveConnections: false`. */
   #shareable(): (readonly [Http1Connection, net.Server])[] {
-    const { settings, tracker } = this.#parts.generation
-    return settings.moveConnections ? [...tracker.plain()] : []
+    const { maySendAway, tracker } = this.#parts
+    return maySendAway() ? [...tracker.plain()] : []
   }
 
   #tellSoon(): void {

@@ -3,15 +3,20 @@
  * duplicates of its listeners. What a generation does differently under it is here.
  */
 import type { SendHandle } from 'node:child_process'
+import type { EventEmitter } from 'node:events'
 import type net from 'node:net'
-import type { ControlEvent } from './control/protocol.js'
+import type { Arrivals } from './connections/arrivals.js'
+import type { Tracker } from './connections/tracker.js'
+import type { ControlEvent, GenerationStatus } from './control/protocol.js'
 import { errorData, type HandoverError } from './errors.js'
-import type { Generation } from './generation.js'
+import type { GracefulEvents } from './events.js'
 import { within } from './limits.js'
+import type { Listeners } from './listeners.js'
+import type { Logger } from './logger.js'
 import { bareListener, wrapClose } from './node-privates.js'
 import { withoutHandleQueue } from './node-privates-channel.js'
 import type { GracefulOptions, Settings } from './options.js'
-import type { ProcessIdentity } from './platform.js'
+import type { Platform, ProcessIdentity } from './platform.js'
 import { type OfSuccessor, RelayedChild } from './relayed-child.js'
 import type { ReloadReport } from './report.js'
 import { Sharing } from './sharing.js'
@@ -54,43 +59,81 @@ export function supervisedSettings(settings: Settings, entry: SupervisorEntry): 
 /** Names of options that have no effect here. */
 const ignored = (given: GracefulOptions): string[] => notOurs.filter((name) => given[name] !== undefined)
 
+/** What a supervisor can order a generation to do. */
+export interface SupervisorOrders {
+  reload(progress: (event: ControlEvent) => void): {
+    readonly proven: Promise<unknown>
+    readonly drained: Promise<unknown>
+  }
+  /** A shutdown, with progress. */
+  stop(progress: (event: ControlEvent) => void): void
+  shutdown(): void
+  cutShort(): void
+  status(): GenerationStatus | undefined
+}
+
+export interface SupervisorParts {
+  readonly platform: Platform
+  readonly logger: Logger
+  readonly listeners: Listeners
+  readonly tracker: Tracker
+  readonly arrivals: Arrivals
+  readonly events: EventEmitter<GracefulEvents>
+  readonly orders: SupervisorOrders
+  readonly settings: () => Settings
+  /** The options that the program set. */
+  readonly given: () => GracefulOptions
+  /** How many hooks the program registered. */
+  readonly hooks: () => { readonly beforeDrain: number; readonly drained: number }
+  /** This generation drains or has exited. */
+  readonly isEnding: () => boolean
+  readonly predecessorEnded: () => void
+  /** Calls `undo` when the generation lets go of the process. */
+  readonly undoAtEnd: (undo: () => void) => void
+}
+
 export class Supervisor {
   readonly pid: number
   readonly #process: ProcessIdentity
-  readonly #generation: Generation
+  readonly #parts: SupervisorParts
+  readonly #workers: number
   /** Names of the listeners that were bound here. */
   readonly #names = new WeakMap<net.Server, string>()
   readonly #unused = new Set<string>()
   #bound = 0
   #willKeep = false
   #successors = 0
-  readonly #sharing: Sharing | undefined
+  #sharing: Sharing | undefined
   #successor: { readonly id: number; readonly child: RelayedChild } | undefined
 
-  constructor(entry: SupervisorEntry, generation: Generation) {
+  constructor(entry: SupervisorEntry, parts: SupervisorParts) {
     this.pid = entry.pid
     this.#process = { pid: entry.pid, start: entry.start }
-    this.#generation = generation
+    this.#workers = entry.workers ?? 1
+    this.#parts = parts
+  }
+
+  /** Introduces this process to the supervisor, and follows its orders from now on. */
+  start(): void {
     this.#listen()
     this.optionsChanged()
     this.#tell()
-    const mayShare = (entry.workers ?? 1) > 1 && generation.settings.moveConnections
-    this.#sharing = mayShare ? this.#share() : undefined
+    if (this.#workers > 1 && this.#parts.settings().moveConnections) this.#sharing = this.#share()
   }
 
   /** Whether it is there; without it this process ends. */
   get alive(): boolean {
-    return this.#generation.platform.isSame(this.#process)
+    return this.#parts.platform.isSame(this.#process)
   }
 
   /** Sends the limits to the supervisor, first and after later registrations. Logs options without effect. */
   optionsChanged(): void {
-    const { given, logger, settings } = this.#generation
-    const unused = ignored(given).filter((name) => !this.#unused.has(name))
+    const { given, logger, settings } = this.#parts
+    const unused = ignored(given()).filter((name) => !this.#unused.has(name))
     for (const name of unused) this.#unused.add(name)
     if (unused.length > 0)
       logger.info({ unused }, `these options have no effect under a supervisor: ${unused.join(', ')}`)
-    const { readyTimeoutMs, probationMs, drainTimeoutMs } = settings
+    const { readyTimeoutMs, probationMs, drainTimeoutMs } = settings()
     // A successor that fails late may take as long to exit as its requests take.
     const reloadMs = readyTimeoutMs + probationMs + drainTimeoutMs + roundsMs
     this.#post({ type: 'registered', readyTimeoutMs, reloadMs, ...this.#ending() })
@@ -110,15 +153,14 @@ export class Supervisor {
   #keepNow(): void {
     if (!this.#willKeep) return
     this.#willKeep = false
-    const all = this.#generation.listeners.handOn()
+    const all = this.#parts.listeners.handOn()
     for (const { server, entry } of all) {
       if (entry.held !== undefined || this.#names.has(server)) continue
-      const held = `${this.#generation.platform.pid}:${++this.#bound}`
+      const held = `${this.#parts.platform.pid}:${++this.#bound}`
       this.#names.set(server, held)
       this.#post({ type: 'listener', entry: { ...entry, held } }, bareListener(server))
     }
-    const { name } = this.#generation.state
-    if (name === 'draining' || name === 'exited') return
+    if (this.#parts.isEnding()) return
     const held = all.flatMap(({ server, entry }) => this.#named(entry, server).held ?? [])
     this.#post({ type: 'serves', held })
   }
@@ -166,28 +208,28 @@ export class Supervisor {
   }
 
   #share(): Sharing {
-    const generation = this.#generation
+    const { tracker, arrivals, isEnding, settings, listeners, events } = this.#parts
     const sharing = new Sharing({
-      generation,
+      tracker,
+      arrivals,
+      isEnding,
+      maySendAway: () => settings().moveConnections,
       servers: () =>
-        generation.listeners.handOn().flatMap(({ server, entry }) => {
+        listeners.handOn().flatMap(({ server, entry }) => {
           const { held } = this.#named(entry, server)
           return held === undefined ? [] : [[server, held] as const]
         }),
       post: (message, handle, done) => this.#post(message, handle, done),
     })
-    generation.events.on('state', ({ state }) => state === 'draining' && sharing.stop())
+    events.on('state', ({ state }) => state === 'draining' && sharing.stop())
     return sharing
   }
 
   /** The program closes a server: what the supervisor holds would queue connections that nobody answers. */
   #onClose(server: net.Server, close: () => void): void {
     this.#keepNow()
-    const { name } = this.#generation.state
-    const ending = name === 'draining' || name === 'exited'
-    const served = ending
-      ? undefined
-      : this.#generation.listeners.handOn().find((each) => each.server === server)
+    const { isEnding, listeners } = this.#parts
+    const served = isEnding() ? undefined : listeners.handOn().find((each) => each.server === server)
     close()
     const held = served && this.#named(served.entry, server).held
     if (held === undefined) return
@@ -201,13 +243,13 @@ export class Supervisor {
   }
 
   #send(message: object, handle?: object, done: Sent = () => {}): void {
-    const channel = this.#generation.platform.channel()
+    const channel = this.#parts.platform.channel()
     if (!channel?.connected || !channel.send) done(new Error('the supervisor has gone'))
     else channel.send(message, handle as SendHandle, {}, done)
   }
 
   #listen(): void {
-    const channel = this.#generation.platform.channel()
+    const channel = this.#parts.platform.channel()
     if (!channel?.connected) {
       queueMicrotask(() => this.#whenGone())
       return
@@ -220,7 +262,7 @@ export class Supervisor {
 
   /** What happens here is told. */
   #tell(): void {
-    const { events } = this.#generation
+    const { events, undoAtEnd } = this.#parts
     events.on('state', ({ state, because, onProbation }) => {
       this.#keepNow()
       const more = { ...(because && { because }), ...(onProbation && { onProbation }) }
@@ -229,7 +271,7 @@ export class Supervisor {
     events.on('handed-over', (report) => this.#post({ type: 'reloaded', report }))
     events.on('reload-failed', (error) => this.#tellFailed(error))
     events.on('report', (report) => this.#post({ type: 'drained', report }))
-    this.#generation.undoAtEnd(wrapClose((server, close) => this.#onClose(server, close)))
+    undoAtEnd(wrapClose((server, close) => this.#onClose(server, close)))
   }
 
   #tellFailed(error: HandoverError): void {
@@ -239,11 +281,11 @@ export class Supervisor {
 
   /** How long a shutdown may take from now on. */
   #ending(): { drainMs: number; hooksMs: number } {
-    const { settings, hooks } = this.#generation
-    const { shutdownDelayMs, drainTimeoutMs, hookTimeoutMs } = settings
+    const { shutdownDelayMs, drainTimeoutMs, hookTimeoutMs } = this.#parts.settings()
+    const hooks = this.#parts.hooks()
     return {
-      drainMs: hookTimeoutMs * hooks.beforeDrain.length + shutdownDelayMs + drainTimeoutMs,
-      hooksMs: hookTimeoutMs * hooks.drained.length,
+      drainMs: hookTimeoutMs * hooks.beforeDrain + shutdownDelayMs + drainTimeoutMs,
+      hooksMs: hookTimeoutMs * hooks.drained,
     }
   }
 
@@ -265,26 +307,26 @@ export class Supervisor {
   }
 
   #obey(message: Exclude<FromSupervisor, OfSuccessor>, handle: unknown): void {
-    const generation = this.#generation
+    const { orders, listeners, predecessorEnded } = this.#parts
     if (message.type === 'reload') this.#reload(message.before)
-    else if (message.type === 'shutdown') void generation.control.stop((event) => this.#tellProgress(event))
-    else if (message.type === 'cut-short') generation.cutShort()
+    else if (message.type === 'shutdown') orders.stop((event) => this.#tellProgress(event))
+    else if (message.type === 'cut-short') orders.cutShort()
     else if (message.type === 'status-wanted') this.#tellStatus()
-    else if (message.type === 'predecessor-ended') generation.predecessor?.end()
+    else if (message.type === 'predecessor-ended') predecessorEnded()
     else if (message.type === 'takes') this.#sharing?.answer()
     else if (message.type === 'share') this.#sharing?.give(message.share, message.connections)
     else if (message.type === 'peer-has') this.#sharing?.onAnswer(message.share, message)
     else if (message.type === 'sent-to-peer') this.#sharing?.onSent(message.share, message.upTo)
-    else if (message.type === 'unlisten') generation.listeners.closeUnclaimed(message.held)
+    else if (message.type === 'unlisten') listeners.closeUnclaimed(message.held)
     else if (message.type === 'from-peer') this.#sharing?.take(message, handle)
     else if (typeof handle === 'object' && handle !== null) {
-      generation.listeners.inherit(message.entry, handle)
+      listeners.inherit(message.entry, handle)
       this.keepListeners()
     }
   }
 
   #reload(before: number): void {
-    const { logger, platform } = this.#generation
+    const { logger, platform, orders } = this.#parts
     const lateMs = Math.round(platform.monotonicMs() - before)
     if (lateMs > 0) {
       // This process was stopped, or its event loop was blocked. A later order has its own time limit.
@@ -294,7 +336,7 @@ export class Supervisor {
       )
       return
     }
-    const { proven, drained } = this.#generation.control.reload((event) => this.#tellProgress(event))
+    const { proven, drained } = orders.reload((event) => this.#tellProgress(event))
     // The same failure.
     drained.catch(() => {})
     proven.catch((error: HandoverError) => {
@@ -308,8 +350,7 @@ export class Supervisor {
   }
 
   #tellStatus(): void {
-    // Those before and after it tell of themselves.
-    const [status] = this.#generation.control.status().generations
+    const status = this.#parts.orders.status()
     if (status) this.#post({ type: 'status', status })
   }
 
@@ -321,11 +362,11 @@ export class Supervisor {
 
   /** Nobody starts a successor, or starts this process again, any more: the next supervisor wants the ports. */
   #onGone(): void {
-    const generation = this.#generation
+    const { predecessorEnded, logger, orders } = this.#parts
     this.#successor?.child.lose()
     this.#sharing?.abandon()
-    generation.predecessor?.end()
-    generation.logger.warn({ supervisor: this.pid }, `the supervisor ${this.pid} has gone: shutting down`)
-    void generation.shutdown()
+    predecessorEnded()
+    logger.warn({ supervisor: this.pid }, `the supervisor ${this.pid} has gone: shutting down`)
+    orders.shutdown()
   }
 }
