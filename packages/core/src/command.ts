@@ -1,9 +1,9 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { HandoverError } from './errors.js'
 import type { SuccessorOptions } from './options.js'
 import type { Origin } from './origin.js'
+import { ownPreload, preloadName } from './preload-file.js'
 
 /** What is given to the operating system to start the successor. */
 export interface Command {
@@ -68,7 +68,6 @@ function withoutInspectorPort(execArgv: readonly string[], nodeOptions = ''): st
   ]
 }
 
-const preloadName = 'handover-preload.cjs'
 const adapters = ['@handover/fastify', '@handover/express', '@handover/koa']
 
 /**
@@ -78,8 +77,8 @@ const adapters = ['@handover/fastify', '@handover/express', '@handover/koa']
 function findPreload(script: string | undefined, cwd: string): string | undefined {
   const from = real(resolve(cwd, script ?? '.'))
   const near = [undefined, ...adapters].map((name) => packageNear(from, name, '@handover/core'))
-  const own = fileURLToPath(new URL('..', import.meta.url))
-  return [...near, own].flatMap((folder) => (folder ? join(folder, preloadName) : [])).find(existsSync)
+  const preloads = near.flatMap((folder) => (folder ? join(folder, preloadName) : []))
+  return preloads.find(existsSync) ?? ownPreload()
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The data that handover-preload.cjs leaves for core before any code of the program runs. */
 import type { ChildProcess } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { ownPreload } from './preload-file.js'
 import { inheritanceVariable } from './wire.js'
 
 /** One end of a channel between two processes, in the shape that Node gives the side of the parent. */
@@ -24,7 +25,8 @@ const found = () => (globalThis as Record<symbol, unknown>)[key] as Early | unde
 /** `undefined` in a process that inherits nothing. Loads the preload where a wrapper around Node dropped `--require`. */
 export function early(): Early | undefined {
   if (!found() && process.env[inheritanceVariable] !== undefined) {
-    createRequire(import.meta.url)('../handover-preload.cjs')
+    const preload = ownPreload()
+    if (preload !== undefined) createRequire(preload)(preload)
   }
   return found()
 }
