@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { codes } from '../../packages/core/src/errors.js'
+import { codes } from '../../packages/core/src/base/errors.js'
 import { headingsOf, sectionOf } from './pages.js'
 
 const page = 'docs/reference/errors.md'

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest'
-import { firstListenerFd } from '../../packages/core/src/spawn.js'
-import { inheritanceVariable, wireVersion } from '../../packages/core/src/wire.js'
+import { inheritanceVariable, wireVersion } from '../../packages/core/src/protocol/generation-messages.js'
+import { firstListenerFd } from '../../packages/core/src/succession/successor-process.js'
 import { codeWords, read, sectionOf, tableBelow } from './pages.js'
 
 const page = 'docs/reference/protocol.md'
-const wire = read('packages/core/src/wire.ts')
+const wire = read('packages/core/src/protocol/generation-messages.ts')
 
 const fieldsIn = (text: string) => [...text.matchAll(/\breadonly (\w+)\??:/g)].map((match) => match[1] ?? '')
 
 /** From a declaration to the next one. */
 function declaration(start: string): string {
   const at = wire.indexOf(start)
-  if (at < 0) throw new Error(`wire.ts has no ${start}`)
+  if (at < 0) throw new Error(`generation-messages.ts has no ${start}`)
   const rest = wire.slice(at + start.length)
   return rest.slice(0, rest.search(/^(\/\*\*|export)/m))
 }
@@ -35,7 +35,7 @@ const receipt = fieldsIn(declaration('export interface Receipt'))
 
 /** The same of what a worker and its supervisor say. */
 function supervisorMessagesOf(name: string): Record<string, string[]> {
-  const text = read('packages/core/src/wire-supervisor.ts')
+  const text = read('packages/core/src/protocol/supervisor-messages.ts')
   const from = text.slice(text.indexOf(`export type ${name} =`))
   const parts = from
     .slice(0, from.search(/\n\n(\/\*\*|type )/))

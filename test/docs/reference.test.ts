@@ -2,8 +2,8 @@
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { exitCodes } from '../../packages/cli/src/command-line/exit-codes.js'
+import { defaults } from '../../packages/core/src/base/settings.js'
 import { countsOf } from '../../packages/core/src/connections/counting.js'
-import { defaults } from '../../packages/core/src/options.js'
 import { cli } from '../support/cli.js'
 import { codeWords, read, tableBelow } from './pages.js'
 
@@ -28,7 +28,7 @@ test('every option is in the table, with its default, and no other', () => {
 })
 
 test('every member of the handle is in its table, and no other', () => {
-  const source = read('packages/core/src/handle.ts')
+  const source = read('packages/core/src/api/handle.ts')
   const body = source.slice(source.indexOf('export interface GracefulHandle'))
   const members = [...body.matchAll(/^ {2}(?:readonly )?(\w+)(?=[(<:])/gm)].map((match) => match[1])
   const listed = firstWords('handle.md', 'The handle').map((word) => word?.replace(/[(<].*/, ''))
@@ -36,7 +36,7 @@ test('every member of the handle is in its table, and no other', () => {
 })
 
 test('every event of the handle is in its table, and no other', () => {
-  const source = read('packages/core/src/events.ts')
+  const source = read('packages/core/src/base/events.ts')
   const start = source.indexOf('export interface GracefulEvents')
   const body = source.slice(start, source.indexOf('\n}', start))
   const events = [...body.matchAll(/^ {2}'?([\w-]+)'?: \[/gm)].map((match) => match[1])

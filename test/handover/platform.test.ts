@@ -1,4 +1,4 @@
-// What is assumed of Node's privates (packages/core/src/node-privates*.ts): a Node that changes them fails here
+// What is assumed of Node's privates (packages/core/src/platform): a Node that changes them fails here
 // first, and this says what it changed. Each runs in the Node that is tested.
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,11 @@
 // In every order of events between two generations, a running process serves and owns the service.
 import { expect, test } from 'vitest'
-import { type ClaimStep, type GrantStep, nextClaim, nextGrant } from '../../packages/core/src/ownership.js'
+import {
+  type ClaimStep,
+  type GrantStep,
+  nextClaim,
+  nextGrant,
+} from '../../packages/core/src/succession/ownership.js'
 import { explore } from './explorer.js'
 import { movesOf, type Rules, real } from './rules.js'
 import { started, type World, wrong } from './world.js'

@@ -1,6 +1,6 @@
 // How the processes of the model behave: by core's own functions, or by variants with a deliberate fault.
-import { next } from '../../packages/core/src/lifecycle.js'
-import { type GrantEvent, nextClaim, nextGrant } from '../../packages/core/src/ownership.js'
+import { next } from '../../packages/core/src/generation/lifecycle.js'
+import { type GrantEvent, nextClaim, nextGrant } from '../../packages/core/src/succession/ownership.js'
 import type { Move } from './explorer.js'
 import { canServe, lifecycle, type Message, runs, standsBy, type World } from './world.js'
 

@@ -1,8 +1,8 @@
 // A predecessor, its successor, the channels between them, the resources that both may own, and an optional supervisor.
-import type { Drain } from '../../packages/core/src/drain.js'
-import type { LifecycleEvent, State } from '../../packages/core/src/lifecycle.js'
-import type { Claim, Grant } from '../../packages/core/src/ownership.js'
-import type { Successor } from '../../packages/core/src/successor.js'
+import type { Drain } from '../../packages/core/src/generation/drain.js'
+import type { LifecycleEvent, State } from '../../packages/core/src/generation/lifecycle.js'
+import type { Claim, Grant } from '../../packages/core/src/succession/ownership.js'
+import type { Successor } from '../../packages/core/src/succession/successor.js'
 
 export type Message =
   | 'ready'

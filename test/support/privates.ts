@@ -5,7 +5,7 @@ const inCore = (name: string) => new URL(name, coreUrl).href
 /** `key` and `cert`. */
 export const tlsUrl = new URL('../fixtures/tls.mjs', import.meta.url).href
 
-/** What a program needs to look at Node's privates, as packages/core/src/node-privates*.ts does. */
+/** What a program needs to look at Node's privates, as packages/core/src/platform does. */
 export const prelude = `
   import { fork } from 'node:child_process'
   import { once } from 'node:events'
@@ -13,10 +13,10 @@ export const prelude = `
   import http2 from 'node:http2'
   import net from 'node:net'
   import tls from 'node:tls'
-  import * as privatesOfListeners from '${inCore('node-privates.js')}'
-  import * as privatesOfConnections from '${inCore('node-privates-connections.js')}'
-  import * as privatesOfChannels from '${inCore('node-privates-channel.js')}'
-  import * as privatesOfTls from '${inCore('node-privates-tls.js')}'
+  import * as privatesOfListeners from '${inCore('platform/listener-handle.js')}'
+  import * as privatesOfConnections from '${inCore('platform/socket-handle.js')}'
+  import * as privatesOfChannels from '${inCore('platform/ipc-channel.js')}'
+  import * as privatesOfTls from '${inCore('platform/tls-sessions.js')}'
   import { atBoundary } from '${inCore('connections/http1.js')}'
   const privates = { ...privatesOfListeners, ...privatesOfConnections, ...privatesOfChannels }
   const turn = () => new Promise(setImmediate)

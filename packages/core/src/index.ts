@@ -8,23 +8,12 @@ export {
   type ServerRelease,
   type Surroundings,
   surroundings,
-} from './adapters.js'
-export type { StreamOptions } from './connections/end-stream.js'
-export type { Arrival, Departure, Movable, Passage, Receiver } from './connections/movable.js'
-export type { HandoverHook, ResumeStream } from './connections/stream.js'
-export { type ErrorData, type Facts, HandoverError, type HandoverErrorCode } from './errors.js'
-export type { GracefulEvents, StateChange } from './events.js'
-export { graceful } from './graceful.js'
-export type { GracefulHandle, PredecessorHandle } from './handle.js'
-export type { BeforeDrainHook, DrainedHook, Leave } from './hooks.js'
-export type { Logger } from './logger.js'
-export {
-  defaults,
-  type GracefulOptions,
-  type HealthCheck,
-  type HealthPaths,
-  type SuccessorOptions,
-} from './options.js'
+} from './api/adapters.js'
+export { graceful } from './api/graceful.js'
+export type { GracefulHandle, PredecessorHandle } from './api/handle.js'
+export { type ErrorData, type Facts, HandoverError, type HandoverErrorCode } from './base/errors.js'
+export type { GracefulEvents, StateChange } from './base/events.js'
+export type { Logger } from './base/logger.js'
 export type {
   ConnectionKind,
   Connections,
@@ -36,5 +25,16 @@ export type {
   Phase,
   ReloadReport,
   ShutdownReport,
-} from './report.js'
-export type { DrainReason, StateName } from './state-names.js'
+} from './base/report.js'
+export {
+  defaults,
+  type GracefulOptions,
+  type HealthCheck,
+  type HealthPaths,
+  type SuccessorOptions,
+} from './base/settings.js'
+export type { DrainReason, StateName } from './base/state-names.js'
+export type { StreamOptions } from './connections/end-stream.js'
+export type { Arrival, Departure, Movable, Passage, Receiver } from './connections/movable.js'
+export type { BeforeDrainHook, DrainedHook, Leave } from './generation/hooks.js'
+export type { HandoverHook, ResumeStream } from './transfer/event-stream.js'

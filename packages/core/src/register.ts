@@ -2,8 +2,9 @@
  * `node --import @handover/core/register server.js`: for a program that nobody may change. Ready is when a
  * server of it listens. Options come as JSON in the environment variable `HANDOVER_OPTIONS`.
  */
-import { HandoverError } from './errors.js'
-import { register } from './registry.js'
+
+import { register } from './api/registry.js'
+import { HandoverError } from './base/errors.js'
 
 const text = process.env.HANDOVER_OPTIONS
 

@@ -1,4 +1,4 @@
-import type { ConnectionKind, Holding } from '../report.js'
+import type { ConnectionKind, Holding } from '../base/report.js'
 
 /**
  * One open connection, of whatever kind: what the drain needs to know of it, and what it can do to it.

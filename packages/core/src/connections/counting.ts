@@ -1,6 +1,6 @@
 /** Counts and describes open connections, for the whole process or for some of its servers. */
 import type net from 'node:net'
-import type { ConnectionKind, Connections, Fates, Holding, KindCount } from '../report.js'
+import type { ConnectionKind, Connections, Fates, Holding, KindCount } from '../base/report.js'
 import type { Connection } from './connection.js'
 
 type Open = ReadonlyMap<Connection, net.Server>

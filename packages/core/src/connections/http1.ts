@@ -5,11 +5,11 @@
  */
 import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { requestInWords } from '../client-text.js'
-import { answerOn, isUpgraded, sentHead, startReading, tellsAnswers } from '../node-privates-connections.js'
-import type { ConnectionKind, Holding } from '../report.js'
-import { answerWithClose } from './answer-with-close.js'
+import { requestInWords } from '../base/client-text.js'
+import type { ConnectionKind, Holding } from '../base/report.js'
+import { answerOn, isUpgraded, sentHead, startReading, tellsAnswers } from '../platform/socket-handle.js'
 import type { Connection } from './connection.js'
+import { answerWithClose } from './connection-close.js'
 import { endStream } from './end-stream.js'
 import type { Movable } from './movable.js'
 

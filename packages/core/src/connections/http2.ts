@@ -1,7 +1,7 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import { pause, withLimit } from '../limits.js'
-import { writeFrame } from '../node-privates-http2.js'
-import type { ConnectionKind, Holding } from '../report.js'
+import type { ConnectionKind, Holding } from '../base/report.js'
+import { pause, withLimit } from '../base/timeouts.js'
+import { writeFrame } from '../platform/http2-frames.js'
 import type { Connection } from './connection.js'
 
 /**

@@ -1,5 +1,5 @@
 import type net from 'node:net'
-import type { ConnectionKind, Holding } from '../report.js'
+import type { ConnectionKind, Holding } from '../base/report.js'
 import type { Connection } from './connection.js'
 
 /**

@@ -1,9 +1,9 @@
 /** The connections of some servers, for a drain of those servers alone. */
 import type net from 'node:net'
-import type { Connections, Fates, Holding } from '../report.js'
+import type { Connections, Fates, Holding } from '../base/report.js'
 import type { Connection } from './connection.js'
 import { countsOf, FateCounts, holdingOf } from './counting.js'
-import { idleOf } from './idle.js'
+import { idleOf } from './idle-connections.js'
 import type { Tracker } from './tracker.js'
 
 /** The connections that a drain works on: those of the process ({@link Tracker}), or of some servers. */

@@ -1,9 +1,9 @@
 /** Serves a control socket for whomever it controls. Its connections are neither counted nor waited for. */
 import net from 'node:net'
-import { within } from '../limits.js'
-import { socketOf } from '../node-privates-connections.js'
-import { type CarriedClient, ControlClient } from './client.js'
-import { busy, type Controlled } from './protocol.js'
+import { within } from '../base/timeouts.js'
+import { socketOf } from '../platform/socket-handle.js'
+import { busy, type Controlled } from '../protocol/control-messages.js'
+import { type CarriedClient, ControlClient } from './client-connection.js'
 
 /** How many clients are served at a time. */
 const mostClients = 32

@@ -1,0 +1,82 @@
+import { accessSync, constants as fsConstants, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { inspect } from 'node:util'
+import { HandoverError } from '../base/errors.js'
+import { isRecord } from '../base/guards.js'
+import type { Logger } from '../base/logger.js'
+import { defaults, type Settings } from '../base/settings.js'
+import { longestPath } from '../platform/socket-file.js'
+import { checks } from './option-checks.js'
+
+/**
+ * Checks options and fills in the defaults. `cwd` resolves relative paths.
+ * Errors: `ERR_HANDOVER_OPTION` (wrong name, type or range), `ERR_HANDOVER_PID_FILE` and `ERR_HANDOVER_CONTROL` (the
+ * folder is missing or closed).
+ */
+export function readOptions(raw: unknown, logger: Logger, cwd: string): Settings {
+  if (raw !== undefined && !isRecord(raw)) throw wrong('options', raw, 'an object')
+  const given = Object.entries(raw ?? {}).filter(([, value]) => value !== undefined)
+  for (const [name, value] of given) {
+    const check = Object.hasOwn(checks, name) ? checks[name as keyof Settings] : undefined
+    const expected = check ? check(value) : `one of ${Object.keys(checks).join(', ')}`
+    if (expected) throw wrong(name, value, expected)
+  }
+  const settings = { ...defaults, logger, ...Object.fromEntries(given) } as Settings
+  const twice = settings.reloadSignals.find((signal) => settings.shutdownSignals.includes(signal))
+  if (twice) throw wrong('reloadSignals', twice, 'signals that are not in shutdownSignals')
+  const { pidFile, control } = settings
+  return {
+    ...settings,
+    pidFile: pidFile === undefined ? undefined : checkedPidFile(resolve(cwd, pidFile)),
+    control: control === undefined ? undefined : checkedControl(resolve(cwd, control)),
+  }
+}
+
+function wrong(option: string, value: unknown, expected: string): HandoverError {
+  const shown = inspect(value, { breakLength: Number.POSITIVE_INFINITY, maxStringLength: 100 })
+  const what =
+    Object.hasOwn(checks, option) || option === 'options'
+      ? `must be ${expected}`
+      : `is no option: it must be ${expected}`
+  return new HandoverError(
+    'ERR_HANDOVER_OPTION',
+    `graceful: "${option}" ${what}; it was ${shown.slice(0, 100)}. Nothing was changed.`,
+    { option, value },
+  )
+}
+
+/** Errors: those of the system, when nothing can be put there. */
+function checkFolderOf(path: string): void {
+  const folder = dirname(path)
+  if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`)
+  accessSync(folder, fsConstants.W_OK)
+}
+
+function checkedControl(path: string): string {
+  try {
+    if (Buffer.byteLength(path) > longestPath) throw new Error(`it is longer than ${longestPath} bytes`)
+    checkFolderOf(path)
+  } catch (cause) {
+    throw new HandoverError(
+      'ERR_HANDOVER_CONTROL',
+      `graceful: the control socket ${path} cannot be made: ${(cause as Error).message}. Nothing was changed.`,
+      { control: path },
+      cause,
+    )
+  }
+  return path
+}
+
+function checkedPidFile(path: string): string {
+  try {
+    checkFolderOf(path)
+  } catch (cause) {
+    throw new HandoverError(
+      'ERR_HANDOVER_PID_FILE',
+      `graceful: the PID file ${path} cannot be written: its folder is missing, or closed to this user. Nothing was changed.`,
+      { pidFile: path },
+      cause,
+    )
+  }
+  return path
+}

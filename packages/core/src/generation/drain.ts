@@ -1,0 +1,274 @@
+/** Stops accepting and finishes what is open: with a limit, politely, and saying what it waits for. */
+
+import type { Logger } from '../base/logger.js'
+import type { DrainReport, Fates, Holding } from '../base/report.js'
+import { pause, turn, unlessAborted, within } from '../base/timeouts.js'
+import { idleLimit } from '../connections/idle-limit.js'
+import type { Drained } from '../connections/server-connections.js'
+import type { Predecessor } from '../succession/predecessor.js'
+import type { Mover } from '../transfer/mover.js'
+
+/** How often a shutdown looks for connections whose linger is over. Bounds how late the process is gone. */
+export const sweepMs = 50
+/** How long a predecessor may take to say that it sends no more connections. */
+const answerMs = 1_000
+/** How often a drain says what keeps it. */
+const tellMs = 1_000
+/** How long it may take to notice the exit of a successor. */
+const exitMs = 1_000
+/** How many cut connections the report names. */
+const mostNamed = 100
+/** How many turns what was ended at the limit gets to be gone. */
+const endTurns = 20
+/** How long hooks and last messages may take after a second signal: the process exits within 500 ms (C67). */
+const cutShortMs = 250
+/** How many turns of the event loop a shutdown waits for connections that the kernel has queued already. */
+const queueTurns = 100
+
+export interface DrainParts {
+  readonly tracker: Drained
+  readonly logger: Logger
+  readonly limits: {
+    readonly drainTimeoutMs: number
+    readonly lingerMs: number
+    readonly shutdownDelayMs: number
+  }
+  /** Closes the listeners. The servers say `close` when what is returned is called: when all have drained. */
+  readonly closeListeners: () => () => void
+  /** Runs before connections are drained; stops waiting when the signal aborts. Absent where there is no hook. */
+  readonly beforeDrain: ((cut: AbortSignal) => Promise<unknown>) | undefined
+  /** A predecessor that drains itself may still send connections. */
+  readonly predecessor: Pick<Predecessor, 'ended' | 'refuseConnections'> | undefined
+  /** Where connections go; absent where there is no successor that takes them. */
+  readonly mover: Mover | undefined
+  /** Whether the successor that this generation stands by for runs; absent where it does not. */
+  readonly successorRuns?: (() => boolean) | undefined
+}
+
+export class Drain {
+  readonly #parts: DrainParts
+  readonly #cut = new AbortController()
+  readonly #over = new AbortController()
+  #cutShortBy: DrainReport['cutShortBy']
+  readonly #canceled = new AbortController()
+  #sayClosed: () => void = () => {}
+  #lingering = false
+  #mayStillCome = false
+  #hasEnded = false
+  #because: DrainReport['because']
+  #run: Promise<DrainReport> | undefined
+  #deadline = Number.POSITIVE_INFINITY
+
+  constructor(because: DrainReport['because'], parts: DrainParts) {
+    this.#because = because
+    this.#parts = parts
+  }
+
+  run(): Promise<DrainReport> {
+    this.#run ??= this.#drain()
+    return this.#run
+  }
+
+  /** Nobody will come for the idle connections: they are closed when their linger is over. */
+  becomeShutdown(): void {
+    this.#because = 'shutdown'
+    this.#lingering = true
+  }
+
+  /**
+   * Stops draining: the generation serves again. Calls `serve` when what has left is counted, then `listen`;
+   * {@link run} never resolves. Returns `false` where the drain has ended, or has become a shutdown.
+   */
+  cancel({ serve, listen }: { readonly serve: () => void; readonly listen: () => void }): boolean {
+    if (this.#hasEnded || this.#because !== 'handed-over' || this.wasCutShort) return false
+    this.#canceled.abort()
+    const { mover } = this.#parts
+    mover?.loseTransit()
+    serve()
+    // What has not left stays, and does not end.
+    mover?.stop()
+    listen()
+    // Servers that listen say nothing.
+    this.#sayClosed()
+    return true
+  }
+
+  /** Ends it now. */
+  cutShort(by: NonNullable<DrainReport['cutShortBy']> = 'operator'): void {
+    if (this.wasCutShort) return
+    this.#cutShortBy = by
+    this.#cut.abort()
+    setTimeout(() => this.#over.abort(), cutShortMs)
+  }
+
+  /** Aborts shortly after the drain was cut short: the process exits without waiting for anything else. */
+  get over(): AbortSignal {
+    return this.#over.signal
+  }
+
+  onCutShort(act: () => void): void {
+    this.#cut.signal.addEventListener('abort', act)
+  }
+
+  /** Milliseconds until what is still open is ended. */
+  get msLeft(): number {
+    return this.wasCutShort ? 0 : Math.max(0, this.#deadline - performance.now())
+  }
+
+  get wasCutShort(): boolean {
+    return this.#cut.signal.aborted
+  }
+
+  async #drain(): Promise<DrainReport> {
+    const { tracker, closeListeners, beforeDrain, limits, mover } = this.#parts
+    const startedAt = performance.now()
+    const because = this.#because
+    if (because !== 'handed-over') {
+      await beforeDrain?.(this.#cut.signal)
+      await pause(limits.shutdownDelayMs, this.#cut.signal)
+      await this.#emptyAcceptQueue()
+      this.#lingering = true
+    }
+    this.#sayClosed = closeListeners()
+    // The successor already serves the same listeners and the control socket. Only one process may.
+    if (because === 'handed-over' && beforeDrain) await beforeDrain(this.#cut.signal)
+    if (this.#canceled.signal.aborted) return forever()
+    const open = tracker.size
+    this.#deadline = performance.now() + limits.drainTimeoutMs
+    tracker.startDraining(mover)
+    const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
+    // The process notices its exit soon, which ends this drain.
+    if (this.#parts.successorRuns?.() === false) await pause(exitMs, this.#canceled.signal)
+    if (this.#canceled.signal.aborted) return forever()
+    this.#hasEnded = true
+    mover?.abandon()
+    await this.#untilNoneComes()
+    const cut = await this.#endTheRest()
+    this.#sayClosed()
+    // Includes connections that arrived in the last turn of the event loop.
+    for (const connection of tracker.all()) tracker.end(connection, 'cut')
+    const ms = Math.round(performance.now() - startedAt)
+    const kinds = tracker.fates
+    const sum = (fate: keyof Fates) => Object.values(kinds).reduce((total, each) => total + each[fate], 0)
+    return {
+      because: this.#because,
+      ms,
+      open,
+      arrived: tracker.arrived,
+      closed: sum('closed'),
+      moved: sum('moved'),
+      lost: sum('lost'),
+      refused: mover?.outcome.refused ?? 0,
+      longestWaitMs: mover?.outcome.longestWaitMs ?? 0,
+      cut,
+      kinds,
+      timedOut: timedOut && cut.length > 0,
+      ...(this.#cutShortBy && { cutShortBy: this.#cutShortBy }),
+    }
+  }
+
+  /** Closing a listener resets what its queue holds. Node accepts one connection a turn: go on while any comes. */
+  async #emptyAcceptQueue(): Promise<void> {
+    const { tracker } = this.#parts
+    for (let turns = 0, before = -1; turns < queueTurns && tracker.size !== before; turns++) {
+      before = tracker.size
+      await turn()
+      await turn()
+    }
+  }
+
+  /** Resolves with whether everything ended by itself within the limit. */
+  #untilEmpty(drainTimeoutMs: number): Promise<boolean> {
+    const { tracker } = this.#parts
+    return new Promise((resolve) => {
+      const timers = [
+        setTimeout(() => end(false), drainTimeoutMs),
+        setInterval(this.#sweeper(), sweepMs),
+        setInterval(() => this.#tell(), tellMs),
+      ]
+      const end = (empty: boolean) => {
+        for (const timer of timers) clearTimeout(timer)
+        this.#cut.signal.removeEventListener('abort', onCut)
+        this.#canceled.signal.removeEventListener('abort', onCut)
+        tracker.onClosed = () => {}
+        resolve(empty)
+      }
+      const onCut = () => end(false)
+      const look = () => tracker.size === 0 && !this.#mayStillCome && end(true)
+      this.#whenNoneComes(look)
+      tracker.onClosed = look
+      this.#cut.signal.addEventListener('abort', onCut)
+      this.#canceled.signal.addEventListener('abort', onCut)
+      if (this.#cut.signal.aborted) end(false)
+      else look()
+    })
+  }
+
+  /**
+   * A predecessor of ours that drains may still send connections. With a successor of our own they are passed
+   * on, and we stay until it has ended; at a shutdown it is told to keep them.
+   */
+  #whenNoneComes(look: () => void): void {
+    const { predecessor, mover } = this.#parts
+    this.#mayStillCome = predecessor !== undefined
+    const none = mover ? predecessor?.ended : predecessor?.refuseConnections()
+    void none?.then(() => {
+      this.#mayStillCome = false
+      look()
+    })
+  }
+
+  /** What a predecessor sent comes before its answer; one that hangs gives none. */
+  async #untilNoneComes(): Promise<void> {
+    const { predecessor } = this.#parts
+    if (!predecessor) return
+    await unlessAborted(within(answerMs, predecessor.refuseConnections()), this.over).catch(() => {})
+  }
+
+  /** Closes what has been idle for `lingerMs` since the shutdown began. */
+  #sweeper(): () => void {
+    const { tracker, limits } = this.#parts
+    const closeIdle = idleLimit(tracker, limits.lingerMs)
+    const sweep = () => {
+      if (this.#lingering) closeIdle()
+    }
+    sweep()
+    return sweep
+  }
+
+  #tell(): void {
+    const { tracker, logger } = this.#parts
+    const holding = tracker.holding()
+    const oldest = holding.slice(0, 5)
+    const waits = oldest.length === 0 ? 'idle connections only' : oldest.map(inWords).join(', ')
+    const facts = { state: 'draining', connections: tracker.counts(), holding: oldest }
+    logger.info(facts, `draining: ${tracker.size} connections open; waits for ${waits}`)
+  }
+
+  /** What is idle is closed, what is not is cut and named. */
+  async #endTheRest(): Promise<Holding[]> {
+    const { tracker, logger } = this.#parts
+    if (tracker.size === 0) return []
+    await turn()
+    for (const connection of tracker.all()) connection.finish?.()
+    for (const connection of tracker.idle()) connection.close()
+    for (let turns = 0; turns < endTurns && tracker.size > 0; turns++) await turn()
+    const cut = tracker.holding()
+    const named = cut.slice(0, mostNamed)
+    const why = this.wasCutShort ? 'cut short' : 'wait timeout'
+    const idle = new Set(tracker.idle())
+    for (const connection of tracker.all()) tracker.end(connection, idle.has(connection) ? 'closed' : 'cut')
+    if (cut.length > 0) {
+      logger.warn(
+        { cut: named },
+        `${why}: ${cut.length} connections were cut: ${cut.slice(0, 10).map(inWords).join(', ')}`,
+      )
+    }
+    await turn()
+    return named
+  }
+}
+
+const inWords = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${ageMs} ms)`
+
+const forever = (): Promise<never> => new Promise(() => {})

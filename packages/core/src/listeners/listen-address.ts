@@ -1,0 +1,92 @@
+import { SocketAddress } from 'node:net'
+import { resolve } from 'node:path'
+import { longestPath } from '../platform/socket-file.js'
+import type { TcpAddress } from '../protocol/generation-messages.js'
+
+/** What a `listen` call asked for, in one form for every way of saying it. */
+export type Wanted =
+  | { readonly kind: 'tcp'; readonly key: string; readonly host: string | undefined; readonly port: number }
+  | { readonly kind: 'unix'; readonly key: string; readonly path: string }
+  /** A descriptor of the program's own, or a form that Node itself must judge. */
+  | { readonly kind: 'other'; readonly key: string }
+
+/** The arguments of one `listen` call, taken apart as Node does (`net.Server#listen`). */
+export interface ListenCall {
+  readonly wanted: Wanted
+  readonly backlog: number | undefined
+  readonly callback: (() => void) | undefined
+}
+
+/** Takes a `listen` call apart. `cwd` resolves relative socket paths. */
+export function readListenCall(args: readonly unknown[], cwd: string): ListenCall {
+  const last = args.at(-1)
+  const callback = typeof last === 'function' ? (last as () => void) : undefined
+  const [first, second, third] = callback ? args.slice(0, -1) : args
+  if (typeof first === 'object' && first !== null) {
+    const options = first as Record<string, unknown>
+    return { wanted: fromOptions(options, cwd), backlog: asNumber(options.backlog ?? second), callback }
+  }
+  if (typeof first === 'string' && asNumber(first) === undefined) {
+    return { wanted: unix(first, cwd), backlog: asNumber(second), callback }
+  }
+  const host = typeof second === 'string' && second !== '' ? second : undefined
+  return {
+    wanted: tcp(host, first, false),
+    backlog: asNumber(host === undefined ? (second ?? third) : third),
+    callback,
+  }
+}
+
+function fromOptions(options: Record<string, unknown>, cwd: string): Wanted {
+  if (Number.isSafeInteger(options.fd)) return { kind: 'other', key: `fd:${options.fd}` }
+  const isHandle = '_handle' in options || ('fd' in options && !('port' in options) && !('path' in options))
+  if (isHandle) return { kind: 'other', key: 'handle' }
+  if ('port' in options) {
+    const host = typeof options.host === 'string' && options.host !== '' ? options.host : undefined
+    return tcp(host, options.port, options.ipv6Only === true)
+  }
+  return typeof options.path === 'string' ? unix(options.path, cwd) : { kind: 'other', key: 'invalid' }
+}
+
+function tcp(host: string | undefined, rawPort: unknown, ipv6Only: boolean): Wanted {
+  const port = rawPort === undefined || rawPort === null ? 0 : asNumber(rawPort)
+  if (port === undefined || port > 65_535) return { kind: 'other', key: 'invalid' }
+  const name = host === undefined ? '*' : canonicalHost(host)
+  return { kind: 'tcp', key: `tcp:${name}:${port}${ipv6Only ? '/ipv6only' : ''}`, host, port }
+}
+
+function unix(path: string, cwd: string): Wanted {
+  // Abstract sockets and Windows pipes have no file: nothing to rename, nothing to unlink. What is too long is Node's to judge.
+  const hasFile = !path.startsWith('\0') && !path.startsWith('\\\\') && Buffer.byteLength(path) <= longestPath
+  if (!hasFile) return { kind: 'other', key: `pipe:${path}` }
+  return { kind: 'unix', key: `unix:${resolve(cwd, path)}`, path }
+}
+
+/** One spelling for one address: `::0` and `0::` are `[::]`, names are lower case. */
+export function canonicalHost(host: string): string {
+  if (!host.includes(':')) return host.toLowerCase()
+  try {
+    // `isIPv6` would say whether it is one, and take 3 ms of each start to compile its expression.
+    return `[${new SocketAddress({ address: host, family: 'ipv6' }).address}]`
+  } catch {
+    return host.toLowerCase()
+  }
+}
+
+/** Whether a listener bound to `bound` is what `wanted` asks for, whatever words were used to ask before. */
+export function serves(bound: TcpAddress, wanted: Wanted & { kind: 'tcp' }): boolean {
+  if (bound.port !== wanted.port) return false
+  const here = canonicalHost(bound.address)
+  if (wanted.host === undefined) return here === '[::]' || here === '0.0.0.0'
+  if (wanted.host.toLowerCase() === 'localhost') return here === '127.0.0.1' || here === '[::1]'
+  return here === canonicalHost(wanted.host)
+}
+
+/** `127.0.0.1:3000`, `[::1]:3000`. */
+export const formatTcp = ({ address, port }: TcpAddress): string => `${canonicalHost(address)}:${port}`
+
+function asNumber(value: unknown): number | undefined {
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined
+  const number = Number(value)
+  return number >= 0 ? number : undefined
+}

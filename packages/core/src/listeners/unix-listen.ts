@@ -1,0 +1,61 @@
+/**
+ * Binds a Unix socket beside its path and renames it into place
+ * (docs/decisions/0010-unix-sockets-are-renamed-into-place.md). What lies at a path is platform/socket-file.ts.
+ */
+import type net from 'node:net'
+import { observe } from '../platform/hidden-observers.js'
+import { closeListener, listenerFd, setSocketPath } from '../platform/listener-handle.js'
+import { isServed, nameBeside, putInPlace, whatLiesAt } from '../platform/socket-file.js'
+import type { UnixFile } from '../protocol/generation-messages.js'
+import { sayInstead } from './listen-errors.js'
+
+/** `listen` without us. */
+export type NodeListen = (args: unknown[]) => net.Server
+
+/** `onBound` is called when the socket is at `path`, before the server says that it listens. */
+type Binding = [
+  server: net.Server,
+  path: string,
+  args: unknown[],
+  original: NodeListen,
+  onBound: (file: UnixFile) => void,
+]
+
+/** A file that somebody serves, or that is no socket, is Node's EADDRINUSE. */
+export function listenOnPath(...binding: Binding): net.Server {
+  const [server, path, args, original] = binding
+  const lies = whatLiesAt(path)
+  if (lies === 'other') return original(args)
+  if (lies === 'nothing') return bindBeside(...binding)
+  void isServed(path).then((served) => (served ? original(args) : bindBeside(...binding)))
+  return server
+}
+
+function bindBeside(...[server, path, args, original, onBound]: Binding): net.Server {
+  const temporary = nameBeside(path)
+  if (temporary === undefined) return original(args)
+  const [first, ...rest] = args
+  const changed = typeof first === 'string' ? temporary : { ...(first as object), path: temporary }
+  original([changed, ...rest])
+  if (listenerFd(server) === undefined) {
+    // Before the observer hears of it.
+    const off = observe(server, {
+      before: {
+        listening: () => off(),
+        error(error: Error) {
+          off()
+          sayInstead(error, temporary, path)
+        },
+      },
+    })
+    return server
+  }
+  setSocketPath(server, path)
+  try {
+    onBound(putInPlace(temporary, path))
+  } catch (error) {
+    closeListener(server)()
+    process.nextTick(() => server.emit('error', error))
+  }
+  return server
+}

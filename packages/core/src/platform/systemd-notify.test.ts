@@ -1,0 +1,84 @@
+import { expect, test } from 'vitest'
+import { silent } from '../base/logger.js'
+import { platform } from './process.js'
+import { activatedListeners, ServiceManager } from './systemd-notify.js'
+
+/** What systemd-notify is called with. Each call waits for its answer, and may be answered with an error. */
+function manager({ present = true } = {}) {
+  const told: string[] = []
+  const warnings: string[] = []
+  let answer: (error: Error | null) => void = () => {}
+  const fake = {
+    ...platform,
+    pid: 4711,
+    monotonicMicroseconds: () => 42n,
+    environment: present ? { NOTIFY_SOCKET: '/run/systemd/notify' } : {},
+    run(command: string, args: readonly string[], done: (error: Error | null) => void) {
+      told.push([command, ...args].join(' | '))
+      answer = done
+    },
+  }
+  const logger = { ...silent, warn: (_facts: object, text: string) => void warnings.push(text) }
+  return {
+    told,
+    warnings,
+    manager: new ServiceManager(fake, logger),
+    async answer(error: Error | null = null) {
+      answer(error)
+      await new Promise(setImmediate)
+    },
+  }
+}
+
+test('systemd is told each step in its words, one after the other', async () => {
+  const { manager: systemd, told, answer } = manager()
+  void systemd.ready(1)
+  void systemd.reloading()
+  void systemd.reloadFailed('Successor 5 exited\nwith code 1.')
+  void systemd.handedOver(5000, 2)
+  void systemd.stopping()
+  await new Promise(setImmediate)
+  expect(told).toHaveLength(1)
+  for (let calls = 0; calls < 5; calls++) await answer()
+  expect(told).toEqual([
+    'systemd-notify | READY=1 | MAINPID=4711 | STATUS=generation 1 serves',
+    'systemd-notify | RELOADING=1 | MONOTONIC_USEC=42 | STATUS=the successor starts',
+    'systemd-notify | READY=1 | MAINPID=4711 | STATUS=Successor 5 exited with code 1.',
+    'systemd-notify | READY=1 | MAINPID=5000 | STATUS=generation 2 serves',
+    'systemd-notify | STOPPING=1 | STATUS=draining',
+  ])
+})
+
+test('a failure to tell is a warning, and the next step is told all the same', async () => {
+  const { manager: systemd, told, warnings, answer } = manager()
+  const reloading = systemd.reloading()
+  const ready = systemd.ready(1)
+  await new Promise(setImmediate)
+  await answer(new Error('no such program'))
+  await reloading
+  await answer()
+  await ready
+  expect(warnings).toEqual(['systemd was not told RELOADING=1: systemd-notify failed'])
+  expect(told).toHaveLength(2)
+})
+
+test('without a service manager nothing is run, and nothing waits', async () => {
+  const { manager: systemd, told } = manager({ present: false })
+  await Promise.all([systemd.ready(1), systemd.reloading(), systemd.reloadFailed(''), systemd.stopping()])
+  await systemd.handedOver(1, 2)
+  expect(told).toEqual([])
+})
+
+test('without activation there is no listener', () => {
+  expect(activatedListeners(undefined)).toEqual([])
+  expect(activatedListeners({ count: '0', names: undefined })).toEqual([])
+})
+
+test.each(['x', '-1', '1.5', '1001', 'NaN'])('a count of sockets that is %s is refused by name', (count) => {
+  expect(() => activatedListeners({ count, names: undefined })).toThrow(
+    expect.objectContaining({
+      code: 'ERR_HANDOVER_INHERITANCE_MALFORMED',
+      message: `LISTEN_FDS is "${count}", not a number of sockets. Nothing was inherited.`,
+    }),
+  )
+})

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import type { Origin } from '../platform/launch-context.js'
+import { platform } from '../platform/process.js'
+import { wireVersion } from '../protocol/generation-messages.js'
+import { readOwnInheritance } from './predecessor.js'
+
+const starter = 4711
+const inheritance = { version: wireVersion, predecessor: starter, generation: 2, signals: [], listeners: [] }
+
+/** A process whose parent is not `starter`, which counts as running for `looks` more looks. */
+function orphanOf(looks: number, hadChannel: boolean) {
+  let now = 0
+  let looked = 0
+  const fake = {
+    ...platform,
+    ppid: 1,
+    now: () => now,
+    sleep: (ms: number) => {
+      now += ms
+    },
+    isSame: () => looked++ < looks,
+  }
+  const origin = { inheritance: JSON.stringify(inheritance), hadChannel } as Origin
+  return () => readOwnInheritance(origin, fake)
+}
+
+test('a process inherits from a predecessor that is being killed and still counts as running', () => {
+  expect(orphanOf(3, true)()).toMatchObject({ predecessor: starter })
+})
+
+test.each([
+  ['runs on', Number.POSITIVE_INFINITY, true],
+  ['is gone, and gave it no channel', 0, false],
+])('a process refuses the inheritance of a process that is not its parent and %s', (_, looks, hadChannel) => {
+  expect(orphanOf(looks, hadChannel)).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOVER_INHERITANCE_FOREIGN', starter }),
+  )
+})

@@ -1,0 +1,167 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import type { SuccessorOptions } from '../base/settings.js'
+import type { Origin } from '../platform/launch-context.js'
+import { successorCommand } from './successor-command.js'
+
+function tempDir(): string {
+  const path = realpathSync(mkdtempSync(join(tmpdir(), 'handover-')))
+  onTestFinished(() => rmSync(path, { recursive: true }))
+  return path
+}
+
+const origin: Origin = {
+  inheritance: undefined,
+  activation: undefined,
+  environment: { PATH: '/bin', KEPT: '', PWD: '/elsewhere' },
+  cwd: '/',
+  umask: 0o22,
+  args: ['/srv/app/server.js', '', 'two words'],
+  hadChannel: false,
+  hadProgramChannel: false,
+  early: { signals: [], release() {} },
+}
+
+const commandOf = (
+  options: SuccessorOptions = {},
+  { execArgv = [] as readonly string[], ...changed }: Partial<Origin> & { execArgv?: readonly string[] } = {},
+) => successorCommand({ ...origin, ...changed }, { execPath: '/usr/bin/node', execArgv }, options)
+
+/** What comes before the preload, and the script and its arguments. */
+function partsOf({ args }: { args: readonly string[] }) {
+  const at = args.indexOf('--require')
+  expect(args[at + 1]).toMatch(/\/handover-preload\.cjs$/)
+  return { execArgv: args.slice(0, at), rest: args.slice(at + 2) }
+}
+
+test('the successor is started as this process was, with our preload', () => {
+  const command = commandOf({}, { execArgv: ['--no-warnings', '--stack-trace-limit', '5'] })
+  expect(command).toMatchObject({
+    execPath: '/usr/bin/node',
+    cwd: '/',
+    env: { PATH: '/bin', KEPT: '', PWD: '/' },
+  })
+  expect(partsOf(command)).toEqual({
+    execArgv: ['--no-warnings', '--stack-trace-limit', '5'],
+    rest: ['/srv/app/server.js', '', 'two words'],
+  })
+})
+
+test('PWD names the directory of the successor, unless the first generation had none', () => {
+  const { PWD: _, ...environment } = origin.environment
+  expect(commandOf().env).toHaveProperty('PWD', '/')
+  expect(commandOf({}, { environment }).env).toEqual(environment)
+  expect(commandOf({ cwd: tempDir() }, { environment }).env).toEqual(environment)
+})
+
+test('what the options say is changed', () => {
+  const folder = tempDir()
+  const command = commandOf(
+    {
+      execPath: '/opt/node',
+      execArgv: ['--inspect=9229'],
+      args: ['other.js', 'a'],
+      cwd: folder,
+      env: { PATH: undefined, ADDED: 'yes' },
+    },
+    { execArgv: ['--no-warnings'] },
+  )
+  expect(command).toMatchObject({ execPath: '/opt/node', cwd: folder })
+  expect(command.env).toEqual({ KEPT: '', PWD: folder, ADDED: 'yes' })
+  expect(partsOf(command)).toEqual({ execArgv: ['--inspect', '--inspect-port=0'], rest: ['other.js', 'a'] })
+})
+
+test('a relative directory is below the one of the start', () => {
+  const folder = tempDir()
+  mkdirSync(join(folder, 'sub'))
+  expect(commandOf({ cwd: 'sub' }, { cwd: folder }).cwd).toBe(join(folder, 'sub'))
+})
+
+test.each<[string[], string[], string?]>([
+  [['--inspect'], ['--inspect', '--inspect-port=0']],
+  [['--inspect=0'], ['--inspect', '--inspect-port=0']],
+  [['--inspect=127.0.0.1:9229'], ['--inspect', '--inspect-port=0']],
+  [
+    ['--inspect-brk=9229', '-r', 'x'],
+    ['--inspect', '-r', 'x', '--inspect-port=0'],
+  ],
+  [['--inspect-wait'], ['--inspect', '--inspect-port=0']],
+  [
+    ['--inspect', '--inspect-port=9229'],
+    ['--inspect', '--inspect-port=0'],
+  ],
+  [
+    ['--inspect', '--inspect-port', '9229', '-r', 'x'],
+    ['--inspect', '-r', 'x', '--inspect-port=0'],
+  ],
+  [
+    ['--inspect', '--debug-port', '9229'],
+    ['--inspect', '--inspect-port=0'],
+  ],
+  [['--no-warnings'], ['--no-warnings', '--inspect-port=0'], '--max-old-space-size=300 --inspect=9229'],
+  [['--no-warnings'], ['--no-warnings'], '--max-old-space-size=300'],
+])('the inspector of %j is open on another port: %j', (execArgv, expected, NODE_OPTIONS) => {
+  const environment = NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS }
+  const once = partsOf(commandOf({}, { execArgv, environment })).execArgv
+  expect(once).toEqual(expected)
+  expect(partsOf(commandOf({}, { execArgv: once, environment })).execArgv).toEqual(expected)
+})
+
+/** A release with core in it, directly or below an adapter. */
+function release(folder: string, packages: readonly string[]): void {
+  for (const path of packages) {
+    const to = join(folder, path)
+    mkdirSync(to, { recursive: true })
+    writeFileSync(join(to, 'package.json'), '{}')
+    writeFileSync(join(folder, 'server.js'), '')
+    if (path.endsWith('/core')) writeFileSync(join(to, 'handover-preload.cjs'), '')
+  }
+}
+
+const preloadOf = ({ args }: { args: readonly string[] }) => args[args.indexOf('--require') + 1]
+
+test.each([
+  ['core', ['node_modules/@handover/core'], 'node_modules/@handover/core'],
+  [
+    'core below an adapter',
+    ['node_modules/@handover/koa', 'node_modules/@handover/koa/node_modules/@handover/core'],
+    'node_modules/@handover/koa/node_modules/@handover/core',
+  ],
+])('the preload is that of the release that will run, which has %s', (_, packages, where) => {
+  const root = tempDir()
+  for (const each of ['one', 'two']) release(join(root, each), packages)
+  const current = join(root, 'current')
+  symlinkSync('one', current)
+  // A program may be named without its extension.
+  for (const args of [[join(current, 'server.js')], [join(current, 'server')]]) {
+    rmSync(current)
+    symlinkSync('one', current)
+    expect(preloadOf(commandOf({}, { args }))).toBe(join(root, 'one', where, 'handover-preload.cjs'))
+    rmSync(current)
+    symlinkSync('two', current)
+    expect(preloadOf(commandOf({}, { args }))).toBe(join(root, 'two', where, 'handover-preload.cjs'))
+  }
+})
+
+test('a release that has no core, or one without a preload, gets ours', () => {
+  const folder = tempDir()
+  const args = [join(folder, 'server.js')]
+  const ours = preloadOf(commandOf({}, { args }))
+  expect(ours).toBe(fileURLToPath(new URL('../../handover-preload.cjs', import.meta.url)))
+  mkdirSync(join(folder, 'node_modules', '@handover', 'core'), { recursive: true })
+  expect(preloadOf(commandOf({}, { args }))).toBe(ours)
+})
+
+test('a directory that is gone is an error by name', () => {
+  const cwd = join(tempDir(), 'gone')
+  expect(() => commandOf({}, { cwd })).toThrow(
+    expect.objectContaining({
+      code: 'ERR_HANDOVER_PROGRAM_MISSING',
+      cwd,
+      message: `The directory ${cwd} in which the successor would start is gone. This generation keeps serving.`,
+    }),
+  )
+})

@@ -1,0 +1,113 @@
+import { existsSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { HandoverError } from '../base/errors.js'
+import type { SuccessorOptions } from '../base/settings.js'
+import type { Origin } from '../platform/launch-context.js'
+import { ownPreload, preloadName } from '../platform/preload-file.js'
+
+/** What is given to the operating system to start the successor. */
+export interface Command {
+  readonly execPath: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+/**
+ * The program of the successor: the one that runs here, found again *now*, so that a `current` link leads to
+ * the release it points to at this moment. `trueNow` ends the message of an error. Errors: `ERR_HANDOVER_PROGRAM_MISSING`.
+ */
+export function successorCommand(
+  origin: Origin,
+  running: { readonly execPath: string; readonly execArgv: readonly string[] },
+  options: SuccessorOptions,
+  trueNow = 'This generation keeps serving.',
+): Command {
+  const cwd = resolve(origin.cwd, options.cwd ?? '.')
+  if (!isFolder(cwd)) {
+    throw new HandoverError(
+      'ERR_HANDOVER_PROGRAM_MISSING',
+      `The directory ${cwd} in which the successor would start is gone. ${trueNow}`,
+      { cwd },
+    )
+  }
+  const args = options.args ?? origin.args
+  const preload = findPreload(args[0], cwd)
+  const { PWD } = origin.environment
+  const env: NodeJS.ProcessEnv = {
+    ...origin.environment,
+    ...(PWD === undefined ? {} : { PWD: cwd }),
+    ...options.env,
+  }
+  for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name]
+  return {
+    execPath: options.execPath ?? running.execPath,
+    args: [
+      ...withoutInspectorPort(options.execArgv ?? running.execArgv, env.NODE_OPTIONS),
+      ...(preload ? ['--require', preload] : []),
+      ...args,
+    ],
+    cwd,
+    env,
+  }
+}
+
+/** The port of the inspector is taken by this process; a breakpoint on the first line would hold the deploy. */
+function withoutInspectorPort(execArgv: readonly string[], nodeOptions = ''): string[] {
+  const inspects = [...execArgv, ...nodeOptions.split(' ')].some((each) => each.startsWith('--inspect'))
+  if (!inspects) return [...execArgv]
+  const isPort = (each: string | undefined) => /^--(inspect|debug)-port(=|$)/.test(each ?? '')
+  // The port may be the argument after.
+  const isItsValue = (i: number) => isPort(execArgv[i - 1]) && !execArgv[i - 1]?.includes('=')
+  const rest = execArgv.filter((each, i) => !isPort(each) && !isItsValue(i))
+  return [
+    ...rest.map((each) =>
+      each.replace(/^--inspect-(brk|wait)/, '--inspect').replace(/^(--inspect)=.*/, '$1'),
+    ),
+    '--inspect-port=0',
+  ]
+}
+
+const adapters = ['@handover/fastify', '@handover/express', '@handover/koa']
+
+/**
+ * The preload of the release that will run: it must be there as long as that process lives, since Node loads
+ * it into each worker thread too, and the release that runs here may be deleted. Ours, where that has none.
+ */
+function findPreload(script: string | undefined, cwd: string): string | undefined {
+  const from = real(resolve(cwd, script ?? '.'))
+  const near = [undefined, ...adapters].map((name) => packageNear(from, name, '@handover/core'))
+  const preloads = near.flatMap((folder) => (folder ? join(folder, preloadName) : []))
+  return preloads.find(existsSync) ?? ownPreload()
+}
+
+/**
+ * The folder of `name` that a program in `from` would load, by way of `dependent` if it names one. By hand, since
+ * `require.resolve` remembers what a link led to before, and looks into NODE_PATH.
+ */
+function packageNear(from: string, dependent: string | undefined, name: string): string | undefined {
+  const start = dependent === undefined ? from : packageNear(from, undefined, dependent)
+  if (start === undefined) return undefined
+  for (let folder = start; ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', name)
+    if (isFolder(candidate)) return real(candidate)
+    if (folder === dirname(folder)) return undefined
+  }
+}
+
+/** Where a path leads to now; itself, if that is nowhere. */
+function real(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}

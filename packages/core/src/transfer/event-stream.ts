@@ -1,0 +1,129 @@
+/**
+ * Answers that go on and on (server-sent events): a running one can be handed on, and the successor goes on
+ * writing on the same connection. Plain HTTP/1.1 only.
+ */
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import { endStream, type StreamOptions } from '../connections/end-stream.js'
+import { Http1Connection } from '../connections/http1.js'
+import type { Arrival, Departure, Movable } from '../connections/movable.js'
+import type { Tracker } from '../connections/tracker.js'
+import { markBetweenRequests, resumeResponse } from '../platform/socket-handle.js'
+
+/** The name of running answers on the wire. */
+export const streamProtocol = 'http-stream'
+/** How often a stream that is to move looks whether its client has taken everything. */
+const lookMs = 5
+
+/**
+ * Called when the answer can go to the successor. Stop writing, then call `move` with what the successor must
+ * know (structured clone); from then on nothing written here goes anywhere.
+ */
+export type HandoverHook = (move: (state: unknown) => void) => void
+
+/** Goes on with an answer that the predecessor began; its head is out. */
+export type ResumeStream = (response: ServerResponse, state: unknown, request: IncomingMessage) => void
+
+/** What the successor must know of the request and of how the answer is framed. */
+interface StreamState {
+  readonly state: unknown
+  readonly chunked: boolean
+  readonly method: string | undefined
+  readonly url: string | undefined
+  readonly rawHeaders: readonly string[]
+}
+
+/** Makes a running answer movable, as long as it runs. */
+export function makeMovable(
+  tracker: Tracker,
+  response: ServerResponse,
+  hook: HandoverHook,
+  options: StreamOptions,
+): void {
+  const socket = response.socket ?? response.req.socket
+  const connection = tracker.connectionOf(socket)
+  if (!(connection instanceof Http1Connection)) return
+  tracker.setMovable(connection, new MovableStream(connection, response, hook, options))
+  response.once('close', () => tracker.setMovable(connection, undefined))
+}
+
+class MovableStream implements Movable {
+  readonly protocol = streamProtocol
+  readonly #connection: Http1Connection
+  readonly #response: ServerResponse
+  readonly #hook: HandoverHook
+  readonly #options: StreamOptions
+
+  constructor(
+    connection: Http1Connection,
+    response: ServerResponse,
+    hook: HandoverHook,
+    options: StreamOptions,
+  ) {
+    this.#connection = connection
+    this.#response = response
+    this.#hook = hook
+    this.#options = options
+  }
+
+  /** The successor gets neither a head that is not made yet, nor requests that were read behind this one. */
+  prepare(departure: Departure): boolean {
+    const response = this.#response
+    if (!response.headersSent || !response.req.complete || this.#connection.inFlight() > 1) return false
+    // Node keeps the head back until the first byte of the body.
+    response.flushHeaders()
+    this.#hook((state) => this.#whenTaken(() => this.#leave(departure, state)))
+    return true
+  }
+
+  end(): void {
+    endStream(this.#response, this.#options)
+  }
+
+  #leave(departure: Departure, state: unknown): void {
+    const response = this.#response
+    const { method, url, rawHeaders } = response.req
+    const { chunkedEncoding: chunked } = response
+    departure.give({ state, chunked, method, url, rawHeaders } satisfies StreamState)
+    response.write = () => true
+    response.end = () => response
+  }
+
+  /** What was written is out of this process. A client that is gone takes the stream with it. */
+  #whenTaken(done: () => void): void {
+    if (this.#response.closed || this.#response.writableEnded) return
+    const taken = this.#response.writableLength === 0 && this.#connection.socket.writableLength === 0
+    if (taken) done()
+    else setTimeout(() => this.#whenTaken(done), lookMs).unref()
+  }
+}
+
+/** Goes on with a stream of the predecessor. */
+export function resumeStream(
+  { server, socket, state }: Arrival,
+  tracker: Tracker,
+  resume: ResumeStream,
+): void {
+  const { state: given, chunked, method, url, rawHeaders } = state as StreamState
+  Reflect.deleteProperty(socket, 'parser')
+  server.emit('connection', socket)
+  markBetweenRequests(socket)
+  const request = new http.IncomingMessage(socket)
+  Object.assign(request, { method, url, rawHeaders, headers: headersOf(rawHeaders), complete: true })
+  const response = resumeResponse(request, socket, chunked)
+  const connection = tracker.connectionOf(socket)
+  if (connection instanceof Http1Connection) {
+    connection.begin(response)
+    response.once('close', () => connection.limitRest())
+  }
+  resume(response, given, request)
+}
+
+function headersOf(rawHeaders: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase()
+    const value = rawHeaders[i + 1] as string
+    headers[name] = name in headers ? `${headers[name]}, ${value}` : value
+  }
+  return headers
+}

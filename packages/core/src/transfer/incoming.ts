@@ -1,0 +1,104 @@
+/** Connections that come from the predecessor: each goes to the server that inherited its listener. */
+import http from 'node:http'
+import type net from 'node:net'
+import type { Logger } from '../base/logger.js'
+import { Http1Connection } from '../connections/http1.js'
+import type { Arrival, Receiver } from '../connections/movable.js'
+import type { Tracker } from '../connections/tracker.js'
+import { v8 } from '../platform/lazy-modules.js'
+import { markBetweenRequests, markUpgraded, socketOf } from '../platform/socket-handle.js'
+import type { ConnectionMessage } from '../protocol/generation-messages.js'
+
+/** What came for a connection from whoever gave it, until somebody receives it. */
+interface LatePost {
+  readonly waiting: unknown[]
+  receive: ((data: unknown) => void) | undefined
+}
+
+export interface ArrivalsParts {
+  readonly tracker: Tracker
+  readonly logger: Logger
+  /** The server of the listener that was inherited as this descriptor. */
+  readonly serverOf: (listener: number) => net.Server | undefined
+}
+
+export class Arrivals {
+  readonly #parts: ArrivalsParts
+  readonly #receivers = new Map<string, Receiver>()
+  readonly #late = new Map<number, LatePost>()
+
+  constructor(parts: ArrivalsParts) {
+    this.#parts = parts
+  }
+
+  /** Protocols that somebody goes on with here. */
+  get protocols(): string[] {
+    return [...this.#receivers.keys()]
+  }
+
+  /** From now on connections of `protocol` go to `receiver`. */
+  receive(protocol: string, receiver: Receiver): void {
+    this.#receivers.set(protocol, receiver)
+  }
+
+  /** Returns whether this process continues the connection. Only a server that speaks plain HTTP/1.1 can. */
+  arrive(message: ConnectionMessage, handle: object): boolean {
+    const server = this.#parts.serverOf(message.listener)
+    if (!(server instanceof http.Server)) return false
+    if (message.protocol === undefined) this.goOn(server, handle, message.betweenRequests)
+    else this.#goOnWith(message, server, socketOf(server, handle))
+    return true
+  }
+
+  /** HTTP/1.1 at a message boundary, whoever gave it. */
+  goOn(server: http.Server, handle: object, betweenRequests: boolean): void {
+    const socket = socketOf(server, handle)
+    server.emit('connection', socket)
+    if (!betweenRequests) return
+    markBetweenRequests(socket)
+    const connection = this.#parts.tracker.connectionOf(socket)
+    if (connection instanceof Http1Connection) connection.limitRest()
+  }
+
+  arriveLate(id: number, data: unknown): void {
+    const post = this.#postOf(id)
+    if (post.receive) post.receive(data)
+    else post.waiting.push(data)
+  }
+
+  /** The predecessor has ended: nothing more comes. */
+  close(): void {
+    this.#late.clear()
+  }
+
+  #goOnWith({ id, protocol = '', state }: ConnectionMessage, server: net.Server, socket: net.Socket): void {
+    markUpgraded(socket)
+    this.#parts.tracker.adopt(server, socket)
+    const onLate: Arrival['onLate'] = (receive) => this.#deliver(id, receive)
+    try {
+      const receiver = this.#receivers.get(protocol)
+      if (!receiver) throw new Error('nobody goes on with it')
+      receiver({ server, socket, state: state && v8().deserialize(state), onLate })
+    } catch (error) {
+      this.#parts.logger.error(
+        { err: error, protocol },
+        `a connection that was moved (${protocol}) is closed: ${error}`,
+      )
+      socket.destroySoon()
+    }
+  }
+
+  #deliver(id: number, receive: (data: unknown) => void): void {
+    const post = this.#postOf(id)
+    for (const data of post.waiting.splice(0)) receive(data)
+    post.receive = receive
+  }
+
+  #postOf(id: number): LatePost {
+    const known = this.#late.get(id)
+    if (known) return known
+    const post: LatePost = { waiting: [], receive: undefined }
+    this.#late.set(id, post)
+    return post
+  }
+}
