@@ -1,3 +1,7 @@
+/**
+ * Handover for everything on `node:net`, `http`, `https` and `http2`: `graceful(server)` before `server.listen(…)`.
+ * @packageDocumentation
+ */
 export {
   type Application,
   carryHandle,

@@ -48,7 +48,11 @@ function tie(app: ExpressApplication, options?: GracefulOptions): Middleware & G
   return middleware
 }
 
-/** Express's `graceful(app, options?)`: also what `require('@handover/express')` returns, and its property `graceful`. */
+/**
+ * Express's `graceful(app, options?)`: also what `require('@handover/express')` returns, and its property `graceful`.
+ *
+ * @function
+ */
 export const graceful: typeof tie & { readonly graceful: typeof tie } = Object.assign(tie, { graceful: tie })
 
 export default graceful

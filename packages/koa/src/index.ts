@@ -52,7 +52,11 @@ function tie(app: KoaApplication, options?: GracefulOptions): Middleware & Grace
   return middleware
 }
 
-/** Koa's `graceful(app, options?)`: also what `require('@handover/koa')` returns, and its property `graceful`. */
+/**
+ * Koa's `graceful(app, options?)`: also what `require('@handover/koa')` returns, and its property `graceful`.
+ *
+ * @function
+ */
 export const graceful: typeof tie & { readonly graceful: typeof tie } = Object.assign(tie, { graceful: tie })
 
 export default graceful

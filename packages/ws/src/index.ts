@@ -100,7 +100,11 @@ function notAServer(): HandoverError {
   )
 }
 
-/** `graceful(wss, { serialize, restore })`: also what `require('@handover/ws')` returns, and its property `graceful`. */
+/**
+ * `graceful(wss, { serialize, restore })`: also what `require('@handover/ws')` returns, and its property `graceful`.
+ *
+ * @function
+ */
 export const graceful: typeof tie & { readonly graceful: typeof tie } = Object.assign(tie, { graceful: tie })
 
 export default graceful
