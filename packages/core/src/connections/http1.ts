@@ -228,27 +228,3 @@ function restLimit(server: (Server & { keepAliveTimeoutBuffer?: number }) | unde
   const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = 0, timeout = 0 } = server ?? {}
   return keepAliveTimeout > 0 ? keepAliveTimeout + keepAliveTimeoutBuffer : timeout
 }
-
-/**
- * The sockets of `server` whose parser is at a message boundary. Node keeps that list to itself, but
- * `closeIdleConnections()` goes by it: note which sockets it would destroy (test/handover/platform.test.ts).
- * Before Node 26 connections that never sent a byte are not among them: see {@link Http1Connection.isFresh}.
- */
-export function atBoundary(server: net.Server, sockets: Iterable<net.Socket>): ReadonlySet<net.Socket> {
-  const idle = new Set<net.Socket>()
-  const { closeIdleConnections } = server as Partial<Server>
-  if (!closeIdleConnections) return idle
-  const watched = [...sockets].filter((socket) => !Object.hasOwn(socket, 'destroy'))
-  for (const socket of watched) {
-    socket.destroy = () => {
-      idle.add(socket)
-      return socket
-    }
-  }
-  try {
-    closeIdleConnections.call(server as Server)
-  } finally {
-    for (const socket of watched) Reflect.deleteProperty(socket, 'destroy')
-  }
-  return idle
-}

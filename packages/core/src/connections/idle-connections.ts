@@ -1,7 +1,8 @@
 /** Which connections can be closed, or moved, without cutting a request off. */
 import type net from 'node:net'
+import { atBoundary } from '../platform/server-kind.js'
 import type { Connection } from './connection.js'
-import { atBoundary, Http1Connection } from './http1.js'
+import { Http1Connection } from './http1.js'
 import { RawConnection } from './raw.js'
 
 /** Of connections with their servers: each server is asked once. */

@@ -1,13 +1,13 @@
 /** Every open connection of every server of the process, and how many requests have come. */
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type net from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ConnectionKind, Connections, Fates, Holding } from '../base/report.js'
 import { type Observers, observe } from '../platform/hidden-observers.js'
 import { acceptedSocketsOf, parsedSocketsOf } from '../platform/open-sockets.js'
+import { isHttp, isHttp2, isHttps, isPlainHttp, isTls } from '../platform/server-kind.js'
 import { answerOn, underlying, whenDestroyed } from '../platform/socket-handle.js'
-import { isTls } from '../platform/tls-sessions.js'
 import type { Connection } from './connection.js'
 import { countsOf, FateCounts, holdingOf } from './counting.js'
 import { type Attention, Http1Connection } from './http1.js'
@@ -74,7 +74,7 @@ export class Tracker {
     const connections = isHttp2(server) ? this.#ofHttp2(server) : this.#ofServer(server)
     const offs = [
       observe(server, { after: connections }),
-      ...(isHttp2(server) || isHttps(server) ? [this.#countRequests(server)] : []),
+      ...(isHttp(server) ? [this.#countRequests(server)] : []),
     ]
     this.#servers.set(server, () => {
       for (const off of offs) off()
@@ -86,7 +86,7 @@ export class Tracker {
   trackOpen(server: net.Server): void {
     this.track(server)
     if (isHttp2(server)) return
-    const isSecure = isTls(server) && isHttps(server)
+    const isSecure = isHttps(server)
     const sockets = isSecure ? [] : acceptedSocketsOf(server)
     for (const socket of new Set([...parsedSocketsOf(server), ...sockets])) {
       if (this.connectionOf(socket)) continue
@@ -222,7 +222,7 @@ export class Tracker {
   }
 
   #plain(server: net.Server, socket: net.Socket): Connection {
-    return server instanceof http.Server ? this.#http1(socket, false) : new RawConnection(socket)
+    return isPlainHttp(server) ? this.#http1(socket, false) : new RawConnection(socket)
   }
 
   #http1(socket: net.Socket, secure: boolean): Http1Connection {
@@ -321,9 +321,3 @@ export class Tracker {
     if (!moves) connection.startDraining()
   }
 }
-
-/** Node exports no class of HTTP/2 servers; only they have this method. */
-const isHttp2 = (server: net.Server): boolean => 'updateSettings' in server
-
-/** An https.Server is a tls.Server that speaks HTTP/1.1: it has the methods of an http.Server. */
-const isHttps = (server: net.Server): boolean => 'closeIdleConnections' in server

@@ -1,16 +1,15 @@
 /** Answers liveness and readiness before the application sees the request. generation/health-checks.ts composes the answers. */
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type net from 'node:net'
 import { observe } from '../platform/hidden-observers.js'
+import { isHttp } from '../platform/server-kind.js'
 import type { HealthAnswer, HealthChecks } from './health-checks.js'
 
 /**
  * For an HTTP server of any kind. Returns a function that undoes this.
  */
 export function answerHealth(server: net.Server, checks: HealthChecks): () => void {
-  const isHttp =
-    server instanceof http.Server || 'closeIdleConnections' in server || 'updateSettings' in server
-  if (!isHttp) return () => {}
+  if (!isHttp(server)) return () => {}
   return observe(server, {
     instead: {
       request(request: IncomingMessage, response: ServerResponse) {

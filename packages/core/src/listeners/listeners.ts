@@ -3,7 +3,6 @@
  * the process counts, registered or not, since a successor that had to bind one again would find it in use.
  * What `listen` does is changed here and nowhere else.
  */
-import http from 'node:http'
 import net from 'node:net'
 import { observe } from '../platform/hidden-observers.js'
 import {
@@ -17,6 +16,7 @@ import {
   wrapListen,
 } from '../platform/listener-handle.js'
 import type { Platform } from '../platform/process.js'
+import { isPlainHttp } from '../platform/server-kind.js'
 import { identityOf, remove } from '../platform/socket-file.js'
 import type { Inherited } from '../platform/systemd-notify.js'
 import { continueTlsSessions } from '../platform/tls-sessions.js'
@@ -152,7 +152,7 @@ export class Listeners {
 
   /** Those of them to which connections of plain HTTP/1.1 can move, whatever the predecessor served there. */
   http1(): number[] {
-    return [...this.#servers].flatMap(([fd, server]) => (server instanceof http.Server ? fd : []))
+    return [...this.#servers].flatMap(([fd, server]) => (isPlainHttp(server) ? fd : []))
   }
 
   /** What was inherited, in words, where none of it is served: this process is not the service that it is taken for. */

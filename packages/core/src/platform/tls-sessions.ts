@@ -1,6 +1,6 @@
 /** What Node keeps private of TLS: see platform/listener-handle.ts. */
-import type tls from 'node:tls'
 import type { TlsSessions } from '../protocol/generation-messages.js'
+import { isTls } from './server-kind.js'
 
 /** The privates of a `tls.Server`. */
 interface ServerInside {
@@ -9,9 +9,6 @@ interface ServerInside {
   sessionIdContext: string
   readonly _sharedCreds?: { readonly context?: { setSessionIdContext?(idContext: string): void } }
 }
-
-/** Asked by a method: to ask for the class would load TLS and cryptography at each start of a program without. */
-export const isTls = (server: object): server is tls.Server => 'setSecureContext' in server
 
 /** `undefined` for a server without TLS. */
 export function tlsSessionsOf(server: object): TlsSessions | undefined {

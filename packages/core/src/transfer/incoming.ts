@@ -1,11 +1,12 @@
 /** Connections that come from the predecessor: each goes to the server that inherited its listener. */
-import http from 'node:http'
+import type http from 'node:http'
 import type net from 'node:net'
 import type { Logger } from '../base/logger.js'
 import { Http1Connection } from '../connections/http1.js'
 import type { Arrival, Receiver } from '../connections/movable.js'
 import type { Tracker } from '../connections/tracker.js'
 import { v8 } from '../platform/lazy-modules.js'
+import { isPlainHttp } from '../platform/server-kind.js'
 import { markBetweenRequests, markUpgraded, socketOf } from '../platform/socket-handle.js'
 import type { ConnectionMessage } from '../protocol/generation-messages.js'
 
@@ -44,7 +45,7 @@ export class Arrivals {
   /** Returns whether this process continues the connection. Only a server that speaks plain HTTP/1.1 can. */
   arrive(message: ConnectionMessage, handle: object): boolean {
     const server = this.#parts.serverOf(message.listener)
-    if (!(server instanceof http.Server)) return false
+    if (!isPlainHttp(server)) return false
     if (message.protocol === undefined) this.goOn(server, handle, message.betweenRequests)
     else this.#goOnWith(message, server, socketOf(server, handle))
     return true

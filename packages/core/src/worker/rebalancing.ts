@@ -3,10 +3,10 @@
  * theirs. Who accepts a connection is chance, and the one that wakes first wins more often
  * (docs/decisions/0016-workers-even-out-by-moving.md).
  */
-import http from 'node:http'
 import type net from 'node:net'
 import type { Http1Connection } from '../connections/http1.js'
 import type { Tracker } from '../connections/tracker.js'
+import { isPlainHttp } from '../platform/server-kind.js'
 import type { Receipt } from '../protocol/generation-messages.js'
 import type { FromWorker, PassedConnection } from '../protocol/supervisor-messages.js'
 import { Receipts } from '../succession/receipts.js'
@@ -112,7 +112,7 @@ export class Sharing {
     const { arrivals, servers } = this.#parts
     this.#receiptsOf(message.share).take(message, handle, (own) => {
       const [server] = servers().find(([, name]) => name === message.held) ?? []
-      if (!(server instanceof http.Server)) return false
+      if (!isPlainHttp(server)) return false
       arrivals.goOn(server, own, message.betweenRequests)
       return true
     })
