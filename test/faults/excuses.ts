@@ -2,7 +2,7 @@
 import type { Failure } from '@handover/load'
 import type { Expectation } from './expectation.js'
 import { beforeStop, casualtiesOf, hasShutDown, struck, type Told } from './processes-told.js'
-import type { IdleConnection, RoundLog } from './round-log.js'
+import { type IdleConnection, isAlone, type RoundLog } from './round-log.js'
 
 /** How a connection ends when a process that has it is gone. */
 const ends: readonly Failure['kind'][] = ['reset', 'cut-short', 'closed-unannounced']
@@ -24,7 +24,7 @@ export class Excuses {
 
   /**
    * - No process accepts while the service may be down.
-   * - A process that ended by force takes its connections with it: one of each client.
+   * - A process that ended by force takes its connections with it: one of each client. A supervisor takes those in transit.
    * - A process short of descriptors cannot accept: libuv closes what it cannot take.
    * - The kernel resets connections that no process has accepted when the last listener closes.
    */
@@ -60,8 +60,9 @@ export class Excuses {
   /** Whether a connection on which `owner` has answered may have been with `told` when that ended. */
   #mayHave(told: Told, owner: number | undefined): boolean {
     if (owner === undefined || owner === told.pid) return true
-    // Several workers give each other connections.
-    if (this.#log.plan.setup.workers > 1) return true
+    // Several workers give each other connections, and a supervisor relays them.
+    const isSupervisor = !isAlone(this.#log) && told.pid === this.#log.firstPid
+    if (isSupervisor || this.#log.plan.setup.workers > 1) return true
     const from = this.#all.find(({ pid }) => pid === owner)
     return (from?.generation ?? 0) < (told.generation ?? 0)
   }

@@ -149,6 +149,15 @@ describe('a request that failed', () => {
     expect(rules(roundLog({ ...predecessor, failures: [failureOf('cut-short', second)] }))).toEqual([rule])
   })
 
+  test('is excused once for each client when the supervisor, which relays its connection, was killed', () => {
+    const rule = 'a request failed: reset'
+    const one = [failureOf('reset', first)]
+    const killed = { runner: 'run', acts: [kill(supervisor, 9)], afterFaults: gone } as const
+    expect(rules(roundLog({ ...killed, failures: one }))).not.toContain(rule)
+    expect(rules(roundLog({ ...killed, failures: [...one, ...one] }))).toContain(rule)
+    expect(rules(roundLog({ runner: 'run', failures: one }))).toContain(rule)
+  })
+
   test('is excused when a proven successor closes the channel that moves its connection', () => {
     const broken = (n: number) =>
       tell(...reloaded.slice(0, n), [second, 'fault break-channel'], ...reloaded.slice(n), ...stopped(second))

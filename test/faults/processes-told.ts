@@ -80,12 +80,16 @@ export const struck = (log: RoundLog, does: Act['does'], pid?: number): Act[] =>
 
 /** Processes that a fault may have kept from handing over their connections, which then died with them. */
 export function casualtiesOf(log: RoundLog): Told[] {
-  return processesOf(log).filter((told) => {
+  const casualties = processesOf(log).filter((told) => {
     const harmless = new Set(['hang-up', 'terminate'])
     const hit = faultsOf(log, told.pid).some((fault) => !harmless.has(fault))
     return (hit && !hasLeft(told)) || brokeChannel(told)
   })
+  return lostSupervisor(log) ? [...casualties, supervisorOf(log)] : casualties
 }
+
+/** It relays connections between generations. */
+const supervisorOf = ({ firstPid }: RoundLog): Told => ({ pid: firstPid, generation: undefined, facts: [] })
 
 /** It closed the private channel when connections were on their way to it. */
 const brokeChannel = (told: Told): boolean =>
