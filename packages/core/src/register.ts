@@ -5,8 +5,9 @@
 
 import { register } from './api/registry.js'
 import { HandoverError } from './base/errors.js'
+import { platform } from './platform/process.js'
 
-const text = process.env.HANDOVER_OPTIONS
+const text = platform.environment.HANDOVER_OPTIONS
 
 function options(): unknown {
   if (text === undefined) return undefined

@@ -1,5 +1,6 @@
 import { SocketAddress } from 'node:net'
 import { resolve } from 'node:path'
+import { hasNativeHandle } from '../platform/listener-handle.js'
 import { longestPath } from '../platform/socket-file.js'
 import type { TcpAddress } from '../protocol/generation-messages.js'
 
@@ -39,7 +40,8 @@ export function readListenCall(args: readonly unknown[], cwd: string): ListenCal
 
 function fromOptions(options: Record<string, unknown>, cwd: string): Wanted {
   if (Number.isSafeInteger(options.fd)) return { kind: 'other', key: `fd:${options.fd}` }
-  const isHandle = '_handle' in options || ('fd' in options && !('port' in options) && !('path' in options))
+  const isHandle =
+    hasNativeHandle(options) || ('fd' in options && !('port' in options) && !('path' in options))
   if (isHandle) return { kind: 'other', key: 'handle' }
   if ('port' in options) {
     const host = typeof options.host === 'string' && options.host !== '' ? options.host : undefined

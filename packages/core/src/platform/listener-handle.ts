@@ -215,3 +215,6 @@ export function closeListener(server: net.Server): () => void {
 
 /** Whether this Node can listen on a handle that it was given. */
 export const canListenOnHandle = (): boolean => '_listen2' in net.Server.prototype
+
+/** Whether these options of `listen` have a native handle: another server, or a socket. */
+export const hasNativeHandle = (options: object): boolean => '_handle' in options

@@ -112,9 +112,9 @@ export class Predecessor {
   /** Answers that are waited for. */
   #awaited = 0
 
-  constructor(process: ProcessIdentity, generation: number, platform: Platform, events: PredecessorEvents) {
-    this.pid = process.pid
-    this.#process = process
+  constructor(identity: ProcessIdentity, generation: number, platform: Platform, events: PredecessorEvents) {
+    this.pid = identity.pid
+    this.#process = identity
     this.generation = generation
     this.#platform = platform
     this.#events = events
