@@ -19,7 +19,7 @@ const servers = programs.filter(({ lang, code }) => lang === 'js' && code.includ
 const named = (list: readonly Block[]) => list.map((block) => [`${block.page}:${block.line}`, block] as const)
 
 test('blocks of code are of a kind that is checked, or that cannot be', () => {
-  const kinds = ['js', 'ts', 'sh', 'ini', 'json', 'text']
+  const kinds = ['js', 'ts', 'sh', 'ini', 'json', 'mermaid', 'text']
   expect(blocks.filter(({ lang }) => !kinds.includes(lang))).toEqual([])
 })
 
