@@ -98,7 +98,7 @@ test('closing idle connections tells which are at a message boundary, and destro
     await until(() => pairs.answered.client.bytesRead > 200)
     told.works = true`)
   const { first, ...others } = told as { first: string[] }
-  // Fresh ones are among them from Node 26 on: `isFresh` does without.
+  // Fresh ones are among them from Node 26 on: `isUnused` does not need them.
   expect(first.filter((name) => name !== 'fresh')).toEqual(['answered'])
   expect(others).toEqual({ again: first, destroyed: 0, marked: 0, works: true })
 })

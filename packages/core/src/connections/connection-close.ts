@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 
 /**
- * Makes an answer say `Connection: close` (RFC 9112, 9.6) if `isLast()` when its head is written, whatever the
- * application or a proxy in it says of the connection. Nothing happens to an answer whose head is out already.
+ * Adds `Connection: close` (RFC 9112, 9.6) to a response if `isLast()` when its head is written. It replaces any
+ * `Connection` header of the application. A response whose head has been sent does not change.
  */
 export function answerWithClose(response: ServerResponse, isLast: () => boolean): void {
   if (response.headersSent) return
@@ -10,8 +10,8 @@ export function answerWithClose(response: ServerResponse, isLast: () => boolean)
   response.writeHead = ((...args: unknown[]) => {
     if (!isLast()) return writeHead.apply(response, args)
     response.shouldKeepAlive = false
-    // Headers that are given here win over `setHeader`. Where there are some it must not be called at all: Node
-    // then takes lists in another way, in which it knows no pairs, and Node 20 loses names that come twice.
+    // Headers given here override `setHeader`. With such headers, do not call it: Node would then read lists in another
+    // way, which knows no pairs, and Node 20 would lose repeated names.
     if (!args.some(isHeaders)) response.setHeader('Connection', 'close')
     return writeHead.apply(
       response,
@@ -25,7 +25,7 @@ type Headers = Readonly<Record<string, unknown>> | readonly unknown[]
 const isHeaders = (argument: unknown): argument is Headers =>
   typeof argument === 'object' && argument !== null
 
-/** The forms that `writeHead(status, [reason], headers)` takes: an object, names and values in turn, or pairs. */
+/** `writeHead` takes headers as an object, as alternating names and values, or as pairs. */
 function withClose(headers: Headers): Headers {
   if (!Array.isArray(headers)) {
     const others = Object.entries(headers).filter(([name]) => !isConnection(name))

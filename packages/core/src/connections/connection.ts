@@ -1,25 +1,34 @@
-import type { ConnectionKind, Holding } from '../base/report.js'
+import type net from 'node:net'
+import type { ConnectionKind, Fates, Holding } from '../base/report.js'
 
 /**
- * One open connection, of whatever kind: what the drain needs to know of it, and what it can do to it.
- * Each kind has a file of its own beside this one.
+ * One open connection of any kind: what a drain needs to know about it, and how a drain ends it. Each kind has a file of
+ * its own beside this one.
  */
 export interface Connection {
   readonly kind: ConnectionKind
-  /** Notes what is under way by now. Returns whether anything is. */
-  look?(): boolean
-  /** It has gone. */
+  /** Notes when the request in flight was first seen. Returns whether there is one. */
+  sample?(): boolean
+  /** Called when the connection has closed. */
   forget?(): void
-  /** Requests that were begun and whose answer is not out yet. */
+  /** How many requests have begun and have no complete response yet. */
   inFlight(): number
-  /** What it does, for people who ask what holds the drain. */
+  /** Describes its activity, for people who ask what a drain waits for. */
   holding(): Holding
-  /** Be polite: finish what was begun, and let the other side know that this was the last. */
+  /** Finishes what has begun, and announces to the client that it was the last. */
   startDraining(): void
-  /** At the limit: end what can be ended in order, like an event stream. */
+  /** Ends what can end in order when the drain times out, such as an event stream. */
   finish?(): void
-  /** End an idle connection in order. */
+  /** Closes an idle connection in order. */
   close(): void
-  /** End it now, whatever it does. */
+  /** Destroys the connection now, whatever it does. */
   cut(): void
+}
+
+/** Observes connections as they open and close. */
+export interface ConnectionWatcher {
+  onOpened(connection: Connection, server: net.Server): void
+  /** The TLS handshake has completed. The connection that follows it counts instead. */
+  onReplaced(handshake: Connection, server: net.Server): void
+  onGone(connection: Connection, server: net.Server, fate: keyof Fates): void
 }

@@ -33,7 +33,7 @@ export function countsOf(connections: Open, idle: ReadonlySet<Connection>, reque
 
 /** Counts the fates of connections during a drain, by kind. */
 export class FateCounts {
-  /** New since the drain began: `open` and these have one fate each. A finished handshake becomes a connection. */
+  /** Connections that opened since the drain began. Each of these and of those open before has one fate. */
   arrived = 0
   readonly kinds: Record<ConnectionKind, Fates>
 

@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http'
 
 export interface StreamOptions {
-  /** Milliseconds after which an EventSource shall come back, where the stream has to end instead (`retry:`). Default: not said. */
+  /** If the stream has to end: milliseconds after which an `EventSource` reconnects (`retry:`). Default: not sent. */
   readonly retryMs?: number
 }
 
-/** Ends an event stream in order: its last chunk, and when to come back if that was asked for. */
+/** Ends an event stream in order: sends `retry:` if requested, and the last chunk. */
 export function endStream(response: ServerResponse, { retryMs }: StreamOptions = {}): void {
   if (response.writableEnded) return
   response.shouldKeepAlive = false

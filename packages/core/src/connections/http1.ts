@@ -1,7 +1,7 @@
 /**
- * HTTP/1.1, plain and over TLS. A parser that is at a message boundary can still have an answer on the way: Node
- * knows it. At steady state a request costs nothing here, and nothing of it is kept for long when it is answered: a
- * connection may be idle for hours, and the application may have attached anything to its last request.
+ * HTTP/1.1, plain and over TLS. A parser at a message boundary can still have a pending response, which Node knows. At
+ * steady state a request costs nothing here. A connection keeps no reference to a response that has ended: it may be
+ * idle for hours, and the application may have attached anything to its last request.
  */
 import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
@@ -13,80 +13,80 @@ import { answerWithClose } from './connection-close.js'
 import { endStream } from './end-stream.js'
 import type { Movable } from './movable.js'
 
-/** How many connections want to know of each of their requests. */
-export interface Attention {
+/** How many connections need a call of `begin` for each of their requests. */
+export interface RequestInterest {
   count: number
 }
 
 /**
- * When an answer that was under way was first looked at. The connection does not hold the answer: it would keep all that
- * belongs to a request until the next look.
+ * When a pending response was first sampled. The connection itself does not refer to the response: it would keep the
+ * memory of the request until the next sample.
  */
 const seenSince = new WeakMap<ServerResponse, number>()
 
 export class Http1Connection implements Connection {
   readonly socket: net.Socket
   readonly #secure: boolean
-  readonly #attention: Attention
-  #isAttentive = false
+  readonly #interest: RequestInterest
+  #isInterested = false
   #isGone = false
   readonly #openedAt = performance.now()
-  /** Bytes that came before the first request could: those of a TLS handshake. */
+  /** Bytes that arrived before any request could: those of the TLS handshake. */
   readonly #bytesBefore: number
-  /** Answers to pipelined requests: those that had to wait for others, the newest last. */
+  /** Responses to pipelined requests that wait for earlier ones, the newest last. */
   readonly #queued = new Set<ServerResponse>()
   #draining = false
   #wasUpgraded = false
-  /** Who can move it in the middle of its protocol. */
+  /** Moves the connection in the middle of its protocol, if something can. */
   movable: Movable | undefined
-  /** It was sent to another process, and nobody has said yet that it came: nothing may be done to it here. */
-  isAway = false
-  /** The keep-alive limit of a connection that came between two requests: Node does not know that it runs. */
-  #restLimited = false
-  /** Whoever moves this connection waits for its answers to be out. */
+  /** The connection was sent to another process and is not confirmed yet. Do nothing to it here. */
+  inTransit = false
+  /** The keep-alive timeout of a connection that moved here between two requests, which Node has not started. */
+  #keepAliveArmed = false
+  /** Called after each response while a move is pending. */
   #onAnswered: (() => void) | undefined
 
-  constructor(socket: net.Socket, secure: boolean, attention: Attention) {
+  constructor(socket: net.Socket, secure: boolean, interest: RequestInterest) {
     this.socket = socket
     this.#secure = secure
-    this.#attention = attention
-    this.#attend()
+    this.#interest = interest
+    this.#updateInterest()
     this.#bytesBefore = secure ? socket.bytesRead : 0
   }
 
-  /** An upgraded connection stays one; a socket that is closed tells nothing any more. */
+  /** Remembers an upgrade: a closed socket does not show it. */
   get kind(): ConnectionKind {
     this.#wasUpgraded ||= !this.socket.destroyed && isUpgraded(this.socket)
     if (this.#wasUpgraded) return 'upgraded'
     return this.#secure ? 'https' : 'http1'
   }
 
-  /** A request was read as far as its headers. Only connections that are {@link Attention attentive}, and pipelined requests, need it. */
+  /** The request's headers have been parsed. Called for pipelined requests, and while there is {@link RequestInterest}. */
   begin(response: ServerResponse): void {
     const current = answerOn(this.socket)
     if (!tellsAnswers() || (current && current !== response)) this.#queue(response)
-    if (this.#restLimited) this.#unlimitRest()
+    if (this.#keepAliveArmed) this.#disarmKeepAlive()
     if (this.#onAnswered) response.once('close', this.#onAnswered)
-    else if (this.#draining) this.#sayCloseWith(response)
+    else if (this.#draining) this.#announceClose(response)
   }
 
-  look(): boolean {
-    const answer = this.#current()
-    if (answer !== undefined && !seenSince.has(answer)) seenSince.set(answer, performance.now())
-    return answer !== undefined
+  sample(): boolean {
+    const response = this.#current()
+    if (response !== undefined && !seenSince.has(response)) seenSince.set(response, performance.now())
+    return response !== undefined
   }
 
   forget(): void {
-    this.#attend(false)
+    this.#updateInterest(false)
     this.#isGone = true
   }
 
-  #attend(
-    wanted = this.#restLimited || this.#draining || this.#onAnswered !== undefined || !tellsAnswers(),
+  #updateInterest(
+    wanted = this.#keepAliveArmed || this.#draining || this.#onAnswered !== undefined || !tellsAnswers(),
   ): void {
     if (this.#isGone) return
-    if (wanted !== this.#isAttentive) this.#attention.count += wanted ? 1 : -1
-    this.#isAttentive = wanted
+    if (wanted !== this.#isInterested) this.#interest.count += wanted ? 1 : -1
+    this.#isInterested = wanted
   }
 
   inFlight(): number {
@@ -94,28 +94,28 @@ export class Http1Connection implements Connection {
     return this.#queued.size + (current && !this.#queued.has(current) ? 1 : 0)
   }
 
-  /** Connected, and not a byte of a request has come. */
-  isFresh(): boolean {
+  /** Whether no byte of a request has arrived. */
+  isUnused(): boolean {
     return this.socket.bytesRead === this.#bytesBefore
   }
 
   holding(): Holding {
-    const answering = this.look()
-    const answer = this.#current()
-    const since = (answer && seenSince.get(answer)) ?? this.#openedAt
-    return { kind: this.kind, what: this.#what(answering), ageMs: Math.round(performance.now() - since) }
+    const isResponding = this.sample()
+    const response = this.#current()
+    const since = (response && seenSince.get(response)) ?? this.#openedAt
+    return { kind: this.kind, what: this.#what(isResponding), ageMs: Math.round(performance.now() - since) }
   }
 
-  /** It has come between two requests: the next one may take as long as the server lets any client rest. */
-  limitRest(): void {
-    this.#restLimited = true
-    this.#attend()
-    this.socket.setTimeout(restLimit(this.#server))
+  /** Starts the server's keep-alive timeout: the connection is between two requests, which Node does not know. */
+  armKeepAlive(): void {
+    this.#keepAliveArmed = true
+    this.#updateInterest()
+    this.socket.setTimeout(keepAliveLimit(this.#server))
   }
 
-  #unlimitRest(): void {
-    this.#restLimited = false
-    this.#attend()
+  #disarmKeepAlive(): void {
+    this.#keepAliveArmed = false
+    this.#updateInterest()
     this.socket.setTimeout(this.#server?.timeout ?? 0)
   }
 
@@ -123,38 +123,38 @@ export class Http1Connection implements Connection {
     return (this.socket as { server?: Server }).server
   }
 
-  /** Whether it is plain: what TLS knows of a connection cannot be moved. */
+  /** Whether the connection is plain. Node cannot export the state of TLS, so a TLS connection cannot move. */
   get isPlain(): boolean {
     return !this.#secure
   }
 
-  /** Whether a request has come on it, here or in an earlier process. */
-  get hasSpoken(): boolean {
-    return this.socket.bytesRead > this.#bytesBefore || this.#restLimited
+  /** Whether bytes of a request have arrived, in this process or an earlier one. */
+  get hasReceivedBytes(): boolean {
+    return this.socket.bytesRead > this.#bytesBefore || this.#keepAliveArmed
   }
 
-  /** It will be moved: it need not end. `onAnswered` is called after each answer, once Node is done with it. */
+  /** Begins a pending move. Calls `onAnswered` after each response, when Node has finished it. */
   startMoving(onAnswered: () => void): void {
     this.#onAnswered = onAnswered
-    this.#attend()
+    this.#updateInterest()
     this.#newest()?.once('close', onAnswered)
   }
 
-  /** It stays. */
+  /** The connection stays in this process. */
   stopMoving(): void {
     this.#onAnswered = undefined
-    this.#attend()
+    this.#updateInterest()
   }
 
-  /** Nobody has taken it: it rests here, from now on for as long as its server lets any client rest. */
-  comeBack(): void {
-    this.isAway = false
+  /** The connection did not arrive in the other process. Reads from it here again, with a new keep-alive timeout. */
+  resumeHere(): void {
+    this.inTransit = false
     startReading(this.socket)
-    if (this.hasSpoken) this.limitRest()
+    if (this.hasReceivedBytes) this.armKeepAlive()
     else this.socket.setTimeout(this.#server?.timeout ?? 0)
   }
 
-  /** Whether nothing but a message boundary is missing for it to be moved. */
+  /** Whether the connection can move as soon as it is at a message boundary. */
   canMove(): boolean {
     const { socket } = this
     const open = !socket.destroyed && socket.readable && socket.writable
@@ -166,13 +166,13 @@ export class Http1Connection implements Connection {
   startDraining(): void {
     this.#onAnswered = undefined
     this.#draining = true
-    this.#attend()
+    this.#updateInterest()
     if (this.movable) {
       this.movable.end()
       return
     }
     const response = this.#newest()
-    if (response) this.#sayCloseWith(response)
+    if (response) this.#announceClose(response)
   }
 
   finish(): void {
@@ -192,8 +192,8 @@ export class Http1Connection implements Connection {
     this.socket.destroy()
   }
 
-  /** Requests that were pipelined behind this one are answered too: only the last answer says `close`. */
-  #sayCloseWith(response: ServerResponse): void {
+  /** Only the response to the last pipelined request announces the close: this process answers all of them. */
+  #announceClose(response: ServerResponse): void {
     answerWithClose(response, () => response === this.#newest())
   }
 
@@ -202,21 +202,21 @@ export class Http1Connection implements Connection {
     response.once('close', () => this.#queued.delete(response))
   }
 
-  /** The answer that is under way. */
+  /** The response in flight. */
   #current(): ServerResponse | undefined {
     return answerOn(this.socket) ?? [...this.#queued][0]
   }
 
-  /** The answer to the last request, if it is not out yet. */
+  /** The response to the latest request, if it has not ended. */
   #newest(): ServerResponse | undefined {
     return [...this.#queued].at(-1) ?? answerOn(this.socket)
   }
 
-  #what(answering: boolean): string {
+  #what(isResponding: boolean): string {
     const { req: request } = this.#newest() ?? {}
-    if (answering && request) return requestInWords(request)
+    if (isResponding && request) return requestInWords(request)
     if (this.kind === 'upgraded') return 'an upgraded connection'
-    return this.isFresh() ? 'a connection that has not spoken yet' : 'an idle or half-received request'
+    return this.isUnused() ? 'a connection that has not spoken yet' : 'an idle or half-received request'
   }
 }
 
@@ -224,7 +224,7 @@ export class Http1Connection implements Connection {
  * How long a connection of this server may be idle, as in Node's _http_server.js. Without a keep-alive timeout, the
  * socket timeout applies. Newer versions of Node add a buffer, so that the client closes first.
  */
-function restLimit(server: (Server & { keepAliveTimeoutBuffer?: number }) | undefined): number {
+function keepAliveLimit(server: (Server & { keepAliveTimeoutBuffer?: number }) | undefined): number {
   const { keepAliveTimeout = 0, keepAliveTimeoutBuffer = 0, timeout = 0 } = server ?? {}
   return keepAliveTimeout > 0 ? keepAliveTimeout + keepAliveTimeoutBuffer : timeout
 }

@@ -5,22 +5,22 @@ import { writeFrame } from '../platform/http2-frames.js'
 import type { Connection } from './connection.js'
 
 /**
- * GOAWAY with the largest stream id and no error: it refuses nothing, and asks for no more (RFC 9113, 6.8).
+ * GOAWAY with the largest stream id and no error: it refuses no stream, and asks the client to open none (RFC 9113, 6.8).
  * Length, type, flags, stream; last stream, error.
  */
 const notice = Buffer.from(['000008', '07', '00', '00000000', '7fffffff', '00000000'].join(''), 'hex')
-/** A peer that takes longer than this for a round trip is told the last stream all the same. */
+/** How long to wait for a round trip before sending the last stream id. */
 const roundTripMs = 1_000
-/** How often a session whose output is on its way to the kernel is asked again. */
-const lookMs = 5
-/** How long a peer may take to hang up where nothing is open any more. */
+/** How often to retry while output of the session is on its way to the kernel. */
+const retryMs = 5
+/** How long a client may take to close a connection without open streams. */
 const hangUpMs = 2_000
 
 export class Http2Connection implements Connection {
   readonly kind: ConnectionKind = 'http2'
   readonly #session: ServerHttp2Session
   readonly #openedAt = performance.now()
-  /** Of the socket below, which the session does not show any more when it is closed. */
+  /** Closes the socket below. A closed session does not show its socket. */
   readonly #hangUp: () => void
   #streams = 0
   #draining = false
@@ -46,8 +46,8 @@ export class Http2Connection implements Connection {
   }
 
   /**
-   * GOAWAY in two steps: streams that crossed the first are known after a round trip, and served. Over TLS nobody
-   * but Node can write between its frames: there is the second one only, which tells the client what it may repeat.
+   * Sends GOAWAY in two steps: the server knows and serves streams that crossed the first one after a round trip. Over
+   * TLS only Node can write between its frames. There, only the second GOAWAY tells the client what it may repeat.
    */
   startDraining(): void {
     if (this.#draining) return
@@ -65,7 +65,7 @@ export class Http2Connection implements Connection {
       const how = writeFrame(session, notice)
       if (how === 'never') return
       if (how === 'written') break
-      await pause(lookMs, limit)
+      await pause(retryMs, limit)
     }
     await new Promise<void>((resolve) => {
       limit.addEventListener('abort', () => resolve())
@@ -73,12 +73,12 @@ export class Http2Connection implements Connection {
     })
   }
 
-  /** Node says GOAWAY with the last stream that it took, and hangs up after the last open one. */
+  /** Node sends GOAWAY with the id of the last accepted stream, and closes after the last open one. */
   close(): void {
     const session = this.#session
     if (session.closed || session.destroyed) return
     session.close()
-    // Node waits for the other side to hang up too. What is still to be read there holds it no longer than this.
+    // Node waits until the client closes, too. A client with unread data could delay that forever.
     if (this.#streams === 0) setTimeout(this.#hangUp, hangUpMs).unref()
   }
 

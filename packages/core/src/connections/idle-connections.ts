@@ -1,11 +1,11 @@
-/** Which connections can be closed, or moved, without cutting a request off. */
+/** Finds connections that can close or move without cutting off a request. */
 import type net from 'node:net'
 import { atBoundary } from '../platform/server-kind.js'
 import type { Connection } from './connection.js'
 import { Http1Connection } from './http1.js'
 import { RawConnection } from './raw.js'
 
-/** Of connections with their servers: each server is asked once. */
+/** Asks each server once, because an answer takes time for each of its connections. */
 export function idleOf(connections: ReadonlyMap<Connection, net.Server>): Connection[] {
   const byServer = new Map<net.Server, Connection[]>()
   for (const [connection, server] of connections) {
@@ -24,10 +24,10 @@ function idleOfServer(server: net.Server, connections: readonly Connection[]): C
   )
   return connections.filter((connection) => {
     if (connection instanceof Http1Connection) {
-      if (connection.kind === 'upgraded' || connection.inFlight() > 0 || connection.isAway) return false
-      return boundary.has(connection.socket) || connection.isFresh()
+      if (connection.kind === 'upgraded' || connection.inFlight() > 0 || connection.inTransit) return false
+      return boundary.has(connection.socket) || connection.isUnused()
     }
-    if (connection instanceof RawConnection) return connection.isFresh()
+    if (connection instanceof RawConnection) return connection.isUnused()
     return connection.kind === 'http2' && connection.inFlight() === 0
   })
 }

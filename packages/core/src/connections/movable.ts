@@ -1,55 +1,55 @@
 import type net from 'node:net'
 
 /**
- * Someone who can hand a connection on in the middle of its protocol: a WebSocket, a running event stream.
- * Core knows when, and passes the descriptor; the protocol knows where its boundaries are.
+ * Moves a connection in the middle of its protocol, such as a WebSocket or a running event stream. Core decides when,
+ * and passes the descriptor. The protocol knows its boundaries.
  */
 export interface Movable {
-  /** The name under which the successor receives it: see {@link Receiver}. */
+  /** The name under which the successor receives the connection: see {@link Receiver}. */
   readonly protocol: string
   /**
-   * It is its turn: where the connection is at a boundary, or comes to one, `departure` is told. Returns false if
-   * it is not at one now, and wants to be asked again in a few milliseconds.
+   * Called when the connection may move. Call `departure` when the connection is at a boundary, now or later. Return
+   * `false` if it is not at a boundary now. Core then calls `prepare` again in a few milliseconds.
    */
   prepare(departure: Departure): boolean
   /**
-   * It cannot be moved, or nobody would take it: end it politely, as the protocol says. Comes a second time when
-   * no time is left.
+   * The connection cannot move, or no receiver is registered for it. End it politely, as the protocol specifies. Called
+   * a second time when no time is left.
    */
   end(): void
 }
 
-/** What a {@link Movable} answers. */
+/** How a {@link Movable} answers. */
 export interface Departure {
   /**
-   * Reads nothing more: what comes from now on is the successor's, or is read here after a `decline`. Only so many
-   * connections are held at a time: say `give` or `decline` soon.
+   * Stops reading. The successor reads all later bytes, or this process after a `decline`. Core holds only a few
+   * connections at a time: call `give` or `decline` soon.
    */
   hold(): void
   /**
-   * Nothing is half-read or half-written *now*: nothing may be read from the socket, or written to it, any more.
-   * `state` is what the successor must know; anything the structured clone algorithm takes. With anything else it
-   * is as if it was declined.
+   * Sends the connection. Call it when no message is half-read or half-written, and do not read or write any more.
+   * `state` is what the successor must know: any value that the structured clone algorithm supports. With any other
+   * value, core declines.
    */
   give(state: unknown): Passage
-  /** It cannot be moved: `end` is called. An error, if there was one, is logged. */
+  /** The connection cannot move: core calls `end`, and logs the error, if any. */
   decline(error?: unknown): void
 }
 
-/** For what must still reach the other side after the connection itself has gone. */
+/** Sends data to the successor after the connection itself has left. */
 export interface Passage {
-  /** `data` arrives behind everything that was sent before. */
+  /** `data` arrives after everything that was sent before. */
   send(data: unknown): void
 }
 
-/** A connection that has come from the predecessor. */
+/** A connection that the predecessor moved here. */
 export interface Arrival {
   readonly server: net.Server
   readonly socket: net.Socket
   readonly state: unknown
-  /** Calls `receive` with everything that the other side sends through the {@link Passage}, in order. */
+  /** Calls `receive` with everything that the predecessor sends through the {@link Passage}, in order. */
   onLate(receive: (data: unknown) => void): void
 }
 
-/** Goes on with a connection in the successor. A connection whose receiver throws is closed. */
+/** Continues a connection in the successor. Core closes a connection whose receiver throws. */
 export type Receiver = (arrival: Arrival) => void

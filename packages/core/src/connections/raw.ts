@@ -3,8 +3,8 @@ import type { ConnectionKind, Holding } from '../base/report.js'
 import type { Connection } from './connection.js'
 
 /**
- * A connection whose protocol is the application's own, or a TLS handshake that is not over yet. Nobody but
- * the application knows when it is idle: it is waited for until the limit.
+ * A connection with a protocol of the application, or a TLS handshake in progress. Only the application knows when such
+ * a connection is idle, so a drain waits for it until `drainTimeoutMs`.
  */
 export class RawConnection implements Connection {
   readonly kind: ConnectionKind
@@ -28,8 +28,8 @@ export class RawConnection implements Connection {
     return { kind: this.kind, what, ageMs: Math.round(performance.now() - this.#openedAt) }
   }
 
-  /** A client that has not begun its handshake has not been promised anything. */
-  isFresh(): boolean {
+  /** Safe to close: the TLS handshake has not started. */
+  isUnused(): boolean {
     return this.kind !== 'raw' && this.socket.bytesRead === 0
   }
 

@@ -1,40 +1,40 @@
 /**
- * How long requests have been under way, which people want to know of those that take long. To note it at each request
- * would cost as much as all else that is done for one: every connection has memory of its own, which no cache holds. So
- * it is looked at again and again, while anything is under way: an age is that much too short, at most.
+ * The ages of requests in flight, which reports show for long ones. Noting the time at each request would double
+ * Handover's cost per request: the memory of a connection is in no CPU cache. So a timer samples the connections while
+ * any request is in flight. An age is at most one interval too short.
  */
 
 import type { Connection } from './connection.js'
 
-/** How often, at most; less often where there are very many connections, so that it takes a thousandth of the time. */
-const lookMs = 100
-const lookMsPerConnection = 0.1
+/** The shortest interval. It grows with the number of connections, so that sampling takes a thousandth of the time. */
+const sampleMs = 100
+const sampleMsPerConnection = 0.1
 
-export class AgeWatch {
+export class RequestAgeSampler {
   readonly #connections: ReadonlyMap<Connection, unknown>
-  #isWatching = false
+  #isRunning = false
 
   constructor(connections: ReadonlyMap<Connection, unknown>) {
     this.#connections = connections
   }
 
-  /** A request has come. No timer runs while none does. */
+  /** Called for each request. No timer runs while no request is in flight. */
   start(): void {
-    if (this.#isWatching) return
-    this.#isWatching = true
+    if (this.#isRunning) return
+    this.#isRunning = true
     setTimeout(
       () => {
-        this.#isWatching = false
-        if (this.#look()) this.start()
+        this.#isRunning = false
+        if (this.#sample()) this.start()
       },
-      Math.max(lookMs, this.#connections.size * lookMsPerConnection),
+      Math.max(sampleMs, this.#connections.size * sampleMsPerConnection),
     ).unref()
   }
 
-  /** Returns whether anything is under way. */
-  #look(): boolean {
+  /** Returns whether a request is in flight. */
+  #sample(): boolean {
     let isBusy = false
-    for (const connection of this.#connections.keys()) if (connection.look?.()) isBusy = true
+    for (const connection of this.#connections.keys()) if (connection.sample?.()) isBusy = true
     return isBusy
   }
 }

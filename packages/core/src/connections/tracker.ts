@@ -1,56 +1,39 @@
-/** Every open connection of every server of the process, and how many requests have come. */
+/** Every open connection of every server of the process, and the number of requests. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type net from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ConnectionKind, Connections, Fates, Holding } from '../base/report.js'
-import { type Observers, observe } from '../platform/hidden-observers.js'
-import { acceptedSocketsOf, parsedSocketsOf } from '../platform/open-sockets.js'
-import { isHttp, isHttp2, isHttps, isPlainHttp, isTls } from '../platform/server-kind.js'
+import { observe } from '../platform/hidden-observers.js'
+import { isHttp } from '../platform/server-kind.js'
 import { answerOn, underlying, whenDestroyed } from '../platform/socket-handle.js'
-import type { Connection } from './connection.js'
-import { countsOf, FateCounts, holdingOf } from './counting.js'
-import { type Attention, Http1Connection } from './http1.js'
+import type { Connection, ConnectionWatcher } from './connection.js'
+import { ConnectionDrain, type ConnectionTaker } from './connection-drain.js'
+import { countsOf, holdingOf } from './counting.js'
+import { Http1Connection, type RequestInterest } from './http1.js'
 import { Http2Connection } from './http2.js'
 import { idleOf } from './idle-connections.js'
 import type { Movable } from './movable.js'
-import { RawConnection } from './raw.js'
-import { AgeWatch } from './request-age.js'
+import { RequestAgeSampler } from './request-age.js'
+import { connectionEvents, openConnection, openSocketsOf } from './server-events.js'
 
 const connectionOf = Symbol('handover.connection')
 type Tracked = net.Socket & { [connectionOf]?: Connection }
 
-/** Observes connections as they open and close. */
-export interface ConnectionWatcher {
-  onOpened(connection: Connection, server: net.Server): void
-  /** Its TLS handshake is done: the connection that follows it counts instead. */
-  onReplaced(handshake: Connection, server: net.Server): void
-  onGone(connection: Connection, server: net.Server, fate: keyof Fates): void
-}
-
-/** Takes connections over in a drain. */
-export interface ConnectionTaker {
-  /** Returns whether it took the connection. Otherwise the connection drains here. */
-  take(connection: Http1Connection, server: net.Server): boolean
-}
-
 export class Tracker {
   readonly #connections = new Map<Connection, net.Server>()
-  /** Stops observing a server. */
+  /** Functions that stop observing a server. */
   readonly #servers = new Map<net.Server, () => void>()
   #requests = 0
-  readonly #attention: Attention = { count: 0 }
-  readonly #ages = new AgeWatch(this.#connections)
-  #draining = false
-  /** The generation has released the process: another one may track the same servers. */
+  readonly #interest: RequestInterest = { count: 0 }
+  readonly #ages = new RequestAgeSampler(this.#connections)
+  readonly #drain = new ConnectionDrain()
+  /** This generation has released the process. Another one may track the same servers. */
   #isOver = false
-  #taker: ConnectionTaker | undefined
-  /** What has become of connections since the drain began. */
-  #fates = new FateCounts()
   readonly #watchers = new Set<ConnectionWatcher>()
-  /** Called when a connection has gone. */
+  /** Called when a connection has closed. */
   onClosed: () => void = () => {}
-  /** Called when one has come or gone. */
+  /** Called when a connection has opened or closed. */
   onChange: () => void = () => {}
 
   install(): () => void {
@@ -68,14 +51,15 @@ export class Tracker {
     return this.#requests
   }
 
-  /** Follows the connections of a server from now on. Returns whether it is a new one. */
+  /** Follows the connections of a server from now on. Returns whether the server is a new one. */
   track(server: net.Server): boolean {
     if (this.#servers.has(server)) return false
-    const connections = isHttp2(server) ? this.#ofHttp2(server) : this.#ofServer(server)
-    const offs = [
-      observe(server, { after: connections }),
-      ...(isHttp(server) ? [this.#countRequests(server)] : []),
-    ]
+    const after = connectionEvents(server, this.#interest, {
+      opened: (socket, connection) => this.#add(server, socket, connection),
+      handshakeDone: (socket) => this.#handshakeDone(socket),
+      session: (session) => this.#addSession(server, session),
+    })
+    const offs = [observe(server, { after }), ...(isHttp(server) ? [this.#countRequests(server)] : [])]
     this.#servers.set(server, () => {
       for (const off of offs) off()
     })
@@ -85,67 +69,55 @@ export class Tracker {
   /** Like {@link track}, for a server that has already accepted connections. */
   trackOpen(server: net.Server): void {
     this.track(server)
-    if (isHttp2(server)) return
-    const isSecure = isHttps(server)
-    const sockets = isSecure ? [] : acceptedSocketsOf(server)
-    for (const socket of new Set([...parsedSocketsOf(server), ...sockets])) {
-      if (this.connectionOf(socket)) continue
-      this.#add(server, socket, isSecure ? this.#http1(socket, true) : this.#plain(server, socket))
-    }
+    const added = [...openSocketsOf(server)].filter((socket) => !this.connectionOf(socket))
+    for (const socket of added) this.#add(server, socket, openConnection(server, socket, this.#interest))
   }
 
-  /** Connections that are open now, and those that still come, go to `taker`, or end after their response. */
+  /** Open and new connections go to `taker`, or end after their next response. */
   startDraining(taker?: ConnectionTaker): void {
-    this.#draining = true
-    this.#taker = taker
-    for (const [connection, server] of this.#connections) this.#drain(connection, server)
+    this.#drain.start(this.#connections, taker)
   }
 
   /** Serves new connections as before. Connections that already announced their end still close. */
   stopDraining(): void {
-    this.#draining = false
-    this.#taker = undefined
-    this.#fates = new FateCounts()
+    this.#drain.stop()
   }
 
   connectionOf(socket: net.Socket): Connection | undefined {
     return (socket as Tracked)[connectionOf]
   }
 
-  /** A connection that no server has accepted. */
+  /** Adds a connection of HTTP/1.1 that no server has accepted. */
   adopt(server: net.Server, socket: net.Socket): void {
-    this.#add(server, socket, this.#http1(socket, false))
+    this.#add(server, socket, new Http1Connection(socket, false, this.#interest))
   }
 
-  /** Who can move it in the middle of its protocol, if anybody. */
+  /** Sets what can move the connection in the middle of its protocol. */
   setMovable(connection: Http1Connection, movable: Movable | undefined): void {
     connection.movable = movable
-    const server = this.#connections.get(connection)
-    if (server && this.#draining) this.#drain(connection, server)
+    this.#drainAgain(connection)
   }
 
-  /** Somebody wanted to move it, and does not any more. */
+  /** Cancels a pending move. */
   keepHere(connection: Http1Connection): void {
     connection.stopMoving()
-    const server = this.#connections.get(connection)
-    if (server && this.#draining) this.#drain(connection, server)
+    this.#drainAgain(connection)
   }
 
-  /** It cannot be moved after all: in a drain it ends politely, otherwise it continues here. */
+  /** The connection cannot move after all: in a drain it ends in order, otherwise it stays open here. */
   stay(connection: Http1Connection): void {
-    if (this.#draining) connection.startDraining()
-    else connection.stopMoving()
+    this.#drain.keep(connection)
   }
 
-  /** Connections that speak plain HTTP/1.1 and nothing else, with their servers. */
+  /** Yields connections that speak plain HTTP/1.1 and no other protocol, with their servers. */
   *plain(): Generator<readonly [Http1Connection, net.Server]> {
     for (const [connection, server] of this.#connections) {
       const isPlain = connection instanceof Http1Connection && connection.kind === 'http1'
-      if (isPlain && !connection.movable && !connection.isAway) yield [connection, server]
+      if (isPlain && !connection.movable && !connection.inTransit) yield [connection, server]
     }
   }
 
-  /** Ends it here and now: it is in another process, or nothing can be done for it. */
+  /** Closes the connection in this process now: another process has it, or it cannot end in order. */
   end(connection: Connection, fate: keyof Fates): void {
     this.#remove(connection, fate)
     connection.cut()
@@ -153,15 +125,15 @@ export class Tracker {
 
   /** What has become of connections since the drain began, by kind. */
   get fates(): Readonly<Record<ConnectionKind, Fates>> {
-    return this.#fates.kinds
+    return this.#drain.fates
   }
 
   /** How many connections have opened since the drain began. */
   get arrived(): number {
-    return this.#fates.arrived
+    return this.#drain.arrived
   }
 
-  /** Connections that can be closed without cutting a request off. */
+  /** Returns connections that can close without cutting off a request. */
   idle(): Connection[] {
     return idleOf(this.#connections)
   }
@@ -170,7 +142,7 @@ export class Tracker {
     return [...this.#connections.keys()]
   }
 
-  /** What is not idle, the oldest first. */
+  /** Describes the connections that are not idle, the oldest first. */
   holding(): Holding[] {
     return holdingOf(this.#connections, new Set(this.idle()))
   }
@@ -207,8 +179,8 @@ export class Tracker {
   }
 
   /**
-   * Runs for each HTTP/1.1 request of each server. Memory that Node has not just used is not in a CPU cache: an access
-   * here was measured to cost 1 to 2 % of the throughput of node:http (bench/).
+   * Runs for each HTTP/1.1 request of each server. Memory that Node has not just used is not in a CPU cache: one access
+   * here costs 1 to 2 % of the throughput of node:http (measured with bench/).
    */
   #onRequest({ socket, httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
     // HTTP/2 requests are streams of a session.
@@ -216,57 +188,18 @@ export class Tracker {
     this.#requests++
     this.#ages.start()
     const current = answerOn(socket)
-    if (this.#attention.count === 0 && (current === undefined || current === response)) return
+    if (this.#interest.count === 0 && (current === undefined || current === response)) return
     const connection = (socket as Tracked)[connectionOf]
     if (connection instanceof Http1Connection) connection.begin(response)
   }
 
-  #plain(server: net.Server, socket: net.Socket): Connection {
-    return isPlainHttp(server) ? this.#http1(socket, false) : new RawConnection(socket)
-  }
-
-  #http1(socket: net.Socket, secure: boolean): Http1Connection {
-    return new Http1Connection(socket, secure, this.#attention)
-  }
-
-  #ofServer(server: net.Server): NonNullable<Observers['after']> {
-    if (!isTls(server))
-      return {
-        connection: (socket: net.Socket) => this.#add(server, socket, this.#plain(server, socket)),
-      }
-    const isHttp = isHttps(server)
-    return this.#secure(server, (socket) => (isHttp ? this.#http1(socket, true) : new RawConnection(socket)))
-  }
-
-  #ofHttp2(server: net.Server): NonNullable<Observers['after']> {
-    const session = (opened: ServerHttp2Session) => {
-      const connection = new Http2Connection(opened)
-      const stream = (begun: ServerHttp2Stream) => {
-        this.#requests++
-        connection.begin(begun)
-      }
-      this.#keep(server, connection, (close) => observe(opened, { before: { stream, close } }))
+  #addSession(server: net.Server, session: ServerHttp2Session): void {
+    const connection = new Http2Connection(session)
+    const stream = (begun: ServerHttp2Stream) => {
+      this.#requests++
+      connection.begin(begun)
     }
-    if (!isTls(server)) return { session }
-    // HTTP/2 connections count as sessions.
-    const http1 = (socket: TLSSocket) =>
-      socket.alpnProtocol === 'h2' ? undefined : this.#http1(socket, true)
-    return { ...this.#secure(server, http1), session }
-  }
-
-  /** A connection is counted from before its handshake on. */
-  #secure(
-    server: net.Server,
-    connectionFor: (socket: TLSSocket) => Connection | undefined,
-  ): NonNullable<Observers['after']> {
-    return {
-      connection: (socket: net.Socket) => this.#add(server, socket, new RawConnection(socket, 'https')),
-      secureConnection: (socket: TLSSocket) => {
-        this.#handshakeDone(socket)
-        const secured = connectionFor(socket)
-        if (secured) this.#add(server, socket, secured)
-      },
-    }
+    this.#keep(server, connection, (close) => observe(session, { before: { stream, close } }))
   }
 
   #handshakeDone(socket: TLSSocket): void {
@@ -275,13 +208,13 @@ export class Tracker {
     const server = handshake && this.#connections.get(handshake)
     if (!server) return
     this.#connections.delete(handshake)
-    if (this.#draining) this.#fates.arrived--
+    this.#drain.onReplaced()
     for (const watcher of this.#watchers) watcher.onReplaced(handshake, server)
   }
 
   #add(server: net.Server, socket: Tracked, connection: Connection): void {
     if (this.#isOver || socket.destroyed) return
-    // One that was moved here in the middle of its protocol may meet its server's 'connection' event later.
+    // Its server may emit 'connection' for a socket that moved here in the middle of its protocol.
     if (connection instanceof Http1Connection && socket[connectionOf] instanceof Http1Connection) {
       connection.forget()
       return
@@ -296,28 +229,22 @@ export class Tracker {
     this.onChange()
     whenGone(() => this.#remove(connection, 'closed'))
     for (const watcher of this.#watchers) watcher.onOpened(connection, server)
-    if (!this.#draining) return
-    this.#fates.arrived++
-    this.#drain(connection, server)
+    this.#drain.onOpened(connection, server)
   }
 
   #remove(connection: Connection, fate: keyof Fates): void {
-    const { kind } = connection
     const server = this.#connections.get(connection)
     if (!server) return
     this.#connections.delete(connection)
     connection.forget?.()
-    if (this.#draining) this.#fates.add(kind, fate)
+    this.#drain.onGone(connection, server, fate)
     for (const watcher of this.#watchers) watcher.onGone(connection, server, fate)
     this.onChange()
     this.onClosed()
   }
 
-  #drain(connection: Connection, server: net.Server): void {
-    const isHttp1 = connection instanceof Http1Connection
-    // Another process may have it by now: it comes back through `keepHere`, or never.
-    if (isHttp1 && connection.isAway) return
-    const moves = isHttp1 && this.#taker?.take(connection, server)
-    if (!moves) connection.startDraining()
+  #drainAgain(connection: Connection): void {
+    const server = this.#connections.get(connection)
+    if (server) this.#drain.onChanged(connection, server)
   }
 }

@@ -113,7 +113,7 @@ export function resumeStream(
   const connection = tracker.connectionOf(socket)
   if (connection instanceof Http1Connection) {
     connection.begin(response)
-    response.once('close', () => connection.limitRest())
+    response.once('close', () => connection.armKeepAlive())
   }
   resume(response, given, request)
 }

@@ -58,7 +58,7 @@ export class Arrivals {
     if (!betweenRequests) return
     markBetweenRequests(socket)
     const connection = this.#parts.tracker.connectionOf(socket)
-    if (connection instanceof Http1Connection) connection.limitRest()
+    if (connection instanceof Http1Connection) connection.armKeepAlive()
   }
 
   arriveLate(id: number, data: unknown): void {

@@ -142,7 +142,7 @@ export class Transit {
   #takeBack(given: Given): void {
     const { connection, listener, state } = given
     if (state === undefined) {
-      connection.comeBack()
+      connection.resumeHere()
       this.#onReturned(connection, listener)
     } else if (this.#isStopped) this.#parts.lost(connection)
     else this.#again.push(given)
@@ -155,8 +155,8 @@ export class Transit {
     if (!handle || inode === undefined) return false
     const number = ++this.#lastNumber
     this.#underway.set(number, given)
-    connection.isAway = true
-    const { hasSpoken: betweenRequests } = connection
+    connection.inTransit = true
+    const { hasReceivedBytes: betweenRequests } = connection
     this.#parts.send(
       { type: 'connection', listener, id, number, inode, betweenRequests, ...state },
       handle,

@@ -1,0 +1,72 @@
+/** What a drain of the process does to each connection, and what has become of them since it began. */
+import type net from 'node:net'
+import type { ConnectionKind, Fates } from '../base/report.js'
+import type { Connection, ConnectionWatcher } from './connection.js'
+import { FateCounts } from './counting.js'
+import { Http1Connection } from './http1.js'
+
+/** Takes over connections during a drain. */
+export interface ConnectionTaker {
+  /** Returns whether it took the connection. Otherwise the connection drains here. */
+  take(connection: Http1Connection, server: net.Server): boolean
+}
+
+export class ConnectionDrain implements ConnectionWatcher {
+  #isActive = false
+  #taker: ConnectionTaker | undefined
+  #counts = new FateCounts()
+
+  get fates(): Readonly<Record<ConnectionKind, Fates>> {
+    return this.#counts.kinds
+  }
+
+  /** How many connections have opened since the drain began. */
+  get arrived(): number {
+    return this.#counts.arrived
+  }
+
+  start(open: ReadonlyMap<Connection, net.Server>, taker: ConnectionTaker | undefined): void {
+    this.#isActive = true
+    this.#taker = taker
+    for (const [connection, server] of open) this.#drain(connection, server)
+  }
+
+  stop(): void {
+    this.#isActive = false
+    this.#taker = undefined
+    this.#counts = new FateCounts()
+  }
+
+  /** The connection may move now, or cannot move any more. */
+  onChanged(connection: Connection, server: net.Server): void {
+    if (this.#isActive) this.#drain(connection, server)
+  }
+
+  /** The connection cannot move after all. */
+  keep(connection: Http1Connection): void {
+    if (this.#isActive) connection.startDraining()
+    else connection.stopMoving()
+  }
+
+  onOpened(connection: Connection, server: net.Server): void {
+    if (!this.#isActive) return
+    this.#counts.arrived++
+    this.#drain(connection, server)
+  }
+
+  onReplaced(): void {
+    if (this.#isActive) this.#counts.arrived--
+  }
+
+  onGone({ kind }: Connection, _server: net.Server, fate: keyof Fates): void {
+    if (this.#isActive) this.#counts.add(kind, fate)
+  }
+
+  #drain(connection: Connection, server: net.Server): void {
+    const isHttp1 = connection instanceof Http1Connection
+    // Another process may have the connection by now. If not, the tracker reports a change when it is back.
+    if (isHttp1 && connection.inTransit) return
+    const moves = isHttp1 && this.#taker?.take(connection, server)
+    if (!moves) connection.startDraining()
+  }
+}
