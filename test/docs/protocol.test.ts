@@ -1,17 +1,19 @@
 import { expect, test } from 'vitest'
-import { inheritanceVariable, wireVersion } from '../../packages/core/src/protocol/generation-messages.js'
+import { inheritanceVariable } from '../../packages/core/src/protocol/inheritance.js'
+import { wireVersion } from '../../packages/core/src/protocol/version.js'
 import { firstListenerFd } from '../../packages/core/src/succession/successor-process.js'
 import { codeWords, read, sectionOf, tableBelow } from './pages.js'
 
 const page = 'docs/reference/protocol.md'
-const wire = read('packages/core/src/protocol/generation-messages.ts')
+const files = ['generation-messages', 'inheritance'].map((name) => `packages/core/src/protocol/${name}.ts`)
+const wire = files.map(read).join('\n')
 
 const fieldsIn = (text: string) => [...text.matchAll(/\breadonly (\w+)\??:/g)].map((match) => match[1] ?? '')
 
 /** From a declaration to the next one. */
 function declaration(start: string): string {
   const at = wire.indexOf(start)
-  if (at < 0) throw new Error(`generation-messages.ts has no ${start}`)
+  if (at < 0) throw new Error(`${files.join(' and ')} have no ${start}`)
   const rest = wire.slice(at + start.length)
   return rest.slice(0, rest.search(/^(\/\*\*|export)/m))
 }

@@ -97,7 +97,7 @@ test('C34: an installation of another version is refused by name, and the first 
       }
     }`,
   )
-  const wire = join(inLibrary, 'node_modules/@handover/core/dist/protocol/generation-messages.js')
+  const wire = join(inLibrary, 'node_modules/@handover/core/dist/protocol/version.js')
   const text = readFileSync(wire, 'utf8')
   const version = Number(/wireVersion = (\d+)/.exec(text)?.[1])
   writeFileSync(wire, text.replace(/wireVersion = \d+/, `wireVersion = ${version + 1}`))

@@ -12,7 +12,7 @@ import type { Fact } from '../support/story.js'
 import { tempDir } from '../support/temp-dir.js'
 import { whoServes } from '../support/who.js'
 
-const { wireVersion } = await import(new URL('protocol/generation-messages.js', coreUrl).href)
+const { wireVersion } = await import(new URL('protocol/version.js', coreUrl).href)
 
 /** A program that tells what `graceful` refused, and whether that left any trace. */
 const tellsTheRefusal = `

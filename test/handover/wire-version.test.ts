@@ -5,7 +5,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import { envelope } from '../../packages/core/src/protocol/generation-messages.js'
+import type { FromPredecessor } from '../../packages/core/src/protocol/generation-messages.js'
+import { envelope } from '../../packages/core/src/protocol/message-table.js'
 import { underLoad } from '../support/load.js'
 import { type Outcome, privateChannel, release, requestReload, startRelease } from '../support/release.js'
 import { launchService, testNode } from '../support/service.js'
@@ -89,7 +90,9 @@ test('C55: a message of another version from the predecessor is answered with bo
     return nextMessage()
   }
   expect(await nextMessage()).toMatchObject({ type: 'hello' })
-  expect(await answer(envelope({ type: 'greeting', tlsSessions: [] }))).toMatchObject({ type: 'ready' })
+  expect(await answer(envelope<FromPredecessor>({ type: 'greeting', tlsSessions: [] }))).toMatchObject({
+    type: 'ready',
+  })
   expect(await answer({ handover: 2, type: 'proven' })).toMatchObject({
     handover: 1,
     type: 'failed',

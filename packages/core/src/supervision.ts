@@ -24,12 +24,9 @@ export { lineLogger } from './platform/stderr-logger.js'
 export { activatedListeners, ServiceManager } from './platform/systemd-notify.js'
 export { readWorkerMessages } from './platform/worker-channel.js'
 export * from './protocol/control-messages.js'
-export {
-  type Inheritance,
-  type ListenerEntry,
-  type SupervisorEntry,
-  wireVersion,
-} from './protocol/generation-messages.js'
-export { type FromSupervisor, type FromWorker, supervisorEnvelope } from './protocol/supervisor-messages.js'
+export type { Inheritance, ListenerEntry, SupervisorEntry } from './protocol/inheritance.js'
+export { envelope } from './protocol/message-table.js'
+export type { FromSupervisor, FromWorker } from './protocol/supervisor-messages.js'
+export { wireVersion } from './protocol/version.js'
 export { type Command, successorCommand } from './succession/successor-command.js'
 export { spawnSuccessor } from './succession/successor-process.js'

@@ -2,7 +2,7 @@
  * Evens out the open connections of the workers: the one that has the most gives some to the one that has the fewest.
  * The handles pass through here, as those of a handover do.
  */
-import { closeConnection, type FromWorker, supervisorEnvelope } from '@handover/core/supervision'
+import { closeConnection, envelope, type FromSupervisor, type FromWorker } from '@handover/core/supervision'
 import type { Worker } from '../supervisor/worker.js'
 
 /** A worker gives when it has so many more than the mean, at least, and more by this share of the mean. */
@@ -78,7 +78,7 @@ export class Rebalancer {
     const share = this.#share
     const close = () => handle && closeConnection(handle)
     if (handle && this.#isOf(by, message) && share && !share.to.isLeaving) {
-      share.to.post(supervisorEnvelope({ ...message, type: 'from-peer' }), handle, close)
+      share.to.post(envelope<FromSupervisor>({ ...message, type: 'from-peer' }), handle, close)
     } else close()
   }
 

@@ -4,6 +4,7 @@ import {
   type Deferred,
   deferred,
   type ErrorData,
+  envelope,
   type FinalReport,
   type FromSupervisor,
   type FromWorker,
@@ -12,7 +13,6 @@ import {
   platform,
   readWorkerMessages,
   spawnSuccessor,
-  supervisorEnvelope,
   unlessAborted,
   within,
   withLimit,
@@ -116,7 +116,7 @@ export class Worker {
   }
 
   say(message: FromSupervisor, handle?: object): void {
-    if (this.isRegistered) this.post(supervisorEnvelope(message), handle)
+    if (this.isRegistered) this.post(envelope<FromSupervisor>(message), handle)
   }
 
   /** What one of its next messages comes to, as soon as that is something; `undefined` when it has ended before. */

@@ -3,13 +3,9 @@ import type net from 'node:net'
 import { errorData, HandoverError } from '../base/errors.js'
 import type { Phase, ReloadReport } from '../base/report.js'
 import { tlsSessionsOf } from '../platform/tls-sessions.js'
-import {
-  type Inheritance,
-  type ListenerEntry,
-  type Receipt,
-  type TlsSessions,
-  wireVersion,
-} from '../protocol/generation-messages.js'
+import type { Receipt } from '../protocol/generation-messages.js'
+import type { Inheritance, ListenerEntry, TlsSessions } from '../protocol/inheritance.js'
+import { wireVersion } from '../protocol/version.js'
 import { StandBy } from '../succession/stand-by.js'
 import { Successor, type TakenOver } from '../succession/successor.js'
 import { successorCommand } from '../succession/successor-command.js'

@@ -2,7 +2,7 @@ import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
 import type { Platform } from '../platform/process.js'
 import { isServed, nameBeside, putInPlace, whatLiesAt } from '../platform/socket-file.js'
-import type { UnixFile } from '../protocol/generation-messages.js'
+import type { UnixFile } from '../protocol/inheritance.js'
 
 /**
  * Binds a socket that only this user may connect to, from the first moment: the mode is there when the file is.

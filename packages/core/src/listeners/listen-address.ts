@@ -2,7 +2,7 @@ import { SocketAddress } from 'node:net'
 import { resolve } from 'node:path'
 import { hasNativeHandle } from '../platform/listener-handle.js'
 import { longestPath } from '../platform/socket-file.js'
-import type { TcpAddress } from '../protocol/generation-messages.js'
+import type { TcpAddress } from '../protocol/inheritance.js'
 
 /** What a `listen` call asked for, in one form for every way of saying it. */
 export type Wanted =

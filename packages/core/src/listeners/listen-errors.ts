@@ -1,7 +1,7 @@
 /** What is said when a server cannot listen, or what it listens on cannot be handed on. */
 
 import { HandoverError } from '../base/errors.js'
-import type { ListenerEntry } from '../protocol/generation-messages.js'
+import type { ListenerEntry } from '../protocol/inheritance.js'
 import { formatTcp } from './listen-address.js'
 
 /** The name beside the path is our business: an error of `bind` tells of the path that was asked for. */

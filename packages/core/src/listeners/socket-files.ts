@@ -8,7 +8,7 @@ import type net from 'node:net'
 import { replaceListener } from '../platform/listener-handle.js'
 import type { Platform } from '../platform/process.js'
 import { identityOf, nameBeside, whatLiesAt } from '../platform/socket-file.js'
-import type { UnixFile } from '../protocol/generation-messages.js'
+import type { UnixFile } from '../protocol/inheritance.js'
 
 /** The result for a missing file. */
 export interface Restored {

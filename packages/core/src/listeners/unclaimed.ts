@@ -2,7 +2,7 @@
 
 import { identityOf, remove } from '../platform/socket-file.js'
 import type { Inherited } from '../platform/systemd-notify.js'
-import type { ListenerEntry } from '../protocol/generation-messages.js'
+import type { ListenerEntry } from '../protocol/inheritance.js'
 import { readListenCall, serves, type Wanted } from './listen-address.js'
 import { describe } from './listen-errors.js'
 

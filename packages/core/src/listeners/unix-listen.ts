@@ -6,7 +6,7 @@ import type net from 'node:net'
 import { observe } from '../platform/hidden-observers.js'
 import { closeListener, listenerFd, setSocketPath } from '../platform/listener-handle.js'
 import { isServed, nameBeside, putInPlace, whatLiesAt } from '../platform/socket-file.js'
-import type { UnixFile } from '../protocol/generation-messages.js'
+import type { UnixFile } from '../protocol/inheritance.js'
 import { sayInstead } from './listen-errors.js'
 
 /** `listen` without us. */

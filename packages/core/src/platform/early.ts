@@ -1,7 +1,7 @@
 /** The data that handover-preload.cjs leaves for core before any code of the program runs. */
 import type { ChildProcess } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { inheritanceVariable } from '../protocol/generation-messages.js'
+import { inheritanceVariable } from '../protocol/inheritance.js'
 import { ownPreload } from './preload-file.js'
 
 /** One end of a channel between two processes, in the shape that Node gives the side of the parent. */

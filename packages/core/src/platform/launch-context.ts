@@ -4,7 +4,7 @@
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { inheritanceVariable } from '../protocol/generation-messages.js'
+import { inheritanceVariable } from '../protocol/inheritance.js'
 import { early } from './early.js'
 import type { Platform } from './process.js'
 

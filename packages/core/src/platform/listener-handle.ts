@@ -7,7 +7,7 @@ import net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { HandoverError } from '../base/errors.js'
 import { longestMs } from '../base/timeouts.js'
-import type { TcpAddress } from '../protocol/generation-messages.js'
+import type { TcpAddress } from '../protocol/inheritance.js'
 import { observe } from './hidden-observers.js'
 
 /** A listening handle of Node: `TCP` or `Pipe` of its C++ side. */

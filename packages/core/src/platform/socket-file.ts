@@ -7,7 +7,7 @@
 import { lstatSync, renameSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { UnixFile } from '../protocol/generation-messages.js'
+import type { UnixFile } from '../protocol/inheritance.js'
 
 /** What lies at a path: nothing, a socket that may be stale, or something that is not ours to replace. */
 export function whatLiesAt(path: string): 'nothing' | 'socket' | 'other' {

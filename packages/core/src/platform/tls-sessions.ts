@@ -1,5 +1,5 @@
 /** What Node keeps private of TLS: see platform/listener-handle.ts. */
-import type { TlsSessions } from '../protocol/generation-messages.js'
+import type { TlsSessions } from '../protocol/inheritance.js'
 import { isTls } from './server-kind.js'
 
 /** The privates of a `tls.Server`. */

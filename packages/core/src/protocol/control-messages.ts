@@ -3,38 +3,37 @@ import { type ErrorData, errorData, HandoverError } from '../base/errors.js'
 import { isRecord } from '../base/guards.js'
 import type { Connections, DrainReport, FinalReport, Holding, Phase, ReloadReport } from '../base/report.js'
 import type { DrainReason, StateName } from '../base/state-names.js'
+import type { Check } from './message-table.js'
 
-/** The version of everything below; a request names it. */
+/** The version of the control protocol. Every request names it. */
 export const controlVersion = 1
 
-/** What can be asked. */
+/** The requests of a client. */
 export type ControlVerb = 'status' | 'watch' | 'reload' | 'stop'
 
-const verbs: readonly string[] = ['status', 'watch', 'reload', 'stop'] satisfies ControlVerb[]
-
-/** By it whoever asked knows what is answered. */
+/** The client chooses it, and each answer repeats it. */
 export type RequestId = number | string
 
 export interface ControlRequest {
   readonly handover: number
   readonly id: RequestId
   readonly request: ControlVerb
-  /** Of `reload`: whether to answer only when the predecessor has drained. Default: true. */
+  /** For `reload`: whether to answer only after the predecessor has drained. Default: true. */
   readonly wait?: boolean
 }
 
-/** A reload, with the drain that followed it once that is over. */
+/** A reload, with the drain that followed it, once the drain has ended. */
 export interface ReloadResult extends ReloadReport {
   readonly drain?: DrainReport
 }
 
-/** What came of one `reload`: one result for each generation that was asked, the last one failed if any did. */
+/** The result of one `reload` request: one report for each generation that reloaded. A failed one is the last. */
 export interface ReloadSummary {
   readonly outcome: ReloadReport['outcome']
   readonly reports: readonly ReloadResult[]
 }
 
-/** One process. Of a successor that is not proven yet no more is known than that it is there. */
+/** One process. A successor in its probation has only the required fields. */
 export interface GenerationStatus {
   readonly generation: number
   readonly pid: number
@@ -45,30 +44,30 @@ export interface GenerationStatus {
   /** The release that it runs: its directory and its script, with links resolved. */
   readonly release?: { readonly cwd: string; readonly script: string }
   readonly connections?: Connections
-  /** What is not idle, the oldest first; no more than ten. */
+  /** The oldest connections that are not idle, at most ten. */
   readonly holding?: readonly Holding[]
-  /** While it drains: milliseconds until what is still open is cut. */
+  /** While it drains: milliseconds until the remaining connections are cut. */
   readonly msLeft?: number
 }
 
 export interface ControlStatus {
-  /** The process of `handover run`, where there is one. */
+  /** The process of `handover run`, if there is one. */
   readonly supervisor?: { readonly pid: number; readonly uptimeMs: number; readonly workers: number }
-  /** Those that serve first, then a successor, then predecessors that drain. */
+  /** The serving generations, then a successor, then draining predecessors. */
   readonly generations: readonly GenerationStatus[]
-  /** Absent as long as there was none. */
+  /** Absent before the first reload. */
   readonly lastReload?: ReloadSummary
 }
 
-/** How a `stop` ended: the code with which the process leaves, and a report of each generation that was stopped. */
+/** The result of a `stop`: the exit code of the process, and a report of each stopped generation. */
 export interface StopSummary {
   readonly code: number
   readonly reports: readonly FinalReport[]
 }
 
-/** What is told before the answer. */
+/** A line before the answer. */
 export type ControlEvent =
-  /** A phase of a reload has begun, and may take `limitMs`. `generation` and `pid` are those that were asked. */
+  /** A phase of a reload has begun, and may take `limitMs`. `generation` and `pid` are those of the predecessor. */
   | {
       readonly event: 'phase'
       readonly phase: Phase['name']
@@ -77,19 +76,19 @@ export type ControlEvent =
       readonly successor?: { readonly generation: number; readonly pid: number | undefined }
       readonly limitMs: number
     }
-  /** How far a drain is: `open` of the `of` connections that were open when it began. */
+  /** Progress of a drain: `open` of the `of` connections at its start are still open. */
   | {
       readonly event: 'draining'
       readonly generation: number
       readonly pid: number
       readonly open: number
       readonly of: number
-      /** Until what is still open is cut; absent as long as a shutdown serves on (`shutdownDelayMs`). */
+      /** Until the remaining connections are cut; absent while a shutdown keeps serving (`shutdownDelayMs`). */
       readonly msLeft?: number
     }
-  /** What was asked for is under way: comes every second until it is answered. */
+  /** The request is in progress: sent every second until the answer. */
   | { readonly event: 'alive' }
-  /** The answer to `watch`, again and again. */
+  /** The answer to `watch`, repeated. */
   | { readonly event: 'status'; readonly status: ControlStatus }
 
 export type ControlAnswer =
@@ -98,7 +97,7 @@ export type ControlAnswer =
   | { readonly ok: true; readonly stop: StopSummary }
   | { readonly ok: false; readonly error: ControlError; readonly reload?: ReloadSummary }
 
-/** Why not. `cause` is what led to it: of a failed reload the error that ended the successor. */
+/** The reason for a failure. The `cause` of a failed reload is the error that ended the successor. */
 export interface ControlError {
   readonly code: string
   readonly message: string
@@ -108,24 +107,37 @@ export interface ControlError {
 /** A line from the service. `id` is `null` where the request could not be read. */
 export type ControlLine = { readonly id: RequestId | null } & (ControlEvent | ControlAnswer)
 
-/** Whom a control socket controls: a generation, or `handover run`. */
+/** The target of a control socket: a generation, or the supervisor of `handover run`. */
 export interface Controlled {
   status(): ControlStatus | Promise<ControlStatus>
   reload(progress: (event: ControlEvent) => void): ReloadUnderway
   stop(progress: (event: ControlEvent) => void): Promise<StopSummary>
-  /** Calls `onChange` when the status has changed. Returns the way back. */
+  /** Calls `onChange` after each change of the status. Returns a function that ends the subscription. */
   subscribe(onChange: () => void): () => void
 }
 
-/** Both reject with a `HandoverError`; its `reports`, or its `report` alone, are told with it. */
+/** Both reject with a `HandoverError`. The answer includes its `reports`, or its `report`. */
 export interface ReloadUnderway {
-  /** Resolves when the successors serve and are proven. */
+  /** Resolves when the successors serve and have passed their probation. */
   readonly proven: Promise<ReloadSummary>
-  /** Resolves when the predecessors have drained, too. */
+  /** Resolves when the predecessors have also drained. */
   readonly drained: Promise<ReloadSummary>
 }
 
 const longestId = 100
+
+const hasWait: Check = ({ wait }) => wait === undefined || typeof wait === 'boolean'
+
+/** Each request, with the check of its own fields. */
+const requests: Readonly<Record<ControlVerb, Check>> = {
+  status: hasWait,
+  watch: hasWait,
+  reload: hasWait,
+  stop: hasWait,
+}
+
+const isVerb = (value: unknown): value is ControlVerb =>
+  typeof value === 'string' && Object.hasOwn(requests, value)
 
 /** Reads a line. Errors: `ERR_HANDOVER_REQUEST`, with the `id` of the request where it has one. */
 export function readRequest(line: string): ControlRequest {
@@ -141,10 +153,8 @@ export function readRequest(line: string): ControlRequest {
     throw wrong(`"handover" must be ${controlVersion}, the version that is spoken here`, id)
   }
   if (id === undefined) throw wrong(`"id" must be a number, or a text of at most ${longestId} characters`)
-  if (typeof raw.request !== 'string' || !verbs.includes(raw.request)) {
-    throw wrong(`"request" must be one of ${verbs.join(', ')}`, id)
-  }
-  if (raw.wait !== undefined && typeof raw.wait !== 'boolean') throw wrong('"wait" must be true or false', id)
+  if (!isVerb(raw.request)) throw wrong(`"request" must be one of ${Object.keys(requests).join(', ')}`, id)
+  if (!requests[raw.request](raw)) throw wrong('"wait" must be true or false', id)
   return raw as unknown as ControlRequest
 }
 
@@ -167,7 +177,7 @@ export function busy(what: string, id?: RequestId): HandoverError {
   )
 }
 
-/** The answer that says why not. */
+/** The answer to a failed request. */
 export function failureOf(thrown: unknown): ControlAnswer {
   const { name, message, code = name } = errorData(thrown)
   const { cause, report, reports } = (thrown ?? {}) as {
@@ -175,10 +185,10 @@ export function failureOf(thrown: unknown): ControlAnswer {
     report?: ReloadReport
     reports?: readonly ReloadReport[]
   }
-  const told = reports ?? (report ? [report] : undefined)
+  const all = reports ?? (report ? [report] : undefined)
   return {
     ok: false,
     error: { code, message, ...(cause === undefined ? {} : { cause: errorData(cause) }) },
-    ...(told ? { reload: { outcome: 'failed', reports: told } } : {}),
+    ...(all ? { reload: { outcome: 'failed', reports: all } } : {}),
   }
 }

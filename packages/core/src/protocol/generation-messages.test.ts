@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import {
-  envelope,
-  inheritanceVariable,
+  type FromPredecessor,
+  type FromSuccessor,
   readFromPredecessor,
   readFromSuccessor,
-  readInheritance,
-  wireVersion,
 } from './generation-messages.js'
+import { envelope } from './message-table.js'
+import { wireVersion } from './version.js'
 
 const error = { name: 'Error', message: 'broken' }
 
@@ -25,7 +25,7 @@ test.each([
   { type: 'open', connections: 0 } as const,
   { type: 'end-drain', generation: 3 } as const,
 ])('a successor can say $type', (message) => {
-  expect(readFromSuccessor(envelope(message))).toMatchObject(message)
+  expect(readFromSuccessor(envelope<FromSuccessor>(message))).toMatchObject(message)
 })
 
 test.each([
@@ -51,7 +51,7 @@ test.each([
   { type: 'late', id: 1, data: 'more' } as const,
   { type: 'no-more' } as const,
 ])('a predecessor can say $type', (message) => {
-  expect(readFromPredecessor(envelope(message))).toMatchObject(message)
+  expect(readFromPredecessor(envelope<FromPredecessor>(message))).toMatchObject(message)
 })
 
 const foreign: readonly unknown[] = [
@@ -110,8 +110,8 @@ test.each(foreign.map((raw) => [raw]))('%j is none of our messages, whoever send
 })
 
 test('who sends a message counts: neither side can say what the other one says', () => {
-  expect(readFromSuccessor(envelope({ type: 'own' }))).toBeUndefined()
-  expect(readFromPredecessor(envelope({ type: 'ready' }))).toBeUndefined()
+  expect(readFromSuccessor(envelope<FromPredecessor>({ type: 'own' }))).toBeUndefined()
+  expect(readFromPredecessor(envelope<FromSuccessor>({ type: 'ready' }))).toBeUndefined()
 })
 
 test.each([2, 0, '1', null, undefined, {}])(
@@ -126,77 +126,5 @@ test.each([2, 0, '1', null, undefined, {}])(
         `speaks version ${theirs} of the handover, this one version ${wireVersion}`,
       )
     }
-  },
-)
-
-const tcp = { fd: 4, key: 'tcp:127.0.0.1:3000', tcp: { address: '127.0.0.1', port: 3000 } }
-const unix = { fd: 5, key: 'unix:/run/app.sock', unix: { path: '/run/app.sock', identity: '1:2' } }
-const inheritance = {
-  version: wireVersion,
-  predecessor: 4711,
-  generation: 2,
-  signals: ['SIGHUP'],
-  listeners: [tcp, unix],
-}
-
-test('an inheritance is read as it was written', () => {
-  expect(readInheritance(JSON.stringify(inheritance))).toEqual(inheritance)
-  expect(readInheritance(JSON.stringify({ ...inheritance, listeners: [] })).listeners).toEqual([])
-})
-
-const listeners = (...each: readonly unknown[]) => ({ ...inheritance, listeners: each })
-
-test.each([
-  ['nothing', '', 'it is not JSON'],
-  ['half of it', JSON.stringify(inheritance).slice(0, 40), 'it is not JSON'],
-  ['null', 'null', 'it is not an object'],
-  ['a list', '[]', 'it is not an object'],
-  ['a text', '"1"', 'it is not an object'],
-  ...[undefined, null, 0, -1, 1.5, '4711', 1e300].map(
-    (predecessor) =>
-      [`the predecessor ${predecessor}`, { ...inheritance, predecessor }, 'is not a pid'] as const,
-  ),
-  ...[undefined, 0, '2', 1.5].map(
-    (generation) =>
-      [`the generation ${generation}`, { ...inheritance, generation }, 'is not a number from 1 on'] as const,
-  ),
-  ...[undefined, null, 'SIGHUP', [7], [['SIGHUP']]].map(
-    (signals) =>
-      [
-        `signals ${JSON.stringify(signals)}`,
-        { ...inheritance, signals },
-        'is not a list of signals',
-      ] as const,
-  ),
-  ['listeners that are no list', { ...inheritance, listeners: {} }, 'is not a list of listeners'],
-  ['a listener that is null', listeners(null), 'is not a list of listeners'],
-  ['one that is a number', listeners(4), 'is not a list of listeners'],
-  ['a second one that is none', listeners(tcp, {}), 'is not a list of listeners'],
-  ...[undefined, 2, -1, '4', 4.5].map(
-    (fd) => [`descriptor ${fd}`, listeners({ ...tcp, fd }), 'is not a list of listeners'] as const,
-  ),
-  ['one without a key', listeners({ ...tcp, key: undefined }), 'is not a list of listeners'],
-  ['one without an address', listeners({ fd: 4, key: 'tcp' }), 'is not a list of listeners'],
-  ['one with two addresses', listeners({ ...tcp, unix: unix.unix }), 'is not a list of listeners'],
-  ['port 0', listeners({ ...tcp, tcp: { address: '::1', port: 0 } }), 'is not a list of listeners'],
-  ['port 65536', listeners({ ...tcp, tcp: { address: '::1', port: 65_536 } }), 'is not a list of listeners'],
-  ['a path that is no text', listeners({ ...unix, unix: { path: 7 } }), 'is not a list of listeners'],
-] as const)('%s as an inheritance is refused, with the reason', (_, raw, why) => {
-  const text = typeof raw === 'string' ? raw : JSON.stringify(raw)
-  expect(() => readInheritance(text)).toThrow(
-    expect.objectContaining({ code: 'ERR_HANDOVER_INHERITANCE_MALFORMED' }),
-  )
-  expect(() => readInheritance(text)).toThrow(why)
-  expect(() => readInheritance(text)).toThrow(inheritanceVariable)
-})
-
-test.each([2, 0, '1', null, undefined])(
-  'C55: an inheritance of version %j is refused with both versions',
-  (version) => {
-    // Of another version nothing else is known: it is refused before anything else of it is looked at.
-    const text = JSON.stringify({ version, listeners: 'in another form' })
-    expect(() => readInheritance(text)).toThrow(
-      expect.objectContaining({ code: 'ERR_HANDOVER_WIRE_VERSION', theirs: version, ours: wireVersion }),
-    )
   },
 )

@@ -13,9 +13,9 @@ type Is = (value: unknown) => boolean
 
 /** An object whose fields pass their checks. Fields without a check come from a later version: see {@link isData}. */
 export const shape =
-  (fields: Readonly<Record<string, Is>>): Is =>
+  <Name extends string>(fields: Readonly<Record<Name, Is>>): Is =>
   (value) =>
-    isRecord(value) && Object.entries(fields).every(([name, is]) => is(value[name]))
+    isRecord(value) && Object.entries<Is>(fields).every(([name, is]) => is(value[name]))
 
 export const optional =
   (is: Is): Is =>

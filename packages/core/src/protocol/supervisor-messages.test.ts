@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest'
-import { wireVersion } from './generation-messages.js'
-import { readFromSupervisor, readFromWorker, supervisorEnvelope } from './supervisor-messages.js'
+import { envelope } from './message-table.js'
+import {
+  type FromSupervisor,
+  type FromWorker,
+  readFromSupervisor,
+  readFromWorker,
+} from './supervisor-messages.js'
+import { wireVersion } from './version.js'
 
 const entry = { fd: 4, key: 'tcp:*:0', tcp: { address: '::', port: 3000 }, held: '1:1' }
 const error = { name: 'Error', message: 'broken' }
@@ -58,7 +64,7 @@ test.each([
   { type: 'signal-successor', successor: 1, signal: 'SIGTERM' } as const,
 ])('a worker can say $type', (message) => {
   const given = needsHandle.has(message.type) ? handle : undefined
-  expect(readFromWorker(supervisorEnvelope(message), given)).toMatchObject(message)
+  expect(readFromWorker(envelope<FromWorker>(message), given)).toMatchObject(message)
 })
 
 test.each([
@@ -79,7 +85,7 @@ test.each([
   { type: 'from-successor', successor: 1, message: 'anything' } as const,
   { type: 'successor-ended', successor: 1, code: 0, signal: null } as const,
 ])('a supervisor can say $type', (message) => {
-  expect(readFromSupervisor(supervisorEnvelope(message))).toMatchObject(message)
+  expect(readFromSupervisor(envelope<FromSupervisor>(message))).toMatchObject(message)
 })
 
 const foreign: readonly unknown[] = [

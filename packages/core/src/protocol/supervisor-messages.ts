@@ -1,20 +1,15 @@
-/** What a worker and its supervisor say to each other. Between two workers it relays what protocol/generation-messages.ts describes. */
+/**
+ * The messages between a worker and its supervisor. The supervisor also relays the messages of generation-messages.ts between
+ * a worker and its successor.
+ */
 import { constants } from 'node:os'
 import type { ErrorData } from '../base/errors.js'
 import { isList, isNativeHandle, isNatural, isRecord, isString } from '../base/guards.js'
 import type { FinalReport, ReloadReport } from '../base/report.js'
 import type { DrainReason, StateName } from '../base/state-names.js'
 import type { ControlEvent, GenerationStatus } from './control-messages.js'
-import {
-  anotherVersion,
-  type ConnectionMessage,
-  type Inheritance,
-  isListenerEntry,
-  isReceipt,
-  type ListenerEntry,
-  type Receipt,
-  wireVersion,
-} from './generation-messages.js'
+import { type ConnectionMessage, isReceipt, type Receipt } from './generation-messages.js'
+import { type Inheritance, isListenerEntry, type ListenerEntry } from './inheritance.js'
 import {
   isCount,
   isData,
@@ -30,14 +25,15 @@ import {
   optional,
   shape,
 } from './message-shapes.js'
+import { anything, type Check, type MessageTable, readMessage } from './message-table.js'
 
-/** A worker's successors are told apart by a number that the worker gives them. */
+/** The worker numbers its successors. */
 type Relay = { readonly successor: number }
 
-/** How long it may take to end, if it is told to: until all has drained, and then for its hooks. */
+/** How long a shutdown of the worker may take: for the drain, and then for its hooks. */
 type Ending = { readonly drainMs: number; readonly hooksMs: number }
 
-/** What a worker wants its successor to be started with; `fd` of the listeners has no meaning there. */
+/** How the supervisor must start a successor. The `fd` of its listeners has no meaning. */
 export interface Wanted extends Pick<Inheritance, 'unavailable'> {
   readonly generation: number
   readonly signals: readonly string[]
@@ -47,86 +43,86 @@ export interface Wanted extends Pick<Inheritance, 'unavailable'> {
 /** The supervisor numbers shares, because an answer may arrive after its share has ended. */
 type OfShare = { readonly share: number }
 
-/** With a handle: an open connection of HTTP/1.1 at a message boundary, of the listener of that name. */
+/** With a handle: an open HTTP/1.1 connection at a message boundary, accepted on the listener with that name. */
 export interface PassedConnection extends OfShare, Pick<ConnectionMessage, 'number' | 'inode'> {
   readonly held: string
-  /** And not before the first request: it is its keep-alive limit that runs. */
+  /** Not before the first request: the keep-alive timeout is running. */
   readonly betweenRequests: boolean
 }
 
-/** Messages from a worker to the supervisor. What else it says is for its predecessor. */
+/** Messages from a worker to the supervisor. Its other messages are for its predecessor. */
 export type FromWorker =
-  /** The first message: it takes part. How long it may take to be ready, and for a reload, one that fails as well. */
+  /** The first message: the worker participates. How long it may take to be ready, and for a reload, even a failed one. */
   | ({ readonly type: 'registered'; readonly readyTimeoutMs: number; readonly reloadMs: number } & Ending)
-  /** It listens, and takes no part: core is not loaded, or `graceful` was not called. */
+  /** The worker listens but does not participate: core is not loaded, or `graceful` was not called. */
   | { readonly type: 'stranger' }
-  /** What it is now. */
+  /** Its new state. */
   | ({
       readonly type: 'now'
       readonly state: StateName
       readonly because?: DrainReason
       readonly onProbation?: true
     } & Ending)
-  /** With a handle: a listener that it has bound. */
+  /** With a handle: a listener that the worker has bound. */
   | { readonly type: 'listener'; readonly entry: ListenerEntry }
-  /** The names of the held listeners that it serves. */
+  /** The names of the listeners that the worker serves. */
   | { readonly type: 'serves'; readonly held: readonly string[] }
-  /** Its program has closed this one. */
+  /** The program has closed this listener. */
   | { readonly type: 'closed'; readonly held: string }
-  /** A signal asked it for a reload. */
+  /** A signal to the worker requested a reload. */
   | { readonly type: 'reload-wanted' }
   /** Its reload has ended. */
   | { readonly type: 'reloaded'; readonly report: ReloadReport }
   | { readonly type: 'reload-failed'; readonly error: ErrorData; readonly report?: ReloadReport }
   /** The answer to `status-wanted`. */
   | { readonly type: 'status'; readonly status: GenerationStatus }
-  /** How the reload or the shutdown that it was told to make goes on. */
+  /** Progress of the reload or the shutdown that the supervisor ordered. */
   | { readonly type: 'progress'; readonly event: ControlEvent }
-  /** How many connections it could give to another worker, as soon as that has changed. */
+  /** How many connections the worker could hand to another one; sent on each change. */
   | { readonly type: 'shareable'; readonly connections: number }
-  /** One of those that it was told to give. */
+  /** One connection of a `share`. */
   | ({ readonly type: 'to-peer' } & PassedConnection)
   /** This worker has sent all connections up to this number. The answer is `peer-has`. */
   | ({ readonly type: 'sent-to-peer'; readonly upTo: number } & OfShare)
-  /** It gives no more of them. */
+  /** The share is complete. */
   | { readonly type: 'shared' }
   /** The answer to `takes`. */
   | { readonly type: 'takes' }
-  /** The answer to `from-peer` and `sent-to-peer`: the connections that this worker has. */
+  /** The answer to `from-peer` and `sent-to-peer`: the connections that this worker received. */
   | ({ readonly type: 'peer-has' } & OfShare & Receipt)
-  /** It has drained, and ends when its hooks have run. */
+  /** The worker has drained, and exits when its hooks have run. */
   | { readonly type: 'drained'; readonly report: FinalReport }
   | ({ readonly type: 'start-successor'; readonly wanted: Wanted } & Relay)
-  /** With a handle, where the message has one. */
+  /** With the handle of `message`, if it has one. */
   | ({ readonly type: 'to-successor'; readonly message: unknown } & Relay)
   | ({ readonly type: 'signal-successor'; readonly signal: NodeJS.Signals } & Relay)
 
 /** Messages from the supervisor to a worker. */
 export type FromSupervisor =
-  /** Not after `before`, in milliseconds of CLOCK_MONOTONIC: the supervisor has reported the reload as failed by then. */
+  /** Void after `before` (milliseconds of CLOCK_MONOTONIC): the supervisor has reported the reload as failed by then. */
   | { readonly type: 'reload'; readonly before: number }
   | { readonly type: 'shutdown' }
   | { readonly type: 'cut-short' }
   | { readonly type: 'status-wanted' }
-  /** With a handle: another worker has bound this listener since this one was started. */
+  /** With a handle: a listener that another worker has bound since this one was started. */
   | { readonly type: 'listener'; readonly entry: ListenerEntry }
-  /** Nobody serves these: close them. */
+  /** Close these listeners: no worker serves them. */
   | { readonly type: 'unlisten'; readonly held: readonly string[] }
   | { readonly type: 'predecessor-ended' }
-  /** Another worker has more connections: whoever answers can take some. */
+  /** Another worker has more connections. A worker that can take some answers `takes`. */
   | { readonly type: 'takes' }
-  /** Give so many to the worker that has the fewest. */
+  /** Hand this many connections to the worker with the fewest. */
   | ({ readonly type: 'share'; readonly connections: number } & OfShare)
-  /** What another worker gave. */
+  /** A connection from another worker. */
   | ({ readonly type: 'from-peer' } & PassedConnection)
   /** Another worker has sent all connections up to this number. */
   | ({ readonly type: 'sent-to-peer'; readonly upTo: number } & OfShare)
   /** The answer to `to-peer` and `sent-to-peer`. */
   | ({ readonly type: 'peer-has' } & OfShare & Receipt)
   | ({ readonly type: 'successor-started'; readonly pid: number } & Relay)
-  /** It could not be started. */
+  /** The successor could not be started. */
   | ({ readonly type: 'successor-refused'; readonly error: ErrorData } & Relay)
-  /** What the successor said. */
+  /** A message of the successor. */
   | ({ readonly type: 'from-successor'; readonly message: unknown } & Relay)
   | ({
       readonly type: 'successor-ended'
@@ -134,13 +130,6 @@ export type FromSupervisor =
       readonly signal: string | null
     } & Relay)
 
-type Message = FromWorker | FromSupervisor
-type Check = (raw: Record<string, unknown>) => boolean
-/** The handle of a message: required, optional, or forbidden. */
-type Handle = 'handle' | 'maybe-handle'
-type Table<Type extends string> = Readonly<Record<Type, Check | readonly [Check, Handle]>>
-
-const anything: Check = () => true
 const isRelay: Check = ({ successor }) => isNatural(successor)
 const isOfShare: Check = ({ share }) => isNatural(share)
 const isPassed: Check = (raw) =>
@@ -162,7 +151,7 @@ const isWanted = shape({
 })
 
 /** Each message that a worker can send. A program can send anything, so core reads only fields checked here. */
-const fromWorker: Table<FromWorker['type']> = {
+const fromWorker: MessageTable<FromWorker> = {
   registered: ({ readyTimeoutMs, reloadMs, drainMs, hooksMs }) =>
     isCount(reloadMs) && isCount(readyTimeoutMs) && isCount(drainMs) && isCount(hooksMs),
   now: ({ state, because, onProbation, drainMs, hooksMs }) =>
@@ -196,7 +185,7 @@ const fromWorker: Table<FromWorker['type']> = {
   'signal-successor': (raw) => isRelay(raw) && isSignal(raw.signal),
 }
 
-const fromSupervisor: Table<FromSupervisor['type']> = {
+const fromSupervisor: MessageTable<FromSupervisor> = {
   reload: ({ before }) => isNatural(before),
   shutdown: anything,
   'cut-short': anything,
@@ -217,31 +206,12 @@ const fromSupervisor: Table<FromSupervisor['type']> = {
 }
 
 /**
- * A message from a worker to the supervisor, with the handle that it needs and no other; `undefined`: the message is
- * for the worker's predecessor, or malformed.
+ * A message from a worker to the supervisor, with the handle that it needs and no other. `undefined` if the message is for
+ * the worker's predecessor, or malformed.
  */
 export const readFromWorker = (raw: unknown, handle?: unknown) =>
-  read<FromWorker>(raw, fromWorker, (needed) =>
-    handle === undefined ? needed !== 'handle' : needed !== undefined && isNativeHandle(handle),
+  readMessage<FromWorker>(raw, fromWorker, (rule) =>
+    handle === undefined ? rule !== 'handle' : rule !== undefined && isNativeHandle(handle),
   )
-/** A message of the supervisor; `undefined` when it is something else. */
-export const readFromSupervisor = (raw: unknown) => read<FromSupervisor>(raw, fromSupervisor)
-
-/** Errors: `ERR_HANDOVER_WIRE_VERSION`. */
-function read<M extends Message>(
-  raw: unknown,
-  table: Table<M['type']>,
-  hasHandle: (needed: Handle | undefined) => boolean = () => true,
-): M | undefined {
-  if (!isRecord(raw) || !('handover' in raw)) return undefined
-  if (raw.handover !== wireVersion) throw anotherVersion(raw.handover)
-  if (typeof raw.type !== 'string' || !Object.hasOwn(table, raw.type)) return undefined
-  const row = table[raw.type as M['type']]
-  const [check, needed] = typeof row === 'function' ? [row] : row
-  return check(raw) && hasHandle(needed) ? (raw as unknown as M) : undefined
-}
-
-/** `message` as it goes over the channel. */
-export function supervisorEnvelope<M extends Message>(message: M): object {
-  return { handover: wireVersion, ...message }
-}
+/** A message of the supervisor; `undefined` for anything else. */
+export const readFromSupervisor = (raw: unknown) => readMessage<FromSupervisor>(raw, fromSupervisor)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Origin } from '../platform/launch-context.js'
 import { platform } from '../platform/process.js'
-import { wireVersion } from '../protocol/generation-messages.js'
+import { wireVersion } from '../protocol/version.js'
 import { readOwnInheritance } from './predecessor.js'
 
 const starter = 4711

@@ -10,14 +10,12 @@ import type { Platform, ProcessIdentity } from '../platform/process.js'
 import type { Inherited } from '../platform/systemd-notify.js'
 import {
   type ConnectionMessage,
-  envelope,
   type FromPredecessor,
   type FromSuccessor,
-  type Inheritance,
-  type ListenerEntry,
   readFromPredecessor,
-  readInheritance,
 } from '../protocol/generation-messages.js'
+import { type Inheritance, type ListenerEntry, readInheritance } from '../protocol/inheritance.js'
+import { envelope } from '../protocol/message-table.js'
 import { type Claim, type ClaimEvent, nextClaim } from './ownership.js'
 import { Receipts } from './receipts.js'
 
@@ -171,7 +169,7 @@ export class Predecessor {
     const channel = this.#platform.channel()
     return new Promise((resolve) => {
       if (!channel?.connected || !channel.send) resolve()
-      else channel.send(envelope(message), undefined, undefined, () => resolve())
+      else channel.send(envelope<FromSuccessor>(message), undefined, undefined, () => resolve())
     })
   }
 
@@ -179,7 +177,12 @@ export class Predecessor {
   giveDuplicate(listener: number, handle: object): void {
     const channel = this.#platform.channel()
     if (channel?.connected)
-      channel.send(envelope({ type: 'duplicate', listener }), handle as SendHandle, {}, () => {})
+      channel.send(
+        envelope<FromSuccessor>({ type: 'duplicate', listener }),
+        handle as SendHandle,
+        {},
+        () => {},
+      )
   }
 
   sayFailed(thrown: unknown): Promise<void> {

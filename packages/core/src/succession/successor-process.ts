@@ -3,7 +3,7 @@ import type { ChildProcess, SendHandle } from 'node:child_process'
 import { HandoverError } from '../base/errors.js'
 import { canOpenChannel, withoutHandleQueue } from '../platform/ipc-channel.js'
 import type { Platform } from '../platform/process.js'
-import { type Inheritance, inheritanceVariable } from '../protocol/generation-messages.js'
+import { type Inheritance, inheritanceVariable } from '../protocol/inheritance.js'
 import type { Command } from './successor-command.js'
 
 /** The standard streams and the channel come first; the listeners follow without a gap (docs/reference/protocol.md). */

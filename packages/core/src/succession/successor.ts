@@ -6,11 +6,11 @@ import type { FinalReport } from '../base/report.js'
 import { LimitReached, turn, unlessAborted, within, withLimit } from '../base/timeouts.js'
 import {
   type ConnectionMessage,
-  envelope,
   type FromPredecessor,
   type Receipt,
   readFromSuccessor,
 } from '../protocol/generation-messages.js'
+import { envelope } from '../protocol/message-table.js'
 import { type Grant, type GrantEvent, type GrantStep, nextGrant } from './ownership.js'
 import { type Exit, endInWords, notReadyInTime, successorFailed } from './successor-errors.js'
 import { notStarted, type SuccessorProcess } from './successor-process.js'
@@ -166,7 +166,7 @@ export class Successor {
 
   send(message: FromPredecessor): void {
     if (!this.#child.connected) return
-    this.#post(envelope(message), undefined, (error) => {
+    this.#post(envelope<FromPredecessor>(message), undefined, (error) => {
       // It has died meanwhile: its exit tells.
       if (error) this.#open = 0
     })
@@ -175,14 +175,14 @@ export class Successor {
   /** Sends an open connection. Calls `failed` if it has not left this process. */
   sendConnection(message: ConnectionMessage, handle: object, failed: () => void): void {
     if (this.#child.connected)
-      this.#post(envelope(message), handle as SendHandle, (error) => error && failed())
+      this.#post(envelope<FromPredecessor>(message), handle as SendHandle, (error) => error && failed())
     else failed()
   }
 
   /** Gives it something that only {@link finish} waits for: it is `out` of this process, or the channel is closed. */
   give(message: FromPredecessor, handle: object, out: () => void): void {
     if (!this.#child.connected) out()
-    else this.#post(envelope(message), handle as SendHandle, out)
+    else this.#post(envelope<FromPredecessor>(message), handle as SendHandle, out)
   }
 
   /**

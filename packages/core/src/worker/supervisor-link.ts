@@ -17,18 +17,10 @@ import { withoutHandleQueue } from '../platform/ipc-channel.js'
 import { bareListener, wrapClose } from '../platform/listener-handle.js'
 import type { Platform, ProcessIdentity } from '../platform/process.js'
 import type { ControlEvent, GenerationStatus } from '../protocol/control-messages.js'
-import {
-  envelope,
-  type Inheritance,
-  type ListenerEntry,
-  type SupervisorEntry,
-} from '../protocol/generation-messages.js'
-import {
-  type FromSupervisor,
-  type FromWorker,
-  readFromSupervisor,
-  supervisorEnvelope,
-} from '../protocol/supervisor-messages.js'
+import type { FromSuccessor } from '../protocol/generation-messages.js'
+import type { Inheritance, ListenerEntry, SupervisorEntry } from '../protocol/inheritance.js'
+import { envelope } from '../protocol/message-table.js'
+import { type FromSupervisor, type FromWorker, readFromSupervisor } from '../protocol/supervisor-messages.js'
 import type { Arrivals } from '../transfer/incoming.js'
 import { Sharing } from './rebalancing.js'
 import { type OfSuccessor, RelayedChild } from './relayed-successor.js'
@@ -202,7 +194,9 @@ export class Supervisor {
   /** Without a predecessor, only the supervisor can log why this process ends. Resolves when sent, or when it cannot be. */
   sayFailed(thrown: unknown): Promise<void> {
     const sent = new Promise<void>((resolve) => {
-      this.#send(envelope({ type: 'failed', error: errorData(thrown) }), undefined, () => resolve())
+      this.#send(envelope<FromSuccessor>({ type: 'failed', error: errorData(thrown) }), undefined, () =>
+        resolve(),
+      )
     })
     return within(sayMs, sent).catch(() => {})
   }
@@ -244,7 +238,7 @@ export class Supervisor {
   }
 
   #post(message: FromWorker, handle?: object, done?: Sent): void {
-    this.#send(supervisorEnvelope(message), handle, done)
+    this.#send(envelope<FromWorker>(message), handle, done)
   }
 
   #send(message: object, handle?: object, done: Sent = () => {}): void {
