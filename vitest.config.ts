@@ -1,13 +1,68 @@
-import { defineConfig } from 'vitest/config'
+import { availableParallelism } from 'node:os'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+const unit = ['packages/*/src/**/*.test.ts', 'demo/src/**/*.test.ts', 'test/in-process/**/*.test.ts']
+const interop = ['test/interop/**/*.test.ts']
+
+// The longest files, by measured time: `npm run test:all` runs them too.
+const long = [
+  'test/bench.test.ts',
+  'test/demo.test.ts',
+  'test/cli/workers.test.ts',
+  'test/contract/reload-under-load.test.ts',
+  'test/handover/moving.test.ts',
+]
+
+// The files whose result may depend on the version of Node.
+const nodes = [
+  'test/cli/sharing.test.ts',
+  'test/contract/**/*.test.ts',
+  'test/ws/**/*.test.ts',
+  ...[
+    'descriptors-short',
+    'drain-limit',
+    'fastify-close',
+    'http2',
+    'late-server',
+    'moving*',
+    'platform*',
+    'private-channel',
+    'reload-under-load',
+    'server-drain',
+    'state',
+    'streams',
+    'tls',
+    'unix-path',
+  ].map((name) => `test/handover/${name}.test.ts`),
+]
+
+// With HANDOVER_TEST_NODE, `nodes` takes its files from `process` and `long`, so that each file has one project.
+const others = process.env.HANDOVER_TEST_NODE ? nodes : []
+
+const project = (name: string, include: string[], exclude: string[] = []) => ({
+  extends: true as const,
+  test: { name, include, exclude: [...configDefaults.exclude, '**/dist/**', ...exclude] },
+})
 
 export default defineConfig({
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'demo/src/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/dist/**', 'test/interop/**'],
-    // Only for what hangs: what a test waits for has a limit of its own.
+    // These limits only catch tests that hang: each wait inside a test has its own limit.
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    // Each test has real processes under load on the machine's cores: more at once would only test the scheduler.
-    maxWorkers: 2,
+    // One process per file: graceful() has one generation per process.
+    pool: 'forks',
+    // The tests mostly wait for processes and timers, so that a core serves two files.
+    maxWorkers: 2 * availableParallelism(),
+    projects: [
+      project('unit', unit),
+      project('process', ['test/**/*.test.ts'], [...unit, ...interop, ...long, ...others]),
+      project('long', long, others),
+      ...(others.length > 0 ? [project('nodes', nodes)] : []),
+      // Real clients and proxies, installed by tools/debian-packages.sh. One file starts several programs under load.
+      {
+        extends: true,
+        test: { name: 'interop', include: interop, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 })

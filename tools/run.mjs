@@ -1,5 +1,5 @@
-// `npm run demo`, `npm test`, `npm run bench`: install, build, run; `npm run build`: no more than that. Needs Node
-// and npm only.
+// `npm run demo`, `npm test`, `npm run bench`: install, build, run. `npm run build`: install and build. Needs only Node
+// and npm.
 import { fileURLToPath } from 'node:url'
 import { pnpm, root } from './pnpm.mjs'
 
