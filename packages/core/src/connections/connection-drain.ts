@@ -1,7 +1,7 @@
 /** What a drain of the process does to each connection, and what has become of them since it began. */
 import type net from 'node:net'
 import type { ConnectionKind, Fates } from '../base/report.js'
-import type { Connection, ConnectionWatcher } from './connection.js'
+import type { Connection } from './connection.js'
 import { FateCounts } from './counting.js'
 import { Http1Connection } from './http1.js'
 
@@ -11,7 +11,7 @@ export interface ConnectionTaker {
   take(connection: Http1Connection, server: net.Server): boolean
 }
 
-export class ConnectionDrain implements ConnectionWatcher {
+export class ConnectionDrain {
   #isActive = false
   #taker: ConnectionTaker | undefined
   #counts = new FateCounts()
@@ -58,7 +58,7 @@ export class ConnectionDrain implements ConnectionWatcher {
     if (this.#isActive) this.#counts.arrived--
   }
 
-  onGone({ kind }: Connection, _server: net.Server, fate: keyof Fates): void {
+  onGone({ kind }: Connection, fate: keyof Fates): void {
     if (this.#isActive) this.#counts.add(kind, fate)
   }
 

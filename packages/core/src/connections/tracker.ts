@@ -237,7 +237,7 @@ export class Tracker {
     if (!server) return
     this.#connections.delete(connection)
     connection.forget?.()
-    this.#drain.onGone(connection, server, fate)
+    this.#drain.onGone(connection, fate)
     for (const watcher of this.#watchers) watcher.onGone(connection, server, fate)
     this.onChange()
     this.onClosed()
