@@ -2,6 +2,8 @@
 import type { FinalReport } from '@handover/core'
 import {
   beforeStop,
+  closedByProgram,
+  type Death,
   deathOf,
   faultsOf,
   lostSupervisor,
@@ -11,9 +13,7 @@ import {
   struck,
   type Told,
 } from './processes-told.js'
-import { type Act, isAlone, type RoundLog } from './round-log.js'
-
-type Death = Pick<Act, 'afterIndex' | 'at'>
+import { isAlone, type RoundLog } from './round-log.js'
 
 /** A predecessor notices the end of its successor within this time, also on a busy machine. */
 const noticeMs = 250
@@ -63,17 +63,6 @@ function wasShutDown({ facts }: Told): boolean {
     phase = following
   }
   return false
-}
-
-/** A program that closes its server while it owns the service ends the service itself. */
-export function closedByProgram({ facts }: Told): Death | undefined {
-  let phase: Phase | undefined
-  for (const fact of facts) {
-    if (fact.event === 'fault' && fact.how === 'close-server' && phase === 'serving')
-      return { afterIndex: fact.index, at: Number(fact.at) }
-    phase = phaseAfter(phase, fact)
-  }
-  return undefined
 }
 
 /** Whether `other` could continue the service when `dead` ended, and no fault of its own prevented that. */

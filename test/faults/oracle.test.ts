@@ -149,6 +149,14 @@ describe('a request that failed', () => {
     expect(rules(roundLog({ ...predecessor, failures: [failureOf('cut-short', second)] }))).toEqual([rule])
   })
 
+  test('is excused when the program of its worker closed the server', () => {
+    const rule = 'a request failed: closed-unannounced'
+    const closed = [...reloaded, [second, 'fault close-server'], [second, 'exited']] as const
+    const failures = [failureOf('closed-unannounced', second)]
+    expect(rules(roundLog({ runner: 'run', facts: tell(...closed), failures }))).not.toContain(rule)
+    expect(rules(roundLog({ runner: 'run', failures }))).toContain(rule)
+  })
+
   test('is excused once for each client when the supervisor, which relays its connection, was killed', () => {
     const rule = 'a request failed: reset'
     const one = [failureOf('reset', first)]

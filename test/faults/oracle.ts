@@ -1,8 +1,17 @@
 /** What must hold in every round, whatever the implementation does. Each violation is an anomaly. */
 import { type ReloadClaim, readClaim } from './claims.js'
 import { Excuses } from './excuses.js'
-import { closedByProgram, type Expectation, expectationOf } from './expectation.js'
-import { deathOf, faultsOf, hasLeft, lostSupervisor, phaseAt, processesOf, struck } from './processes-told.js'
+import { type Expectation, expectationOf } from './expectation.js'
+import {
+  closedByProgram,
+  deathOf,
+  faultsOf,
+  hasLeft,
+  lostSupervisor,
+  phaseAt,
+  processesOf,
+  struck,
+} from './processes-told.js'
 import { type Command, isAlone, type RoundLog, type Snapshot } from './round-log.js'
 
 export interface Anomaly {

@@ -36,6 +36,8 @@ export function beforeStop({ facts, stop }: RoundLog): Told[] {
   })
 }
 
+export type Death = Pick<Act, 'afterIndex' | 'at'>
+
 /** What it was doing when the fact with that index had been told; `undefined` before its first fact. */
 export function phaseAt({ facts }: Told, index: number): Phase | undefined {
   let phase: Phase | undefined
@@ -59,11 +61,22 @@ export function phaseAfter(phase: Phase | undefined, fact: Fact): Phase | undefi
 }
 
 /** When it ended by force. `afterIndex`: the last fact before that. */
-export function deathOf(log: RoundLog, { pid, facts }: Told): Pick<Act, 'afterIndex' | 'at'> | undefined {
+export function deathOf(log: RoundLog, { pid, facts }: Told): Death | undefined {
   const killed = log.acts.find((act) => act.does === 'kill' && act.pid === pid)
   const failed = facts.find(({ event, how }) => event === 'fault' && fatal.includes(how))
   if (!failed || (killed && killed.afterIndex < failed.index)) return killed
   return { afterIndex: failed.index, at: Number(failed.at) }
+}
+
+/** A program that closes its server while it owns the service ends the service itself. */
+export function closedByProgram({ facts }: Told): Death | undefined {
+  let phase: Phase | undefined
+  for (const fact of facts) {
+    if (fact.event === 'fault' && fact.how === 'close-server' && phase === 'serving')
+      return { afterIndex: fact.index, at: Number(fact.at) }
+    phase = phaseAfter(phase, fact)
+  }
+  return undefined
 }
 
 /** Strikes on it, and its own fault. */
@@ -83,7 +96,8 @@ export function casualtiesOf(log: RoundLog): Told[] {
   const casualties = processesOf(log).filter((told) => {
     const harmless = new Set(['hang-up', 'terminate'])
     const hit = faultsOf(log, told.pid).some((fault) => !harmless.has(fault))
-    return (hit && !hasLeft(told)) || brokeChannel(told)
+    // Node closes idle connections with their server.
+    return (hit && !hasLeft(told)) || brokeChannel(told) || closedByProgram(told) !== undefined
   })
   return lostSupervisor(log) ? [...casualties, supervisorOf(log)] : casualties
 }
