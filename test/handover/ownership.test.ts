@@ -227,6 +227,35 @@ test.each(['SIGKILL', 'process.exit(0)'])(
   },
 )
 
+test('a predecessor that serves again without a duplicate of its control socket binds it anew', async () => {
+  const { service, deploy, path, control } = await startOwner()
+  // A successor sends 100 duplicates at most.
+  const others = `const { createServer } = await import('node:net')
+for (let n = 0; n < 101; n++) createServer().listen(0, '127.0.0.1')`
+  deploy(release({ beforeListen: others }))
+  await service.reload()
+  const owner = await whoServes({ path })
+  const held = gate()
+  const slow = await RawConnection.connect({ path })
+  await slow.write(get(held.path))
+  service.signal('SIGHUP', owner.pid)
+  const { pid } = await service.event((fact) => isProven(fact.pid)(fact) && fact.generation === 3)
+  await service.event((fact) => isHandedOver(fact) && fact.pid === owner.pid)
+  service.signal('SIGKILL', pid)
+  await service.event(
+    ({ event, code }) => event === 'reload-failed' && code === 'ERR_HANDOVER_SUCCESSOR_LOST',
+  )
+  await until('the control socket answers', async () => {
+    const answer = await askControl(control, 'status').catch(() => undefined)
+    return JSON.stringify(answer ?? {}).includes(`"pid":${owner.pid}`)
+  })
+  expect((await whoServes({ path })).pid).toBe(owner.pid)
+  expect(lstatSync(control).mode & 0o777).toBe(0o600)
+  held.open()
+  expect((await slow.response()).status).toBe(200)
+  slow.close()
+})
+
 test('a successor that is shut down right after the switch ends the service: its predecessor does not serve again', async () => {
   const { service, path, pidFile, control } = await startOwner()
   const held = gate()

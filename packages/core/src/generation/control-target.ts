@@ -59,7 +59,7 @@ export class Control implements Controlled {
 
   /** This generation owns the service and serves its control socket. Resolves when the socket exists, or cannot now. */
   async start(): Promise<void> {
-    const { settings, platform, logger, listeners } = this.#generation
+    const { settings, platform, logger } = this.#generation
     const path = settings.control
     if (path === undefined || this.#server) return
     if (platform.unsupported()) {
@@ -67,17 +67,20 @@ export class Control implements Controlled {
       return
     }
     this.#server = new ControlServer(this)
-    let failures = 0
-    const listen = async ({ server }: ControlServer) => {
-      try {
-        await listeners.serveControl(server, path, platform)
-        if (failures > 0) logger.info({ control: path }, `the control socket ${path} is served now`)
-      } catch (error) {
-        if (failures++ === 0) logger.error({ err: error }, (error as Error).message)
-        this.#timers.push(setTimeout(() => void listen(this.#server as ControlServer), tryAgainMs).unref())
-      }
+    await this.#listen(this.#server, path)
+  }
+
+  /** Retries until the path is free. */
+  async #listen(control: ControlServer, path: string, failures = 0): Promise<void> {
+    const { platform, logger, listeners } = this.#generation
+    try {
+      await listeners.serveControl(control.server, path, platform)
+      if (failures > 0) logger.info({ control: path }, `the control socket ${path} is served now`)
+    } catch (error) {
+      if (failures === 0) logger.error({ err: error }, (error as Error).message)
+      const retry = () => void this.#listen(control, path, failures + 1)
+      this.#timers.push(setTimeout(retry, tryAgainMs).unref())
     }
-    await listen(this.#server)
   }
 
   /** The process goes on without us, or leaves. */
@@ -115,6 +118,9 @@ export class Control implements Controlled {
   serveAgain(): void {
     this.#stopTimers()
     this.#changed()
+    // The duplicate of its listener did not arrive.
+    const { control } = this.#generation.settings
+    if (control && this.#server && !this.#server.server.listening) void this.#listen(this.#server, control)
   }
 
   /** Everything is over, and the process leaves with `code`: the last answers get out. */

@@ -190,7 +190,10 @@ export class Reload {
   #listenAgain(): void {
     const duplicates = this.#standBy.take(this.#listeners)
     for (const [i, [server, duplicate]] of [...duplicates].entries()) {
-      this.#generation.listeners.listenAgain(server, duplicate, this.#entries[i] as ListenerEntry)
+      const entry = this.#entries[i] as ListenerEntry
+      // The control socket gets a new listener for its path, for this user only.
+      if (!duplicate && entry.control) continue
+      this.#generation.listeners.listenAgain(server, duplicate, entry)
     }
   }
 
