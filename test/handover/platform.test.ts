@@ -24,7 +24,7 @@ const adopts = (before: string) => `${prelude}
     // A client that could be accepted would be by now.
     for (let turns = 0; turns < 5; turns++) await turn()
     tell('held', { accepted })
-    adopted.release()
+    adopted.startAccepting()
   })`
 
 test.each([

@@ -77,7 +77,8 @@ export class Control implements Controlled {
       await listeners.serveControl(control.server, path, platform)
       if (failures > 0) logger.info({ control: path }, `the control socket ${path} is served now`)
     } catch (error) {
-      if (failures === 0) logger.error({ err: error }, (error as Error).message)
+      if (failures === 0)
+        logger.error({ err: error }, `${(error as Error).message} Retrying every ${tryAgainMs} ms.`)
       const retry = () => void this.#listen(control, path, failures + 1)
       this.#timers.push(setTimeout(retry, tryAgainMs).unref())
     }

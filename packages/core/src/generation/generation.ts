@@ -9,15 +9,17 @@ import { ReloadRequests } from '../base/reload-requests.js'
 import type { ReloadReport, ShutdownReport } from '../base/report.js'
 import type { Agreed, GracefulOptions, Settings } from '../base/settings.js'
 import { Tracker } from '../connections/tracker.js'
+import { activatedListeners } from '../listeners/activation.js'
+import { adoptAll } from '../listeners/inherited.js'
 import { Listeners } from '../listeners/listeners.js'
 import { withoutHandleQueue } from '../platform/ipc-channel.js'
 import type { Origin } from '../platform/launch-context.js'
 import { removePidFile } from '../platform/pid-file.js'
 import type { Platform } from '../platform/process.js'
 import { keepSignals, listenForSignals } from '../platform/signals.js'
-import { activatedListeners, ServiceManager } from '../platform/systemd-notify.js'
+import { ServiceManager } from '../platform/systemd-notify.js'
 import type { Inheritance, SupervisorEntry } from '../protocol/inheritance.js'
-import { adoptAll, Predecessor, readOwnInheritance } from '../succession/predecessor.js'
+import { Predecessor, readOwnInheritance } from '../succession/predecessor.js'
 import type { Successor } from '../succession/successor.js'
 import { Arrivals } from '../transfer/incoming.js'
 import type { Mover } from '../transfer/mover.js'
@@ -237,7 +239,7 @@ export class Generation {
   #takeListeners(inheritance: Inheritance | undefined): Listeners {
     return new Listeners({
       inherited: inheritance ? adoptAll(inheritance.listeners) : activatedListeners(this.origin.activation),
-      held: inheritance !== undefined,
+      paused: inheritance !== undefined,
       tolerated: inheritance?.unavailable ?? [],
       watchOnly: this.platform.unsupported() !== undefined,
       cwd: this.origin.cwd,

@@ -121,7 +121,7 @@ export class Startup {
     // A reader of this line may send a request right away.
     if (!generation.predecessor) await generation.control.start()
     if (generation.state.name !== 'starting') return
-    generation.listeners.release()
+    generation.listeners.startAccepting()
     const onProbation = !this.ownsService
     generation.dispatch({ name: 'ready', onProbation })
     void generation.predecessor?.say({ type: 'ready' })
@@ -134,11 +134,11 @@ export class Startup {
   #servesOn(): boolean {
     const { state, listeners } = this.#generation
     if (state.name !== 'ready' || !state.onProbation) return false
-    const passedOver = listeners.passedOver()
+    const unused = listeners.unusedInherited()
     const stopped = listeners.stopped()
-    if (passedOver.length > 0) void this.#fail(otherAddress(passedOver))
+    if (unused.length > 0) void this.#fail(otherAddress(unused))
     else if (stopped.length > 0) void this.#fail(notListening(stopped))
-    return passedOver.length === 0 && stopped.length === 0
+    return unused.length === 0 && stopped.length === 0
   }
 
   #takeOwnership(): void {

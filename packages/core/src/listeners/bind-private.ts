@@ -5,7 +5,7 @@ import { isServed, nameBeside, putInPlace, whatLiesAt } from '../platform/socket
 import type { UnixFile } from '../protocol/inheritance.js'
 
 /**
- * Binds a socket that only this user may connect to, from the first moment: the mode is there when the file is.
+ * Binds a socket that only this user may connect to. The file has mode 0600 from its first moment.
  * Errors: `ERR_HANDOVER_CONTROL`.
  */
 export async function bindPrivately(
@@ -14,7 +14,7 @@ export async function bindPrivately(
   platform: Pick<Platform, 'withUmask'>,
 ): Promise<UnixFile> {
   const lies = whatLiesAt(path)
-  if (lies === 'other') throw notServed(path, 'something that is no socket lies there')
+  if (lies === 'other') throw notServed(path, 'a file that is not a socket is there')
   if (lies === 'socket' && (await isServed(path))) throw notServed(path, 'another process serves it')
   const temporary = nameBeside(path)
   if (temporary === undefined) throw notServed(path, 'no free name was found beside it')
@@ -24,7 +24,7 @@ export async function bindPrivately(
   }
   server.once('error', onError)
   const listening = new Promise((resolve) => server.once('listening', resolve).once('error', resolve))
-  // The file is made while `listen` runs.
+  // `listen` creates the file before it returns.
   platform.withUmask(0o177, () => server.listen(temporary))
   await listening
   server.off('error', onError)
@@ -35,7 +35,7 @@ export async function bindPrivately(
 function notServed(path: string, why: string, cause?: unknown): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_CONTROL',
-    `The control socket ${path} is not served: ${why}. Everything else is.`,
+    `The control socket ${path} is not served: ${why}.`,
     { control: path },
     cause,
   )

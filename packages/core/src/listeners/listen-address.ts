@@ -4,21 +4,21 @@ import { hasNativeHandle } from '../platform/listener-handle.js'
 import { longestPath } from '../platform/socket-file.js'
 import type { TcpAddress } from '../protocol/inheritance.js'
 
-/** What a `listen` call asked for, in one form for every way of saying it. */
+/** The address that a `listen` call requests, in one form for all variants of the call. */
 export type Wanted =
   | { readonly kind: 'tcp'; readonly key: string; readonly host: string | undefined; readonly port: number }
   | { readonly kind: 'unix'; readonly key: string; readonly path: string }
-  /** A descriptor of the program's own, or a form that Node itself must judge. */
+  /** A descriptor or handle that the program has opened, or arguments that only Node checks. */
   | { readonly kind: 'other'; readonly key: string }
 
-/** The arguments of one `listen` call, taken apart as Node does (`net.Server#listen`). */
+/** The arguments of one `listen` call, read as Node reads them (`net.Server#listen`). */
 export interface ListenCall {
   readonly wanted: Wanted
   readonly backlog: number | undefined
   readonly callback: (() => void) | undefined
 }
 
-/** Takes a `listen` call apart. `cwd` resolves relative socket paths. */
+/** `cwd` resolves relative socket paths. */
 export function readListenCall(args: readonly unknown[], cwd: string): ListenCall {
   const last = args.at(-1)
   const callback = typeof last === 'function' ? (last as () => void) : undefined
@@ -58,7 +58,7 @@ function tcp(host: string | undefined, rawPort: unknown, ipv6Only: boolean): Wan
 }
 
 function unix(path: string, cwd: string): Wanted {
-  // Abstract sockets and Windows pipes have no file: nothing to rename, nothing to unlink. What is too long is Node's to judge.
+  // Abstract sockets and Windows pipes have no file to rename or unlink. Node reports a path that is too long.
   const hasFile = !path.startsWith('\0') && !path.startsWith('\\\\') && Buffer.byteLength(path) <= longestPath
   if (!hasFile) return { kind: 'other', key: `pipe:${path}` }
   return { kind: 'unix', key: `unix:${resolve(cwd, path)}`, path }
@@ -68,14 +68,14 @@ function unix(path: string, cwd: string): Wanted {
 export function canonicalHost(host: string): string {
   if (!host.includes(':')) return host.toLowerCase()
   try {
-    // `isIPv6` would say whether it is one, and take 3 ms of each start to compile its expression.
+    // Not `isIPv6`: it compiles a regular expression, which adds 3 ms to each start.
     return `[${new SocketAddress({ address: host, family: 'ipv6' }).address}]`
   } catch {
     return host.toLowerCase()
   }
 }
 
-/** Whether a listener bound to `bound` is what `wanted` asks for, whatever words were used to ask before. */
+/** Whether a listener bound to `bound` serves `wanted`, even if the two `listen` calls named the address differently. */
 export function serves(bound: TcpAddress, wanted: Wanted & { kind: 'tcp' }): boolean {
   if (bound.port !== wanted.port) return false
   const here = canonicalHost(bound.address)

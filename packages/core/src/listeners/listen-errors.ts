@@ -1,21 +1,21 @@
-/** What is said when a server cannot listen, or what it listens on cannot be handed on. */
+/** Errors of servers that cannot listen, and of listeners that cannot be handed on. */
 
 import { HandoverError } from '../base/errors.js'
 import type { ListenerEntry } from '../protocol/inheritance.js'
 import { formatTcp } from './listen-address.js'
 
-/** The name beside the path is our business: an error of `bind` tells of the path that was asked for. */
-export function sayInstead(error: Error, temporary: string, path: string): void {
+/** Makes an error of `bind` name the path that the program requested, not the temporary name beside it. */
+export function namePath(error: Error, temporary: string, path: string): void {
   error.message = error.message.replace(temporary, path)
   if ('address' in error) error.address = path
 }
 
-/** EADDRINUSE in our words, for whoever waits for this generation to be ready; the server's own error stays Node's. */
+/** Explains EADDRINUSE to the caller that waits for this generation. The server still emits Node's error. */
 export function inUse(error: Error, unclaimed: readonly string[]): Error {
   const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
   if (code !== 'EADDRINUSE') return error
   const where = port === undefined ? (address ?? '') : formatTcp({ address: address ?? '::', port })
-  const left = unclaimed.length === 0 ? '' : ` Handed on, but asked for by nobody: ${unclaimed.join(', ')}.`
+  const left = unclaimed.length === 0 ? '' : ` Inherited but not used: ${unclaimed.join(', ')}.`
   return new HandoverError(
     'ERR_HANDOVER_ADDRESS_IN_USE',
     `${where} is in use, and this process did not inherit it.${left} If the predecessor serves it, it listened there ` +
@@ -25,13 +25,13 @@ export function inUse(error: Error, unclaimed: readonly string[]): Error {
   )
 }
 
-/** The descriptor of a server that listens is not what Node believes it to be. */
+/** The descriptor of a listening server is no longer the socket that Node opened. */
 export function cannotHandOn(fd: number, key: string, cause: unknown): HandoverError {
   const { code } = cause as NodeJS.ErrnoException
   return new HandoverError(
     'ERR_HANDOVER_BAD_DESCRIPTOR',
-    `The listener ${key} cannot be handed on: its descriptor ${fd} is no socket any more (${code}). Something in this ` +
-      'program has closed it. This generation keeps serving what it can.',
+    `The listener ${key} cannot be handed on: its descriptor ${fd} is no longer a socket (${code}). Code in this ` +
+      'program has closed it. This generation keeps serving where it can.',
     { fd, key },
     cause,
   )

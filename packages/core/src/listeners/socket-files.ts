@@ -5,7 +5,7 @@
  */
 import { chmodSync, chownSync, linkSync, lstatSync, unlinkSync } from 'node:fs'
 import type net from 'node:net'
-import { replaceListener } from '../platform/listener-handle.js'
+import { closeHandle, replaceListener } from '../platform/listener-handle.js'
 import type { Platform } from '../platform/process.js'
 import { identityOf, nameBeside, whatLiesAt } from '../platform/socket-file.js'
 import type { UnixFile } from '../protocol/inheritance.js'
@@ -26,11 +26,12 @@ export type Bind = (path: string) => object | undefined
 const privateMask = 0o177
 
 export class SocketFiles {
-  /** The mode and owner of each file when it was last seen. */
+  /** The mode and owner of each file when it was last checked. */
   readonly #looks = new WeakMap<net.Server, { mode: number; uid: number; gid: number }>()
+  /** Closes the listeners that a server had before. */
   readonly #former = new Map<net.Server, () => void>()
 
-  /** Whether the file of this server is in place. If so, remembers its mode and owner. */
+  /** Whether the file of this server is in place. If it is, remembers its mode and owner. */
   isInPlace(server: net.Server, file: UnixFile): boolean {
     if (file.identity === undefined || identityOf(file.path) !== file.identity) return false
     this.#looks.set(server, lstatSync(file.path))
@@ -46,7 +47,7 @@ export class SocketFiles {
   ): Restored | undefined {
     const { path } = file
     if (file.identity === undefined || this.isInPlace(server, file)) return undefined
-    // Never replaces a file of another process.
+    // Do not replace a file of another process.
     if (whatLiesAt(path) !== 'nothing') return { server, path, why: 'another file is there' }
     const temporary = nameBeside(path)
     if (temporary === undefined) return { server, path, why: 'no free name was found beside it' }
@@ -54,19 +55,22 @@ export class SocketFiles {
     const bindThere = () => {
       handle = bind(temporary)
     }
-    // It gets its mode before it is in place. Until then only this user may connect.
+    // The file gets its mode before it is in place. Until then only this user may connect.
     if (this.#looks.has(server)) platform.withUmask(privateMask, bindThere)
     else bindThere()
     if (!handle) return { server, path, why: 'no socket could be bound in its folder' }
     try {
       return { server, path, file: this.#putInPlace(server, temporary, path, handle) }
     } catch (error) {
-      close(handle)
+      closeHandle(handle)
       return { server, path, why: (error as Error).message }
     }
   }
 
-  /** From now on the server accepts on this listener. It also accepts connections in the queue of the old one. */
+  /**
+   * Makes the server accept on this listener. It also accepts the connections that wait in the queue of the old one.
+   * Returns whether that is possible.
+   */
   replace(server: net.Server, handle: object): boolean {
     const closeBefore = replaceListener(server, handle)
     if (!closeBefore) return false
@@ -78,13 +82,13 @@ export class SocketFiles {
     return true
   }
 
-  /** The server no longer listens. */
+  /** Call this when the server no longer listens. */
   closeFormer(server: net.Server): void {
     this.#former.get(server)?.()
     this.#former.delete(server)
   }
 
-  /** A link fails if a file has appeared in the meantime. A rename would replace it. */
+  /** Uses a link, which fails if another file has appeared there. A rename would replace that file. */
   #putInPlace(server: net.Server, temporary: string, path: string, handle: object): UnixFile {
     const look = this.#looks.get(server)
     try {
@@ -104,5 +108,3 @@ export class SocketFiles {
     return identity === undefined ? { path } : { path, identity }
   }
 }
-
-const close = (handle: object): void => (handle as { close(): void }).close()

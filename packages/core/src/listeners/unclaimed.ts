@@ -1,8 +1,8 @@
-/** What was inherited, and what no server of this process has asked for yet. */
+/** The inherited listeners that no server of this process has claimed. */
 
 import { identityOf, remove } from '../platform/socket-file.js'
-import type { Inherited } from '../platform/systemd-notify.js'
 import type { ListenerEntry } from '../protocol/inheritance.js'
+import type { Inherited } from './inherited.js'
 import { readListenCall, serves, type Wanted } from './listen-address.js'
 import { describe } from './listen-errors.js'
 
@@ -16,12 +16,11 @@ export class Unclaimed {
     this.#cwd = cwd
   }
 
-  /** One more, which a process beside this one has bound. */
   add(inherited: Inherited): void {
     this.#all = [...this.#all, inherited]
   }
 
-  /** The inherited listener for what is wanted: asked for in the same words before, or bound to that address. */
+  /** Removes and returns the listener with this key or, without one, the listener bound to this address. */
   claim(wanted: Wanted): Inherited | undefined {
     return (
       // If a restored socket replaced one with a removed file, the restored one comes first.
@@ -31,18 +30,22 @@ export class Unclaimed {
     )
   }
 
-  /** The control socket, if the predecessor had it at that path. */
+  /** The control socket, if the predecessor served it at that path. */
   claimControl(key: string): Inherited | undefined {
     return this.#take((entry) => entry.control === true && entry.key === key)
   }
 
-  /** Those that are meant for servers of the application, in words. */
-  inWords(isMeant: (entry: ListenerEntry) => boolean = () => true): string[] {
-    const entries = this.#all.map(({ entry }) => entry)
-    return entries.filter((entry) => !entry.control && isMeant(entry)).map(describe)
+  /** Describes all of them except the control socket. */
+  describe(): string[] {
+    return this.#describe(() => true)
   }
 
-  /** Gives them back to the kernel. The files of Unix sockets go too, where nobody holds them on. */
+  /** As {@link describe}, without those that a supervisor keeps too. */
+  describeUnsupervised(): string[] {
+    return this.#describe(({ held }) => held === undefined)
+  }
+
+  /** Removes socket files too, unless a supervisor keeps the socket. */
   close(isMeant: (entry: ListenerEntry) => boolean): void {
     const closing = this.#all.filter(({ entry }) => isMeant(entry))
     this.#all = this.#all.filter((each) => !closing.includes(each))
@@ -50,6 +53,11 @@ export class Unclaimed {
       adopted.close()
       if (entry.unix && entry.held === undefined) remove(entry.unix)
     }
+  }
+
+  #describe(isMeant: (entry: ListenerEntry) => boolean): string[] {
+    const entries = this.#all.map(({ entry }) => entry)
+    return entries.filter((entry) => !entry.control && isMeant(entry)).map(describe)
   }
 
   #take(isIt: (entry: ListenerEntry) => boolean): Inherited | undefined {
@@ -62,12 +70,12 @@ export class Unclaimed {
 const isInPlace = ({ unix }: ListenerEntry): boolean =>
   unix?.identity !== undefined && identityOf(unix.path) === unix.identity
 
-/** Whether an inherited listener is bound to what is wanted, though it was asked for in other words. */
+/** Whether an inherited listener is bound to the wanted address, though the predecessor's `listen` call had another key. */
 function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {
-  // A program that knows sd_listen_fds(3) asks for the descriptor. Later generations ask in the same words.
-  // Under a supervisor `held` has the number from systemd; in this process it has another number.
-  const number = entry.held ?? `fd:${entry.fd}`
-  if (wanted.key === number) return entry.systemd !== undefined
+  // A program that follows sd_listen_fds(3) passes the descriptor to `listen`, in every generation the same number.
+  // Under a supervisor `held` has the number from systemd; the descriptor in this process is another one.
+  const key = entry.held ?? `fd:${entry.fd}`
+  if (wanted.key === key) return entry.systemd !== undefined
   if (wanted.kind === 'tcp') return entry.tcp !== undefined && wanted.port !== 0 && serves(entry.tcp, wanted)
   return (
     wanted.kind === 'unix' &&

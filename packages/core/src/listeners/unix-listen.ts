@@ -1,18 +1,18 @@
 /**
  * Binds a Unix socket beside its path and renames it into place
- * (docs/decisions/0010-unix-sockets-are-renamed-into-place.md). What lies at a path is platform/socket-file.ts.
+ * (docs/decisions/0010-unix-sockets-are-renamed-into-place.md).
  */
 import type net from 'node:net'
 import { observe } from '../platform/hidden-observers.js'
 import { closeListener, listenerFd, setSocketPath } from '../platform/listener-handle.js'
 import { isServed, nameBeside, putInPlace, whatLiesAt } from '../platform/socket-file.js'
 import type { UnixFile } from '../protocol/inheritance.js'
-import { sayInstead } from './listen-errors.js'
+import { namePath } from './listen-errors.js'
 
-/** `listen` without us. */
+/** Node's own `listen`. */
 export type NodeListen = (args: unknown[]) => net.Server
 
-/** `onBound` is called when the socket is at `path`, before the server says that it listens. */
+/** `onBound` is called when the socket is at `path`, before the server emits `listening`. */
 type Binding = [
   server: net.Server,
   path: string,
@@ -21,7 +21,7 @@ type Binding = [
   onBound: (file: UnixFile) => void,
 ]
 
-/** A file that somebody serves, or that is no socket, is Node's EADDRINUSE. */
+/** Replaces a stale socket. If another process serves the path, or another file is there, Node reports EADDRINUSE. */
 export function listenOnPath(...binding: Binding): net.Server {
   const [server, path, args, original] = binding
   const lies = whatLiesAt(path)
@@ -38,13 +38,13 @@ function bindBeside(...[server, path, args, original, onBound]: Binding): net.Se
   const changed = typeof first === 'string' ? temporary : { ...(first as object), path: temporary }
   original([changed, ...rest])
   if (listenerFd(server) === undefined) {
-    // Before the observer hears of it.
+    // Corrects the error before the program gets it.
     const off = observe(server, {
       before: {
         listening: () => off(),
         error(error: Error) {
           off()
-          sayInstead(error, temporary, path)
+          namePath(error, temporary, path)
         },
       },
     })

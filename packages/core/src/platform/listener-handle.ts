@@ -1,6 +1,7 @@
 /**
- * The one door to what Node keeps private. All of it was tried on Node 20.19, 22, 24 and 26, and is looked for
- * before it is used (test/handover/platform.test.ts): where something is missing there is less, never a crash.
+ * The only access to what Node keeps private about listeners, tested on Node 20.19, 22, 24 and 26. Handover checks for
+ * each private before it uses it: where one is missing, a feature is missing too, but nothing crashes
+ * (test/handover/platform.test.ts).
  */
 import { fstatSync } from 'node:fs'
 import net from 'node:net'
@@ -10,7 +11,7 @@ import { longestMs } from '../base/timeouts.js'
 import type { TcpAddress } from '../protocol/inheritance.js'
 import { observe } from './hidden-observers.js'
 
-/** A listening handle of Node: `TCP` or `Pipe` of its C++ side. */
+/** A listening handle of Node's C++ side: `TCP` or `Pipe`. */
 interface NativeHandle {
   readonly fd: number
   listen(backlog: number): number
@@ -22,20 +23,20 @@ interface NativeHandle {
   [symbol: symbol]: unknown
 }
 
-/** The handle of a server's listener, to be sent to another process: not the `Server`, which Node would track. */
+/** The handle to send to another process. Node would track a `Server`. */
 export const bareListener = (server: net.Server): object | undefined => handleOf(server) ?? undefined
 
-/** A descriptor that was taken over, and that accepts nothing until a server listens on it. */
+/** An inherited descriptor. It accepts nothing until a server listens on it. */
 export interface AdoptedListener {
   readonly fd: number
   /** The bound address; `undefined` for a Unix socket. */
   readonly tcp: TcpAddress | undefined
   /** Gives the descriptor back to the kernel. */
   close(): void
-  /** Makes `server` listen on it, by Node's own `listen`. With `held`, nothing is accepted until `release`. */
-  listen(server: net.Server, backlog: number | undefined, held: boolean): void
-  /** Accept from now on. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR` when the kernel does not let it listen. */
-  release(): void
+  /** Makes `server` listen on it as Node does. With `paused`, it accepts nothing until `startAccepting`. */
+  listen(server: net.Server, backlog: number | undefined, paused: boolean): void
+  /** Errors: `ERR_HANDOVER_BAD_DESCRIPTOR` if the kernel does not let it listen. */
+  startAccepting(): void
 }
 
 /** The privates of a `net.Server`. */
@@ -54,7 +55,7 @@ const defaultBacklog = 511
 
 /**
  * Wraps a descriptor as Node would, without accepting on it.
- * Errors: `ERR_HANDOVER_BAD_DESCRIPTOR` when it is closed, not a stream socket, or connected to a peer.
+ * Errors: `ERR_HANDOVER_BAD_DESCRIPTOR` if it is closed, not a stream socket, or connected to a peer.
  */
 export function adoptListener(fd: number): AdoptedListener {
   let handle: NativeHandle | null
@@ -67,45 +68,45 @@ export function adoptListener(fd: number): AdoptedListener {
   } catch (cause) {
     throw badDescriptor(fd, cause instanceof Error ? cause.message : String(cause), cause)
   }
-  if (!handle) throw badDescriptor(fd, 'Node made no handle of it')
+  if (!handle) throw badDescriptor(fd, 'Node could not open it')
   if (handle.getpeername?.({}) === 0) throw badDescriptor(fd, 'it is a connection, not a listening socket')
   return adopted(handle, fd)
 }
 
-/** As {@link adoptListener}, for the handle of a listener that another process sent. */
+/** As {@link adoptListener}, for a handle that another process sent. */
 export function adoptHandle(handle: object): AdoptedListener {
   return adopted(handle as NativeHandle, (handle as NativeHandle).fd)
 }
 
 function adopted(handle: NativeHandle, fd: number): AdoptedListener {
-  let backlogWhenReleased = defaultBacklog
+  let wantedBacklog = defaultBacklog
   let stay: NodeJS.Timeout | undefined
   let ended: (() => void) | undefined
   return {
     fd,
     tcp: boundAddress(handle),
     close: () => handle.close(),
-    listen(server, backlog = defaultBacklog, held) {
-      backlogWhenReleased = backlog
-      // An own property hides the native method: Node does all that it does when it listens, but accepts nothing.
-      if (held) {
+    listen(server, backlog = defaultBacklog, paused) {
+      wantedBacklog = backlog
+      // The own property hides the native method: Node sets the server up as usual, but the kernel does not listen.
+      if (paused) {
         handle.listen = () => 0
-        // To libuv it does not listen, so it would not keep the process, as it does where it was bound.
+        // libuv does not see it listen, so it would not keep the process running.
         stay = setInterval(() => {}, longestMs)
         ended = observe(server, { before: { close: () => clearInterval(stay) } })
       }
-      // What `listen(handle)` does; it takes TCP handles only, and `listen({ fd })` would make a handle of its own.
+      // As `listen(handle)`, which takes TCP handles only. `listen({ fd })` would create another handle.
       const inside = server as unknown as ServerInside
       inside._handle = handle
       inside._listen2(null, -1, -1, backlog)
     },
-    release() {
+    startAccepting() {
       clearInterval(stay)
       ended?.()
       if (!Object.hasOwn(handle, 'listen')) return
       delete (handle as Partial<NativeHandle>).listen
-      // A server that its owner closed meanwhile has closed the handle too.
-      const failed = handle.fd >= 0 && handle.listen(backlogWhenReleased)
+      // If the program has closed the server, the handle is closed too.
+      const failed = handle.fd >= 0 && handle.listen(wantedBacklog)
       if (failed) throw badDescriptor(fd, `it cannot listen (${getSystemErrorName(failed)})`)
     },
   }
@@ -121,19 +122,19 @@ function badDescriptor(fd: number, why: string, cause?: unknown): HandoverError 
   return new HandoverError(
     'ERR_HANDOVER_BAD_DESCRIPTOR',
     `Descriptor ${fd} was handed to this process as a listening socket, but ${why}. Nothing was inherited; ` +
-      'whoever handed it on keeps serving.',
+      'the process that handed it on keeps serving.',
     { fd },
     cause,
   )
 }
 
-/** The descriptor that a server listens on; `undefined` when it does not listen or on a platform without. */
+/** The descriptor that a server listens on. `undefined` if it does not listen, or the platform has no descriptors. */
 export function listenerFd(server: net.Server): number | undefined {
   const fd = handleOf(server)?.fd
   return fd !== undefined && fd >= 0 ? fd : undefined
 }
 
-/** `address()` of a server on an inherited Unix socket is null, on which Fastify crashes, unless it knows its path. */
+/** Without this, `address()` is null on an inherited Unix socket, and Fastify crashes. */
 export function setSocketPath(server: net.Server, path: string): void {
   ;(server as unknown as { _pipeName: string })._pipeName = path
 }
@@ -167,7 +168,7 @@ export function replaceListener(server: net.Server, handle: object): (() => void
   return () => before.close()
 }
 
-/** Puts `replacement` in the place of `net.Server.prototype.listen`; returns the way back. */
+/** Replaces `net.Server.prototype.listen`. Returns a function that restores it. */
 export function wrapListen(
   replacement: (server: net.Server, args: unknown[], original: (args: unknown[]) => net.Server) => net.Server,
 ): () => void {
@@ -183,7 +184,7 @@ export function wrapListen(
   }
 }
 
-/** From now on every `close` of a server of the process goes through `replacement`. Returns the way back. */
+/** Replaces `net.Server.prototype.close`. Returns a function that restores it. */
 export function wrapClose(replacement: (server: net.Server, original: () => void) => void): () => void {
   const before = net.Server.prototype.close
   function closeWithHandover(this: net.Server, ...args: Parameters<typeof before>): net.Server {
@@ -197,14 +198,14 @@ export function wrapClose(replacement: (server: net.Server, original: () => void
 }
 
 /**
- * Closes the listener alone: `http.Server#close` would close idle connections as well. The server says `close`
- * when what is returned is called, and not when its own last connection has gone: who hears it may end more than
- * that server. Fastify then closes its second one for `localhost`, with all idle connections.
+ * Closes only the listener: `http.Server#close` would close idle connections too. The server emits `close` when the
+ * returned function is called, not after its last connection: a listener of `close` may end more than that server.
+ * Fastify then closes its second server for `localhost`, with all idle connections.
  */
 export function closeListener(server: net.Server): () => void {
   if (!server.listening) return () => {}
   const inside = server as unknown as ServerInside
-  // An own property hides Node's method, which it calls at each end of a connection.
+  // The own property hides Node's method, which it calls at each end of a connection.
   inside._emitCloseIfDrained = () => {}
   net.Server.prototype.close.call(server)
   return () => {
@@ -213,7 +214,9 @@ export function closeListener(server: net.Server): () => void {
   }
 }
 
-/** Whether this Node can listen on a handle that it was given. */
+export const closeHandle = (handle: object): void => (handle as NativeHandle).close()
+
+/** Whether this Node version can make a server listen on a handle. */
 export const canListenOnHandle = (): boolean => '_listen2' in net.Server.prototype
 
 /** Whether these options of `listen` have a native handle: another server, or a socket. */

@@ -1,41 +1,40 @@
 /**
- * Who owns a socket file. libuv unlinks the path when the process that bound it closes the handle, though a
- * successor still serves it. So a socket is bound to a name beside the path and renamed into place: the close
- * finds nothing to unlink, and a stale file is replaced without a gap (test/handover/unix-path.test.ts).
- * The one place that renames and unlinks sockets.
+ * The files of Unix sockets. libuv unlinks the path when the process that bound it closes the handle, though a successor
+ * may still serve it. So Handover binds a name beside the path and renames it into place: the close finds nothing to
+ * unlink, and a stale file is replaced without a gap (docs/decisions/0010-unix-sockets-are-renamed-into-place.md).
  */
-import { lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { lstatSync, readFileSync, readlinkSync, renameSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
-import { basename, dirname, join, resolve } from 'node:path'
+import { resolve as absolute, basename, dirname, join } from 'node:path'
 import type { UnixFile } from '../protocol/inheritance.js'
 
-/** What lies at a path: nothing, a socket that may be stale, or something that is not ours to replace. */
+/** `socket`: it may be stale. `other`: a file that Handover must not replace. */
 export function whatLiesAt(path: string): 'nothing' | 'socket' | 'other' {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   if (!stats) return 'nothing'
   return stats.isSocket() ? 'socket' : 'other'
 }
 
-/** Whether somebody accepts connections at `path`. One connection is made and closed. */
+/** Whether a process accepts connections at `path`. Opens and closes one connection. */
 export function isServed(path: string): Promise<boolean> {
-  return new Promise((told) => {
+  return new Promise((resolve) => {
     const probe = net.connect({ path })
     const answer = (served: boolean) => {
       probe.destroy()
-      told(served)
+      resolve(served)
     }
     probe.once('connect', () => answer(true))
-    // EAGAIN: its queue is full, so somebody listens. EACCES: not ours to replace.
+    // EAGAIN: its queue is full, so a process listens. EACCES: Handover must not replace the file.
     probe.once('error', ({ code }: NodeJS.ErrnoException) =>
       answer(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
     )
   })
 }
 
-/** How many bytes the path of a socket may have (unix(7)). */
+/** The longest path of a socket (unix(7)), in bytes. */
 export const longestPath = 107
 
-/** A free name in the same folder, no longer than a socket's may be; `undefined` when none was found. */
+/** A free name in the same folder that is short enough for a socket; `undefined` if none was found. */
 export function nameBeside(path: string): string | undefined {
   const inFolder = (name: string) => join(dirname(path), name)
   const room = longestPath - Buffer.byteLength(inFolder('x')) + 1
@@ -46,21 +45,21 @@ export function nameBeside(path: string): string | undefined {
   return undefined
 }
 
-/** Puts the socket that is bound to `temporary` in place. The path is ours from then on, whatever the directory will be. */
+/** Renames the socket at `temporary` to its path. Returns an absolute path: the program may change its directory. */
 export function putInPlace(temporary: string, relative: string): UnixFile {
-  const path = resolve(relative)
+  const path = absolute(relative)
   renameSync(temporary, path)
   const identity = identityOf(path)
   return identity === undefined ? { path } : { path, identity }
 }
 
-/** Removes the path, if what lies there is still the file that we put there. */
+/** Removes the file, unless another file has replaced it. */
 export function remove(file: UnixFile): void {
   if (file.identity === undefined || identityOf(file.path) !== file.identity) return
   try {
     unlinkSync(file.path)
   } catch {
-    // Somebody was faster; it is gone.
+    // Another process has removed it.
   }
 }
 
@@ -69,6 +68,20 @@ export function identityOf(path: string): string | undefined {
   try {
     const { dev, ino } = lstatSync(path, { bigint: true })
     return `${dev}:${ino}`
+  } catch {
+    return undefined
+  }
+}
+
+/** The path that a Unix socket is bound to, from the kernel's table (proc(5), /proc/net/unix). */
+export function boundPath(fd: number): string | undefined {
+  try {
+    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
+    const row = readFileSync('/proc/net/unix', 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .find((columns) => columns[6] === inode)
+    return row?.[7]
   } catch {
     return undefined
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { silent } from '../base/logger.js'
 import { platform } from './process.js'
-import { activatedListeners, ServiceManager } from './systemd-notify.js'
+import { ServiceManager } from './systemd-notify.js'
 
 /** What systemd-notify is called with. Each call waits for its answer, and may be answered with an error. */
 function manager({ present = true } = {}) {
@@ -67,18 +67,4 @@ test('without a service manager nothing is run, and nothing waits', async () => 
   await Promise.all([systemd.ready(1), systemd.reloading(), systemd.reloadFailed(''), systemd.stopping()])
   await systemd.handedOver(1, 2)
   expect(told).toEqual([])
-})
-
-test('without activation there is no listener', () => {
-  expect(activatedListeners(undefined)).toEqual([])
-  expect(activatedListeners({ count: '0', names: undefined })).toEqual([])
-})
-
-test.each(['x', '-1', '1.5', '1001', 'NaN'])('a count of sockets that is %s is refused by name', (count) => {
-  expect(() => activatedListeners({ count, names: undefined })).toThrow(
-    expect.objectContaining({
-      code: 'ERR_HANDOVER_INHERITANCE_MALFORMED',
-      message: `LISTEN_FDS is "${count}", not a number of sockets. Nothing was inherited.`,
-    }),
-  )
 })

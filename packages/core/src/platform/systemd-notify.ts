@@ -1,68 +1,20 @@
 /**
- * What is said to systemd and what comes from it. Node has no Unix datagram socket, so notifications go
- * through systemd-notify(1), which needs `NotifyAccess=all` in the unit.
+ * Notifies systemd (sd_notify(3)). Node has no Unix datagram socket, so each notification runs systemd-notify(1), which
+ * needs `NotifyAccess=all` in the unit.
  */
-import { readFileSync, readlinkSync } from 'node:fs'
-import { HandoverError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { longestMs } from '../base/timeouts.js'
-import type { ListenerEntry } from '../protocol/inheritance.js'
-import type { Origin } from './launch-context.js'
-import { type AdoptedListener, adoptListener } from './listener-handle.js'
 import type { Platform } from './process.js'
 
-/** Descriptor of the first socket that systemd passes (sd_listen_fds(3), SD_LISTEN_FDS_START). */
-const firstFd = 3
-
-/** Of what `systemctl status` shows in one line. */
+/** The longest status to show in the one line of `systemctl status`, in characters. */
 const longestStatus = 500
 
-/** A listener that was taken over, and what is known of it. */
-export interface Inherited {
-  readonly entry: ListenerEntry
-  readonly adopted: AdoptedListener
-}
-
-/** The sockets of socket activation. Errors: `ERR_HANDOVER_INHERITANCE_MALFORMED`, `ERR_HANDOVER_BAD_DESCRIPTOR`. */
-export function activatedListeners(activation: Origin['activation']): Inherited[] {
-  if (!activation) return []
-  const count = Number(activation.count)
-  if (!Number.isInteger(count) || count < 0 || count > 1_000) {
-    throw new HandoverError(
-      'ERR_HANDOVER_INHERITANCE_MALFORMED',
-      `LISTEN_FDS is "${activation.count}", not a number of sockets. Nothing was inherited.`,
-    )
-  }
-  const names = activation.names?.split(':') ?? []
-  return Array.from({ length: count }, (_, i) => activatedListener(firstFd + i, names[i] ?? `unknown-${i}`))
-}
-
-function activatedListener(fd: number, systemd: string): Inherited {
-  const adopted = adoptListener(fd)
-  const where = adopted.tcp ? { tcp: adopted.tcp } : { unix: { path: unixPathOf(fd) ?? '' } }
-  return { adopted, entry: { fd, key: `systemd:${systemd}`, systemd, ...where } }
-}
-
-/** The path that a Unix socket is bound to, from the kernel's table (proc(5), /proc/net/unix). */
-function unixPathOf(fd: number): string | undefined {
-  try {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
-    const row = readFileSync('/proc/net/unix', 'utf8')
-      .split('\n')
-      .map((line) => line.trim().split(/\s+/))
-      .find((columns) => columns[6] === inode)
-    return row?.[7]
-  } catch {
-    return undefined
-  }
-}
-
-/** Notifications for the service manager (sd_notify(3)); all of them do nothing where there is none. */
+/** Without systemd, all methods do nothing. */
 export class ServiceManager {
   readonly #platform: Platform
   readonly #logger: Logger
   readonly #present: boolean
-  /** One after the other: READY that overtakes RELOADING would leave `systemctl reload` hanging. */
+  /** Notifications run one after the other: if READY overtook RELOADING, `systemctl reload` would hang. */
   #last: Promise<void> = Promise.resolve()
   readonly #pingMs: number | undefined
   #pings: NodeJS.Timeout | undefined
@@ -103,7 +55,7 @@ export class ServiceManager {
     )
   }
 
-  /** A reload has ended well: the service is ready, and its main process is the successor. */
+  /** The successor is proven: it is the main process of the service now. */
   handedOver(pid: number, generation: number): Promise<void> {
     return this.#notify('READY=1', `MAINPID=${pid}`, `STATUS=generation ${generation} serves`)
   }
@@ -113,7 +65,7 @@ export class ServiceManager {
     return this.#notify('READY=1', `MAINPID=${this.#platform.pid}`, `STATUS=${inOneLine(message)}`)
   }
 
-  /** The service cannot come up: `systemctl status` shows why. */
+  /** The service cannot start: `systemctl status` shows why. */
   failed(message: string): Promise<void> {
     return this.#notify(`STATUS=${inOneLine(message)}`)
   }

@@ -5,16 +5,14 @@ import { deferred } from '../base/deferred.js'
 import { errorData, errorFrom, HandoverError } from '../base/errors.js'
 import type { FinalReport } from '../base/report.js'
 import type { Origin } from '../platform/launch-context.js'
-import { adoptListener } from '../platform/listener-handle.js'
 import type { Platform, ProcessIdentity } from '../platform/process.js'
-import type { Inherited } from '../platform/systemd-notify.js'
 import {
   type ConnectionMessage,
   type FromPredecessor,
   type FromSuccessor,
   readFromPredecessor,
 } from '../protocol/generation-messages.js'
-import { type Inheritance, type ListenerEntry, readInheritance } from '../protocol/inheritance.js'
+import { type Inheritance, readInheritance } from '../protocol/inheritance.js'
 import { envelope } from '../protocol/message-table.js'
 import { type Claim, type ClaimEvent, nextClaim } from './ownership.js'
 import { Receipts } from './receipts.js'
@@ -75,21 +73,6 @@ function endsSoon(process: ProcessIdentity, platform: Platform): boolean {
     platform.sleep(endingPollMs)
   }
   return true
-}
-
-/** Takes the listeners over. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`. */
-export function adoptAll(entries: readonly ListenerEntry[]): Inherited[] {
-  return entries.map((entry) => {
-    const adopted = adoptListener(entry.fd)
-    const [want, is] = [entry.tcp, adopted.tcp]
-    if (want?.address === is?.address && want?.port === is?.port) return { entry, adopted }
-    const what = is ? `${is.address}:${is.port}` : 'a Unix socket'
-    throw new HandoverError(
-      'ERR_HANDOVER_BAD_DESCRIPTOR',
-      `Descriptor ${entry.fd} was handed on as ${entry.key}, but it is ${what}. The predecessor keeps serving.`,
-      { fd: entry.fd, key: entry.key },
-    )
-  })
 }
 
 export class Predecessor {
