@@ -44,3 +44,14 @@ export function readMessage<M extends Message>(
   const [check, rule] = typeof row === 'function' ? [row] : row
   return check(raw) && hasHandle(rule) ? (raw as unknown as M) : undefined
 }
+
+/** A handler for every type of the union: a forgotten type does not compile. */
+export type MessageHandlers<M extends Message> = {
+  readonly [Type in M['type']]: (message: Extract<M, { readonly type: Type }>, handle: unknown) => void
+}
+
+/** Calls the handler of `message`, with the handle that came with it. */
+export function dispatch<M extends Message>(message: M, handlers: MessageHandlers<M>, handle: unknown): void {
+  const handler = handlers[message.type as M['type']] as (message: M, handle: unknown) => void
+  handler(message, handle)
+}

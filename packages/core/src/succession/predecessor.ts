@@ -1,10 +1,8 @@
-/** The generation before, seen from the one that it started: what it gave, and what is said to it. */
-
+/** The previous generation, as its successor sees it: its messages, and the messages to it. */
 import type { SendHandle } from 'node:child_process'
 import { deferred } from '../base/deferred.js'
-import { errorData, errorFrom, HandoverError } from '../base/errors.js'
+import { errorData, errorFrom } from '../base/errors.js'
 import type { FinalReport } from '../base/report.js'
-import type { Origin } from '../platform/launch-context.js'
 import type { Platform, ProcessIdentity } from '../platform/process.js'
 import {
   type ConnectionMessage,
@@ -12,19 +10,14 @@ import {
   type FromSuccessor,
   readFromPredecessor,
 } from '../protocol/generation-messages.js'
-import { type Inheritance, readInheritance } from '../protocol/inheritance.js'
-import { envelope } from '../protocol/message-table.js'
+import type { TlsSessions } from '../protocol/inheritance.js'
+import { dispatch, envelope, type MessageHandlers } from '../protocol/message-table.js'
 import { type Claim, type ClaimEvent, nextClaim } from './ownership.js'
+import { PredecessorAnswers } from './predecessor-answers.js'
 import { Receipts } from './receipts.js'
 
 /** How often to check whether a process with a closed channel still runs. */
 const askAgainMs = 250
-
-/** How long the end of a process may follow the loss of its children, and how often it is checked. */
-const endingMs = 1_000
-const endingPollMs = 5
-
-type Greeting = FromPredecessor & { type: 'greeting' }
 
 export interface PredecessorEvents {
   /** The predecessor asks whether this generation can take over: answer with {@link Predecessor.claim}. */
@@ -44,35 +37,8 @@ export interface PredecessorEvents {
   onControlClient(handle: object, client: FromPredecessor & { type: 'control-client' }): void
   /** Returns whether this process continues the connection. */
   onConnection(message: ConnectionMessage, handle: object): boolean
-  /** Something for a connection that came before. */
+  /** More data for a connection that arrived before. */
   onLate(id: number, data: unknown): void
-}
-
-/** The inheritance of this process; `undefined` in the first generation. Throws `ERR_HANDOVER_INHERITANCE_…`. */
-export function readOwnInheritance(origin: Origin, platform: Platform): Inheritance | undefined {
-  if (origin.inheritance === undefined) return undefined
-  const inheritance = readInheritance(origin.inheritance)
-  const starter = inheritance.supervisor?.pid ?? (inheritance.predecessor as number)
-  const start = inheritance.supervisor ? inheritance.supervisor.start : inheritance.predecessorStart
-  // One that was killed while we booted is not our parent any more, but it gave us a channel.
-  const isOrphan = () => origin.hadChannel && endsSoon({ pid: starter, start }, platform)
-  if (platform.ppid === starter || isOrphan()) return inheritance
-  throw new HandoverError(
-    'ERR_HANDOVER_INHERITANCE_FOREIGN',
-    `The handover variables are for a child of process ${starter}, and this process (${platform.pid}) is a child of ` +
-      `${platform.ppid}. Nothing was inherited. Start it without them, or without a program in between.`,
-    { starter, pid: platform.pid, ppid: platform.ppid },
-  )
-}
-
-/** A process that is being killed has lost its children a moment before it counts as ended. */
-function endsSoon(process: ProcessIdentity, platform: Platform): boolean {
-  const deadline = platform.now() + endingMs
-  while (platform.isSame(process)) {
-    if (platform.now() > deadline) return false
-    platform.sleep(endingPollMs)
-  }
-  return true
 }
 
 export class Predecessor {
@@ -82,16 +48,29 @@ export class Predecessor {
   readonly #platform: Platform
   readonly #events: PredecessorEvents
   readonly #ended = deferred()
-  readonly #state = deferred<unknown>()
-  readonly #noMore = deferred()
-  readonly #greeting = deferred<Greeting['tlsSessions']>()
+  readonly #answers: PredecessorAnswers
   #noMoreAsked = false
   #hasEnded = false
   #claim: Claim = 'waiting'
   #stateWanted = false
   readonly #receipts = new Receipts((receipt) => void this.say({ type: 'received', ...receipt }))
-  /** Answers that are waited for. */
-  #awaited = 0
+  readonly #handlers: MessageHandlers<FromPredecessor> = {
+    'take-over': () => this.#events.onTakeOver(),
+    own: () => this.#events.onOwn(),
+    'let-go': () => this.#events.onLetGo(),
+    'taken-back': () => this.#onTakenBack(),
+    state: ({ value }) => this.#answers.state.resolve(value),
+    'state-failed': ({ error }) => this.#answers.state.reject(errorFrom(error)),
+    connection: (message, handle) => this.#onConnection(message, handle),
+    sent: ({ upTo }) => this.#receipts.sent(upTo),
+    late: ({ id, data }) => this.#events.onLate(id, data),
+    greeting: ({ tlsSessions }) => this.#answers.greeting.resolve(tlsSessions),
+    'no-more': () => this.#answers.noMore.resolve(),
+    finished: ({ report }) => this.#onFinished(report),
+    status: (message) => this.#events.onStatus(message),
+    'reload-again': ({ signal }) => this.#events.onReloadAgain(signal),
+    'control-client': (message, handle) => handle && this.#events.onControlClient(handle, message),
+  }
 
   constructor(identity: ProcessIdentity, generation: number, platform: Platform, events: PredecessorEvents) {
     this.pid = identity.pid
@@ -99,8 +78,7 @@ export class Predecessor {
     this.generation = generation
     this.#platform = platform
     this.#events = events
-    // Whoever does not ask for the state shall not be ended by its failure.
-    this.#state.promise.catch(() => {})
+    this.#answers = new PredecessorAnswers(() => platform.channel()?.channel)
     this.#listen()
   }
 
@@ -128,26 +106,26 @@ export class Predecessor {
     return true
   }
 
-  /** What sessions of its TLS servers need to go on, by the descriptor of their listener. */
-  get tlsSessions(): Promise<Greeting['tlsSessions']> {
-    return this.#greeting.promise
+  /** The keys to resume TLS sessions, by the descriptor of the listener. */
+  get tlsSessions(): Promise<readonly (readonly [number, TlsSessions])[]> {
+    return this.#answers.greeting.promise
   }
 
-  /** What it hands on. Errors: whatever it failed with over there, or that it ended first. */
+  /** The state that the predecessor hands on. Errors: that of its `provideState`, or `ERR_HANDOVER_STATE` if it ends first. */
   inheritedState(): Promise<unknown> {
     if (!this.#stateWanted) this.#askForState()
     this.#stateWanted = true
-    return this.#state.promise
+    return this.#answers.state.promise
   }
 
-  /** Takes no more connections. Resolves when all that were sent have come. */
+  /** Asks for no more connections. Resolves when all that were sent have arrived. */
   refuseConnections(): Promise<void> {
     if (!this.#noMoreAsked) void this.say({ type: 'no-more' })
     this.#noMoreAsked = true
-    return this.#noMore.promise
+    return this.#answers.noMore.promise
   }
 
-  /** Resolves when the message is out, or cannot get out. */
+  /** Resolves when the message is sent, or when it cannot be. */
   say(message: FromSuccessor): Promise<void> {
     const channel = this.#platform.channel()
     return new Promise((resolve) => {
@@ -174,17 +152,7 @@ export class Predecessor {
 
   #askForState(): void {
     void this.say({ type: 'state-wanted' })
-    this.#stayUntil(this.#state.promise)
-  }
-
-  /** A program that waits for nothing but an answer of its predecessor must not end for want of work. */
-  #stayUntil(answer: Promise<unknown>): void {
-    const { channel } = this.#platform.channel() ?? {}
-    if (this.#awaited++ === 0) channel?.ref()
-    const answered = () => {
-      if (--this.#awaited === 0) channel?.unref()
-    }
-    answer.then(answered, answered)
+    this.#answers.stayUntil(this.#answers.state.promise)
   }
 
   #listen(): void {
@@ -195,29 +163,16 @@ export class Predecessor {
     }
     channel.on('message', (raw: unknown, handle: unknown) => this.#onMessage(raw, handle))
     channel.once('disconnect', () => this.#onDisconnect())
-    // The channel alone is no reason to stay.
+    // The channel alone must not keep the process running.
     channel.channel?.unref()
-    // What is sent before anybody asks goes to whoever in the program listens on the channel.
+    // Asks for messages now: earlier ones would reach listeners of the program instead.
     void this.say({ type: 'hello' })
-    this.#stayUntil(this.#greeting.promise)
+    this.#answers.stayUntil(this.#answers.greeting.promise)
   }
 
   #onDisconnect(): void {
-    this.#settleAnswers()
+    this.#answers.end(this.pid)
     this.#whenEnded()
-  }
-
-  /** No more messages will arrive. */
-  #settleAnswers(): void {
-    this.#state.reject(
-      new HandoverError(
-        'ERR_HANDOVER_STATE',
-        `Predecessor ${this.pid} ended, or closed the channel, before it handed over its state.`,
-        { pid: this.pid },
-      ),
-    )
-    this.#greeting.resolve([])
-    this.#noMore.resolve()
   }
 
   /** A closed channel does not prove that the process has ended. Checks that until it has. */
@@ -228,28 +183,14 @@ export class Predecessor {
   }
 
   #onMessage(raw: unknown, handle: unknown): void {
-    let message: ReturnType<typeof readFromPredecessor>
+    let message: FromPredecessor | undefined
     try {
       message = readFromPredecessor(raw)
     } catch (error) {
       void this.sayFailed(error)
       return
     }
-    if (message?.type === 'take-over') this.#events.onTakeOver()
-    else if (message?.type === 'own') this.#events.onOwn()
-    else if (message?.type === 'let-go') this.#events.onLetGo()
-    else if (message?.type === 'taken-back') this.#onTakenBack()
-    else if (message?.type === 'state') this.#state.resolve(message.value)
-    else if (message?.type === 'state-failed') this.#state.reject(errorFrom(message.error))
-    else if (message?.type === 'connection') this.#onConnection(message, handle)
-    else if (message?.type === 'sent') this.#receipts.sent(message.upTo)
-    else if (message?.type === 'late') this.#events.onLate(message.id, message.data)
-    else if (message?.type === 'greeting') this.#greeting.resolve(message.tlsSessions)
-    else if (message?.type === 'no-more') this.#noMore.resolve()
-    else if (message?.type === 'finished') this.#onFinished(message.report)
-    else if (message?.type === 'status') this.#events.onStatus(message)
-    else if (message?.type === 'reload-again') this.#events.onReloadAgain(message.signal)
-    else if (message?.type === 'control-client' && handle) this.#events.onControlClient(handle, message)
+    if (message) dispatch(message, this.#handlers, handle)
   }
 
   #onTakenBack(): void {
@@ -265,11 +206,11 @@ export class Predecessor {
     this.#receipts.take(message, handle, (own) => this.#events.onConnection(message, own))
   }
 
-  /** It has ended. */
+  /** The process of the predecessor has ended. */
   end(): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    this.#settleAnswers()
+    this.#answers.end(this.pid)
     this.#ended.resolve()
     this.#events.onEnded()
   }

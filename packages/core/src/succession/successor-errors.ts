@@ -1,4 +1,4 @@
-/** What is said of a successor that did not become the service. */
+/** The errors of a successor that did not become the service, or died soon after. */
 import { type ErrorData, errorFrom, HandoverError } from '../base/errors.js'
 
 /** How a process ended. */
@@ -7,27 +7,27 @@ export interface Exit {
   readonly signal: string | null
 }
 
-/** What is known of it. */
-interface Remains {
+/** The known facts about a failed successor. */
+interface FailedSuccessor {
   readonly pid: number | undefined
   readonly exit: Exit | undefined
-  /** The error that ended it, where it could tell. */
-  readonly told: ErrorData | undefined
-  /** Connections that it last said to have open. */
+  /** The error that ended the successor, if it could report it. */
+  readonly reported: ErrorData | undefined
+  /** Its open connections, as last reported. */
   readonly lost: number
 }
 
 export function successorFailed(
   code: 'ERR_HANDOVER_PROBATION' | 'ERR_HANDOVER_SUCCESSOR_EXITED',
   what: string,
-  { pid, exit, told, lost }: Remains,
+  { pid, exit, reported, lost }: FailedSuccessor,
 ): HandoverError {
-  const why = told ? `: ${told.name}: ${told.message.replace(/\.$/, '')}` : ''
+  const why = reported ? `: ${reported.name}: ${reported.message.replace(/\.$/, '')}` : ''
   return new HandoverError(
     code,
     `Successor ${pid} ${what}${why}. This generation keeps serving.`,
     { pid, exitCode: exit?.code ?? null, signal: exit?.signal ?? null, lost },
-    told && errorFrom(told),
+    reported && errorFrom(reported),
   )
 }
 
@@ -42,7 +42,7 @@ export function notReadyInTime(pid: number | undefined, readyTimeoutMs: number):
 export const endInWords = ({ code, signal }: Exit): string =>
   signal ? `was ended by ${signal}` : `exited with code ${code}`
 
-/** `lost`: connections that had moved to it, or were on their way. */
+/** `lost` counts connections that had moved to the successor, or were in transit. */
 export function lostSuccessor(
   pid: number | undefined,
   exit: Exit,

@@ -1,4 +1,4 @@
-/** What a program sent on the channel of the handover: told in the report, as far as it is of use there. */
+/** Messages of a program on the channel of the handover, shortened for the report. */
 import { inspect } from 'node:util'
 import { isData } from '../protocol/message-shapes.js'
 

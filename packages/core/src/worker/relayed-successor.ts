@@ -1,16 +1,17 @@
 /**
- * A successor that the supervisor has started for this process, in the shape of a child process: only whoever
- * starts a process can reap it, and the supervisor outlives us.
+ * A successor that the supervisor has started for this process, in the shape of a child process. Only the process that
+ * starts another one can reap it, and the supervisor outlives this one.
  */
 import { EventEmitter } from 'node:events'
 import { type ErrorData, HandoverError, type HandoverErrorCode } from '../base/errors.js'
+import { dispatch, type MessageHandlers } from '../protocol/message-table.js'
 import type { FromSupervisor, FromWorker } from '../protocol/supervisor-messages.js'
 import type { SuccessorProcess } from '../succession/successor-process.js'
 
-/** What the supervisor says of a successor. */
+/** A message of the supervisor about a successor. */
 export type OfSuccessor = Extract<FromSupervisor, { readonly successor: number }>
 
-/** Sends to the supervisor; `done` when the message is out, or cannot get out. */
+/** Sends a message to the supervisor. Calls `done` when it is sent, or cannot be. */
 export type Post = (message: FromWorker, handle?: object, done?: (error: Error | null) => void) => void
 
 export class RelayedChild extends EventEmitter implements SuccessorProcess {
@@ -19,6 +20,14 @@ export class RelayedChild extends EventEmitter implements SuccessorProcess {
   readonly channel = null
   readonly #id: number
   readonly #post: Post
+  readonly #handlers: MessageHandlers<OfSuccessor> = {
+    'successor-started': ({ pid }) => {
+      this.pid = pid
+    },
+    'from-successor': ({ message }) => this.emit('message', message),
+    'successor-refused': ({ error }) => this.#end(() => this.emit('error', refused(error))),
+    'successor-ended': ({ code, signal }) => this.#end(() => this.emit('exit', code, signal)),
+  }
 
   constructor(id: number, post: Post) {
     super()
@@ -36,25 +45,22 @@ export class RelayedChild extends EventEmitter implements SuccessorProcess {
     return true
   }
 
-  /** It keeps the supervisor, not us. */
+  /** The successor keeps the supervisor running, not this process. */
   unref(): void {}
 
   hear(message: OfSuccessor): void {
-    if (message.type === 'successor-started') this.pid = message.pid
-    else if (message.type === 'from-successor') this.emit('message', message.message)
-    else if (message.type === 'successor-refused') this.#end(() => this.emit('error', refused(message.error)))
-    else this.#end(() => this.emit('exit', message.code, message.signal))
+    dispatch(message, this.#handlers, undefined)
   }
 
-  /** The supervisor has gone, and nobody can say what has become of it. */
+  /** The supervisor has gone: the fate of the successor is unknown. */
   lose(): void {
     this.#end(() => this.emit('exit', null, null))
   }
 
-  #end(tell: () => void): void {
+  #end(notify: () => void): void {
     if (!this.connected) return
     this.connected = false
-    tell()
+    notify()
     this.emit('disconnect')
   }
 }

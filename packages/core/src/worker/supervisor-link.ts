@@ -19,7 +19,7 @@ import type { Platform, ProcessIdentity } from '../platform/process.js'
 import type { ControlEvent, GenerationStatus } from '../protocol/control-messages.js'
 import type { FromSuccessor } from '../protocol/generation-messages.js'
 import type { Inheritance, ListenerEntry, SupervisorEntry } from '../protocol/inheritance.js'
-import { envelope } from '../protocol/message-table.js'
+import { dispatch, envelope, type MessageHandlers } from '../protocol/message-table.js'
 import { type FromSupervisor, type FromWorker, readFromSupervisor } from '../protocol/supervisor-messages.js'
 import type { Arrivals } from '../transfer/incoming.js'
 import { Sharing } from './rebalancing.js'
@@ -102,6 +102,20 @@ export class Supervisor {
   #successors = 0
   #sharing: Sharing | undefined
   #successor: { readonly id: number; readonly child: RelayedChild } | undefined
+  readonly #handlers: MessageHandlers<Exclude<FromSupervisor, OfSuccessor>> = {
+    reload: ({ before }) => this.#reload(before),
+    shutdown: () => this.#parts.orders.stop((event) => this.#tellProgress(event)),
+    'cut-short': () => this.#parts.orders.cutShort(),
+    'status-wanted': () => this.#tellStatus(),
+    listener: ({ entry }, handle) => this.#onListener(entry, handle),
+    unlisten: ({ held }) => this.#parts.listeners.closeUnclaimed(held),
+    'predecessor-ended': () => this.#parts.predecessorEnded(),
+    takes: () => this.#sharing?.answer(),
+    share: ({ share, connections }) => this.#sharing?.give(share, connections),
+    'from-peer': (message, handle) => this.#sharing?.take(message, handle),
+    'sent-to-peer': ({ share, upTo }) => this.#sharing?.onSent(share, upTo),
+    'peer-has': (message) => this.#sharing?.onAnswer(message.share, message),
+  }
 
   constructor(entry: SupervisorEntry, parts: SupervisorParts) {
     this.pid = entry.pid
@@ -293,35 +307,23 @@ export class Supervisor {
     try {
       message = readFromSupervisor(raw)
     } catch {
-      // Said by a predecessor of another version, whose affair it is.
+      // A message of a predecessor with another version: succession/predecessor.ts reports it.
       return
     }
     if (!message) return
-    if ('successor' in message) this.#hear(message)
-    else this.#obey(message, handle)
+    if ('successor' in message) this.#onSuccessorMessage(message)
+    else dispatch(message, this.#handlers, handle)
   }
 
-  #hear(message: OfSuccessor): void {
+  #onSuccessorMessage(message: OfSuccessor): void {
     if (this.#successor?.id === message.successor) this.#successor.child.hear(message)
   }
 
-  #obey(message: Exclude<FromSupervisor, OfSuccessor>, handle: unknown): void {
-    const { orders, listeners, predecessorEnded } = this.#parts
-    if (message.type === 'reload') this.#reload(message.before)
-    else if (message.type === 'shutdown') orders.stop((event) => this.#tellProgress(event))
-    else if (message.type === 'cut-short') orders.cutShort()
-    else if (message.type === 'status-wanted') this.#tellStatus()
-    else if (message.type === 'predecessor-ended') predecessorEnded()
-    else if (message.type === 'takes') this.#sharing?.answer()
-    else if (message.type === 'share') this.#sharing?.give(message.share, message.connections)
-    else if (message.type === 'peer-has') this.#sharing?.onAnswer(message.share, message)
-    else if (message.type === 'sent-to-peer') this.#sharing?.onSent(message.share, message.upTo)
-    else if (message.type === 'unlisten') listeners.closeUnclaimed(message.held)
-    else if (message.type === 'from-peer') this.#sharing?.take(message, handle)
-    else if (typeof handle === 'object' && handle !== null) {
-      listeners.inherit(message.entry, handle)
-      this.keepListeners()
-    }
+  /** A listener that another worker has bound. */
+  #onListener(entry: ListenerEntry, handle: unknown): void {
+    if (typeof handle !== 'object' || handle === null) return
+    this.#parts.listeners.inherit(entry, handle)
+    this.keepListeners()
   }
 
   #reload(before: number): void {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Origin } from '../platform/launch-context.js'
 import { platform } from '../platform/process.js'
 import { wireVersion } from '../protocol/version.js'
-import { readOwnInheritance } from './predecessor.js'
+import { readOwnInheritance } from './own-inheritance.js'
 
 const starter = 4711
 const inheritance = { version: wireVersion, predecessor: starter, generation: 2, signals: [], listeners: [] }

@@ -1,0 +1,129 @@
+/** The process of a successor: starts it, again if a reload signal ends it while it boots, and reports its end. */
+import type { SendHandle } from 'node:child_process'
+import { deferred } from '../base/deferred.js'
+import { HandoverError } from '../base/errors.js'
+import { within } from '../base/timeouts.js'
+import type { Exit } from './successor-errors.js'
+import { notStarted, type SuccessorProcess } from './successor-process.js'
+
+/** How long after its channel closes a successor may take to exit. */
+const exitMs = 1_000
+
+export interface ProcessEvents {
+  /** Whether to start the process again after `signal` ended it. */
+  startsAgainAfter(signal: string): boolean
+  onMessage(raw: unknown, handle: unknown): void
+  /** The process could not be started. */
+  onNotStarted(error: HandoverError): void
+  onExit(exit: Exit): void
+  onDisconnect(): void
+  /** The channel has closed, but the process has not exited. */
+  onChannelLost(): void
+  /** The process has exited, and no more messages will arrive. */
+  onAllRead(exit: Exit): void
+}
+
+export class RestartingProcess {
+  readonly #spawn: () => SuccessorProcess
+  readonly #events: ProcessEvents
+  readonly #ended = deferred<Exit>()
+  #child: SuccessorProcess
+  #exit: Exit | undefined
+
+  /** Errors: `ERR_HANDOVER_SPAWN`, or later by `onNotStarted`: the system reports it at once or later. */
+  constructor(spawn: () => SuccessorProcess, events: ProcessEvents) {
+    this.#spawn = spawn
+    this.#events = events
+    this.#child = this.#start()
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  get connected(): boolean {
+    return this.#child.connected
+  }
+
+  get exit(): Exit | undefined {
+    return this.#exit
+  }
+
+  send(message: object, handle: object | undefined, done: (error: Error | null) => void): void {
+    this.#child.send(message, handle as SendHandle | undefined, {}, done)
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  /** Ends the process with `signal`, and if that takes longer than `killAfterMs`, with SIGKILL. Resolves when it has exited. */
+  async end(signal: 'SIGTERM' | 'SIGKILL', killAfterMs: number): Promise<void> {
+    if (this.#exit) return
+    this.#child.kill(signal)
+    await within(killAfterMs, this.#ended.promise).catch(() => this.kill())
+    await this.#ended.promise
+  }
+
+  /** This process no longer waits for it. */
+  release(): void {
+    this.#child.unref()
+    this.#child.channel?.unref()
+  }
+
+  #start(): SuccessorProcess {
+    const child = this.#spawn()
+    const disconnected = deferred()
+    child.on('error', (error) => this.#onError(error))
+    child.on('exit', (code, signal) => {
+      if (signal !== null && this.#events.startsAgainAfter(signal) && this.#startAgain()) return
+      this.#end({ code, signal })
+      this.#events.onExit({ code, signal })
+      void this.#whenAllIsRead(disconnected.promise, { code, signal })
+    })
+    child.on('disconnect', () => {
+      disconnected.resolve()
+      this.#onDisconnect(child)
+    })
+    child.on('message', (message, handle) => this.#events.onMessage(message, handle))
+    return child
+  }
+
+  #startAgain(): boolean {
+    try {
+      this.#child = this.#start()
+      return true
+    } catch (error) {
+      this.#events.onNotStarted(error as HandoverError)
+      return false
+    }
+  }
+
+  #end(exit: Exit): void {
+    this.#exit = exit
+    this.#ended.resolve(exit)
+  }
+
+  #onError(error: Error): void {
+    if (this.pid !== undefined) return
+    this.#end({ code: null, signal: null })
+    this.#events.onNotStarted(
+      error instanceof HandoverError ? error : notStarted(this.#child.spawnfile ?? '', error),
+    )
+  }
+
+  /** Its exit gives the reason of a failure. */
+  #onDisconnect(child: SuccessorProcess): void {
+    this.#events.onDisconnect()
+    void within(exitMs, this.#ended.promise).catch(() => {
+      // The process that a signal ended while it booted was started again.
+      if (child === this.#child) this.#events.onChannelLost()
+    })
+  }
+
+  /** The last message may say that the successor exits on purpose. */
+  async #whenAllIsRead(disconnected: Promise<void>, exit: Exit): Promise<void> {
+    await within(exitMs, disconnected).catch(() => {})
+    this.#events.onAllRead(exit)
+  }
+}
