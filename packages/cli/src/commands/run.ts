@@ -12,13 +12,12 @@ import {
   lineLogger,
   listenForSignals,
   type Origin,
+  PidFile,
   platform,
   readOrigin,
   remove,
-  removePidFile,
   ServiceManager,
   successorCommand,
-  writePidFile,
 } from '@handover/core/supervision'
 import { exitCodes } from '../command-line/exit-codes.js'
 import { type NodeCommand, readCommand } from '../command-line/node-command.js'
@@ -118,15 +117,16 @@ async function takePlaces(
       ? await serveUsualControl(resolve(cwd, usualControl), controlled, logger)
       : await serveControl(resolve(cwd, control), controlled)
   const path = pidFile === undefined ? undefined : resolve(cwd, pidFile)
+  const file = new PidFile(() => path, platform.pid)
   try {
-    if (path !== undefined) writePidFile(path, platform.pid)
+    file.write()
   } catch (error) {
     await closeControl()
     throw error
   }
   return async () => {
     await closeControl()
-    if (path !== undefined) removePidFile(path, platform.pid)
+    file.remove()
   }
 }
 

@@ -4,7 +4,6 @@ import type { DrainReport, FinalReport, HookFailure, ReloadReport, ShutdownRepor
 import { formatFates } from '../base/report-text.js'
 import type { DrainReason } from '../base/state-names.js'
 import { unlessAborted } from '../base/timeouts.js'
-import { removePidFile } from '../platform/pid-file.js'
 import type { Successor } from '../succession/successor.js'
 import type { Mover } from '../transfer/mover.js'
 import { Drain } from './drain.js'
@@ -153,9 +152,8 @@ export class Leaving {
 
   /** Exits after the code that awaits `shutdown()` has run. */
   #exit(code: 0 | 1): void {
-    const { settings, platform } = this.#generation
-    if (settings.pidFile) removePidFile(settings.pidFile, platform.pid)
-    platform.exit(code)
+    this.#generation.pidFile.remove()
+    this.#generation.platform.exit(code)
   }
 
   #finalReport(drain: DrainReport, reload: ReloadReport | undefined): FinalReport {

@@ -14,7 +14,7 @@ import { adoptAll } from '../listeners/inherited.js'
 import { Listeners } from '../listeners/listeners.js'
 import { withoutHandleQueue } from '../platform/ipc-channel.js'
 import type { Origin } from '../platform/launch-context.js'
-import { removePidFile } from '../platform/pid-file.js'
+import { PidFile } from '../platform/pid-file.js'
 import type { Platform } from '../platform/process.js'
 import { keepSignals, listenForSignals } from '../platform/signals.js'
 import { ServiceManager } from '../platform/systemd-notify.js'
@@ -49,6 +49,7 @@ export class Generation {
   readonly logger: Logger
   readonly hooks: Hooks
   readonly serviceManager: ServiceManager
+  readonly pidFile: PidFile
   readonly listeners: Listeners
   readonly tracker = new Tracker()
   readonly events = new EventEmitter<GracefulEvents>()
@@ -86,6 +87,7 @@ export class Generation {
     this.logger = currentLogger(() => this.settings.logger || silent)
     this.hooks = new Hooks(() => this.settings.hookTimeoutMs, this.logger)
     this.serviceManager = new ServiceManager(platform, this.logger)
+    this.pidFile = new PidFile(() => this.settings.pidFile, platform.pid)
     this.events.on('state', (change) => this.#watchdog(change))
     this.listeners = this.#takeListeners(inheritance)
     this.startup = new Startup(this)
@@ -225,10 +227,15 @@ export class Generation {
     return true
   }
 
+  /** This process owns the service. While a reload runs, the file is the successor's to write. */
+  writePidFile(): void {
+    this.pidFile.keepTrying(this.logger, () => this.#state.name === 'ready')
+  }
+
   /** The process continues without Handover: removes every global. */
   letGo(): void {
     for (const undo of this.#undo.splice(0)) undo()
-    if (this.settings.pidFile) removePidFile(this.settings.pidFile, this.platform.pid)
+    this.pidFile.remove()
   }
 
   /** The process that owns the service pings, even while it drains for a shutdown. */

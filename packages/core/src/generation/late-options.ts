@@ -5,7 +5,7 @@ import type { Generation } from './generation.js'
 
 /** The generation reads most options when it needs them. These it has already read or used. */
 export function applyAdded(generation: Generation, before: Settings): void {
-  const { settings, state, supervisor, control, startup, listeners } = generation
+  const { settings, state, supervisor, control, listeners } = generation
   if (state.name === 'draining' || state.name === 'exited') return
   const isNew = (name: keyof Settings) => settings[name] !== before[name]
   if (isNew('reloadSignals') || isNew('shutdownSignals')) generation.changeSignals()
@@ -13,6 +13,6 @@ export function applyAdded(generation: Generation, before: Settings): void {
   supervisor?.optionsChanged()
   // Before that the generation uses neither. During the probation the predecessor still does.
   const inCharge = state.name === 'handing-over' || (state.name === 'ready' && !state.onProbation)
-  if (inCharge && isNew('pidFile')) startup.writePidFile()
+  if (inCharge && isNew('pidFile')) generation.writePidFile()
   if (inCharge && isNew('control')) void control.start()
 }

@@ -252,7 +252,7 @@ export class Reload {
 
   async #tellFailed(error: HandoverError): Promise<void> {
     const generation = this.#generation
-    generation.startup.writePidFile()
+    generation.writePidFile()
     generation.logger.error({ err: error, report: error.report }, `reload failed: ${error.message}`)
     if (this.#stateGiven) await generation.hooks.runFailed()
     await generation.serviceManager.reloadFailed(error.message)

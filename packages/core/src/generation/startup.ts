@@ -2,14 +2,11 @@
 import type net from 'node:net'
 import { deferred } from '../base/deferred.js'
 import { HandoverError } from '../base/errors.js'
-import { writePidFile } from '../platform/pid-file.js'
 import type { Generation } from './generation.js'
 import { type Awaited, Readiness } from './readiness.js'
 
 /** How often a generation on probation says what it has open. */
 const tellOpenMs = 50
-/** How often to retry a PID file that could not be written, as on a full disk. */
-const pidFileRetryMs = 1_000
 /** How many descriptors may be in transit at a time. Unread ones count against a limit of the user (unix(7)). */
 const mostDuplicates = 100
 /** How long a server may listen without the application that is waited for, before we wonder. */
@@ -20,14 +17,11 @@ export class Startup {
   readonly #readiness = new Readiness()
   readonly #ready = deferred()
   #begun = false
-  /** Set while the PID file cannot be written. */
-  #pidFileRetry: NodeJS.Timeout | undefined
 
   constructor(generation: Generation) {
     this.#generation = generation
     // Whoever does not wait for it shall not be ended by its failure.
     this.#ready.promise.catch(() => {})
-    generation.undoAtEnd(() => clearTimeout(this.#pidFileRetry))
   }
 
   /** Resolves when this generation is ready. Errors: `ERR_HANDOVER_ADDRESS_IN_USE`, and those of `beforeReady` hooks. */
@@ -145,7 +139,7 @@ export class Startup {
     const { listeners, arrivals, control, predecessor, serviceManager, number } = this.#generation
     this.#generation.dispatch({ name: 'proven' })
     void control.start()
-    this.writePidFile()
+    this.#generation.writePidFile()
     if (predecessor && !predecessor.hasEnded) {
       this.#giveDuplicates()
       // The predecessor informs systemd and closes its listeners before it asks us to close the unused ones.
@@ -168,27 +162,6 @@ export class Startup {
     if (supervisor) return
     for (const [fd, handle] of listeners.duplicable().slice(0, mostDuplicates))
       predecessor?.giveDuplicate(fd, handle)
-  }
-
-  /** Says in the PID file that this process is the service: at first, and when a successor was taken back. */
-  writePidFile(): void {
-    const { settings, platform, logger } = this.#generation
-    if (!settings.pidFile) return
-    const { pidFile } = settings
-    clearTimeout(this.#pidFileRetry)
-    try {
-      writePidFile(pidFile, platform.pid)
-      if (this.#pidFileRetry)
-        logger.info({ pidFile }, `the PID file ${pidFile} names process ${platform.pid} now`)
-      this.#pidFileRetry = undefined
-    } catch (error) {
-      if (!this.#pidFileRetry) {
-        logger.error({ err: error }, `${(error as Error).message} Retrying every ${pidFileRetryMs} ms.`)
-      }
-      // During a reload the file is the successor's to write; a reload that fails writes it again.
-      const retry = () => (this.#generation.state.name === 'ready' ? this.writePidFile() : undefined)
-      this.#pidFileRetry = setTimeout(retry, pidFileRetryMs).unref()
-    }
   }
 
   /** What is lost if it dies now, for the predecessor's report. */

@@ -1,17 +1,20 @@
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import { removePidFile, writePidFile } from './pid-file.js'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { silent } from '../base/logger.js'
+import { PidFile } from './pid-file.js'
 
 function inFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'handover-'))
@@ -19,34 +22,35 @@ function inFolder() {
   return { folder, path: join(folder, 'app.pid') }
 }
 
+const fileOf = (path: string, pid = 4711) => new PidFile(() => path, pid)
 const read = (path: string) => readFileSync(path, 'utf8')
 
-test('it is a line with the pid, for its owner alone, and another file each time', () => {
+test('the file has one line with the PID, mode 0600, and is a new file each time', () => {
   const { folder, path } = inFolder()
-  writePidFile(path, 1)
+  fileOf(path, 1).write()
   const { ino, mode } = lstatSync(path)
   expect(mode & 0o777).toBe(0o600)
-  writePidFile(path, 4711)
+  fileOf(path).write()
   expect(read(path)).toBe('4711\n')
   expect(lstatSync(path).ino).not.toBe(ino)
   expect(readdirSync(folder)).toEqual(['app.pid'])
 })
 
-test('what an earlier process left beside it is replaced, and a link there is not followed', () => {
+test('a file that an earlier process left beside it is replaced, and a link there is not followed', () => {
   const { folder, path } = inFolder()
   const precious = join(folder, 'precious')
   writeFileSync(precious, 'precious')
   symlinkSync(precious, `${path}.4711`)
-  writePidFile(path, 4711)
+  fileOf(path).write()
   expect(read(path)).toBe('4711\n')
   expect(lstatSync(path).isFile()).toBe(true)
   expect(read(precious)).toBe('precious')
 })
 
-test('what cannot be written is an error by name, and leaves nothing', () => {
+test('a file that cannot be written is an error, and leaves nothing', () => {
   const { folder, path } = inFolder()
   mkdirSync(path)
-  expect(() => writePidFile(path, 4711)).toThrow(
+  expect(() => fileOf(path).write()).toThrow(
     expect.objectContaining({
       code: 'ERR_HANDOVER_PID_FILE',
       pidFile: path,
@@ -58,12 +62,47 @@ test('what cannot be written is an error by name, and leaves nothing', () => {
   expect(readdirSync(folder)).toEqual(['app.pid'])
 })
 
-test('it is removed by the process that it names, and by no other', () => {
+test('only the process that it names removes it', () => {
   const { folder, path } = inFolder()
-  writePidFile(path, 4711)
-  removePidFile(path, 471)
+  const file = fileOf(path)
+  file.write()
+  fileOf(path, 471).remove()
   expect(read(path)).toBe('4711\n')
-  removePidFile(path, 4711)
+  file.remove()
   expect(readdirSync(folder)).toEqual([])
-  removePidFile(path, 4711)
+  file.remove()
+})
+
+test('without a path nothing is written', () => {
+  const file = new PidFile(() => undefined, 4711)
+  file.write()
+  file.keepTrying(silent, () => true)
+  file.remove()
+})
+
+test('a failure is logged once, and the file is written when that is possible', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { path } = inFolder()
+  mkdirSync(path)
+  const lines: string[] = []
+  const log = (_facts: object, text: string) => void lines.push(text)
+  let owns = true
+  const file = fileOf(path)
+  file.keepTrying({ ...silent, info: log, error: log }, () => owns)
+  vi.advanceTimersByTime(2_000)
+  rmdirSync(path)
+  vi.advanceTimersByTime(1_000)
+  expect(read(path)).toBe('4711\n')
+  expect(lines).toEqual([
+    `The PID file ${path} could not be written; it does not name process 4711, which serves. Retrying every 1000 ms.`,
+    `the PID file ${path} names process 4711 now`,
+  ])
+  file.remove()
+  mkdirSync(path)
+  file.keepTrying(silent, () => owns)
+  owns = false
+  rmdirSync(path)
+  vi.advanceTimersByTime(5_000)
+  expect(existsSync(path)).toBe(false)
 })

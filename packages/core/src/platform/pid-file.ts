@@ -1,22 +1,77 @@
+/**
+ * The file that names the process of the service. That process holds it open, so `handover stop --pid-file` can distinguish
+ * the service from a later process with the same PID. Node opens files with close-on-exec.
+ */
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { HandoverError } from '../base/errors.js'
+import type { Logger } from '../base/logger.js'
 
-/**
- * The PID files that name this process, each held open. So `handover stop --pid-file` can distinguish the service from a
- * later process with the same pid. Node opens files with close-on-exec.
- */
-const held = new Map<string, number>()
+/** How often to retry a file that could not be written, as on a full disk. */
+const retryMs = 1_000
 
-/** The file that names the serving process: written by rename, so that a reader never sees half of it. */
-export function writePidFile(path: string, pid: number): void {
+export class PidFile {
+  readonly #path: () => string | undefined
+  readonly #pid: number
+  /** The descriptor of the file that this process wrote. */
+  #held: number | undefined
+  /** Set while the file cannot be written. */
+  #retry: NodeJS.Timeout | undefined
+
+  /** Without a path, all methods do nothing. */
+  constructor(path: () => string | undefined, pid: number) {
+    this.#path = path
+    this.#pid = pid
+  }
+
+  /** Uses a rename, so a reader never sees half of the file. Errors: `ERR_HANDOVER_PID_FILE`. */
+  write(): void {
+    const path = this.#path()
+    if (path === undefined) return
+    const fd = replaceFile(path, this.#pid)
+    this.#close()
+    this.#held = fd
+  }
+
+  /** Writes the file. Logs a failure, and retries while this process `isOwner` of the file. */
+  keepTrying(logger: Logger, isOwner: () => boolean): void {
+    const facts = { pidFile: this.#path() }
+    clearTimeout(this.#retry)
+    try {
+      this.write()
+      if (this.#retry) logger.info(facts, `the PID file ${facts.pidFile} names process ${this.#pid} now`)
+      this.#retry = undefined
+    } catch (error) {
+      if (!this.#retry)
+        logger.error({ err: error }, `${(error as Error).message} Retrying every ${retryMs} ms.`)
+      this.#retry = setTimeout(() => isOwner() && this.keepTrying(logger, isOwner), retryMs).unref()
+    }
+  }
+
+  /** Removes the file if it still names this process: a successor may have written its own. */
+  remove(): void {
+    clearTimeout(this.#retry)
+    const path = this.#path()
+    if (path !== undefined) removeFile(path, this.#pid)
+    this.#close()
+  }
+
+  #close(): void {
+    if (this.#held !== undefined) closeSync(this.#held)
+    this.#held = undefined
+  }
+}
+
+/** Returns the descriptor of the new file. */
+function replaceFile(path: string, pid: number): number {
   const temporary = `${path}.${pid}`
   let fd: number | undefined
   try {
-    // What lies there is of an earlier process of this pid, or a link that somebody laid out.
+    // An earlier process with this PID may have left a file there, and another user a link.
     rmSync(temporary, { force: true })
     fd = openSync(temporary, 'wx', 0o600)
     writeSync(fd, `${pid}\n`)
     renameSync(temporary, path)
+    return fd
   } catch (cause) {
     if (fd !== undefined) closeSync(fd)
     rmSync(temporary, { force: true })
@@ -27,22 +82,12 @@ export function writePidFile(path: string, pid: number): void {
       cause,
     )
   }
-  letGo(path)
-  held.set(path, fd)
 }
 
-/** Removes the file if it still names `pid`: a successor may have written its own by now. */
-export function removePidFile(path: string, pid: number): void {
+function removeFile(path: string, pid: number): void {
   try {
     if (readFileSync(path, 'utf8').trim() === String(pid)) rmSync(path)
   } catch {
     // It is gone already.
   }
-  letGo(path)
-}
-
-function letGo(path: string): void {
-  const fd = held.get(path)
-  if (fd !== undefined) closeSync(fd)
-  held.delete(path)
 }
