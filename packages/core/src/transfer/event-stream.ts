@@ -1,6 +1,6 @@
 /**
- * Answers that go on and on (server-sent events): a running one can be handed on, and the successor goes on
- * writing on the same connection. Plain HTTP/1.1 only.
+ * Moves running responses such as server-sent events. The successor continues to write on the same connection. Plain
+ * HTTP/1.1 only.
  */
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import { endStream, type StreamOptions } from '../connections/end-stream.js'
@@ -9,21 +9,21 @@ import type { Arrival, Departure, Movable } from '../connections/movable.js'
 import type { Tracker } from '../connections/tracker.js'
 import { markBetweenRequests, resumeResponse } from '../platform/socket-handle.js'
 
-/** The name of running answers on the wire. */
+/** The name of running responses on the wire. */
 export const streamProtocol = 'http-stream'
-/** How often a stream that is to move looks whether its client has taken everything. */
-const lookMs = 5
+/** How often to check whether the kernel has taken all output of a stream that is to move. */
+const pollMs = 5
 
 /**
- * Called when the answer can go to the successor. Stop writing, then call `move` with what the successor must
- * know (structured clone); from then on nothing written here goes anywhere.
+ * Called when the response can move to the successor. Stop writing, then call `move` with what the successor must know
+ * (structured clone). From then on, writes in this process have no effect.
  */
 export type HandoverHook = (move: (state: unknown) => void) => void
 
-/** Goes on with an answer that the predecessor began; its head is out. */
+/** Continues a response that the predecessor began. Its head has been sent. */
 export type ResumeStream = (response: ServerResponse, state: unknown, request: IncomingMessage) => void
 
-/** What the successor must know of the request and of how the answer is framed. */
+/** What the successor must know about the request and the framing of the response. */
 interface StreamState {
   readonly state: unknown
   readonly chunked: boolean
@@ -32,7 +32,7 @@ interface StreamState {
   readonly rawHeaders: readonly string[]
 }
 
-/** Makes a running answer movable, as long as it runs. */
+/** Makes a running response movable until it ends. */
 export function makeMovable(
   tracker: Tracker,
   response: ServerResponse,
@@ -65,11 +65,11 @@ class MovableStream implements Movable {
     this.#options = options
   }
 
-  /** The successor gets neither a head that is not made yet, nor requests that were read behind this one. */
+  /** The head must exist, and no other request may have been read: the successor gets neither. */
   prepare(departure: Departure): boolean {
     const response = this.#response
     if (!response.headersSent || !response.req.complete || this.#connection.inFlight() > 1) return false
-    // Node keeps the head back until the first byte of the body.
+    // Node holds the head until the first byte of the body.
     response.flushHeaders()
     this.#hook((state) => this.#whenTaken(() => this.#leave(departure, state)))
     return true
@@ -88,16 +88,16 @@ class MovableStream implements Movable {
     response.end = () => response
   }
 
-  /** What was written is out of this process. A client that is gone takes the stream with it. */
+  /** Calls `done` when all output has left this process; never if the stream has ended. */
   #whenTaken(done: () => void): void {
     if (this.#response.closed || this.#response.writableEnded) return
     const taken = this.#response.writableLength === 0 && this.#connection.socket.writableLength === 0
     if (taken) done()
-    else setTimeout(() => this.#whenTaken(done), lookMs).unref()
+    else setTimeout(() => this.#whenTaken(done), pollMs).unref()
   }
 }
 
-/** Goes on with a stream of the predecessor. */
+/** Continues a stream of the predecessor. */
 export function resumeStream(
   { server, socket, state }: Arrival,
   tracker: Tracker,

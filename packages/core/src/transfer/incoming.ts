@@ -1,4 +1,4 @@
-/** Connections that come from the predecessor: each goes to the server that inherited its listener. */
+/** Receives moved connections. Each goes to the server that inherited its listener. */
 import type http from 'node:http'
 import type net from 'node:net'
 import type { Logger } from '../base/logger.js'
@@ -10,7 +10,7 @@ import { isPlainHttp } from '../platform/server-kind.js'
 import { markBetweenRequests, markUpgraded, socketOf } from '../platform/socket-handle.js'
 import type { ConnectionMessage } from '../protocol/generation-messages.js'
 
-/** What came for a connection from whoever gave it, until somebody receives it. */
+/** Data for a moved connection, until its protocol receives it. */
 interface LatePost {
   readonly waiting: unknown[]
   receive: ((data: unknown) => void) | undefined
@@ -32,27 +32,27 @@ export class Arrivals {
     this.#parts = parts
   }
 
-  /** Protocols that somebody goes on with here. */
+  /** Protocols with a receiver in this process. */
   get protocols(): string[] {
     return [...this.#receivers.keys()]
   }
 
-  /** From now on connections of `protocol` go to `receiver`. */
+  /** Registers the receiver of connections of `protocol`. */
   receive(protocol: string, receiver: Receiver): void {
     this.#receivers.set(protocol, receiver)
   }
 
-  /** Returns whether this process continues the connection. Only a server that speaks plain HTTP/1.1 can. */
+  /** Returns whether this process continues the connection. Only a plain HTTP/1.1 server can. */
   arrive(message: ConnectionMessage, handle: object): boolean {
     const server = this.#parts.serverOf(message.listener)
     if (!isPlainHttp(server)) return false
-    if (message.protocol === undefined) this.goOn(server, handle, message.betweenRequests)
-    else this.#goOnWith(message, server, socketOf(server, handle))
+    if (message.protocol === undefined) this.serve(server, handle, message.betweenRequests)
+    else this.#resume(message, server, socketOf(server, handle))
     return true
   }
 
-  /** HTTP/1.1 at a message boundary, whoever gave it. */
-  goOn(server: http.Server, handle: object, betweenRequests: boolean): void {
+  /** Serves a connection of HTTP/1.1 at a message boundary, of any sender. */
+  serve(server: http.Server, handle: object, betweenRequests: boolean): void {
     const socket = socketOf(server, handle)
     server.emit('connection', socket)
     if (!betweenRequests) return
@@ -67,12 +67,12 @@ export class Arrivals {
     else post.waiting.push(data)
   }
 
-  /** The predecessor has ended: nothing more comes. */
+  /** The predecessor has ended and sends nothing more. */
   close(): void {
     this.#late.clear()
   }
 
-  #goOnWith({ id, protocol = '', state }: ConnectionMessage, server: net.Server, socket: net.Socket): void {
+  #resume({ id, protocol = '', state }: ConnectionMessage, server: net.Server, socket: net.Socket): void {
     markUpgraded(socket)
     this.#parts.tracker.adopt(server, socket)
     const onLate: Arrival['onLate'] = (receive) => this.#deliver(id, receive)

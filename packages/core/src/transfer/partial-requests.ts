@@ -1,26 +1,26 @@
 /**
- * Connections in the middle of a message to which no answer will come: an upload that was answered before all of it
- * had been read. Nobody tells when the rest has come; they are looked at again when anything has.
+ * Connections in the middle of a request that already has its response, such as an upload that was answered early. Node
+ * emits no event when the rest of it has arrived, so this polls how many bytes each connection has read.
  */
 import type { Http1Connection } from '../connections/http1.js'
 
-/** What a drain may take longer for them. */
-const lookMs = 20
+/** By how much this may delay a drain. */
+const pollMs = 20
 
-export class Unfinished {
-  /** What each of them had read. */
+export class PartialRequests {
+  /** How many bytes each connection had read. */
   readonly #bytesRead = new Map<Http1Connection, number>()
   readonly #onMore: (connection: Http1Connection) => void
   #timer: NodeJS.Timeout | undefined
 
-  /** `onMore` is called for one that has read more. */
+  /** Calls `onMore` once for a connection that has read more. */
   constructor(onMore: (connection: Http1Connection) => void) {
     this.#onMore = onMore
   }
 
   add(connection: Http1Connection): void {
     this.#bytesRead.set(connection, connection.socket.bytesRead)
-    this.#timer ??= setInterval(() => this.#look(), lookMs)
+    this.#timer ??= setInterval(() => this.#poll(), pollMs)
   }
 
   stop(): void {
@@ -28,7 +28,7 @@ export class Unfinished {
     this.#timer = undefined
   }
 
-  #look(): void {
+  #poll(): void {
     for (const [connection, before] of this.#bytesRead) {
       const { destroyed, bytesRead } = connection.socket
       if (!destroyed && bytesRead === before) continue

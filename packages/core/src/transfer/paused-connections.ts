@@ -1,15 +1,15 @@
-/** Connections that are not read from for a moment, because they may go to the successor: only so many at a time. */
+/** Connections from which this process does not read for a moment, because they may move. Their number is limited. */
 
 import type { Http1Connection } from '../connections/http1.js'
 import { startReading, stopReading } from '../platform/socket-handle.js'
 
-const most = 32
+const maxPaused = 32
 
-export class Held {
+export class PausedConnections {
   readonly #whenGone = new Map<Http1Connection, () => void>()
   readonly #onRoom: () => void
 
-  /** `onRoom` is called when there is room for another one. */
+  /** Calls `onRoom` when there is room for another one. */
   constructor(onRoom: () => void) {
     this.#onRoom = onRoom
   }
@@ -19,19 +19,19 @@ export class Held {
   }
 
   get hasRoom(): boolean {
-    return this.size < most
+    return this.size < maxPaused
   }
 
-  hold(connection: Http1Connection): void {
+  pause(connection: Http1Connection): void {
     if (this.#whenGone.has(connection)) return
-    const gone = () => void this.letGo(connection)
+    const gone = () => void this.drop(connection)
     this.#whenGone.set(connection, gone)
     connection.socket.once('close', gone)
     stopReading(connection.socket)
   }
 
-  /** Returns whether it was held. Whether it is read from again is another's affair. */
-  letGo(connection: Http1Connection): boolean {
+  /** Forgets the connection without reading from it again. Returns whether it was paused. */
+  drop(connection: Http1Connection): boolean {
     const gone = this.#whenGone.get(connection)
     if (!gone) return false
     this.#whenGone.delete(connection)
@@ -40,8 +40,8 @@ export class Held {
     return true
   }
 
-  /** It is served here for now. */
-  readOn(connection: Http1Connection): void {
-    if (this.letGo(connection)) startReading(connection.socket)
+  /** Reads from the connection again: this process serves it for now. */
+  resume(connection: Http1Connection): void {
+    if (this.drop(connection)) startReading(connection.socket)
   }
 }

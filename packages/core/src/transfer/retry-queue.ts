@@ -1,21 +1,21 @@
-/** Connections that are asked, again and again, whether they are at a boundary now. */
+/** Asks connections whether they are at a boundary, and asks again later if not. */
 import type { Http1Connection } from '../connections/http1.js'
 
-/** How often one that was not is asked again. */
-const askAgainMs = 5
+/** How long to wait before asking a connection again. */
+const retryMs = 5
 
-export class Candidates {
+export class RetryQueue {
   readonly #now = new Set<Http1Connection>()
   readonly #later: Http1Connection[] = []
-  readonly #onAgain: () => void
+  readonly #onRetry: () => void
   #timer: NodeJS.Timeout | undefined
 
-  /** `onAgain` is called when there are some to be asked again. */
-  constructor(onAgain: () => void) {
-    this.#onAgain = onAgain
+  /** Calls `onRetry` when connections are due to be asked again. */
+  constructor(onRetry: () => void) {
+    this.#onRetry = onRetry
   }
 
-  /** How many can be asked now. */
+  /** How many connections are due. */
   get size(): number {
     return this.#now.size
   }
@@ -24,12 +24,12 @@ export class Candidates {
     this.#now.add(connection)
   }
 
-  /** Asks each one, as long as there is room. Whoever answers false is asked again in a few milliseconds. */
+  /** Calls `isDone` for each due connection, as long as there is room. Retries later if it returns `false`. */
   ask(hasRoom: () => boolean, isDone: (connection: Http1Connection) => boolean): void {
     for (const connection of this.#now) {
       if (!hasRoom()) return
       this.#now.delete(connection)
-      if (!isDone(connection)) this.#askLater(connection)
+      if (!isDone(connection)) this.#retryLater(connection)
     }
   }
 
@@ -37,12 +37,12 @@ export class Candidates {
     clearTimeout(this.#timer)
   }
 
-  #askLater(connection: Http1Connection): void {
+  #retryLater(connection: Http1Connection): void {
     this.#later.push(connection)
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       for (const each of this.#later.splice(0)) this.#now.add(each)
-      this.#onAgain()
-    }, askAgainMs)
+      this.#onRetry()
+    }, retryMs)
   }
 }

@@ -9,7 +9,7 @@ export class Room {
   readonly #ask: () => void
   #timer: NodeJS.Timeout | undefined
   #isOpen = true
-  #hasTold = false
+  #hasReported = false
   #isStopped = false
 
   /** Calls `onFirst` when the receiver is short for the first time, and `ask` to ask it whether it still is. */
@@ -27,12 +27,12 @@ export class Room {
     return this.#refused.size
   }
 
-  /** The receiver takes no more for now. These connections would have moved. */
+  /** The receiver takes no more for now. `waiting`: connections that would have moved. */
   close(waiting: readonly object[]): void {
     for (const each of waiting) this.#refused.add(each)
     this.#isOpen = false
-    if (!this.#hasTold && this.#refused.size > 0) {
-      this.#hasTold = true
+    if (!this.#hasReported && this.#refused.size > 0) {
+      this.#hasReported = true
       this.#onFirst()
     }
     if (this.#isStopped) return

@@ -113,7 +113,7 @@ export class Sharing {
     this.#receiptsOf(message.share).take(message, handle, (own) => {
       const [server] = servers().find(([, name]) => name === message.held) ?? []
       if (!isPlainHttp(server)) return false
-      arrivals.goOn(server, own, message.betweenRequests)
+      arrivals.serve(server, own, message.betweenRequests)
       return true
     })
   }
