@@ -1,6 +1,6 @@
 /**
- * Evening out, seen from a worker: it gives open connections to one beside it when the supervisor says so, and takes
- * theirs. Who accepts a connection is chance, and the one that wakes first wins more often
+ * Rebalancing in a worker: at an order of the supervisor it hands open connections to another worker, and receives
+ * theirs. Which worker accepts a connection is chance, and the one that wakes first wins more often
  * (docs/decisions/0016-workers-even-out-by-moving.md).
  */
 import type net from 'node:net'
@@ -8,107 +8,59 @@ import type { Http1Connection } from '../connections/http1.js'
 import type { Tracker } from '../connections/tracker.js'
 import { isPlainHttp } from '../platform/server-kind.js'
 import type { Receipt } from '../protocol/generation-messages.js'
-import type { FromWorker, PassedConnection } from '../protocol/supervisor-messages.js'
+import type { PassedConnection } from '../protocol/supervisor-messages.js'
 import { Receipts } from '../succession/receipts.js'
 import type { Arrivals } from '../transfer/incoming.js'
-import { Mover } from '../transfer/mover.js'
+import { OutgoingShare, type OutgoingShareParts } from './outgoing-share.js'
 
-/** How often the supervisor hears how many connections there are, while their number changes. */
-const tellMs = 250
-/** How long those that are busy may take to come to the end of an answer. */
-const giveMs = 1_000
+/** How often to report the number of connections to the supervisor, while it changes. */
+const reportMs = 250
 
-export interface SharingParts {
+export interface RebalancingParts extends OutgoingShareParts {
   readonly tracker: Tracker
   readonly arrivals: Arrivals
   readonly isEnding: () => boolean
-  /** The program lets connections move. */
+  /** Whether the program allows connections to move. */
   readonly maySendAway: () => boolean
-  /** The servers that listen, with the names by which all workers know their listeners. */
-  readonly servers: () => readonly (readonly [net.Server, string])[]
-  readonly post: (message: FromWorker, handle?: object, done?: (error: Error | null) => void) => void
 }
 
-export class Sharing {
-  readonly #parts: SharingParts
-  #told: number | undefined
-  #willTell = false
-  #giving: { readonly share: number; readonly mover: Mover } | undefined
-  /** The latest share from which this worker took connections. */
-  #taking: { readonly share: number; readonly receipts: Receipts } | undefined
+export class Rebalancing {
+  readonly #parts: RebalancingParts
+  #lastReported: number | undefined
+  #willReport = false
+  #outgoing: OutgoingShare | undefined
+  /** The latest share from which this worker received connections. */
+  #incoming: { readonly share: number; readonly receipts: Receipts } | undefined
 
-  constructor(parts: SharingParts) {
+  constructor(parts: RebalancingParts) {
     this.#parts = parts
-    parts.tracker.onChange = () => this.#tellSoon()
-    this.#tellSoon()
+    parts.tracker.onChange = () => this.#reportSoon()
+    this.#reportSoon()
   }
 
-  /** Whoever hangs does not answer, and is given nothing. */
+  /** Answers that this worker can receive connections. A worker with a blocked event loop does not answer, and gets none. */
   answer(): void {
     this.#parts.post({ type: 'takes' })
   }
 
-  /** Gives at most so many. `shared` says that nothing more comes. */
-  give(share: number, most: number): void {
-    const { tracker, servers, post, isEnding } = this.#parts
-    if (this.#giving || isEnding()) return
-    const listening = servers()
-    let open = 0
-    const timer = setTimeout(() => mover.stop(), giveMs)
-    const settled = () => {
-      if (--open > 0) return
-      clearTimeout(timer)
-      this.#giving = undefined
+  /** Hands at most `most` connections to another worker, and then reports the end of the share. */
+  send(share: number, most: number): void {
+    const { isEnding, post } = this.#parts
+    if (this.#outgoing || isEnding()) return
+    this.#outgoing = new OutgoingShare(share, this.#parts, () => {
+      this.#outgoing = undefined
       post({ type: 'shared' })
-    }
-    const mover = new Mover({
-      listenerOf: (server) => {
-        const listener = listening.findIndex(([each]) => each === server)
-        return listener < 0 ? undefined : listener
-      },
-      protocols: new Set(),
-      idle: () => new Set(tracker.idle()),
-      send({ listener, betweenRequests, number, inode }, handle, failed) {
-        const [, held] = listening[listener] as (typeof listening)[number]
-        post(
-          { type: 'to-peer', share, held, betweenRequests, number, inode },
-          handle,
-          (error) => error && failed(),
-        )
-      },
-      sent: (upTo) => post({ type: 'sent-to-peer', share, upTo }),
-      // This worker keeps the connections that the other one cannot take.
-      short: () => mover.stop(),
-      sendLate() {},
-      moved(connection) {
-        tracker.end(connection, 'moved')
-        settled()
-      },
-      lost(connection) {
-        tracker.end(connection, 'lost')
-        settled()
-      },
-      keep(connection) {
-        tracker.keepHere(connection)
-        settled()
-      },
-      failed() {},
     })
-    this.#giving = { share, mover }
-    // Held until all have been taken: one that cannot be moved is settled at once.
-    open++
-    for (const [connection, server] of this.#mayGo().slice(0, most))
-      if (mover.take(connection, server)) open++
-    settled()
+    this.#outgoing.start(this.#mostMovable().slice(0, most))
   }
 
-  /** The answer to a connection that was given. */
-  onAnswer(share: number, receipt: Receipt): void {
-    if (this.#giving?.share === share) this.#giving.mover.confirm(receipt)
+  /** Handles a receipt of the other worker. */
+  confirm(share: number, receipt: Receipt): void {
+    if (this.#outgoing?.id === share) this.#outgoing.confirm(receipt)
   }
 
-  /** Only a server that speaks plain HTTP/1.1 can continue it. */
-  take(message: PassedConnection, handle: unknown): void {
+  /** Receives a connection of another worker. Only a plain HTTP/1.1 server can continue it. */
+  receive(message: PassedConnection, handle: unknown): void {
     const { arrivals, servers } = this.#parts
     this.#receiptsOf(message.share).take(message, handle, (own) => {
       const [server] = servers().find(([, name]) => name === message.held) ?? []
@@ -118,31 +70,31 @@ export class Sharing {
     })
   }
 
-  /** The giving worker asks which connections have arrived. */
+  /** The sending worker asks which connections have arrived. */
   onSent(share: number, upTo: number): void {
     this.#receiptsOf(share).sent(upTo)
   }
 
-  /** This generation leaves: its connections are its successor's. What was sent already may still be taken. */
+  /** This generation drains: its connections move to its successor. The other worker may still confirm some. */
   stop(): void {
-    this.#giving?.mover.stop()
+    this.#outgoing?.stop()
   }
 
-  /** Nobody is there any more to say what was taken. */
+  /** The supervisor has gone: no receipt will arrive any more. */
   abandon(): void {
-    this.#giving?.mover.abandon()
+    this.#outgoing?.abandon()
   }
 
   #receiptsOf(share: number): Receipts {
-    if (this.#taking?.share !== share) {
+    if (this.#incoming?.share !== share) {
       const receipts = new Receipts((receipt) => this.#parts.post({ type: 'peer-has', share, ...receipt }))
-      this.#taking = { share, receipts }
+      this.#incoming = { share, receipts }
     }
-    return this.#taking.receipts
+    return this.#incoming.receipts
   }
 
-  /** Those that any worker can go on with, and those first that can go at once. */
-  #mayGo(): (readonly [Http1Connection, net.Server])[] {
+  /** Connections to share. Those that can move at once come first. */
+  #mostMovable(): (readonly [Http1Connection, net.Server])[] {
     const all = this.#shareable()
     const isBusy = ([connection]: (typeof all)[number]) => Number(connection.inFlight() > 0)
     return all.sort((one, other) => isBusy(one) - isBusy(other))
@@ -154,15 +106,15 @@ export class Sharing {
     return maySendAway() ? [...tracker.plain()] : []
   }
 
-  #tellSoon(): void {
-    if (this.#willTell) return
-    this.#willTell = true
+  #reportSoon(): void {
+    if (this.#willReport) return
+    this.#willReport = true
     setTimeout(() => {
-      this.#willTell = false
+      this.#willReport = false
       const connections = this.#shareable().length
-      if (connections === this.#told) return
-      this.#told = connections
+      if (connections === this.#lastReported) return
+      this.#lastReported = connections
       this.#parts.post({ type: 'shareable', connections })
-    }, tellMs).unref()
+    }, reportMs).unref()
   }
 }

@@ -22,7 +22,7 @@ import type { Inheritance, ListenerEntry, SupervisorEntry } from '../protocol/in
 import { dispatch, envelope, type MessageHandlers } from '../protocol/message-table.js'
 import { type FromSupervisor, type FromWorker, readFromSupervisor } from '../protocol/supervisor-messages.js'
 import type { Arrivals } from '../transfer/incoming.js'
-import { Sharing } from './rebalancing.js'
+import { Rebalancing } from './rebalancing.js'
 import { type OfSuccessor, RelayedChild } from './relayed-successor.js'
 
 /** What a reload may take beside what its limits say: for taking over, and for ending a successor. */
@@ -100,7 +100,7 @@ export class Supervisor {
   #bound = 0
   #willKeep = false
   #successors = 0
-  #sharing: Sharing | undefined
+  #rebalancing: Rebalancing | undefined
   #successor: { readonly id: number; readonly child: RelayedChild } | undefined
   readonly #handlers: MessageHandlers<Exclude<FromSupervisor, OfSuccessor>> = {
     reload: ({ before }) => this.#reload(before),
@@ -110,11 +110,11 @@ export class Supervisor {
     listener: ({ entry }, handle) => this.#onListener(entry, handle),
     unlisten: ({ held }) => this.#parts.listeners.closeUnclaimed(held),
     'predecessor-ended': () => this.#parts.predecessorEnded(),
-    takes: () => this.#sharing?.answer(),
-    share: ({ share, connections }) => this.#sharing?.give(share, connections),
-    'from-peer': (message, handle) => this.#sharing?.take(message, handle),
-    'sent-to-peer': ({ share, upTo }) => this.#sharing?.onSent(share, upTo),
-    'peer-has': (message) => this.#sharing?.onAnswer(message.share, message),
+    takes: () => this.#rebalancing?.answer(),
+    share: ({ share, connections }) => this.#rebalancing?.send(share, connections),
+    'from-peer': (message, handle) => this.#rebalancing?.receive(message, handle),
+    'sent-to-peer': ({ share, upTo }) => this.#rebalancing?.onSent(share, upTo),
+    'peer-has': (message) => this.#rebalancing?.confirm(message.share, message),
   }
 
   constructor(entry: SupervisorEntry, parts: SupervisorParts) {
@@ -129,7 +129,8 @@ export class Supervisor {
     this.#listen()
     this.optionsChanged()
     this.#tell()
-    if (this.#workers > 1 && this.#parts.settings().moveConnections) this.#sharing = this.#share()
+    if (this.#workers > 1 && this.#parts.settings().moveConnections)
+      this.#rebalancing = this.#newRebalancing()
   }
 
   /** Whether it is there; without it this process ends. */
@@ -220,9 +221,9 @@ export class Supervisor {
     return held === undefined ? entry : { ...entry, held }
   }
 
-  #share(): Sharing {
+  #newRebalancing(): Rebalancing {
     const { tracker, arrivals, isEnding, settings, listeners, events } = this.#parts
-    const sharing = new Sharing({
+    const rebalancing = new Rebalancing({
       tracker,
       arrivals,
       isEnding,
@@ -234,8 +235,8 @@ export class Supervisor {
         }),
       post: (message, handle, done) => this.#post(message, handle, done),
     })
-    events.on('state', ({ state }) => state === 'draining' && sharing.stop())
-    return sharing
+    events.on('state', ({ state }) => state === 'draining' && rebalancing.stop())
+    return rebalancing
   }
 
   /** The program closes a server: what the supervisor holds would queue connections that nobody answers. */
@@ -365,7 +366,7 @@ export class Supervisor {
   #onGone(): void {
     const { predecessorEnded, logger, orders } = this.#parts
     this.#successor?.child.lose()
-    this.#sharing?.abandon()
+    this.#rebalancing?.abandon()
     predecessorEnded()
     logger.warn({ supervisor: this.pid }, `the supervisor ${this.pid} has gone: shutting down`)
     orders.shutdown()
