@@ -47,7 +47,7 @@ export class ListenHook {
     this.#paused = false
   }
 
-  /** Binds a Unix socket that belongs to no server, and listens on it; `undefined` if that fails. */
+  /** Binds a Unix socket without a server and listens on it. Returns `undefined` if that fails. */
   bindUnix(path: string): object | undefined {
     const scratch = net.createServer()
     this.#own.add(scratch)

@@ -46,7 +46,7 @@ export class OpenListeners {
     })
   }
 
-  /** The server has closed. */
+  /** Called when the server has closed. */
   forget(server: net.Server): void {
     this.#all.delete(server)
     this.#files.closeFormer(server)
@@ -118,8 +118,8 @@ export class OpenListeners {
   }
 
   /**
-   * If another worker has restored the removed socket file of a server here, this server continues on that worker's
-   * listener. Returns whether it does.
+   * If another worker has restored the removed socket file of a server, the server here switches to that worker's
+   * listener. Returns whether it did.
    */
   replaceRestored(inherited: Inherited, handle: object): boolean {
     const { unix } = inherited.entry
@@ -142,7 +142,7 @@ export class OpenListeners {
 function entryOf(server: net.Server, open: OpenListener): ListenerEntry | undefined {
   const { key, unix, systemd, control, inherited } = open
   const fd = listenerFd(server)
-  // The program passed a handle to `listen`, which belongs to another server. Its successor does the same.
+  // The program passed the handle of another server to `listen`. The successor's program does the same.
   if (fd === undefined || key === 'handle') return undefined
   const address = addressOf(server, fd, key)
   const where =

@@ -19,7 +19,7 @@ export interface Restored {
   readonly why?: string
 }
 
-/** Binds a socket to a path and listens on it; `undefined` when that is not possible. */
+/** Binds a socket to a path and listens on it. Returns `undefined` if that fails. */
 export type Bind = (path: string) => object | undefined
 
 /** The mode of files that only this user may connect to. */
@@ -38,7 +38,7 @@ export class SocketFiles {
     return true
   }
 
-  /** Returns `undefined` if nothing needs to be done: the file is in place, or not ours. */
+  /** Returns `undefined` if there is nothing to restore: the file is in place, or Handover did not create it. */
   restore(
     server: net.Server,
     file: UnixFile,
@@ -82,7 +82,7 @@ export class SocketFiles {
     return true
   }
 
-  /** Call this when the server no longer listens. */
+  /** Called when the server no longer listens. */
   closeFormer(server: net.Server): void {
     this.#former.get(server)?.()
     this.#former.delete(server)

@@ -12,7 +12,7 @@ import { namePath } from './listen-errors.js'
 /** Node's own `listen`. */
 export type NodeListen = (args: unknown[]) => net.Server
 
-/** `onBound` is called when the socket is at `path`, before the server emits `listening`. */
+/** Calls `onBound` when the socket is at `path`, before the server emits `listening`. */
 type Binding = [
   server: net.Server,
   path: string,
