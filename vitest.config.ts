@@ -8,9 +8,13 @@ const interop = ['test/interop/**/*.test.ts']
 const long = [
   'test/bench.test.ts',
   'test/demo.test.ts',
-  'test/cli/workers.test.ts',
+  'test/cli/workers-load.test.ts',
   'test/contract/reload-under-load.test.ts',
-  'test/handover/moving.test.ts',
+  'test/handover/descriptor-leak.test.ts',
+  'test/handover/moving-killed.test.ts',
+  'test/handover/moving-load.test.ts',
+  'test/handover/older-frameworks.test.ts',
+  'test/ws/killed.test.ts',
 ]
 
 // The files whose result may depend on the version of Node.

@@ -1,27 +1,20 @@
 // `handover run --workers 4`: all accept on the same sockets, and are replaced one after another.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { everyWorkload, newConnections } from '@handover/load'
+import { newConnections } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver } from '../support/generations.js'
 import { askOnce, givenBy, isRefused } from '../support/http.js'
 import { underLoad } from '../support/load.js'
-import { descriptorsOf } from '../support/processes.js'
-import { finalReports } from '../support/reports.js'
 import { type Address, type Service, targetOf } from '../support/service.js'
-import { accepting, rollWorkers, startRun } from '../support/supervised.js'
+import { rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
 const workers = 4
 const run = ['--workers', String(workers)]
-const reloads = 20
 const quick = { graceful: { probationMs: 100 } }
-
-async function reloadOften(service: Service): Promise<void> {
-  for (let n = 0; n < reloads; n++) await rollWorkers(service, workers)
-}
 
 /** Whoever answers, when so many have answered. */
 async function servers(service: Service, count: number): Promise<Set<number>> {
@@ -41,24 +34,6 @@ test('C54: N workers answer on one port, and each has its turn in a reload', asy
   expect([...after].filter((pid) => before.has(pid))).toEqual([])
 })
 
-test('C54: 20 reloads of 4 workers under every kind of load: no request fails, no connection ends, never more than 5 accept', {
-  timeout: 600_000,
-}, async () => {
-  const service = await startRun('http.mjs', { run, config: quick })
-  let most = 0
-  const watch = setInterval(() => {
-    most = Math.max(most, accepting(service).length)
-  }, 10)
-  const load = await underLoad(service.target, () => reloadOften(service), everyWorkload())
-  clearInterval(watch)
-  expect(load.failures).toEqual([])
-  // A connection that ends without an answer that says so is a failure.
-  expect(load.closedByAnswer).toBe(0)
-  expect(most).toBe(workers + 1)
-  const drains = (await finalReports(service, reloads * workers)).map(({ drain }) => drain)
-  expect(drains.flatMap(({ cut }) => cut)).toEqual([])
-})
-
 test('C54: who connects while workers are replaced is answered', async () => {
   const service = await startRun('http.mjs', { run, config: quick })
   const load = await underLoad(service.target, () => rollWorkers(service, workers), [
@@ -66,20 +41,6 @@ test('C54: who connects while workers are replaced is answered', async () => {
   ])
   expect(load.failures).toEqual([])
   expect(load.requests).toBeGreaterThan(100)
-})
-
-test('C54: 20 reloads leave no descriptor behind, in the supervisor or in a worker', {
-  timeout: 300_000,
-}, async () => {
-  const service = await startRun('http.mjs', { run: ['--workers', '2'], config: quick })
-  const open = (pid: number) => descriptorsOf(pid).length
-  await rollWorkers(service, 2)
-  await until('all has drained', () => service.processes().length === 3)
-  const [supervisor, worker] = [open(service.pid), open(accepting(service)[0] ?? 0)]
-  for (let n = 0; n < reloads; n++) await rollWorkers(service, 2)
-  await until('all has drained', () => service.processes().length === 3)
-  await until('the supervisor has no more open', () => open(service.pid) <= supervisor)
-  for (const pid of accepting(service)) expect(open(pid)).toBe(worker)
 })
 
 test('C54: a worker that fails in a reload ends it: all others serve, and the log says how many are new', async () => {

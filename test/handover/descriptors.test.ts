@@ -8,7 +8,6 @@ import { startProgram } from '../support/program.js'
 import { startService, targetOf, testNode } from '../support/service.js'
 import { listenersOf } from '../support/sockets.js'
 import { tempDir } from '../support/temp-dir.js'
-import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
 const quick = { probationMs: 20 }
@@ -63,30 +62,6 @@ test.each([1, 40])(
     }
   },
 )
-
-test('C24: the descriptors are the same after 50 reloads as after one', { timeout: 240_000 }, async () => {
-  const service = await startService('http.mjs', {
-    config: { listen: [loopback, loopback], graceful: { probationMs: 0 } },
-  })
-  // What it has open once the channel to its predecessor is closed, which comes as descriptor 3.
-  const openIn = async (pid: number, channel: string | undefined) => {
-    await until('it is alone', () => !descriptorsOf(pid).some(({ target }) => target === channel))
-    return descriptorsOf(pid)
-      .map(({ target }) => target.replace(/\d+/, ''))
-      .sort()
-  }
-  let first: string[] | undefined
-  let last: string[] = []
-  for (let reloads = 0; reloads < 50; reloads++) {
-    const { from, to } = await service.reload()
-    const channel = descriptorsOf(to.pid).find(({ fd }) => fd === 3)?.target
-    await service.exitOf(from.pid)
-    last = await openIn(to.pid, channel)
-    first ??= last
-  }
-  expect(service.serving.generation).toBe(51)
-  expect(last).toEqual(first)
-})
 
 /** What becomes the successor, once the shell has changed its descriptors; 4 and 5 are the listeners. */
 function tamperedWith(redirections: string): string {

@@ -1,9 +1,8 @@
 import { join } from 'node:path'
-import { keepAlive, mixedLoad, RawConnection, Tally } from '@handover/load'
+import { mixedLoad, RawConnection, Tally } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver } from '../support/generations.js'
 import { connect, gate, get } from '../support/http.js'
-import { underLoad } from '../support/load.js'
 import { release, startRelease } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
 import { answeredBy, askOn, callAll, openConnections } from '../support/resting.js'
@@ -17,54 +16,7 @@ const moving = (graceful: object = {}, more: object = {}): ServiceOptions => ({
   },
 })
 
-/** Some turns of two event loops, on a machine that is busy. */
-const waitMs = 5_000
-
 const untouched = { closed: 0, lost: 0, cut: [] }
-
-test.each([200, 1_000, 10_000])(
-  'C37: %i connections that were silent through a reload are answered by the successor, five times in a row',
-  { timeout: 180_000 },
-  async (count) => {
-    // Long enough to rest on a slow machine: whoever rests longer than the limit is closed, moved or not.
-    const service = await startService('http.mjs', moving({}, { server: { keepAliveTimeout: 120_000 } }))
-    const connections = await openConnections(service.target, count)
-    expect(await callAll(connections)).toEqual({ servedBy: new Map([[1, count]]), failures: [] })
-    for (let generation = 2; generation <= 6; generation++) {
-      await service.reload()
-      const drain = (await finalReports(service, generation - 1)).at(-1)?.drain
-      expect(drain).toMatchObject({ ...untouched, open: count, moved: count })
-      // Nobody was unread for long: it is served where it is until its turn comes, however many there are.
-      expect(drain?.longestWaitMs).toBeLessThan(waitMs)
-      expect(await callAll(connections)).toEqual({ servedBy: new Map([[generation, count]]), failures: [] })
-    }
-    for (const connection of connections) connection.close()
-  },
-)
-
-test.each([
-  { clients: 64, think: { minMs: 0, maxMs: 40 } },
-  { clients: 2_000, think: { minMs: 0, maxMs: 1_000 } },
-])(
-  'C36: $clients keep-alive clients that think keep their connection through 20 reloads',
-  { timeout: 180_000 },
-  async (load) => {
-    const service = await startService(
-      'http.mjs',
-      moving(
-        // Not what is tested: on an overloaded machine each 32 connections wait for a turn of two busy event loops.
-        { drainTimeoutMs: 120_000 },
-        // All of them connect at once: where Node's 511 do not fit, the kernel drops what is more, and resets it later.
-        { listen: { port: 0, host: '127.0.0.1', backlog: 4_096 }, server: { keepAliveTimeout: 60_000 } },
-      ),
-    )
-    const result = await underLoad(service.target, async () => {
-      for (let i = 0; i < 20; i++) await service.reload()
-    }, [keepAlive(load)])
-    expect(result.failures).toEqual([])
-    expect(result).toMatchObject({ connectionsOpened: load.clients, closedByAnswer: 0 })
-  },
-)
 
 test('C35, C40: under every kind of load every connection goes on, over ten reloads', async () => {
   const service = await startService('http.mjs', moving())

@@ -1,0 +1,31 @@
+// Many reloads leave no descriptor behind.
+import { expect, test } from 'vitest'
+import { descriptorsOf } from '../support/processes.js'
+import { startService } from '../support/service.js'
+import { until } from '../support/until.js'
+
+const loopback = { port: 0, host: '127.0.0.1' }
+
+test('C24: the descriptors are the same after 50 reloads as after one', { timeout: 240_000 }, async () => {
+  const service = await startService('http.mjs', {
+    config: { listen: [loopback, loopback], graceful: { probationMs: 0 } },
+  })
+  // What it has open once the channel to its predecessor is closed, which comes as descriptor 3.
+  const openIn = async (pid: number, channel: string | undefined) => {
+    await until('it is alone', () => !descriptorsOf(pid).some(({ target }) => target === channel))
+    return descriptorsOf(pid)
+      .map(({ target }) => target.replace(/\d+/, ''))
+      .sort()
+  }
+  let first: string[] | undefined
+  let last: string[] = []
+  for (let reloads = 0; reloads < 50; reloads++) {
+    const { from, to } = await service.reload()
+    const channel = descriptorsOf(to.pid).find(({ fd }) => fd === 3)?.target
+    await service.exitOf(from.pid)
+    last = await openIn(to.pid, channel)
+    first ??= last
+  }
+  expect(service.serving.generation).toBe(51)
+  expect(last).toEqual(first)
+})
