@@ -112,7 +112,8 @@ test.each(Object.entries(failing))(
     const manager = fakeServiceManager()
     const pidFile = join(tempDir(), 'pid')
     const { service, deploy } = await startRelease({
-      config: { graceful: { probationMs: 500, readyTimeoutMs: 2_000, pidFile } },
+      // Long enough for the good release at the end.
+      config: { graceful: { probationMs: 500, readyTimeoutMs: 5_000, pidFile } },
       env: manager.env,
     })
     const namedBy = () => Number(readFileSync(pidFile, 'utf8'))

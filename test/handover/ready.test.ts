@@ -93,7 +93,7 @@ const foreign = [
 ]
 
 test('C5: only the exact message is readiness; whatever else is said is in the report', async () => {
-  const { service, deploy } = await startRelease({ config: { graceful: { readyTimeoutMs: 1_000 } } })
+  const { service, deploy } = await startRelease({ config: { graceful: { readyTimeoutMs: 4_000 } } })
   deploy(`for (const each of ${JSON.stringify(foreign)}) ${privateChannel}.send(each); ${hangs}`)
   const { code, report } = await requestReload(service.target)
   expect(code).toBe('ERR_HANDOVER_READY_TIMEOUT')
