@@ -22,13 +22,15 @@ import {
 import { exitCodes } from '../command-line/exit-codes.js'
 import { type NodeCommand, readCommand } from '../command-line/node-command.js'
 import { ControlTarget } from '../operations/control-target.js'
+import { pin } from '../operations/previous-release.js'
 import { ReloadSignals } from '../operations/reload-signals.js'
 import type { RollingReload } from '../operations/rolling-reload.js'
-import { pin, type ReleaseCommand } from '../previous-release.js'
+import { Service } from '../operations/service.js'
 import { supervisorTitle } from '../service-client/process-status.js'
 import { chosenControl, usualControl } from '../service-client/target.js'
 import { ListenerPool } from '../supervisor/listener-pool.js'
-import { Supervisor } from '../supervisor/supervisor.js'
+import type { ReleaseCommand } from '../supervisor/release-command.js'
+import type { Supervisor, SupervisorParts } from '../supervisor/supervisor.js'
 
 export interface RunOptions {
   readonly workers: number
@@ -67,28 +69,16 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC']) delete origin.environment[name]
   const command = () => commandOf(program, origin, options)
   command()
-  const held = new ListenerPool()
-  held.hold(activatedListeners(origin.activation))
-  const { workers, readyTimeout, drainTimeout } = options
-  const supervisor = new Supervisor({
-    workers,
-    command,
-    held,
-    logger,
-    readyTimeoutMs: readyTimeout ?? defaults.readyTimeoutMs,
-    limits: {
-      ...(readyTimeout !== undefined && { readyTimeoutMs: readyTimeout }),
-      ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
-    },
-    onReload(roll) {
-      signals.follow(roll)
-      tellOfReload(roll, supervisor, serviceManager, controlled)
-    },
-  })
-  const controlled = new ControlTarget(supervisor)
-  const signals = new ReloadSignals(supervisor, logger)
+  const listeners = new ListenerPool()
+  listeners.hold(activatedListeners(origin.activation))
+  const service = new Service(supervisorParts(options, { command, listeners, logger }))
+  const signals = new ReloadSignals(service, logger)
+  const controlled = new ControlTarget(service)
+  service.reloadObservers.add((reload) => notifyOfReload(reload, service, serviceManager))
+  const { supervisor } = service
   listen(supervisor, signals, serviceManager, logger)
   const leave = await takePlaces(options, origin, controlled, logger)
+  const { workers } = options
   try {
     await Promise.race([supervisor.start(), supervisor.ended])
     if (!supervisor.isStopping) {
@@ -102,6 +92,21 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
     throw error
   } finally {
     await leave()
+  }
+}
+
+function supervisorParts(
+  { workers, readyTimeout, drainTimeout }: RunOptions,
+  parts: Pick<SupervisorParts, 'command' | 'listeners' | 'logger'>,
+): SupervisorParts {
+  return {
+    ...parts,
+    workers,
+    readyTimeoutMs: readyTimeout ?? defaults.readyTimeoutMs,
+    limits: {
+      ...(readyTimeout !== undefined && { readyTimeoutMs: readyTimeout }),
+      ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
+    },
   }
 }
 
@@ -183,16 +188,14 @@ function listen(
   }
 }
 
-function tellOfReload(
-  roll: RollingReload,
-  supervisor: Supervisor,
+function notifyOfReload(
+  reload: RollingReload,
+  { supervisor }: Service,
   serviceManager: ServiceManager,
-  controlled: ControlTarget,
 ): void {
-  controlled.keep(roll)
   void serviceManager.reloading()
   const number = () => Math.max(...supervisor.slots.map(({ generation }) => generation))
-  roll.proven.then(
+  reload.proven.then(
     () => serviceManager.ready(number()),
     (error: Error) => serviceManager.reloadFailed(error.message),
   )

@@ -12,31 +12,24 @@ import {
   type StopSummary,
   within,
 } from '@handover/core/supervision'
-import type { Supervisor } from '../supervisor/supervisor.js'
 import type { Worker } from '../supervisor/worker.js'
+import type { Service } from './service.js'
 
 /** How long a worker may take to tell of itself. One that hangs does not. */
 const tellMs = 500
 
 export class ControlTarget implements Controlled {
-  readonly #supervisor: Supervisor
+  readonly #service: Service
+  /** For the status. */
   #lastReload: ReloadSummary | undefined
 
-  constructor(supervisor: Supervisor) {
-    this.#supervisor = supervisor
-  }
-
-  /** Every reload is kept for the status, whoever asked for it. */
-  keep({ proven, drained }: ReloadUnderway): void {
-    const keep = (summary: ReloadSummary) => {
-      this.#lastReload = summary
-    }
-    proven.then(keep, (error) => keep({ outcome: 'failed', reports: error.reports ?? [] }))
-    drained.then(keep, () => {})
+  constructor(service: Service) {
+    this.#service = service
+    service.reloadObservers.add((reload) => this.#remember(reload))
   }
 
   async status(): Promise<ControlStatus> {
-    const { slots, workers } = this.#supervisor
+    const { slots, workers } = this.#service.supervisor
     const serving = new Set(slots.map(({ worker }) => worker))
     const rank = (worker: Worker) => (worker.isLeaving ? 2 : serving.has(worker) ? 0 : 1)
     const sorted = [...workers].sort((one, other) => rank(one) - rank(other))
@@ -52,9 +45,9 @@ export class ControlTarget implements Controlled {
   reload(progress: (event: ControlEvent) => void): ReloadUnderway {
     const stopTelling = this.#observe(progressOf, progress)
     try {
-      const roll = this.#supervisor.reload()
-      roll.drained.then(stopTelling, stopTelling)
-      return roll
+      const reload = this.#service.reload()
+      reload.drained.then(stopTelling, stopTelling)
+      return reload
     } catch (error) {
       stopTelling()
       const refused = Promise.reject(error)
@@ -67,7 +60,7 @@ export class ControlTarget implements Controlled {
     const reports: FinalReport[] = []
     this.#observe(progressOf, progress)
     this.#observe(isReport, (report) => reports.push(report))
-    const code = await this.#supervisor.stop()
+    const code = await this.#service.supervisor.stop()
     return { code, reports }
   }
 
@@ -75,17 +68,25 @@ export class ControlTarget implements Controlled {
     return this.#observe(({ type }) => (type === 'now' ? true : undefined), onChange)
   }
 
+  #remember({ proven, drained }: ReloadUnderway): void {
+    const keep = (summary: ReloadSummary) => {
+      this.#lastReload = summary
+    }
+    proven.then(keep, (error) => keep({ outcome: 'failed', reports: error.reports ?? [] }))
+    drained.then(keep, () => {})
+  }
+
   #observe<T>(
     find: (message: FromWorker, by: Worker) => T | undefined,
     tell: (found: T) => void,
   ): () => void {
-    const { observers } = this.#supervisor
+    const { messageObservers } = this.#service
     const observe = (by: Worker, message: FromWorker) => {
       const found = find(message, by)
       if (found !== undefined) tell(found)
     }
-    observers.add(observe)
-    return () => observers.delete(observe)
+    messageObservers.add(observe)
+    return () => messageObservers.delete(observe)
   }
 
   async #statusOf(worker: Worker): Promise<GenerationStatus> {

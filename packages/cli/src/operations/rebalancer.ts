@@ -37,7 +37,7 @@ export class Rebalancer {
   }
 
   /** Those that `serve`, when all do: no reload is under way, so that each of them stays. */
-  consider(serving: readonly Worker[]): void {
+  rebalance(serving: readonly Worker[]): void {
     const told = serving.filter(({ shareable }) => shareable !== undefined)
     if (this.#share || told.length < 2) return
     told.sort((one, other) => open(other) - open(one))

@@ -1,21 +1,22 @@
 /** Starts reloads of all workers at signals to this process or to a worker. */
 import { type HandoverError, type Logger, ReloadRequests } from '@handover/core/supervision'
-import type { Supervisor } from '../supervisor/supervisor.js'
 import type { RollingReload } from './rolling-reload.js'
+import type { Service } from './service.js'
 
 /** How long a reload that a worker requests waits for the other workers: a signal may be meant for all of them. */
 const workersMs = 250
 
 export class ReloadSignals {
-  readonly #supervisor: Supervisor
+  readonly #service: Service
   readonly #logger: Logger
   readonly #requests: ReloadRequests
 
-  constructor(supervisor: Supervisor, logger: Logger) {
-    this.#supervisor = supervisor
+  constructor(service: Service, logger: Logger) {
+    this.#service = service
     this.#logger = logger
     this.#requests = new ReloadRequests((signal) => this.#reload(signal), logger)
-    supervisor.observers.add(({ pid }, { type }) => {
+    service.reloadObservers.add((reload) => this.#follow(reload))
+    service.messageObservers.add(({ pid }, { type }) => {
       if (type === 'reload-wanted') this.#requests.request(`worker ${pid}`, workersMs)
     })
   }
@@ -25,7 +26,7 @@ export class ReloadSignals {
   }
 
   /** Follows any reload, by signal or command. Requests during the reload start another one afterwards. */
-  follow({ begun, proven }: RollingReload): void {
+  #follow({ begun, proven }: RollingReload): void {
     begun.then(
       () => this.#requests.begin(),
       () => {},
@@ -39,7 +40,7 @@ export class ReloadSignals {
 
   #reload(signal: string): void {
     try {
-      this.#supervisor.reload()
+      this.#service.reload()
     } catch (error) {
       const { code, message } = error as HandoverError
       this.#logger.warn({ signal, code }, `${signal} ignored: ${message}`)

@@ -4,16 +4,17 @@ import {
   type FromWorker,
   HandoverError,
   type HandoverErrorCode,
+  type Logger,
   platform,
   type ReloadResult,
   type ReloadSummary,
   within,
 } from '@handover/core/supervision'
-import { whyEnded } from '../ended.js'
-import { type ReleaseCommand, whyGone } from '../previous-release.js'
+import type { ReleaseCommand } from '../supervisor/release-command.js'
 import type { Slot } from '../supervisor/slot.js'
-import type { Supervisor } from '../supervisor/supervisor.js'
 import type { Worker } from '../supervisor/worker.js'
+import { whyEnded } from '../supervisor/worker-exit.js'
+import { whyGone } from './previous-release.js'
 
 /** How long a worker may take to begin its reload. */
 const answerMs = 5_000
@@ -26,6 +27,15 @@ interface Replaced {
   readonly before: ReleaseCommand | undefined
 }
 
+export interface RollingReloadParts {
+  readonly slots: readonly Slot[]
+  /** Resolves when the very first worker serves: a reload can begin then. */
+  readonly started: Promise<void>
+  readonly logger: Logger
+  /** Starts a worker that replaces none. */
+  launch(slot: Slot): void
+}
+
 export class RollingReload {
   /** Errors: those of a reload; `reports` tells of the workers that were asked, the failed one last. */
   readonly proven: Promise<ReloadSummary>
@@ -33,16 +43,18 @@ export class RollingReload {
   readonly drained: Promise<ReloadSummary>
   /** Resolves right before the first successor starts. */
   readonly begun: Promise<void>
-  readonly #supervisor: Supervisor
+  readonly #parts: RollingReloadParts
   readonly #reports: Promise<ReloadResult>[] = []
   #current: Worker | undefined
+  /** Starts the successor of `#current`, while workers get their previous release back. */
+  #previous: ReleaseCommand | undefined
 
   /** `first` has begun by itself. */
-  constructor(supervisor: Supervisor, started: Promise<void>, first?: Worker) {
-    this.#supervisor = supervisor
+  constructor(parts: RollingReloadParts, first?: Worker) {
+    this.#parts = parts
     this.#current = first
-    this.begun = started
-    this.proven = this.#run(started, first)
+    this.begun = parts.started
+    this.proven = this.#run(first)
     this.drained = this.proven.then(async () => summary(await Promise.all(this.#reports)))
     // The same failure as that of `proven`.
     this.drained.catch(() => {})
@@ -52,9 +64,14 @@ export class RollingReload {
     return this.#current === worker
   }
 
-  async #run(started: Promise<void>, first: Worker | undefined): Promise<ReloadSummary> {
-    await started
-    const { slots, parts } = this.#supervisor
+  /** Starts the successor of `worker`; `undefined`: the current release does. */
+  commandFor(worker: Worker): ReleaseCommand | undefined {
+    return this.isReplacing(worker) ? this.#previous : undefined
+  }
+
+  async #run(first: Worker | undefined): Promise<ReloadSummary> {
+    await this.begun
+    const { slots, logger } = this.#parts
     const reports: ReloadResult[] = []
     const replaced: Replaced[] = []
     const isLater = ({ worker }: Slot) => Number(worker !== first)
@@ -68,20 +85,20 @@ export class RollingReload {
         const { report } = error as { report?: ReloadResult }
         const told = { reports: report ? [...reports, report] : reports }
         const where = `${replaced.length} of ${slots.length} workers are on the new release`
-        parts.logger.error(told, `the reload has ended: ${(error as Error).message} ${where}.`)
+        logger.error(told, `the reload has ended: ${(error as Error).message} ${where}.`)
         const back = await this.#giveBack(replaced)
         if (back) (error as Error).message += ` ${back}`
         throw Object.assign(error as Error, told)
       }
     }
-    parts.logger.info({ reports }, `${slots.length} of ${slots.length} workers are on the new release`)
+    logger.info({ reports }, `${slots.length} of ${slots.length} workers are on the new release`)
     return summary(reports)
   }
 
   /** Gives replaced workers their previous release back, so that all run the same one. Resolves with the result. */
   async #giveBack(replaced: readonly Replaced[]): Promise<string | undefined> {
     if (replaced.length === 0) return undefined
-    const { logger } = this.#supervisor.parts
+    const { logger } = this.#parts
     let given = 0
     try {
       for (const { slot, before } of replaced) {
@@ -89,7 +106,7 @@ export class RollingReload {
         if (!before || !worker?.inCharge) throw new Error('it is unknown')
         const gone = whyGone(before.pinned, worker.command.pinned)
         if (gone) throw new Error(gone)
-        worker.givesBackTo = { ...before.pinned, pinned: before.pinned }
+        this.#previous = { ...before.pinned, pinned: before.pinned }
         await this.#replace(slot, false)
         given++
       }
@@ -132,7 +149,7 @@ export class RollingReload {
     const { worker } = slot
     await worker?.end()
     // The pause may have been over before that: then there is one already.
-    if (!slot.worker || slot.worker === worker) this.#supervisor.launch(slot)
+    if (!slot.worker || slot.worker === worker) this.#parts.launch(slot)
     await this.#untilInCharge(slot)
   }
 

@@ -43,7 +43,7 @@ export class ListenerPool {
     }
     this.#all.set(name, { entry: { ...entry, fd: listener.fd }, listener, handle })
     by.has.add(name)
-    if (this.#hasEnded) this.letGo()
+    if (this.#hasEnded) this.closeAll()
     for (const worker of workers) if (worker.isRegistered && !worker.isLeaving) this.offer(worker, [name])
   }
 
@@ -68,7 +68,7 @@ export class ListenerPool {
    * Those that serve, when all do: what none of them has asked for in a while will not be asked for any more. A
    * program may listen on more after it is ready.
    */
-  settle(serving: readonly Worker[], workers: ReadonlySet<Worker>): void {
+  closeUnserved(serving: readonly Worker[], workers: ReadonlySet<Worker>): void {
     const served = new Set(serving.flatMap(({ serves }) => [...serves]))
     const names = serving.length === 0 ? [] : [...this.#all.keys()].filter((name) => !served.has(name))
     if ((this.#unserved?.names ?? '') === names.join()) return
@@ -101,7 +101,7 @@ export class ListenerPool {
   }
 
   /** The service ends: its workers close their own. The files of Unix sockets are left until {@link removeFiles}. */
-  letGo(): void {
+  closeAll(): void {
     this.#hasEnded = true
     clearTimeout(this.#unserved?.timer)
     for (const { entry, listener } of this.#all.values()) {

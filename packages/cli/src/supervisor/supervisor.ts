@@ -1,6 +1,6 @@
 /**
- * Starts the workers, keeps so many of them running, holds their listeners, and relays between a worker and its
- * successor. How a handover goes is the affair of the two (core); which worker is next is rolling-reload.ts.
+ * Starts the workers, replaces those that exit, holds their listeners, and relays messages between a worker and its
+ * successor. The service (operations) decides about reloads; core's generations perform the handover.
  */
 import {
   type Deferred,
@@ -11,15 +11,13 @@ import {
   type Inheritance,
   type Logger,
 } from '@handover/core/supervision'
-import { codeOf, notTakingPart, whyEnded } from '../ended.js'
-import { Rebalancer } from '../operations/rebalancer.js'
-import { RollingReload } from '../operations/rolling-reload.js'
-import type { ReleaseCommand } from '../previous-release.js'
-import { startedBy } from '../started-by.js'
 import type { ListenerPool } from './listener-pool.js'
 import { relay, tellPredecessor } from './relay.js'
+import type { ReleaseCommand } from './release-command.js'
 import { Slot } from './slot.js'
+import { startedBy } from './started-by.js'
 import { Worker, type WorkerExit } from './worker.js'
+import { codeOf, notTakingPart, whyEnded } from './worker-exit.js'
 
 /** How far ahead of the others the first worker is: what it binds right after it was ready, they inherit. */
 const aheadMs = 100
@@ -33,30 +31,40 @@ export interface SupervisorParts {
   readonly readyTimeoutMs: number
   /** Of the command line: they win over those of the program. */
   readonly limits: { readonly readyTimeoutMs?: number; readonly drainTimeoutMs?: number }
-  readonly held: ListenerPool
+  readonly listeners: ListenerPool
   readonly logger: Logger
-  /** Whoever asked for it. */
-  readonly onReload: (roll: RollingReload) => void
+}
+
+export interface SupervisorEvents {
+  /** Called with each message of a worker, after the supervisor has handled it. */
+  onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void
+  onExit(worker: Worker): void
+  /**
+   * A worker requests a successor. Returns the command that starts it, or `undefined` for the current release.
+   * Errors: the reason why the worker gets no successor.
+   */
+  onSuccessorRequested(worker: Worker): ReleaseCommand | undefined
 }
 
 export class Supervisor {
-  readonly parts: SupervisorParts
   readonly slots: readonly Slot[]
   readonly workers = new Set<Worker>()
-  /** Called with every message of a worker, after it was acted on. */
-  readonly observers = new Set<(worker: Worker, message: FromWorker) => void>()
-  readonly #rebalancer = new Rebalancer(() => this.#considerSettled())
-  /** Settled by the very first worker: that it serves, or why not. */
+  readonly #parts: SupervisorParts
+  readonly #events: SupervisorEvents
   readonly #started: Deferred<void> = deferred()
   #hasStarted = false
-  #willConsider = false
-  #roll: RollingReload | undefined
   #stopping: Promise<number> | undefined
   readonly #ended: Deferred<number> = deferred()
 
-  constructor(parts: SupervisorParts) {
-    this.parts = parts
+  constructor(parts: SupervisorParts, events: SupervisorEvents) {
+    this.#parts = parts
+    this.#events = events
     this.slots = Array.from({ length: parts.workers }, () => new Slot())
+  }
+
+  /** Resolves when the very first worker serves. Rejects with the reason why it does not. */
+  get started(): Promise<void> {
+    return this.#started.promise
   }
 
   /** Resolves when the first worker serves; the others inherit its listeners. Rejects with why it does not. */
@@ -71,29 +79,6 @@ export class Supervisor {
 
   get isStopping(): boolean {
     return this.#stopping !== undefined
-  }
-
-  /** Replaces all workers, one after another. Errors: `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`. */
-  reload(first?: Worker): RollingReload {
-    if (this.isStopping)
-      throw new HandoverError(
-        'ERR_HANDOVER_DRAINING',
-        'The service is shutting down: it can hand over no more.',
-      )
-    if (this.#roll)
-      throw new HandoverError(
-        'ERR_HANDOVER_IN_PROGRESS',
-        'A reload is under way. Ask again when it has ended.',
-      )
-    const roll = new RollingReload(this, this.#started.promise, first)
-    this.#roll = roll
-    this.parts.onReload(roll)
-    const over = () => {
-      this.#roll = undefined
-      this.#considerSettled()
-    }
-    roll.proven.then(over, over)
-    return roll
   }
 
   /** Resolves with the exit code, when somebody has stopped it. */
@@ -124,10 +109,11 @@ export class Supervisor {
     if (this.isStopping) return
     try {
       const generation = slot.generation + 1
-      const worker = this.#spawn({ generation, signals: [], listeners: this.parts.held.entries() })
+      const inheritance = { generation, signals: [], listeners: this.#parts.listeners.entries() }
+      const worker = this.#spawn(this.#parts.command(), inheritance)
       slot.worker = worker
       slot.generation = generation
-      worker.endUnlessReady(this.parts.readyTimeoutMs)
+      worker.endUnlessReady(this.#parts.readyTimeoutMs)
     } catch (error) {
       const { message, cause } = error as Error
       this.#launchLater(slot, (cause as Error | undefined)?.message ?? message)
@@ -136,53 +122,54 @@ export class Supervisor {
 
   async #stop(): Promise<number> {
     for (const { timer } of this.slots) clearTimeout(timer)
-    this.parts.held.letGo()
+    this.#parts.listeners.closeAll()
     const codes = await Promise.all([...this.workers].map(codeOf))
-    this.parts.held.removeFiles()
+    this.#parts.listeners.removeFiles()
     const code = Math.max(0, ...codes)
     this.#ended.resolve(code)
     return code
   }
 
-  #spawn(given: Pick<Inheritance, 'generation' | 'signals' | 'listeners'>, predecessor?: Worker): Worker {
-    const supervisor = { workers: this.slots.length, ...this.parts.limits }
+  #spawn(
+    command: ReleaseCommand,
+    given: Pick<Inheritance, 'generation' | 'signals' | 'listeners'>,
+    predecessor?: Worker,
+  ): Worker {
+    const supervisor = { workers: this.slots.length, ...this.#parts.limits }
     const inheritance = { ...given, ...startedBy(supervisor, predecessor?.pid) }
     const events = {
       onMessage: (worker: Worker, message: FromWorker, handle?: object) =>
         this.#onMessage(worker, message, handle),
       onWrong: ({ pid }: Worker, what: string) =>
-        this.parts.logger.warn({ worker: pid }, `worker ${pid} sent ${what}: ignored`),
+        this.#parts.logger.warn({ worker: pid }, `worker ${pid} sent ${what}: ignored`),
       onExit: (worker: Worker, exit: WorkerExit) => this.#onExit(worker, exit),
     }
-    const command = predecessor?.givesBackTo ?? this.parts.command()
     const worker = new Worker(command, inheritance, events, predecessor)
     this.workers.add(worker)
     return worker
   }
 
   #onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void {
-    const { held } = this.parts
+    const { listeners } = this.#parts
     if (message.type === 'registered') this.#onRegistered(worker)
     else if (message.type === 'now') this.#onChange(worker)
     else if (message.type === 'stranger')
-      this.parts.logger.warn({}, `worker ${worker.pid} listens, but is not waited for: ${notTakingPart}`)
-    else if (message.type === 'listener') held.onBound(worker, message.entry, handle, this.workers)
+      this.#parts.logger.warn({}, `worker ${worker.pid} listens, but is not waited for: ${notTakingPart}`)
+    else if (message.type === 'listener') listeners.onBound(worker, message.entry, handle, this.workers)
     else if (message.type === 'serves') worker.serves = new Set(message.held)
-    else if (message.type === 'closed') held.onClosed(worker, message.held, this.workers)
+    else if (message.type === 'closed') listeners.onClosed(worker, message.held, this.workers)
     else if (message.type === 'start-successor') this.#startSuccessor(worker, message)
     else if (message.type === 'signal-successor') this.#successorOf(worker, message)?.signal(message.signal)
     else if (message.type === 'to-successor')
       relay(message.message, handle, this.#successorOf(worker, message))
-    this.#rebalancer.onMessage(worker, message, handle)
-    for (const observe of this.observers) observe(worker, message)
-    this.#considerSettled()
+    this.#events.onMessage(worker, message, handle)
   }
 
   /** It hears us from now on: what happened before is told now. */
   #onRegistered(worker: Worker): void {
     if (this.isStopping) worker.say({ type: 'shutdown' })
     if (worker.isLeftAlone) worker.say({ type: 'predecessor-ended' })
-    this.parts.held.offer(worker)
+    this.#parts.listeners.offer(worker)
   }
 
   #onChange(worker: Worker): void {
@@ -195,29 +182,12 @@ export class Supervisor {
     else this.#succeed(slot, worker, 'has left, and its successor has ended')
   }
 
-  /** All serve, and no reload is under way: what nobody asked for is closed, and connections are evened out. */
-  #considerSettled(): void {
-    if (this.#willConsider) return
-    this.#willConsider = true
-    setImmediate(() => this.#considerNow())
-  }
-
-  #considerNow(): void {
-    this.#willConsider = false
-    const serving = this.slots.flatMap(({ worker }) => (worker?.inCharge ? worker : []))
-    const isSettled = !this.isStopping && !this.#roll && serving.length === this.slots.length
-    const settled = isSettled ? serving : []
-    this.parts.held.settle(settled, this.workers)
-    this.#rebalancer.consider(settled)
-  }
-
-  /** A program may reload itself: then the others follow. */
   #startSuccessor(worker: Worker, { successor: id, wanted }: StartSuccessor): void {
     try {
       this.#refuseSuccessor(worker)
-      if (!this.#roll?.isReplacing(worker)) this.reload(worker)
-      const listeners = this.parts.held.entries(wanted.listeners)
-      const successor = this.#spawn({ ...wanted, listeners }, worker)
+      const command = this.#events.onSuccessorRequested(worker) ?? this.#parts.command()
+      const listeners = this.#parts.listeners.entries(wanted.listeners)
+      const successor = this.#spawn(command, { ...wanted, listeners }, worker)
       worker.successor = { id, worker: successor }
       if (successor.pid > 0) worker.say({ type: 'successor-started', successor: id, pid: successor.pid })
     } catch (error) {
@@ -240,7 +210,7 @@ export class Supervisor {
 
   #onExit(worker: Worker, exit: WorkerExit): void {
     this.workers.delete(worker)
-    this.#rebalancer.onExit(worker)
+    this.#events.onExit(worker)
     tellPredecessor(worker, exit)
     worker.successor?.worker.leaveAlone()
     const slot = this.slots.find((each) => each.worker === worker)
@@ -257,7 +227,7 @@ export class Supervisor {
     }
     slot.worker = next
     slot.generation = next.generation
-    if (next.servesSince === undefined) next.endUnlessReady(this.parts.readyTimeoutMs)
+    if (next.servesSince === undefined) next.endUnlessReady(this.#parts.readyTimeoutMs)
   }
 
   #replace(slot: Slot, worker: Worker, why: string): void {
@@ -272,7 +242,7 @@ export class Supervisor {
     if (!this.#hasStarted) return
     const pauseMs = slot.pauseAfter(before)
     const when = pauseMs === 0 ? 'at once' : `in ${pauseMs} ms`
-    this.parts.logger.error({ pauseMs }, `${why}; another one is started ${when}`)
+    this.#parts.logger.error({ pauseMs }, `${why}; another one is started ${when}`)
     slot.timer = setTimeout(() => this.launch(slot), pauseMs)
   }
 }

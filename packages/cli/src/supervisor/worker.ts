@@ -17,7 +17,7 @@ import {
   within,
   withLimit,
 } from '@handover/core/supervision'
-import type { ReleaseCommand } from '../previous-release.js'
+import type { ReleaseCommand } from './release-command.js'
 
 /** How long after its channel closes a worker may take to exit. */
 const exitMs = 1_000
@@ -69,8 +69,6 @@ export class Worker {
   told: ErrorData | undefined
   /** The command that starts its release again. */
   readonly command: ReleaseCommand
-  /** A reload failed after this worker began to serve: its successor runs the previous release. */
-  givesBackTo: ReleaseCommand | undefined
   /** How its drain went. */
   report: FinalReport | undefined
   readonly exited: Deferred<WorkerExit> = deferred<WorkerExit>()

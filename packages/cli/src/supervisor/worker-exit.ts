@@ -1,6 +1,6 @@
 /** How a worker has ended: for the shell, and for people. */
 import { constants } from 'node:os'
-import type { Worker, WorkerExit } from './supervisor/worker.js'
+import type { Worker, WorkerExit } from './worker.js'
 
 /** As a shell says it: 128 and the number of the signal. */
 export function exitCodeOf({ code, signal }: WorkerExit): number {

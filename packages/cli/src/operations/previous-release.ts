@@ -2,15 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from '@handover/core/supervision'
-
-/** Starts a worker now. `pinned` starts the same release again after links lead to another one. */
-export interface ReleaseCommand extends Command {
-  readonly pinned: PinnedCommand
-}
-
-export interface PinnedCommand extends Command {
-  readonly script: string
-}
+import type { PinnedCommand, ReleaseCommand } from '../supervisor/release-command.js'
 
 /** `programArgs`, the script first, are the last arguments of `command`. */
 export function pin(command: Command, programArgs: readonly string[]): ReleaseCommand {
