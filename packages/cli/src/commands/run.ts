@@ -70,7 +70,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   const command = () => commandOf(program, origin, options)
   command()
   const listeners = new ListenerPool()
-  listeners.hold(activatedListeners(origin.activation))
+  listeners.add(activatedListeners(origin.activation))
   const service = new Service(supervisorParts(options, { command, listeners, logger }))
   const signals = new ReloadSignals(service, logger)
   const controlled = new ControlTarget(service)

@@ -1,4 +1,4 @@
-/** What a control socket asks of the supervisor: the workers tell, each of itself. */
+/** Serves the requests of the control socket. Each worker reports its own status. */
 import {
   type ControlEvent,
   type Controlled,
@@ -15,8 +15,8 @@ import {
 import type { Worker } from '../supervisor/worker.js'
 import type { Service } from './service.js'
 
-/** How long a worker may take to tell of itself. One that hangs does not. */
-const tellMs = 500
+/** How long a worker may take to report its status. A worker that hangs does not report it. */
+const statusMs = 500
 
 export class ControlTarget implements Controlled {
   readonly #service: Service
@@ -33,23 +33,23 @@ export class ControlTarget implements Controlled {
     const serving = new Set(slots.map(({ worker }) => worker))
     const rank = (worker: Worker) => (worker.isLeaving ? 2 : serving.has(worker) ? 0 : 1)
     const sorted = [...workers].sort((one, other) => rank(one) - rank(other))
-    const told = await Promise.all(sorted.map((worker) => this.#statusOf(worker)))
+    const generations = await Promise.all(sorted.map((worker) => this.#statusOf(worker)))
     const uptimeMs = Math.round(platform.now())
     return {
       supervisor: { pid: platform.pid, uptimeMs, workers: slots.length },
-      generations: told,
+      generations,
       ...(this.#lastReload && { lastReload: this.#lastReload }),
     }
   }
 
   reload(progress: (event: ControlEvent) => void): ReloadUnderway {
-    const stopTelling = this.#observe(progressOf, progress)
+    const unsubscribe = this.#observe(progressOf, progress)
     try {
       const reload = this.#service.reload()
-      reload.drained.then(stopTelling, stopTelling)
+      reload.drained.then(unsubscribe, unsubscribe)
       return reload
     } catch (error) {
-      stopTelling()
+      unsubscribe()
       const refused = Promise.reject(error)
       refused.catch(() => {})
       return { proven: refused, drained: refused }
@@ -78,29 +78,29 @@ export class ControlTarget implements Controlled {
 
   #observe<T>(
     find: (message: FromWorker, by: Worker) => T | undefined,
-    tell: (found: T) => void,
+    onFound: (found: T) => void,
   ): () => void {
     const { messageObservers } = this.#service
     const observe = (by: Worker, message: FromWorker) => {
       const found = find(message, by)
-      if (found !== undefined) tell(found)
+      if (found !== undefined) onFound(found)
     }
     messageObservers.add(observe)
     return () => messageObservers.delete(observe)
   }
 
   async #statusOf(worker: Worker): Promise<GenerationStatus> {
-    const { generation, pid, now } = worker
-    const known: GenerationStatus = { generation, pid, ...now }
+    const { generation, pid, lifecycle } = worker
+    const known: GenerationStatus = { generation, pid, ...lifecycle }
     if (!worker.isRegistered) return known
-    const told = worker.heard((message) => (message.type === 'status' ? message.status : undefined))
-    worker.say({ type: 'status-wanted' })
-    const status = await within(tellMs, told).catch(() => undefined)
+    const reported = worker.waitFor((message) => (message.type === 'status' ? message.status : undefined))
+    worker.send({ type: 'status-wanted' })
+    const status = await within(statusMs, reported).catch(() => undefined)
     return status ?? known
   }
 }
 
-/** The pid of a successor comes to its predecessor by way of us, a moment later. */
+/** The predecessor learns the pid of its successor from the supervisor, a moment later. */
 function progressOf(message: FromWorker, { successor }: Worker): ControlEvent | undefined {
   if (message.type !== 'progress') return undefined
   const { event } = message

@@ -1,4 +1,4 @@
-/** The release that a worker runs, for a reload that fails after other workers were replaced. */
+/** Starts a worker's release again: needed when a reload fails after it has replaced other workers. */
 import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from '@handover/core/supervision'
@@ -24,7 +24,7 @@ export function pin(command: Command, programArgs: readonly string[]): ReleaseCo
 }
 
 /** The reason why `previous` cannot start again; `undefined` if it can. `now` is the new release. */
-export function whyGone(previous: PinnedCommand, now: PinnedCommand): string | undefined {
+export function whyUnavailable(previous: PinnedCommand, now: PinnedCommand): string | undefined {
   const { cwd, script } = previous
   if (cwd === now.cwd && script === now.script) return `the new release is in the same place, ${script}`
   const missing = [cwd, script].find((path) => !existsSync(path))

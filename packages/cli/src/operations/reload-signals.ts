@@ -31,11 +31,11 @@ export class ReloadSignals {
       () => this.#requests.begin(),
       () => {},
     )
-    const over = () => {
+    const onEnd = () => {
       const signal = this.#requests.end()
       if (signal !== undefined) this.#requests.request(signal)
     }
-    proven.then(over, over)
+    proven.then(onEnd, onEnd)
   }
 
   #reload(signal: string): void {

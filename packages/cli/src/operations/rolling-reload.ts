@@ -1,4 +1,4 @@
-/** One reload of all workers: each in turn hands over to its successor, and the first failure ends it. */
+/** One reload of all workers: each worker in turn hands over to its successor. The first failure ends the reload. */
 import {
   errorFrom,
   type FromWorker,
@@ -13,50 +13,51 @@ import {
 import type { ReleaseCommand } from '../supervisor/release-command.js'
 import type { Slot } from '../supervisor/slot.js'
 import type { Worker } from '../supervisor/worker.js'
-import { whyEnded } from '../supervisor/worker-exit.js'
-import { whyGone } from './previous-release.js'
+import { describeExit } from '../supervisor/worker-exit.js'
+import { whyUnavailable } from './previous-release.js'
 
 /** How long a worker may take to begin its reload. */
 const answerMs = 5_000
 
 type Outcome = Extract<FromWorker, { type: 'reloaded' | 'reload-failed' }>
 
-/** The previous release of a worker that this reload replaced. */
+/** A slot whose worker this reload has replaced. */
 interface Replaced {
   readonly slot: Slot
+  /** Started the worker that was replaced. */
   readonly before: ReleaseCommand | undefined
 }
 
 export interface RollingReloadParts {
   readonly slots: readonly Slot[]
-  /** Resolves when the very first worker serves: a reload can begin then. */
+  /** Resolves when the very first worker serves: reloads can begin. */
   readonly started: Promise<void>
   readonly logger: Logger
-  /** Starts a worker that replaces none. */
+  /** Starts a worker that has no predecessor. */
   launch(slot: Slot): void
 }
 
 export class RollingReload {
-  /** Errors: those of a reload; `reports` tells of the workers that were asked, the failed one last. */
-  readonly proven: Promise<ReloadSummary>
-  /** When those that were replaced have drained, too. */
-  readonly drained: Promise<ReloadSummary>
   /** Resolves right before the first successor starts. */
   readonly begun: Promise<void>
+  /** Errors: those of a reload. Their `reports` are those of the workers that began to reload, the failed one last. */
+  readonly proven: Promise<ReloadSummary>
+  /** Resolves when the predecessors have drained, too. Errors: as `proven`. */
+  readonly drained: Promise<ReloadSummary>
   readonly #parts: RollingReloadParts
-  readonly #reports: Promise<ReloadResult>[] = []
+  readonly #withDrains: Promise<ReloadResult>[] = []
   #current: Worker | undefined
-  /** Starts the successor of `#current`, while workers get their previous release back. */
+  /** Starts the successor of `#current` while workers get their previous release back. */
   #previous: ReleaseCommand | undefined
 
-  /** `first` has begun by itself. */
+  /** `first` has begun its reload already. */
   constructor(parts: RollingReloadParts, first?: Worker) {
     this.#parts = parts
     this.#current = first
     this.begun = parts.started
     this.proven = this.#run(first)
-    this.drained = this.proven.then(async () => summary(await Promise.all(this.#reports)))
-    // The same failure as that of `proven`.
+    this.drained = this.proven.then(async () => summary(await Promise.all(this.#withDrains)))
+    // The failure is that of `proven`, which the caller handles.
     this.drained.catch(() => {})
   }
 
@@ -64,7 +65,7 @@ export class RollingReload {
     return this.#current === worker
   }
 
-  /** Starts the successor of `worker`; `undefined`: the current release does. */
+  /** The command that starts the successor of `worker`; `undefined` for the current release. */
   commandFor(worker: Worker): ReleaseCommand | undefined {
     return this.isReplacing(worker) ? this.#previous : undefined
   }
@@ -82,31 +83,36 @@ export class RollingReload {
         if (report) reports.push(report)
         replaced.push({ slot, before })
       } catch (error) {
-        const { report } = error as { report?: ReloadResult }
-        const told = { reports: report ? [...reports, report] : reports }
-        const where = `${replaced.length} of ${slots.length} workers are on the new release`
-        logger.error(told, `the reload has ended: ${(error as Error).message} ${where}.`)
-        const back = await this.#giveBack(replaced)
-        if (back) (error as Error).message += ` ${back}`
-        throw Object.assign(error as Error, told)
+        throw await this.#fail(error as Error, reports, replaced)
       }
     }
     logger.info({ reports }, `${slots.length} of ${slots.length} workers are on the new release`)
     return summary(reports)
   }
 
+  /** Logs the failure and restores the previous release. Resolves with the error of the whole reload. */
+  async #fail(
+    error: Error & { readonly report?: ReloadResult },
+    reports: readonly ReloadResult[],
+    replaced: readonly Replaced[],
+  ): Promise<Error> {
+    const { slots, logger } = this.#parts
+    const facts = { reports: error.report ? [...reports, error.report] : reports }
+    const where = `${replaced.length} of ${slots.length} workers are on the new release`
+    logger.error(facts, `the reload has ended: ${error.message} ${where}.`)
+    const restored = await this.#restore(replaced)
+    if (restored) error.message += ` ${restored}`
+    return Object.assign(error, facts)
+  }
+
   /** Gives replaced workers their previous release back, so that all run the same one. Resolves with the result. */
-  async #giveBack(replaced: readonly Replaced[]): Promise<string | undefined> {
+  async #restore(replaced: readonly Replaced[]): Promise<string | undefined> {
     if (replaced.length === 0) return undefined
     const { logger } = this.#parts
     let given = 0
     try {
       for (const { slot, before } of replaced) {
-        const worker = slot.worker
-        if (!before || !worker?.inCharge) throw new Error('it is unknown')
-        const gone = whyGone(before.pinned, worker.command.pinned)
-        if (gone) throw new Error(gone)
-        this.#previous = { ...before.pinned, pinned: before.pinned }
+        this.#previous = previousOf(slot, before)
         await this.#replace(slot, false)
         given++
       }
@@ -124,50 +130,59 @@ export class RollingReload {
 
   async #replace(slot: Slot, hasBegun: boolean): Promise<ReloadResult | undefined> {
     const { worker } = slot
-    if (!worker?.inCharge) return this.#startAnew(slot)
+    if (!worker?.ownsService) return this.#startAnew(slot)
     this.#current = worker
-    const outcome = worker.heard(isOutcome)
-    if (!hasBegun) await this.#ask(worker)
-    const told = await unlessHung(worker.reloadMs, worker, outcome)
-    // The worker has ended. A successor that it had started continues without it.
-    if (!told) return slot.worker ? this.#untilInCharge(slot) : this.#startAnew(slot)
-    if (told.type === 'reload-failed') throw failed(told)
-    const withDrain = () => ({ ...told.report, ...(worker.report && { drain: worker.report.drain }) })
-    this.#reports.push(worker.exited.promise.then(withDrain))
-    return told.report
+    const outcome = worker.waitFor(outcomeIn)
+    if (!hasBegun) await this.#requestReload(worker)
+    const reported = await unlessHung(worker.reloadMs, worker, outcome)
+    // Without an outcome the worker has exited. A successor that it had started continues without it.
+    if (!reported) return slot.worker ? this.#untilServing(slot) : this.#startAnew(slot)
+    if (reported.type === 'reload-failed') throw failed(reported)
+    const { report } = reported
+    const withDrain = () => ({ ...report, ...(worker.report && { drain: worker.report.drain }) })
+    this.#withDrains.push(worker.exited.then(withDrain))
+    return report
   }
 
-  /** Tells it to reload, and resolves when it has begun. Errors: `ERR_HANDOVER_NOT_READY`. */
-  async #ask(worker: Worker): Promise<void> {
-    const answer = worker.heard((message) => message.type === 'start-successor' || isOutcome(message))
-    worker.say({ type: 'reload', before: platform.monotonicMs() + answerMs })
+  /** Resolves when the worker has begun its reload. Errors: `ERR_HANDOVER_NOT_READY`. */
+  async #requestReload(worker: Worker): Promise<void> {
+    const answer = worker.waitFor((message) => message.type === 'start-successor' || outcomeIn(message))
+    worker.send({ type: 'reload', before: platform.monotonicMs() + answerMs })
     await unlessHung(answerMs, worker, answer)
   }
 
-  /** No worker serves there: the new release needs not wait for the pause after a crash. */
+  /** For a slot without a serving worker: the new release starts without the pause after a crash. */
   async #startAnew(slot: Slot): Promise<undefined> {
     const { worker } = slot
     await worker?.end()
-    // The pause may have been over before that: then there is one already.
+    // The pause after a crash may have ended in the meantime. Then a worker has started already.
     if (!slot.worker || slot.worker === worker) this.#parts.launch(slot)
-    await this.#untilInCharge(slot)
+    await this.#untilServing(slot)
   }
 
-  /** A worker without a predecessor. One that was killed in its reload has left the rest to its successor. */
-  async #untilInCharge(slot: Slot): Promise<undefined> {
+  /** For a worker without a predecessor, or with one that was killed during its reload. */
+  async #untilServing(slot: Slot): Promise<undefined> {
     const { worker } = slot
-    if (worker?.inCharge || (await worker?.heard(() => worker.inCharge || undefined))) return
+    if (worker?.ownsService || (await worker?.waitFor(() => worker.ownsService || undefined))) return
     const why = worker
-      ? `worker ${worker.pid} ${whyEnded(worker, await worker.exited.promise)}`
+      ? `worker ${worker.pid} ${describeExit(worker, await worker.exited)}`
       : 'no worker could be started'
     throw new HandoverError('ERR_HANDOVER_SUCCESSOR_EXITED', `The new release does not serve: ${why}.`)
   }
 }
 
-const isOutcome = (message: FromWorker): Outcome | undefined =>
+/** Starts the previous release in this slot. Errors: the reason why it cannot start. */
+function previousOf({ worker }: Slot, before: ReleaseCommand | undefined): ReleaseCommand {
+  if (!before || !worker?.ownsService) throw new Error('it is unknown')
+  const why = whyUnavailable(before.pinned, worker.command.pinned)
+  if (why) throw new Error(why)
+  return { ...before.pinned, pinned: before.pinned }
+}
+
+const outcomeIn = (message: FromWorker): Outcome | undefined =>
   message.type === 'reloaded' || message.type === 'reload-failed' ? message : undefined
 
-/** Its own limits end it, unless it hangs. Errors: `ERR_HANDOVER_NOT_READY`. */
+/** The limits of the worker end the wait, unless it hangs. Errors: `ERR_HANDOVER_NOT_READY`. */
 function unlessHung<T>(ms: number, { pid }: Worker, answer: Promise<T>): Promise<T> {
   return within(ms, answer).catch(() => {
     throw new HandoverError(

@@ -80,7 +80,7 @@ export class Service {
   #checkSettled(): void {
     this.#willCheck = false
     const { isStopping, slots, workers } = this.supervisor
-    const serving = slots.flatMap(({ worker }) => (worker?.inCharge ? worker : []))
+    const serving = slots.flatMap(({ worker }) => (worker?.ownsService ? worker : []))
     const isSettled = !isStopping && !this.#reload && serving.length === slots.length
     const settled = isSettled ? serving : []
     this.#parts.listeners.closeUnserved(settled, workers)

@@ -1,72 +1,72 @@
 /**
- * The listeners of all workers, held without accepting: the kernel queues connections on them while no worker is
- * there, and each worker that starts inherits them.
+ * The listeners of all workers, held without accepting: the kernel queues connections on them while no worker runs,
+ * and each worker that starts inherits them.
  */
 import { type AdoptedListener, adoptHandle, type ListenerEntry, remove } from '@handover/core/supervision'
 import type { Worker } from './worker.js'
 
-/** How long all must serve before what none of them asked for is closed. */
-const settleMs = 5_000
+/** How long all workers must serve before the pool closes listeners that none of them serves. */
+const unservedMs = 5_000
 
-interface Held {
+interface PooledListener {
   readonly entry: ListenerEntry
   readonly listener: AdoptedListener
-  /** To be sent to a worker; absent of what systemd gave, which all have from the start. */
+  /** What workers are sent; absent for sockets from systemd, which all workers have from the start. */
   readonly handle?: object
 }
 
 export class ListenerPool {
-  readonly #all = new Map<string, Held>()
+  readonly #all = new Map<string, PooledListener>()
   readonly #files: ListenerEntry[] = []
-  #hasEnded = false
-  /** What will be closed, unless something changes. */
+  #isClosed = false
+  /** The listeners that the timer closes, unless a worker serves them before that. */
   #unserved: { readonly names: string; readonly timer: NodeJS.Timeout } | undefined
 
-  /** Those of socket activation. */
-  hold(inherited: readonly { readonly entry: ListenerEntry; readonly adopted: AdoptedListener }[]): void {
+  /** Adds the sockets from systemd. */
+  add(inherited: readonly { readonly entry: ListenerEntry; readonly adopted: AdoptedListener }[]): void {
     for (const { entry, adopted } of inherited) {
-      // A program that knows sd_listen_fds(3) asks for it by its number.
+      // A program that uses sd_listen_fds(3) asks for the listener by its descriptor.
       const held = `fd:${entry.fd}`
       this.#all.set(held, { entry: { ...entry, held }, listener: adopted })
     }
   }
 
-  /** A worker has bound it: it is for the others, too. */
+  /** A worker has bound a listener: the other workers get it, too. */
   onBound(by: Worker, entry: ListenerEntry, handle: object | undefined, workers: Iterable<Worker>): void {
     const { held: name } = entry
     if (!handle || name === undefined) return
     const listener = adoptHandle(handle)
-    const isThere = listener.tcp?.port === entry.tcp?.port && listener.tcp?.address === entry.tcp?.address
-    if (this.#all.has(name) || !isThere) {
+    const isBoundThere =
+      listener.tcp?.port === entry.tcp?.port && listener.tcp?.address === entry.tcp?.address
+    if (this.#all.has(name) || !isBoundThere) {
       listener.close()
       return
     }
     this.#all.set(name, { entry: { ...entry, fd: listener.fd }, listener, handle })
-    by.has.add(name)
-    if (this.#hasEnded) this.closeAll()
+    by.addListener(name)
+    if (this.#isClosed) this.closeAll()
     for (const worker of workers) if (worker.isRegistered && !worker.isLeaving) this.offer(worker, [name])
   }
 
-  /** What was bound since it was started. */
+  /** Sends a worker the listeners that were bound since it was started. */
   offer(worker: Worker, names: Iterable<string> = this.#all.keys()): void {
     for (const name of names) {
-      const held = this.#all.get(name)
-      if (worker.has.has(name) || !held?.handle) continue
-      worker.has.add(name)
-      worker.say({ type: 'listener', entry: held.entry }, held.handle)
+      const pooled = this.#all.get(name)
+      if (worker.hasListener(name) || !pooled?.handle) continue
+      worker.addListener(name)
+      worker.send({ type: 'listener', entry: pooled.entry }, pooled.handle)
     }
   }
 
-  /** Its program has closed it. If nobody else serves it, who connects shall be refused, not wait for ever. */
-  onClosed(by: Worker, name: string, workers: ReadonlySet<Worker>): void {
-    by.serves.delete(name)
+  /** A program has closed a listener. If no worker serves it, new clients must be refused instead of waiting forever. */
+  onClosed(name: string, workers: ReadonlySet<Worker>): void {
     const isServed = [...workers].some((worker) => !worker.isLeaving && worker.serves.has(name))
-    if (!isServed) this.#unlisten([name], workers)
+    if (!isServed) this.#close([name], workers)
   }
 
   /**
-   * Those that serve, when all do: what none of them has asked for in a while will not be asked for any more. A
-   * program may listen on more after it is ready.
+   * Closes, after a while, what none of the workers serves: a program may listen late. `serving` is empty unless all
+   * workers serve.
    */
   closeUnserved(serving: readonly Worker[], workers: ReadonlySet<Worker>): void {
     const served = new Set(serving.flatMap(({ serves }) => [...serves]))
@@ -75,34 +75,34 @@ export class ListenerPool {
     clearTimeout(this.#unserved?.timer)
     this.#unserved = undefined
     if (names.length === 0) return
-    const timer = setTimeout(() => this.#unlisten(names, workers), settleMs)
+    const timer = setTimeout(() => this.#close(names, workers), unservedMs)
     this.#unserved = { names: names.join(), timer }
   }
 
-  /** As a worker inherits them: those in the order in which its predecessor knows them, then all others. */
+  /** The listeners that a worker inherits: first those that its predecessor knows, in the same order. */
   entries(known: readonly ListenerEntry[] = []): ListenerEntry[] {
     const names = known.flatMap(({ held }) => (held !== undefined && this.#all.has(held) ? held : []))
-    const asked = new Map(known.map((entry) => [entry.held, entry]))
+    const requested = new Map(known.map((entry) => [entry.held, entry]))
     return [...new Set([...names, ...this.#all.keys()])].map((name) => {
-      const { entry } = this.#all.get(name) as Held
-      // What was asked for may have changed since, as when a release says `localhost` instead.
-      return { ...(asked.get(name) ?? entry), fd: entry.fd }
+      const { entry } = this.#all.get(name) as PooledListener
+      // The requested address may have changed since, as when a release listens on `localhost` instead.
+      return { ...(requested.get(name) ?? entry), fd: entry.fd }
     })
   }
 
-  #unlisten(names: readonly string[], workers: Iterable<Worker>): void {
+  #close(names: readonly string[], workers: Iterable<Worker>): void {
     for (const name of names) {
-      const held = this.#all.get(name)
+      const pooled = this.#all.get(name)
       this.#all.delete(name)
-      held?.listener.close()
-      if (held?.entry.unix) remove(held.entry.unix)
+      pooled?.listener.close()
+      if (pooled?.entry.unix) remove(pooled.entry.unix)
     }
-    for (const worker of workers) worker.say({ type: 'unlisten', held: names })
+    for (const worker of workers) worker.send({ type: 'unlisten', held: names })
   }
 
-  /** The service ends: its workers close their own. The files of Unix sockets are left until {@link removeFiles}. */
+  /** For the end of the service: its workers close their own. Files of Unix sockets remain until {@link removeFiles}. */
   closeAll(): void {
-    this.#hasEnded = true
+    this.#isClosed = true
     clearTimeout(this.#unserved?.timer)
     for (const { entry, listener } of this.#all.values()) {
       this.#files.push(entry)

@@ -1,23 +1,33 @@
-/** What a worker and its successor have to say to each other goes through the supervisor, which started both. */
-import { closeConnection } from '@handover/core/supervision'
-import type { Worker, WorkerExit } from './worker.js'
+/** Messages between a worker and its successor pass through the supervisor, which started both. */
+import { closeConnection, type FromSupervisor } from '@handover/core/supervision'
+import type { Worker } from './worker.js'
+import type { WorkerExit } from './worker-exit.js'
 
-/** A message of its predecessor. The handle that came with it is the successor's, or nobody's. */
-export function relay(message: unknown, handle: object | undefined, successor: Worker | undefined): void {
+/** Sends a message of the predecessor to its successor. Without a successor, closes the handle of the message. */
+export function relayToSuccessor(message: unknown, handle: object | undefined, successor?: Worker): void {
   const close = () => handle && closeConnection(handle)
-  if (successor) successor.post(message as object, handle, close)
+  if (successor) successor.sendRaw(message as object, handle, close)
   else close()
 }
 
-/** Why there is no successor any more. */
-export function tellPredecessor(worker: Worker, { code, signal, error }: WorkerExit): void {
+/** Sends a message of a successor to its predecessor. */
+export function relayToPredecessor(worker: Worker, message: unknown): void {
+  sendToPredecessor(worker, (successor) => ({ type: 'from-successor', successor, message }))
+}
+
+/** Sends the exit of a successor to its predecessor. */
+export function notifyPredecessor(worker: Worker, { code, signal, error }: WorkerExit): void {
+  const message = `The successor could not be started: ${error?.message}. This generation keeps serving.`
+  sendToPredecessor(worker, (successor) =>
+    error
+      ? { type: 'successor-refused', successor, error: { name: 'Error', message } }
+      : { type: 'successor-ended', successor, code, signal },
+  )
+}
+
+/** A predecessor may have started another successor since. `message` gets the number that it gave to `worker`. */
+function sendToPredecessor(worker: Worker, message: (successor: number) => FromSupervisor): void {
   const { predecessor } = worker
   const successor = predecessor?.successor
-  if (!predecessor || successor?.worker !== worker) return
-  const message = `The successor could not be started: ${error?.message}. This generation keeps serving.`
-  predecessor.say(
-    error
-      ? { type: 'successor-refused', successor: successor.id, error: { name: 'Error', message } }
-      : { type: 'successor-ended', successor: successor.id, code, signal },
-  )
+  if (predecessor && successor?.worker === worker) predecessor.send(message(successor.id))
 }

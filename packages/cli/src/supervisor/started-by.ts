@@ -1,4 +1,4 @@
-/** How a process that the supervisor starts identifies its supervisor and its predecessor. */
+/** How the supervisor identifies itself, and the predecessor, to a worker that it starts. */
 import { type Inheritance, platform, type SupervisorEntry, wireVersion } from '@handover/core/supervision'
 
 export function startedBy(
@@ -12,7 +12,7 @@ export function startedBy(
   }
 }
 
-/** A process. The start time distinguishes it from a later process with the same pid. */
+/** The start time distinguishes a process from a later one with the same pid. */
 function identity(pid: number): { pid: number; start?: string } {
   const start = platform.startOf(pid)
   return start === undefined ? { pid } : { pid, start }

@@ -12,24 +12,24 @@ import {
   type Logger,
 } from '@handover/core/supervision'
 import type { ListenerPool } from './listener-pool.js'
-import { relay, tellPredecessor } from './relay.js'
+import { notifyPredecessor, relayToPredecessor, relayToSuccessor } from './relay.js'
 import type { ReleaseCommand } from './release-command.js'
 import { Slot } from './slot.js'
 import { startedBy } from './started-by.js'
-import { Worker, type WorkerExit } from './worker.js'
-import { codeOf, notTakingPart, whyEnded } from './worker-exit.js'
+import { type Worker, type WorkerEvents, WorkerProcess } from './worker.js'
+import { describeExit, exitCodeOf, notParticipating, notReadyAfter, type WorkerExit } from './worker-exit.js'
 
-/** How far ahead of the others the first worker is: what it binds right after it was ready, they inherit. */
-const aheadMs = 100
+/** How long the first worker serves before the others start: they inherit what it binds right after it is ready. */
+const headStartMs = 100
 
 type StartSuccessor = Extract<FromWorker, { type: 'start-successor' }>
 
 export interface SupervisorParts {
   readonly workers: number
-  /** Found anew for each start. Errors: why no worker can be started now. */
+  /** Resolved anew for each start. Errors: the reason why no worker can start now. */
   readonly command: () => ReleaseCommand
   readonly readyTimeoutMs: number
-  /** Of the command line: they win over those of the program. */
+  /** From the command line: they override the limits of the program. */
   readonly limits: { readonly readyTimeoutMs?: number; readonly drainTimeoutMs?: number }
   readonly listeners: ListenerPool
   readonly logger: Logger
@@ -39,18 +39,16 @@ export interface SupervisorEvents {
   /** Called with each message of a worker, after the supervisor has handled it. */
   onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void
   onExit(worker: Worker): void
-  /**
-   * A worker requests a successor. Returns the command that starts it, or `undefined` for the current release.
-   * Errors: the reason why the worker gets no successor.
-   */
+  /** Returns the command for the successor, or `undefined` for the current release. Errors: why there is none. */
   onSuccessorRequested(worker: Worker): ReleaseCommand | undefined
 }
 
 export class Supervisor {
   readonly slots: readonly Slot[]
-  readonly workers = new Set<Worker>()
+  readonly workers: Set<Worker> = new Set()
   readonly #parts: SupervisorParts
   readonly #events: SupervisorEvents
+  readonly #workerEvents: WorkerEvents
   readonly #started: Deferred<void> = deferred()
   #hasStarted = false
   #stopping: Promise<number> | undefined
@@ -59,6 +57,12 @@ export class Supervisor {
   constructor(parts: SupervisorParts, events: SupervisorEvents) {
     this.#parts = parts
     this.#events = events
+    this.#workerEvents = {
+      onMessage: (...message) => this.#onMessage(...message),
+      onForeign: relayToPredecessor,
+      onWrong: ({ pid }, what) => parts.logger.warn({ worker: pid }, `worker ${pid} sent ${what}: ignored`),
+      onExit: (...exit) => this.#onExit(...exit),
+    }
     this.slots = Array.from({ length: parts.workers }, () => new Slot())
   }
 
@@ -67,26 +71,26 @@ export class Supervisor {
     return this.#started.promise
   }
 
-  /** Resolves when the first worker serves; the others inherit its listeners. Rejects with why it does not. */
+  /** Starts the first worker and, when that serves, the others, which inherit its listeners. Errors: as `started`. */
   async start(): Promise<void> {
     const [first, ...others] = this.slots as [Slot, ...Slot[]]
     this.launch(first)
-    await this.#started.promise
+    await this.started
     this.#hasStarted = true
     if (this.isStopping) return
-    for (const slot of others) slot.timer = setTimeout(() => this.launch(slot), aheadMs)
+    for (const slot of others) slot.timer = setTimeout(() => this.launch(slot), headStartMs)
   }
 
   get isStopping(): boolean {
     return this.#stopping !== undefined
   }
 
-  /** Resolves with the exit code, when somebody has stopped it. */
+  /** Resolves with the exit code after a stop. */
   get ended(): Promise<number> {
     return this.#ended.promise
   }
 
-  /** Drains all workers, and resolves with the exit code when they have ended. Asking twice gives the same answer. */
+  /** Drains all workers, and resolves with the exit code when they have exited. Later calls get the same promise. */
   stop(): Promise<number> {
     this.#stopping ??= this.#stop()
     return this.#stopping
@@ -98,12 +102,12 @@ export class Supervisor {
     for (const worker of this.workers) worker.cutShort()
   }
 
-  /** To those that serve. */
+  /** Sends a signal to the workers that serve. */
   signal(signal: NodeJS.Signals): void {
     for (const { worker } of this.slots) if (worker?.isRegistered) worker.signal(signal)
   }
 
-  /** Starts a worker that replaces none. */
+  /** Starts a worker that has no predecessor. */
   launch(slot: Slot): void {
     clearTimeout(slot.timer)
     if (this.isStopping) return
@@ -123,7 +127,7 @@ export class Supervisor {
   async #stop(): Promise<number> {
     for (const { timer } of this.slots) clearTimeout(timer)
     this.#parts.listeners.closeAll()
-    const codes = await Promise.all([...this.workers].map(codeOf))
+    const codes = await Promise.all([...this.workers].map(endForExitCode))
     this.#parts.listeners.removeFiles()
     const code = Math.max(0, ...codes)
     this.#ended.resolve(code)
@@ -137,49 +141,41 @@ export class Supervisor {
   ): Worker {
     const supervisor = { workers: this.slots.length, ...this.#parts.limits }
     const inheritance = { ...given, ...startedBy(supervisor, predecessor?.pid) }
-    const events = {
-      onMessage: (worker: Worker, message: FromWorker, handle?: object) =>
-        this.#onMessage(worker, message, handle),
-      onWrong: ({ pid }: Worker, what: string) =>
-        this.#parts.logger.warn({ worker: pid }, `worker ${pid} sent ${what}: ignored`),
-      onExit: (worker: Worker, exit: WorkerExit) => this.#onExit(worker, exit),
-    }
-    const worker = new Worker(command, inheritance, events, predecessor)
+    const worker: Worker = new WorkerProcess(command, inheritance, this.#workerEvents, predecessor)
     this.workers.add(worker)
     return worker
   }
 
   #onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void {
-    const { listeners } = this.#parts
+    const { listeners, logger } = this.#parts
     if (message.type === 'registered') this.#onRegistered(worker)
     else if (message.type === 'now') this.#onChange(worker)
     else if (message.type === 'stranger')
-      this.#parts.logger.warn({}, `worker ${worker.pid} listens, but is not waited for: ${notTakingPart}`)
+      logger.warn({}, `worker ${worker.pid} listens, but is not waited for: ${notParticipating}`)
     else if (message.type === 'listener') listeners.onBound(worker, message.entry, handle, this.workers)
-    else if (message.type === 'serves') worker.serves = new Set(message.held)
-    else if (message.type === 'closed') listeners.onClosed(worker, message.held, this.workers)
+    else if (message.type === 'closed') listeners.onClosed(message.held, this.workers)
     else if (message.type === 'start-successor') this.#startSuccessor(worker, message)
     else if (message.type === 'signal-successor') this.#successorOf(worker, message)?.signal(message.signal)
     else if (message.type === 'to-successor')
-      relay(message.message, handle, this.#successorOf(worker, message))
+      relayToSuccessor(message.message, handle, this.#successorOf(worker, message))
     this.#events.onMessage(worker, message, handle)
   }
 
-  /** It hears us from now on: what happened before is told now. */
+  /** The worker can receive messages from now on. It gets those that it missed. */
   #onRegistered(worker: Worker): void {
-    if (this.isStopping) worker.say({ type: 'shutdown' })
-    if (worker.isLeftAlone) worker.say({ type: 'predecessor-ended' })
+    if (this.isStopping) worker.send({ type: 'shutdown' })
+    if (worker.hasLostPredecessor) worker.send({ type: 'predecessor-ended' })
     this.#parts.listeners.offer(worker)
   }
 
   #onChange(worker: Worker): void {
-    if (worker.inCharge) this.#started.resolve()
+    if (worker.ownsService) this.#started.resolve()
     const slot = this.slots.find((each) => each.worker === worker)
-    if (!slot || worker.now.state !== 'draining') return
-    const { lateAfterMs, now } = worker
-    const why = lateAfterMs === undefined ? 'shuts down' : `was not ready after ${lateAfterMs} ms`
-    if (now.because === 'shutdown') this.#replace(slot, worker, why)
-    else this.#succeed(slot, worker, 'has left, and its successor has ended')
+    const { timedOutAfterMs, lifecycle } = worker
+    if (!slot || lifecycle.state !== 'draining') return
+    const why = timedOutAfterMs === undefined ? 'shuts down' : notReadyAfter(timedOutAfterMs)
+    if (lifecycle.because === 'shutdown') this.#replace(slot, worker, why)
+    else this.#promoteSuccessor(slot, worker, 'has left, and its successor has ended')
   }
 
   #startSuccessor(worker: Worker, { successor: id, wanted }: StartSuccessor): void {
@@ -188,18 +184,17 @@ export class Supervisor {
       const command = this.#events.onSuccessorRequested(worker) ?? this.#parts.command()
       const listeners = this.#parts.listeners.entries(wanted.listeners)
       const successor = this.#spawn(command, { ...wanted, listeners }, worker)
-      worker.successor = { id, worker: successor }
-      if (successor.pid > 0) worker.say({ type: 'successor-started', successor: id, pid: successor.pid })
+      worker.setSuccessor(id, successor)
+      if (successor.pid > 0) worker.send({ type: 'successor-started', successor: id, pid: successor.pid })
     } catch (error) {
-      worker.say({ type: 'successor-refused', successor: id, error: errorData(error) })
+      worker.send({ type: 'successor-refused', successor: id, error: errorData(error) })
     }
   }
 
   /** Core requests one successor at a time, and only while it serves. A program could request thousands. */
-  #refuseSuccessor(worker: Worker): void {
-    const { inCharge, pid, successor } = worker
-    if (inCharge && !(successor && this.workers.has(successor.worker))) return
-    const why = inCharge ? 'already has one' : 'does not serve'
+  #refuseSuccessor({ ownsService, pid, successor }: Worker): void {
+    if (ownsService && !(successor && this.workers.has(successor.worker))) return
+    const why = ownsService ? 'already has one' : 'does not serve'
     const message = `Worker ${pid} asks for a successor, but ${why}. No process was started.`
     throw new HandoverError('ERR_HANDOVER_IN_PROGRESS', message, { pid })
   }
@@ -211,15 +206,14 @@ export class Supervisor {
   #onExit(worker: Worker, exit: WorkerExit): void {
     this.workers.delete(worker)
     this.#events.onExit(worker)
-    tellPredecessor(worker, exit)
-    worker.successor?.worker.leaveAlone()
+    notifyPredecessor(worker, exit)
+    worker.successor?.worker.losePredecessor()
     const slot = this.slots.find((each) => each.worker === worker)
-    if (!slot) return
-    this.#succeed(slot, worker, whyEnded(worker, exit))
+    if (slot) this.#promoteSuccessor(slot, worker, describeExit(worker, exit))
   }
 
-  /** Its successor, if it runs, is the service, or will be: nobody else waits for that any more. */
-  #succeed(slot: Slot, worker: Worker, why: string): void {
+  /** A running successor takes the slot. It has no predecessor that watches it any more, so the supervisor does. */
+  #promoteSuccessor(slot: Slot, worker: Worker, why: string): void {
     const next = worker.successor?.worker
     if (!next || !this.workers.has(next)) {
       this.#replace(slot, worker, why)
@@ -235,14 +229,21 @@ export class Supervisor {
     this.#launchLater(slot, `worker ${worker.pid} ${why}`, worker)
   }
 
-  /** `before` was there. */
-  #launchLater(slot: Slot, why: string, before?: Worker): void {
+  /** `ended` is the worker that ended, if one could be started. */
+  #launchLater(slot: Slot, why: string, ended?: Worker): void {
     if (this.isStopping) return
     this.#started.reject(new Error(why))
     if (!this.#hasStarted) return
-    const pauseMs = slot.pauseAfter(before)
+    const pauseMs = slot.backoffAfter(ended)
     const when = pauseMs === 0 ? 'at once' : `in ${pauseMs} ms`
     this.#parts.logger.error({ pauseMs }, `${why}; another one is started ${when}`)
     slot.timer = setTimeout(() => this.launch(slot), pauseMs)
   }
+}
+
+/** Ends the worker and resolves with its exit code: 0 for a successor that never served. */
+async function endForExitCode(worker: Worker): Promise<number> {
+  const neverServed = worker.predecessor !== undefined && worker.servesSince === undefined
+  const exit = await worker.end()
+  return neverServed ? 0 : exitCodeOf(exit)
 }

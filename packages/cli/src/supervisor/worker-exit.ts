@@ -1,30 +1,41 @@
-/** How a worker has ended: for the shell, and for people. */
+/** How a worker has exited: as an exit code, and in words. */
 import { constants } from 'node:os'
-import type { Worker, WorkerExit } from './worker.js'
+import type { ErrorData } from '@handover/core/supervision'
 
-/** As a shell says it: 128 and the number of the signal. */
+export interface WorkerExit {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** The process could not be started. */
+  readonly error?: Error
+}
+
+/** The facts about a worker that explain its exit. */
+interface ExitedWorker {
+  readonly isRegistered: boolean
+  readonly servesSince: number | undefined
+  readonly timedOutAfterMs: number | undefined
+  readonly reportedError: ErrorData | undefined
+}
+
+/** As in a shell: 128 and the signal number for a worker that a signal ended. */
 export function exitCodeOf({ code, signal }: WorkerExit): number {
   return code ?? (signal ? 128 + constants.signals[signal] : 1)
 }
 
-/** Ends it. A successor that was not ready yet did not serve: it ends as ordered, and its exit does not count. */
-export async function codeOf(worker: Worker): Promise<number> {
-  const hadNoPart = worker.predecessor !== undefined && worker.servesSince === undefined
-  const exit = await worker.end()
-  return hadNoPart ? 0 : exitCodeOf(exit)
-}
-
-/** For the log, and for whoever wanted it to serve. */
-export function whyEnded(worker: Worker, { code, signal, error }: WorkerExit): string {
-  const { told, isRegistered, servesSince, lateAfterMs } = worker
+/** The predicate of a sentence about the worker, for the log and for the error of a reload. */
+export function describeExit(worker: ExitedWorker, { code, signal, error }: WorkerExit): string {
+  const { reportedError, isRegistered, servesSince, timedOutAfterMs } = worker
   if (error) return `could not be started: ${error.message}`
   const ended = signal ? `was ended by ${signal}` : `exited with code ${code}`
   const early = servesSince === undefined ? ' before it was ready' : ''
-  const what = lateAfterMs === undefined ? `${ended}${early}` : `was not ready after ${lateAfterMs} ms`
-  if (told) return `${what}: ${told.name}: ${told.message}`
-  return isRegistered || (lateAfterMs === undefined && code !== 0) ? what : `${what}. ${notTakingPart}`
+  const what = timedOutAfterMs === undefined ? `${ended}${early}` : notReadyAfter(timedOutAfterMs)
+  if (reportedError) return `${what}: ${reportedError.name}: ${reportedError.message}`
+  const isExplained = isRegistered || (timedOutAfterMs === undefined && code !== 0)
+  return isExplained ? what : `${what}. ${notParticipating}`
 }
 
-export const notTakingPart =
+export const notReadyAfter = (ms: number): string => `was not ready after ${ms} ms`
+
+export const notParticipating =
   'It takes no part: a server must use @handover/fastify, express, koa or core, or be started by ' +
   '"node --import @handover/core/register"'

@@ -1,4 +1,4 @@
-/** One process that the supervisor has started: what it says, what it is told, how it ends. */
+/** One process that the supervisor has started: the messages it sends and receives, and its exit. */
 import type { ChildProcess, SendHandle } from 'node:child_process'
 import {
   type Deferred,
@@ -18,24 +18,20 @@ import {
   withLimit,
 } from '@handover/core/supervision'
 import type { ReleaseCommand } from './release-command.js'
+import type { WorkerExit } from './worker-exit.js'
 
 /** How long after its channel closes a worker may take to exit. */
 const exitMs = 1_000
-/** How long a worker may take to end beside what it says that its drain and its hooks may take. */
+/** How long a worker may take to exit, beyond the limits that it reported for its drain and its hooks. */
 const endMs = 5_000
-/** How long its exit may take after it was cut short: hooks then have 250 ms (C67). */
+/** How long a worker may take to exit after its drain was cut short: its hooks then have 250 ms (C67). */
 const cutShortMs = 2_000
-
-export interface WorkerExit {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  /** It could not be started. */
-  readonly error?: Error
-}
 
 export interface WorkerEvents {
   onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void
-  /** It sent a message that no release of Handover sends. */
+  /** The worker sent a message that is for its predecessor. */
+  onForeign(worker: Worker, message: unknown): void
+  /** The worker sent a message that no release of Handover sends. */
   onWrong(worker: Worker, what: string): void
   onExit(worker: Worker, exit: WorkerExit): void
 }
@@ -43,41 +39,44 @@ export interface WorkerEvents {
 type Now = Extract<FromWorker, { type: 'now' }>
 type Registered = Extract<FromWorker, { type: 'registered' }>
 
-export class Worker {
+/** A worker for everyone else: only {@link WorkerProcess} assigns its fields. */
+export type Worker = Readonly<WorkerProcess>
+
+export class WorkerProcess {
   readonly generation: number
-  /** The one that it replaces, as long as that runs. */
-  predecessor: Worker | undefined
-  /** By which it knows its latest successor, and that one. */
-  successor: { readonly id: number; readonly worker: Worker } | undefined
-  now: Pick<Now, 'state' | 'because' | 'onProbation'> = { state: 'starting' }
-  isRegistered = false
-  /** Its predecessor has ended. */
-  isLeftAlone = false
-  /** When it was in charge first, by `performance.now()`. */
-  servesSince: number | undefined
-  readonly startedAt = performance.now()
-  readyTimeoutMs: number | undefined
-  reloadMs = 0
-  /** It is ended for not having been ready by then. */
-  lateAfterMs: number | undefined
-  /** Names of the listeners that it serves, and of those that it has. */
-  serves = new Set<string>()
-  readonly has: Set<string>
-  /** How many connections it could give to another one, as soon as it has told. */
-  shareable: number | undefined
-  /** The error that ended it, where it could tell. */
-  told: ErrorData | undefined
-  /** The command that starts its release again. */
+  /** Starts the release of this worker again. */
   readonly command: ReleaseCommand
-  /** How its drain went. */
+  /** The worker that this one replaces, until that one exits. */
+  predecessor: Worker | undefined
+  hasLostPredecessor = false
+  /** The latest successor, and the number that this worker gave it. */
+  successor: { readonly id: number; readonly worker: Worker } | undefined
+  lifecycle: Pick<Now, 'state' | 'because' | 'onProbation'> = { state: 'starting' }
+  isRegistered = false
+  /** When this worker first owned the service, by `performance.now()`. */
+  servesSince: number | undefined
+  /** How long a reload may take, by the limits that the worker reported. */
+  reloadMs = 0
+  /** The limit within which the worker did not become ready: the supervisor ended it. */
+  timedOutAfterMs: number | undefined
+  /** Names of the listeners that this worker serves. */
+  serves: ReadonlySet<string> = new Set()
+  /** The error that ended the worker, if it could report one. */
+  reportedError: ErrorData | undefined
+  /** How the worker's drain ended. */
   report: FinalReport | undefined
-  readonly exited: Deferred<WorkerExit> = deferred<WorkerExit>()
+  readonly #exited: Deferred<WorkerExit> = deferred()
+  readonly exited: Promise<WorkerExit> = this.#exited.promise
   readonly #child: ChildProcess
   readonly #events: WorkerEvents
-  /** Who waits for a message; told of none when it has ended. */
-  readonly #hearing = new Set<(message: FromWorker | undefined) => void>()
-  #mayTake = { drainMs: 0, hooksMs: 0 }
-  #ending: Promise<WorkerExit> | undefined
+  readonly #startedAt = performance.now()
+  #readyTimeoutMs: number | undefined
+  #ending = { drainMs: 0, hooksMs: 0 }
+  /** Names of the listeners that this worker has, whether it serves them or not. */
+  readonly #listeners: Set<string>
+  /** Called with each message, and with `undefined` when the worker has exited. */
+  readonly #waiting = new Set<(message: FromWorker | undefined) => void>()
+  #end: Promise<WorkerExit> | undefined
   readonly #cut = new AbortController()
 
   /** Descriptors in `inheritance` are those of this process. Errors: `ERR_HANDOVER_SPAWN`. */
@@ -85,12 +84,15 @@ export class Worker {
     this.command = command
     this.generation = inheritance.generation
     this.predecessor = predecessor
-    this.has = new Set(inheritance.listeners.flatMap(({ held }) => held ?? []))
+    this.#listeners = new Set(inheritance.listeners.flatMap(({ held }) => held ?? []))
     this.#events = events
     this.#child = spawnSuccessor(platform, command, inheritance)
     readWorkerMessages(this.#child, {
       onMessage: (message, handle) => this.#onMessage(message, handle),
-      onForeign: (raw, error) => this.#hand(raw, error),
+      onForeign: (message, error) => {
+        this.reportedError ??= error
+        events.onForeign(this, message)
+      },
       onWrong: (what) => events.onWrong(this, what),
     })
     this.#child.on('error', (error) => this.pid === 0 && this.#onExit({ code: null, signal: null, error }))
@@ -98,145 +100,149 @@ export class Worker {
     this.#child.on('disconnect', () => this.#onDisconnect())
   }
 
-  /** 0: it could not be started. */
+  /** 0 if the process could not be started. */
   get pid(): number {
     return this.#child.pid ?? 0
   }
 
-  /** Whether it is the service, or a part of it: ready, and proven. */
-  get inCharge(): boolean {
-    const { state, onProbation } = this.now
+  /** Whether this worker is the service or a part of it: ready, and not on probation. */
+  get ownsService(): boolean {
+    const { state, onProbation } = this.lifecycle
     return state === 'handing-over' || (state === 'ready' && !onProbation)
   }
 
   get isLeaving(): boolean {
-    return this.now.state === 'draining' || this.now.state === 'exited'
+    return this.lifecycle.state === 'draining' || this.hasExited
   }
 
-  say(message: FromSupervisor, handle?: object): void {
-    if (this.isRegistered) this.post(envelope<FromSupervisor>(message), handle)
+  get hasExited(): boolean {
+    return this.lifecycle.state === 'exited'
   }
 
-  /** What one of its next messages comes to, as soon as that is something; `undefined` when it has ended before. */
-  heard<T>(find: (message: FromWorker) => T | undefined): Promise<T | undefined> {
-    if (this.now.state === 'exited') return Promise.resolve(undefined)
-    return new Promise((resolve) => {
-      const hear = (message: FromWorker | undefined) => {
-        const what = message && find(message)
-        if (message && what === undefined) return
-        this.#hearing.delete(hear)
-        resolve(what)
-      }
-      this.#hearing.add(hear)
-    })
+  hasListener(name: string): boolean {
+    return this.#listeners.has(name)
   }
 
-  leaveAlone(): void {
+  addListener(name: string): void {
+    this.#listeners.add(name)
+  }
+
+  setSuccessor(id: number, worker: Worker): void {
+    this.successor = { id, worker }
+  }
+
+  losePredecessor(): void {
     this.predecessor = undefined
-    this.isLeftAlone = true
-    this.say({ type: 'predecessor-ended' })
+    this.hasLostPredecessor = true
+    this.send({ type: 'predecessor-ended' })
   }
 
-  post(message: object, handle?: object, done: () => void = () => {}): void {
-    if (this.#child.connected) this.#child.send(message, handle as SendHandle | undefined, {}, done)
-    else done()
+  send(message: FromSupervisor, handle?: object): void {
+    if (this.isRegistered) this.sendRaw(envelope<FromSupervisor>(message), handle)
+  }
+
+  sendRaw(message: object, handle?: object, onSent: () => void = () => {}): void {
+    if (this.#child.connected) this.#child.send(message, handle as SendHandle | undefined, {}, onSent)
+    else onSent()
+  }
+
+  /** The first result of `find` for a later message; `undefined` if the worker exits before that. */
+  waitFor<T>(find: (message: FromWorker) => T | undefined): Promise<T | undefined> {
+    if (this.hasExited) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      const check = (message: FromWorker | undefined) => {
+        const found = message && find(message)
+        if (message && found === undefined) return
+        this.#waiting.delete(check)
+        resolve(found)
+      }
+      this.#waiting.add(check)
+    })
   }
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal)
   }
 
-  /**
-   * Drains and ends it; one that takes no notice is killed at its limit. Told over the channel: a signal may have
-   * reached it already, from a terminal, and would count twice.
-   */
+  /** Drains and ends the worker; kills it at its limit. No signal if possible: a terminal may have sent one already. */
   end(): Promise<WorkerExit> {
-    this.#ending ??= this.#end()
-    return this.#ending
+    this.#end ??= this.#drainAndExit()
+    return this.#end
   }
 
-  /** Nobody else watches a worker without a predecessor. Its own limit counts, where it has told it. */
+  /** For a worker without a predecessor to watch it. The worker's own limit counts once the worker has reported it. */
   endUnlessReady(limitMs: number): void {
-    const ms = this.readyTimeoutMs ?? limitMs
-    const timer = setTimeout(
-      () => {
-        if (this.servesSince !== undefined) return
-        // It may have told it meanwhile.
-        if ((this.readyTimeoutMs ?? ms) > ms) return this.endUnlessReady(ms)
-        this.lateAfterMs = ms
-        void this.end()
-      },
-      Math.min(this.startedAt + ms - performance.now(), longestMs),
-    )
-    void this.exited.promise.then(() => clearTimeout(timer))
+    const ms = this.#readyTimeoutMs ?? limitMs
+    const leftMs = Math.min(this.#startedAt + ms - performance.now(), longestMs)
+    const timer = setTimeout(() => {
+      if (this.servesSince !== undefined) return
+      // The worker may have reported a longer limit in the meantime.
+      if ((this.#readyTimeoutMs ?? ms) > ms) return this.endUnlessReady(ms)
+      this.timedOutAfterMs = ms
+      void this.end()
+    }, leftMs)
+    void this.exited.then(() => clearTimeout(timer))
   }
 
-  /** Ends it now: the worker cuts open connections and running hooks. */
+  /** Ends the worker now: it cuts open connections and running hooks. */
   cutShort(): void {
     void this.end()
-    this.say({ type: 'cut-short' })
+    this.send({ type: 'cut-short' })
     this.#cut.abort()
   }
 
-  async #end(): Promise<WorkerExit> {
-    if (this.isRegistered && this.#child.connected) this.say({ type: 'shutdown' })
+  async #drainAndExit(): Promise<WorkerExit> {
+    if (this.isRegistered && this.#child.connected) this.send({ type: 'shutdown' })
     else this.signal('SIGTERM')
-    const { drainMs, hooksMs } = this.#mayTake
+    const { drainMs, hooksMs } = this.#ending
     await this.#exitWithin(drainMs + hooksMs + endMs, this.#cut.signal)
     if (this.#cut.signal.aborted) await this.#exitWithin(cutShortMs)
     this.signal('SIGKILL')
-    return this.exited.promise
+    return this.exited
   }
 
-  /** Resolves when it has ended, the time is over, or `signal` aborts. */
+  /** Resolves when the worker has exited, after `ms`, or when `signal` aborts. */
   async #exitWithin(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
     const cut = (limit: AbortSignal) => AbortSignal.any([limit, ...signals])
-    await withLimit(ms, (limit) => unlessAborted(this.exited.promise, cut(limit))).catch(() => {})
+    await withLimit(ms, (limit) => unlessAborted(this.exited, cut(limit))).catch(() => {})
   }
 
   #onMessage(message: FromWorker, handle: object | undefined): void {
     if (message.type === 'registered') this.#register(message)
     else if (message.type === 'now') this.#change(message)
+    else if (message.type === 'serves') this.serves = new Set(message.held)
+    else if (message.type === 'closed')
+      this.serves = new Set([...this.serves].filter((name) => name !== message.held))
     else if (message.type === 'drained') this.report = message.report
     this.#events.onMessage(this, message, handle)
-    for (const hear of this.#hearing) hear(message)
-  }
-
-  /** What is not for us is for its predecessor. */
-  #hand(message: unknown, error: ErrorData | undefined): void {
-    this.told ??= error
-    const { predecessor } = this
-    const successor = predecessor?.successor
-    if (predecessor && successor?.worker === this) {
-      predecessor.say({ type: 'from-successor', successor: successor.id, message })
-    }
+    for (const check of this.#waiting) check(message)
   }
 
   #register({ readyTimeoutMs, reloadMs, drainMs, hooksMs }: Registered): void {
     this.isRegistered = true
-    this.readyTimeoutMs = readyTimeoutMs
+    this.#readyTimeoutMs = readyTimeoutMs
     this.reloadMs = reloadMs
-    this.#mayTake = { drainMs, hooksMs }
+    this.#ending = { drainMs, hooksMs }
   }
 
   #change({ state, because, onProbation, drainMs, hooksMs }: Now): void {
-    this.now = { state, ...(because && { because }), ...(onProbation && { onProbation }) }
-    this.#mayTake = { drainMs, hooksMs }
-    if (this.inCharge) this.servesSince ??= performance.now()
+    this.lifecycle = { state, ...(because && { because }), ...(onProbation && { onProbation }) }
+    this.#ending = { drainMs, hooksMs }
+    if (this.ownsService) this.servesSince ??= performance.now()
   }
 
-  /** Most likely it has exited. A worker that keeps running cannot get orders any more, so it is replaced. */
+  /** The worker has most likely exited. If it keeps running, it cannot receive orders any more, so it is replaced. */
   #onDisconnect(): void {
-    void within(exitMs, this.exited.promise).catch(() => {
-      this.told ??= { name: 'Error', message: 'it closed its channel to the supervisor' }
+    void within(exitMs, this.exited).catch(() => {
+      this.reportedError ??= { name: 'Error', message: 'it closed its channel to the supervisor' }
       void this.end()
     })
   }
 
   #onExit(exit: WorkerExit): void {
-    this.now = { state: 'exited' }
-    this.exited.resolve(exit)
-    for (const hear of this.#hearing) hear(undefined)
+    this.lifecycle = { state: 'exited' }
+    this.#exited.resolve(exit)
+    for (const check of this.#waiting) check(undefined)
     this.#events.onExit(this, exit)
   }
 }
