@@ -63,7 +63,7 @@ test('what serialize fails with is in the log, and what of ws is missing', async
   await failing.line(/a connection cannot be moved \(ws:1\): Error: serialize failed/)
   const foreign = await startService('ws.mjs', moving({ foreign: true }))
   const [conversation] = await openConversations(foreign.target, 1)
-  await foreign.line(/this version of ws cannot hand WebSockets on.* what its sender has to send is missing/)
+  await foreign.line(/this version of ws cannot move WebSockets.*missing: the queue of the sender/)
   conversation?.close()
 })
 
@@ -78,7 +78,7 @@ test.each([
   const [report] = await finalReports(service, 1)
   expect(report?.drain).toMatchObject({ moved: 1, closed: 0, cut: [] })
   await service.line(
-    /restore of a WebSocket failed: Error: restore failed|its subprotocol first is not spoken/,
+    /restore of a WebSocket failed: Error: restore failed|does not support its subprotocol first/,
   )
 })
 

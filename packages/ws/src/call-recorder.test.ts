@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events'
 import { expect, test } from 'vitest'
-import { CallRecorder, carryOut, type Order } from './call-recorder.js'
+import { CallRecorder, type RecordedCall, replay } from './call-recorder.js'
 import type { WebSocketLike } from './ws-types.js'
 
-/** Notes what reaches it. */
+/** Records the calls that reach it. */
 class FakeWebSocket extends EventEmitter implements WebSocketLike {
   readonly readyState: number = 1
   readonly extensions = ''
@@ -33,28 +33,28 @@ class FakeWebSocket extends EventEmitter implements WebSocketLike {
 
 type Send = (data: unknown, ...more: unknown[]) => void
 
-function leaving() {
+function start() {
   const websocket = new FakeWebSocket()
-  const forwarded: Order[][] = []
-  const recorder: CallRecorder = new CallRecorder(websocket, () => recorder.stay())
-  const leave = () => recorder.leave({ send: (orders) => forwarded.push(orders as Order[]) })
+  const forwarded: RecordedCall[][] = []
+  const recorder: CallRecorder = new CallRecorder(websocket, () => recorder.replayHere())
+  const leave = () => recorder.forward({ send: (calls) => forwarded.push(calls as RecordedCall[]) })
   const send: Send = (...args) => websocket.send(...args)
   return { websocket, recorder, forwarded, leave, send, texts: () => forwarded.map(textsOf) }
 }
 
-const textsOf = (orders: readonly Order[]) =>
-  orders.map((order) => ('data' in order ? Buffer.from(order.data).toString() : order.do))
+const textsOf = (calls: readonly RecordedCall[]) =>
+  calls.map((call) => ('data' in call ? Buffer.from(call.data).toString() : call.do))
 
-const text = (data: string): Order => ({ do: 'send', data, binary: false, fin: true })
+const text = (data: string): RecordedCall => ({ do: 'send', data, binary: false, fin: true })
 
-test('if it stays, everything is done here, as it was asked for and in order', () => {
-  const { websocket, recorder, send } = leaving()
+test('calls on a WebSocket that stays are replayed here, unchanged and in order', () => {
+  const { websocket, recorder, send } = start()
   const done = () => {}
   send('one', { compress: false }, done)
   websocket.ping('two')
   websocket.pause()
   expect(websocket.reached).toEqual([])
-  recorder.stay()
+  recorder.replayHere()
   send('three')
   expect(websocket.reached).toEqual([
     ['send', 'one', { compress: false }, done],
@@ -64,8 +64,8 @@ test('if it stays, everything is done here, as it was asked for and in order', (
   ])
 })
 
-test('if it has gone, everything is done there, in order, once', () => {
-  const { websocket, forwarded, leave, send } = leaving()
+test('calls on a WebSocket that has moved are forwarded once, in order', () => {
+  const { websocket, forwarded, leave, send } = start()
   send('one')
   websocket.ping()
   leave()
@@ -86,18 +86,18 @@ test.each([
   ['a number', 7, '7', false],
   ['a Buffer', Buffer.from('text'), 'text', true],
   ['an ArrayBuffer', new TextEncoder().encode('text').buffer, 'text', true],
-  ['a view of a part of one', new TextEncoder().encode('a text').subarray(2), 'text', true],
+  ['a view of part of an ArrayBuffer', new TextEncoder().encode('a text').subarray(2), 'text', true],
   ['nothing', undefined, '', true],
-])('%s goes as ws would send it', (_, data, wanted, binary) => {
-  const { forwarded, leave, send } = leaving()
+])('%s is forwarded as ws would send it', (_, data, wanted, binary) => {
+  const { forwarded, leave, send } = start()
   leave()
   send(data)
   expect(forwarded.map(textsOf)).toEqual([[wanted]])
   expect(forwarded[0]).toMatchObject([{ do: 'send', binary, fin: true }])
 })
 
-test('a buffer may be used again when the callback was called', async () => {
-  const { leave, send, texts } = leaving()
+test('the application may reuse a buffer after the callback', async () => {
+  const { leave, send, texts } = start()
   leave()
   const bytes = Buffer.from('before')
   await new Promise((done) => send(bytes, done))
@@ -105,8 +105,8 @@ test('a buffer may be used again when the callback was called', async () => {
   expect(texts()).toEqual([['before']])
 })
 
-test('the fragments of a message go together', () => {
-  const { websocket, leave, send, texts } = leaving()
+test('fragments of a message are forwarded together', () => {
+  const { websocket, leave, send, texts } = start()
   send('a', { fin: false })
   leave()
   websocket.ping('between')
@@ -116,8 +116,8 @@ test('the fragments of a message go together', () => {
   expect(texts()).toEqual([['between'], ['a', 'b', 'c']])
 })
 
-test('what takes time to read keeps its place', async () => {
-  const { websocket, leave, send, texts } = leaving()
+test('a Blob keeps its place in the order', async () => {
+  const { websocket, leave, send, texts } = start()
   leave()
   send('first')
   send(new Blob(['second']))
@@ -128,21 +128,21 @@ test('what takes time to read keeps its place', async () => {
   expect(texts()).toEqual([['first'], ['second'], ['third'], ['close']])
 })
 
-test('an application that ends it before it has gone ends it here', () => {
-  const closing = leaving()
+test('an application that ends the WebSocket before it has moved ends it here', () => {
+  const closing = start()
   closing.send('one')
   closing.websocket.close(4000, 'enough')
   expect(closing.websocket.reached).toEqual([
     ['send', 'one'],
     ['close', 4000, 'enough'],
   ])
-  const cutting = leaving()
+  const cutting = start()
   cutting.websocket.terminate()
   expect(cutting.websocket.reached).toEqual([['terminate']])
 })
 
-test('an application that closes it when it has gone closes it there, and it is closed here', async () => {
-  const { websocket, forwarded, leave, send } = leaving()
+test('an application that closes a moved WebSocket closes it in the successor and sees it closed here', async () => {
+  const { websocket, forwarded, leave, send } = start()
   leave()
   const closed = new Promise((resolve) => websocket.once('close', (...args) => resolve(args)))
   websocket.close(4000, 'enough')
@@ -154,8 +154,8 @@ test('an application that closes it when it has gone closes it there, and it is 
   expect(forwarded).toEqual([[{ do: 'close', code: 4000, reason: 'enough' }]])
 })
 
-test('a timer that took silence for death does not end it where it has gone', async () => {
-  const { websocket, forwarded, leave } = leaving()
+test('a keep-alive timer that terminates a moved WebSocket does not end it in the successor', async () => {
+  const { websocket, forwarded, leave } = start()
   leave()
   const closed = new Promise((resolve) => websocket.once('close', resolve))
   websocket.terminate()
@@ -163,10 +163,10 @@ test('a timer that took silence for death does not end it where it has gone', as
   expect(forwarded).toEqual([])
 })
 
-test('the successor does what it is told', () => {
+test('the successor replays forwarded calls', () => {
   const websocket = new FakeWebSocket()
   const bytes = Buffer.from('bytes')
-  carryOut(websocket, [
+  replay(websocket, [
     { do: 'send', data: bytes, binary: true, fin: false },
     { do: 'ping', data: 'ping' },
     { do: 'close', code: undefined, reason: undefined },

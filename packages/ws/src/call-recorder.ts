@@ -1,13 +1,13 @@
 /**
- * What the application does with a WebSocket that is leaving, or has left: it is kept, in order. If the WebSocket
- * stays after all it is done here, and if it has gone, by the successor; each of it once.
+ * Records, in order, what the application calls on a WebSocket that is about to move. If the WebSocket stays, the
+ * calls are replayed here. If it moves, they are forwarded to the successor. Either way each call runs once.
  */
 import type { Passage } from '@handover/core'
 import { replace } from './ws-internals.js'
 import { closed, type WebSocketLike } from './ws-types.js'
 
-/** What the successor is asked to do. */
-export type Order =
+/** A call that the successor replays. */
+export type RecordedCall =
   | {
       readonly do: 'send'
       readonly data: string | Uint8Array
@@ -17,7 +17,7 @@ export type Order =
   | { readonly do: 'ping' | 'pong'; readonly data: string | Uint8Array }
   | { readonly do: 'close'; readonly code: number | undefined; readonly reason: string | undefined }
 
-/** One call of the application. */
+/** A call of the application. */
 interface Call {
   readonly method: 'send' | 'ping' | 'pong' | 'pause' | 'resume'
   readonly args: readonly unknown[]
@@ -27,45 +27,47 @@ type Callback = (error?: Error) => void
 
 export class CallRecorder {
   readonly #websocket: WebSocketLike
-  readonly #stay: () => void
-  readonly #putBack: () => void
+  readonly #cancelMove: () => void
+  readonly #restoreMethods: () => void
   readonly #calls: Call[] = []
-  /** The fragments of a message that is not complete: they go together, so that nothing gets between them. */
-  readonly #message: Order[] = []
+  /** The fragments of an incomplete message. They are forwarded together, so that no other call gets between them. */
+  readonly #fragments: RecordedCall[] = []
   #passage: Passage | undefined
-  /** Something that takes time is on its way: what comes later waits for it. */
+  /** Resolves when a Blob has been read. Later calls wait for it. */
   #last: Promise<void> | undefined
   #closed = false
 
-  /** From now on nothing reaches the connection. `stay` is called when the application ends the WebSocket itself. */
-  constructor(websocket: WebSocketLike, stay: () => void) {
+  /** From now on no call reaches the connection. `cancelMove` is called when the application ends the WebSocket. */
+  constructor(websocket: WebSocketLike, cancelMove: () => void) {
     this.#websocket = websocket
-    this.#stay = stay
-    const take = (method: Call['method']) => ({ value: (...args: unknown[]) => this.#take({ method, args }) })
-    this.#putBack = replace(websocket, {
-      send: take('send'),
-      ping: take('ping'),
-      pong: take('pong'),
-      pause: take('pause'),
-      resume: take('resume'),
+    this.#cancelMove = cancelMove
+    const record = (method: Call['method']) => ({
+      value: (...args: unknown[]) => this.#record({ method, args }),
+    })
+    this.#restoreMethods = replace(websocket, {
+      send: record('send'),
+      ping: record('ping'),
+      pong: record('pong'),
+      pause: record('pause'),
+      resume: record('resume'),
       close: { value: (code?: number, reason?: string | Buffer) => this.#close(code, reason) },
       terminate: { value: () => this.#terminate() },
     })
   }
 
-  /** The WebSocket stays: everything is done here. */
-  stay(): void {
-    this.#putBack()
+  /** The WebSocket stays: runs the recorded calls, and later ones, here. */
+  replayHere(): void {
+    this.#restoreMethods()
     for (const { method, args } of this.#calls.splice(0)) invoke(this.#websocket, method, args)
   }
 
-  /** The WebSocket has gone: everything is done there. */
-  leave(passage: Passage): void {
+  /** The WebSocket has moved: sends the recorded calls, and later ones, to the successor. */
+  forward(passage: Passage): void {
     this.#passage = passage
     for (const call of this.#calls.splice(0)) this.#forward(call)
   }
 
-  #take(call: Call): void {
+  #record(call: Call): void {
     if (!this.#passage) this.#calls.push(call)
     else this.#forward(call)
   }
@@ -79,55 +81,59 @@ export class CallRecorder {
     }
     const [data, options] = args
     const binary = typeof data !== 'string' && typeof data !== 'number'
-    const order = (bytes: string | Uint8Array): Order =>
+    const recorded = (bytes: string | Uint8Array): RecordedCall =>
       method === 'send'
         ? { do: method, data: bytes, ...sendOptions(options, binary) }
         : { do: method, data: bytes }
-    if (data instanceof Blob || this.#last) this.#forwardLater(data, order, callback)
-    else this.#pass(order(bytesOf(data)), callback)
+    if (data instanceof Blob || this.#last) this.#forwardLater(data, recorded, callback)
+    else this.#send(recorded(bytesOf(data)), callback)
   }
 
-  #forwardLater(data: unknown, order: (bytes: string | Uint8Array) => Order, callback?: Callback): void {
+  #forwardLater(
+    data: unknown,
+    recorded: (bytes: string | Uint8Array) => RecordedCall,
+    callback?: Callback,
+  ): void {
     const bytes = data instanceof Blob ? data.arrayBuffer().then(bytesOf) : bytesOf(data)
     this.#last = Promise.all([bytes, this.#last]).then(
-      ([ready]) => this.#pass(order(ready), callback),
+      ([ready]) => this.#send(recorded(ready), callback),
       (error) => callback?.(error),
     )
   }
 
-  #pass(order: Order, callback?: Callback): void {
-    if (order.do !== 'send') this.#passage?.send([order])
+  #send(call: RecordedCall, callback?: Callback): void {
+    if (call.do !== 'send') this.#passage?.send([call])
     else {
-      this.#message.push(order)
-      if (order.fin) this.#passage?.send(this.#message.splice(0))
+      this.#fragments.push(call)
+      if (call.fin) this.#passage?.send(this.#fragments.splice(0))
     }
     if (callback) process.nextTick(callback)
   }
 
   #close(code?: number, reason?: string | Buffer): void {
     if (!this.#passage) {
-      this.#stay()
+      this.#cancelMove()
       this.#websocket.close(code, reason)
       return
     }
     if (this.#closed) return
-    const order: Order = { do: 'close', code, reason: reason?.toString() }
-    if (this.#last) this.#last = this.#last.then(() => this.#pass(order))
-    else this.#pass(order)
+    const call: RecordedCall = { do: 'close', code, reason: reason?.toString() }
+    if (this.#last) this.#last = this.#last.then(() => this.#send(call))
+    else this.#send(call)
     this.#end(code ?? 1005, reason)
   }
 
-  /** What has gone cannot be cut from here, and a timer that took silence for death must not end it there. */
+  /** A keep-alive timer of this process hears nothing from a moved WebSocket. It must not end it in the successor. */
   #terminate(): void {
     if (this.#passage) {
       if (!this.#closed) this.#end(1006)
       return
     }
-    this.#stay()
+    this.#cancelMove()
     invoke(this.#websocket, 'terminate', [])
   }
 
-  /** For the application here it is over. */
+  /** Shows the application here a closed WebSocket. */
   #end(code: number, reason: string | Buffer = ''): void {
     this.#closed = true
     replace(this.#websocket, { readyState: { value: closed } })
@@ -135,12 +141,12 @@ export class CallRecorder {
   }
 }
 
-/** Does what the application of the predecessor wanted. */
-export function carryOut(websocket: WebSocketLike, orders: readonly Order[]): void {
-  for (const order of orders) {
-    if (order.do === 'send') websocket.send(order.data, { binary: order.binary, fin: order.fin })
-    else if (order.do === 'close') websocket.close(order.code, order.reason)
-    else websocket[order.do](order.data)
+/** Runs calls that the application made in the predecessor. */
+export function replay(websocket: WebSocketLike, calls: readonly RecordedCall[]): void {
+  for (const call of calls) {
+    if (call.do === 'send') websocket.send(call.data, { binary: call.binary, fin: call.fin })
+    else if (call.do === 'close') websocket.close(call.code, call.reason)
+    else websocket[call.do](call.data)
   }
 }
 
@@ -152,7 +158,7 @@ function sendOptions(given: unknown, binary: boolean): { binary: boolean; fin: b
   return { binary: Boolean(options.binary), fin: Boolean(options.fin) }
 }
 
-/** A copy: the application may use its buffer again. */
+/** Copies: the application may reuse its buffer. */
 function bytesOf(data: unknown): string | Uint8Array {
   if (typeof data === 'string') return data
   if (typeof data === 'number') return String(data)

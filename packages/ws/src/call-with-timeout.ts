@@ -1,29 +1,29 @@
-/** What the application is asked, at once or by a promise, and with a limit. */
-export interface Outcome<T> {
+/** Calls a function of the application that returns a value or a promise, with a time limit. */
+export interface CallOutcome<T> {
   readonly done: (value: T) => void
   readonly failed: (error: unknown) => void
 }
 
-/** Asks; an answer that comes at once is told at once. */
+/** Reports a value that is returned directly before this function returns. */
 export function callWithTimeout<T>(
-  what: string,
-  limitMs: number,
-  work: () => T | Promise<T>,
-  outcome: Outcome<T>,
+  name: string,
+  timeoutMs: number,
+  call: () => T | Promise<T>,
+  outcome: CallOutcome<T>,
 ): void {
-  let answer: T | Promise<T>
+  let result: T | Promise<T>
   try {
-    answer = work()
+    result = call()
   } catch (error) {
     outcome.failed(error)
     return
   }
-  if (!(answer instanceof Promise)) {
-    outcome.done(answer)
+  if (!(result instanceof Promise)) {
+    outcome.done(result)
     return
   }
   const timer = setTimeout(() => {
-    outcome.failed(new Error(`${what} was not done after ${limitMs} ms`))
-  }, limitMs)
-  answer.finally(() => clearTimeout(timer)).then(outcome.done, outcome.failed)
+    outcome.failed(new Error(`${name} timed out after ${timeoutMs} ms`))
+  }, timeoutMs)
+  result.finally(() => clearTimeout(timer)).then(outcome.done, outcome.failed)
 }

@@ -24,13 +24,13 @@ test.each([
   )
 })
 
-test.each([[undefined], [{}], [http.createServer()]])('%s is no WebSocketServer', (nothing) => {
+test.each([[undefined], [{}], [http.createServer()]])('%s is refused: not a WebSocketServer', (nothing) => {
   expect(() => graceful(nothing as unknown as WebSocketServer, hooks)).toThrow(
     expect.objectContaining({ code: 'ERR_HANDOVER_NOT_A_SERVER' }),
   )
 })
 
-test('a name is used once, until its WebSocketServer is closed', async () => {
+test('a name is taken until its WebSocketServer closes', async () => {
   const first = wss()
   graceful(first, { ...hooks, name: 'chat' })
   expect(() => graceful(wss(), { ...hooks, name: 'chat' })).toThrow(/"name" must be a name that no other/)
@@ -39,7 +39,7 @@ test('a name is used once, until its WebSocketServer is closed', async () => {
   graceful(wss(), { ...hooks, name: 'chat' })
 })
 
-test('ws is tried out without a trace', () => {
+test('trying out ws leaves no trace', () => {
   const server = wss()
   server.on('headers', () => expect.unreachable())
   expect(tryOut(server).missing).toBeUndefined()
@@ -47,11 +47,11 @@ test('ws is tried out without a trace', () => {
 })
 
 test.each([
-  ['_receiver', '_state', 'the state of its receiver'],
-  ['_receiver', '_fragments', 'the fragments of its receiver'],
-  ['_sender', '_queue', 'what its sender has to send'],
-  ['_sender', '_firstFragment', 'the fragments of its sender'],
-])('a ws without %s.%s is found out', (part, name, missing) => {
+  ['_receiver', '_state', 'the state of the receiver'],
+  ['_receiver', '_fragments', 'the fragments of the receiver'],
+  ['_sender', '_queue', 'the queue of the sender'],
+  ['_sender', '_firstFragment', 'the fragments of the sender'],
+])('a ws without %s.%s is detected', (part, name, missing) => {
   class Foreign extends WebSocket {
     setSocket(...args: unknown[]): void {
       Reflect.apply(Reflect.get(WebSocket.prototype, 'setSocket'), this, args)
@@ -61,13 +61,13 @@ test.each([
   expect(tryOut(new WebSocketServer({ noServer: true, WebSocket: Foreign })).missing).toBe(missing)
 })
 
-test('a ws whose servers cannot take a connection is found out', () => {
+test('a ws whose servers cannot adopt a connection is detected', () => {
   const server = wss()
   Object.assign(server, { completeUpgrade: undefined })
   expect(tryOut(server).missing).toMatch(/TypeError/)
 })
 
-test('in a process that nobody reloads WebSockets are what they were', async () => {
+test('WebSockets work as usual in a process that is never reloaded', async () => {
   const server = http.createServer()
   const ours = new WebSocketServer({ server })
   graceful(ours, hooks)

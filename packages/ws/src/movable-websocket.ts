@@ -1,18 +1,33 @@
-/** One open WebSocket: how it comes here, serves, and goes on. */
+/** One open WebSocket: how it arrives from the predecessor, serves here, and moves to the successor. */
 import type { IncomingMessage } from 'node:http'
 import type net from 'node:net'
 import { type Departure, type Movable, type Passage, surroundings } from '@handover/core'
 import { CallRecorder } from './call-recorder.js'
 import { callWithTimeout } from './call-with-timeout.js'
-import type { ServerSockets } from './server-sockets.js'
-import { detach, isAtBoundary } from './ws-internals.js'
+import { type Abilities, detach, isAtBoundary } from './ws-internals.js'
 import { open, serviceRestart, serviceRestartReason, type WebSocketLike } from './ws-types.js'
 
-/** When so little time is left, a WebSocket that is in the middle of a message is closed instead. */
+/** With less drain time than this, a WebSocket in the middle of a message closes instead of moving. */
 const lateMs = 500
 
-/** What the successor must know of a WebSocket. */
-export interface Given {
+/** The application's part: see `GracefulWebSocketOptions`. */
+export interface ApplicationHooks<Socket, State> {
+  serialize(socket: Socket, request: IncomingMessage): State | undefined | Promise<State | undefined>
+  restore(socket: Socket, state: State, request: IncomingMessage): unknown
+}
+
+/** What a WebSocket needs from the server that it belongs to. */
+export interface SocketHost<Socket extends WebSocketLike, State> extends Abilities {
+  readonly protocol: string
+  readonly application: ApplicationHooks<Socket, State>
+  /** Closes the WebSocket so that its client reconnects. */
+  close(websocket: Socket): void
+  /** The WebSocket has closed or moved. */
+  forget(self: MovableWebSocket<Socket, State>): void
+}
+
+/** The successor creates the WebSocket from this. */
+export interface MovedWebSocket {
   readonly state: unknown
   readonly protocol: string
   readonly method: string | undefined
@@ -21,57 +36,57 @@ export interface Given {
 }
 
 type Stage =
-  /** The application has not taken it over from the predecessor yet. */
+  /** `restore` is running. */
   | 'arriving'
   | 'here'
-  /** Not read from and not written to, while the application says what the successor must know. */
-  | 'held'
-  | 'gone'
+  /** Neither read nor written while `serialize` is running. */
+  | 'paused'
+  | 'moved'
   | 'ending'
 
 export class MovableWebSocket<Socket extends WebSocketLike, State> implements Movable {
   readonly protocol: string
-  readonly #sockets: ServerSockets<Socket, State>
+  readonly #host: SocketHost<Socket, State>
   readonly #websocket: Socket
   readonly #request: IncomingMessage
   readonly #socket: net.Socket
-  /** What `ws` does when it is closed: it forgets it. */
-  readonly #forget: readonly ((...args: unknown[]) => void)[]
+  /** The listeners with which `ws` removes a closed WebSocket from its server's clients. */
+  readonly #onClose: readonly ((...args: unknown[]) => void)[]
   #stage: Stage = 'here'
   #recorder: CallRecorder | undefined
 
-  /** To be made before anybody else has got the WebSocket. */
+  /** Call before the application gets the WebSocket. */
   constructor(
-    sockets: ServerSockets<Socket, State>,
+    host: SocketHost<Socket, State>,
     websocket: Socket,
     request: IncomingMessage,
     socket: net.Socket,
   ) {
-    this.protocol = sockets.protocol
-    this.#sockets = sockets
+    this.protocol = host.protocol
+    this.#host = host
     this.#websocket = websocket
     this.#request = request
     this.#socket = socket
-    this.#forget = websocket.listeners('close') as ((...args: unknown[]) => void)[]
+    this.#onClose = websocket.listeners('close') as ((...args: unknown[]) => void)[]
     websocket.once('close', () => this.#closed())
   }
 
-  /** The application goes on with it; what the client says waits until it can. */
+  /** Lets the application restore the WebSocket. Messages of the client wait until it has. */
   restore(state: State): void {
     this.#stage = 'arriving'
     this.#socket.pause()
-    const readOn = () => {
+    const resume = () => {
       if (this.#stage === 'arriving') this.#stage = 'here'
       if (!this.#websocket.isPaused) this.#socket.resume()
     }
-    const restore = () => this.#sockets.application.restore(this.#websocket, state, this.#request)
+    const restore = () => this.#host.application.restore(this.#websocket, state, this.#request)
     callWithTimeout('restore', surroundings().hookMs, restore, {
-      done: readOn,
+      done: resume,
       failed: (error) => {
         const { logger } = surroundings()
         logger.error({ err: error, protocol: this.protocol }, `restore of a WebSocket failed: ${error}`)
         this.#websocket.close(serviceRestart, serviceRestartReason)
-        readOn()
+        resume()
       },
     })
   }
@@ -79,68 +94,68 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
   prepare(departure: Departure): boolean {
     if (this.#stage === 'arriving') return false
     if (this.#stage !== 'here' || this.#websocket.readyState !== open) return true
-    if (this.#websocket.extensions !== '' || this.#sockets.missing !== undefined) {
+    if (this.#websocket.extensions !== '' || this.#host.missing !== undefined) {
       departure.decline()
       return true
     }
     if (isAtBoundary(this.#websocket, this.#socket)) {
-      this.#hold(departure)
+      this.#pause(departure)
       return true
     }
-    const late = surroundings().drainMs < lateMs
-    if (late) departure.decline()
-    return late
+    const isLate = surroundings().drainMs < lateMs
+    if (isLate) departure.decline()
+    return isLate
   }
 
   end(): void {
-    if (this.#stage === 'gone') return
-    const recorder = this.#stage === 'held' ? this.#recorder : undefined
+    if (this.#stage === 'moved') return
+    const recorder = this.#stage === 'paused' ? this.#recorder : undefined
     this.#stage = 'ending'
-    recorder?.stay()
-    this.#sockets.close(this.#websocket)
+    recorder?.replayHere()
+    this.#host.close(this.#websocket)
   }
 
-  #hold(departure: Departure): void {
+  #pause(departure: Departure): void {
     departure.hold()
-    this.#stage = 'held'
+    this.#stage = 'paused'
     this.#recorder = new CallRecorder(this.#websocket, () => departure.decline())
-    const serialize = () => this.#sockets.application.serialize(this.#websocket, this.#request)
+    const serialize = () => this.#host.application.serialize(this.#websocket, this.#request)
     callWithTimeout<State | undefined>('serialize', surroundings().hookMs, serialize, {
       done: (state) => {
-        if (this.#stage !== 'held') return
+        if (this.#stage !== 'paused') return
         if (state === undefined) departure.decline()
-        else this.#give(departure, state)
+        else this.#send(departure, state)
       },
       failed: (error) => {
-        if (this.#stage === 'held') departure.decline(error)
+        if (this.#stage === 'paused') departure.decline(error)
       },
     })
   }
 
-  #give(departure: Departure, state: State): void {
+  #send(departure: Departure, state: State): void {
     const { method, url, rawHeaders } = this.#request
     const { protocol } = this.#websocket
-    const passage = departure.give({ state, protocol, method, url, rawHeaders } satisfies Given)
-    // Where it could not be given after all it has been told to end.
-    if (this.#stage === 'held') this.#leave(passage)
+    const passage = departure.give({ state, protocol, method, url, rawHeaders } satisfies MovedWebSocket)
+    // If core could not send it, core has called `end` already.
+    if (this.#stage === 'paused') this.#leave(passage)
   }
 
   #leave(passage: Passage): void {
-    this.#stage = 'gone'
-    detach(this.#socket, this.#sockets.listeners)
-    for (const forget of this.#forget) {
-      this.#websocket.removeListener('close', forget)
-      forget.call(this.#websocket)
+    this.#stage = 'moved'
+    detach(this.#socket, this.#host.listeners)
+    for (const listener of this.#onClose) {
+      this.#websocket.removeListener('close', listener)
+      listener.call(this.#websocket)
     }
-    this.#sockets.forget(this)
-    this.#recorder?.leave(passage)
+    this.#host.forget(this)
+    this.#recorder?.forward(passage)
   }
 
   #closed(): void {
-    if (this.#stage === 'gone') return
-    const recorder = this.#stage === 'held' ? this.#recorder : undefined
+    if (this.#stage === 'moved') return
+    const recorder = this.#stage === 'paused' ? this.#recorder : undefined
     this.#stage = 'ending'
-    this.#sockets.forget(this)
-    recorder?.stay()
+    this.#host.forget(this)
+    recorder?.replayHere()
   }
 }

@@ -1,10 +1,15 @@
-/** The WebSockets of one WebSocketServer. */
+/** All WebSockets of one WebSocketServer. */
 import { IncomingMessage } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Arrival, makeConnectionMovable, surroundings } from '@handover/core'
-import { carryOut, type Order } from './call-recorder.js'
-import { type Given, MovableWebSocket } from './movable-websocket.js'
+import { type RecordedCall, replay } from './call-recorder.js'
+import {
+  type ApplicationHooks,
+  MovableWebSocket,
+  type MovedWebSocket,
+  type SocketHost,
+} from './movable-websocket.js'
 import { StaggeredClose } from './staggered-close.js'
 import { type Abilities, adopt, isBetweenMessages, tryOut } from './ws-internals.js'
 import {
@@ -15,25 +20,19 @@ import {
   type WebSocketServerLike,
 } from './ws-types.js'
 
-/** How often it is looked whether a message that is being sent in fragments is complete. */
-const lookMs = 5
-/** A close frame with 1012 and nothing else. */
+/** How often to check whether a message that the application sends in fragments is complete. */
+const checkMs = 5
+/** A close frame with code 1012 and no reason. */
 const closeFrame = Buffer.from([0x88, 2, serviceRestart >> 8, serviceRestart & 0xff])
 
-/** What the application does. */
-export interface ApplicationHooks<Socket, State> {
-  serialize(socket: Socket, request: IncomingMessage): State | undefined | Promise<State | undefined>
-  restore(socket: Socket, state: State, request: IncomingMessage): unknown
-}
-
-export class ServerSockets<Socket extends WebSocketLike, State> {
+export class ServerSockets<Socket extends WebSocketLike, State> implements SocketHost<Socket, State> {
   readonly protocol: string
   readonly application: ApplicationHooks<Socket, State>
   readonly #wss: WebSocketServerLike<Socket>
   readonly #staggeredClose: StaggeredClose
   readonly #abilities: Abilities
   readonly #open = new Set<MovableWebSocket<Socket, State>>()
-  #told = false
+  #hasWarned = false
 
   constructor(
     wss: WebSocketServerLike<Socket>,
@@ -48,7 +47,6 @@ export class ServerSockets<Socket extends WebSocketLike, State> {
     this.#abilities = tryOut(wss)
   }
 
-  /** What this version of `ws` has not got, without which nothing can be moved. */
   get missing(): string | undefined {
     return this.#abilities.missing
   }
@@ -57,26 +55,25 @@ export class ServerSockets<Socket extends WebSocketLike, State> {
     return this.#abilities.listeners
   }
 
-  /** A client has connected. To be called before anybody else has got the WebSocket. */
+  /** A client has connected. Call before the application gets the WebSocket. */
   follow(websocket: Socket, request: IncomingMessage, socket: Duplex): void {
     if (!(socket instanceof net.Socket)) return
-    const moving = new MovableWebSocket(this, websocket, request, socket)
-    this.#open.add(moving)
-    if (makeConnectionMovable(socket, moving)) this.#tellOfMissing()
+    const movable = new MovableWebSocket(this, websocket, request, socket)
+    this.#open.add(movable)
+    if (makeConnectionMovable(socket, movable)) this.#warnIfMissing()
   }
 
-  forget(moving: MovableWebSocket<Socket, State>): void {
-    this.#open.delete(moving)
+  forget(self: MovableWebSocket<Socket, State>): void {
+    this.#open.delete(self)
   }
 
-  /** Closes it so that its client comes back, at its own moment. */
   close(websocket: Socket): void {
     this.#staggeredClose.close(websocket, this.#open.size)
   }
 
-  /** The predecessor has sent one. */
-  arrive({ socket, state, onLate }: Arrival): void {
-    const { state: given, protocol, ...head } = state as Given
+  /** Continues a WebSocket of the predecessor. */
+  receive({ socket, state, onLate }: Arrival): void {
+    const { state: moved, protocol, ...head } = state as MovedWebSocket
     const request = requestOf(socket, head)
     let websocket: Socket
     try {
@@ -86,22 +83,24 @@ export class ServerSockets<Socket extends WebSocketLike, State> {
       throw error
     }
     if (websocket.protocol !== protocol) {
-      this.#warn(`a WebSocket is closed: its subprotocol ${protocol} is not spoken here any more`)
+      this.#warn(
+        `closed a WebSocket of the predecessor: this release does not support its subprotocol ${protocol}`,
+      )
       websocket.close(serviceRestart, serviceRestartReason)
       return
     }
-    const moving = new MovableWebSocket(this, websocket, request, socket)
-    this.#open.add(moving)
-    onLate(inTurn(websocket))
-    moving.restore(given as State)
-    makeConnectionMovable(socket, moving)
+    const movable = new MovableWebSocket(this, websocket, request, socket)
+    this.#open.add(movable)
+    onLate(replayer(websocket))
+    movable.restore(moved as State)
+    makeConnectionMovable(socket, movable)
   }
 
-  #tellOfMissing(): void {
-    if (this.missing === undefined || this.#told) return
-    this.#told = true
+  #warnIfMissing(): void {
+    if (this.missing === undefined || this.#hasWarned) return
+    this.#hasWarned = true
     this.#warn(
-      `this version of ws cannot hand WebSockets on, they are closed at a reload: ${this.missing} is missing`,
+      `this version of ws cannot move WebSockets, so a reload closes them (missing: ${this.missing})`,
     )
   }
 
@@ -110,28 +109,28 @@ export class ServerSockets<Socket extends WebSocketLike, State> {
   }
 }
 
-/** Carries out what the predecessor still had to say, and never in the middle of a message that is said here. */
-function inTurn(websocket: WebSocketLike): (orders: unknown) => void {
-  const waiting: (readonly Order[])[] = []
+/** Replays calls from the predecessor, but not in the middle of a message that the application sends here. */
+function replayer(websocket: WebSocketLike): (calls: unknown) => void {
+  const waiting: (readonly RecordedCall[])[] = []
   const next = () => {
     while (waiting.length > 0 && websocket.readyState === open) {
       if (!isBetweenMessages(websocket)) {
-        setTimeout(next, lookMs)
+        setTimeout(next, checkMs)
         return
       }
-      carryOut(websocket, waiting.shift() as readonly Order[])
+      replay(websocket, waiting.shift() as readonly RecordedCall[])
     }
   }
-  return (orders) => {
-    waiting.push(orders as readonly Order[])
+  return (calls) => {
+    waiting.push(calls as readonly RecordedCall[])
     if (waiting.length === 1) next()
   }
 }
 
-/** The request with which the connection began, as far as it can be told. */
+/** The request that opened the WebSocket: its method, URL and headers. */
 function requestOf(
   socket: net.Socket,
-  { method, url, rawHeaders }: Pick<Given, 'method' | 'url' | 'rawHeaders'>,
+  { method, url, rawHeaders }: Pick<MovedWebSocket, 'method' | 'url' | 'rawHeaders'>,
 ): IncomingMessage {
   const request = new IncomingMessage(socket)
   request.rawHeaders.push(...rawHeaders)

@@ -1,10 +1,10 @@
-/** Ends WebSockets one after the other: were they all ended at once, their clients would come back all at once. */
+/** Closes WebSockets at different moments, so that their clients do not reconnect all at once. */
 import { surroundings } from '@handover/core'
 import { open, serviceRestart, serviceRestartReason, type WebSocketLike } from './ws-types.js'
 
-/** A few are not worth the wait: this long for each WebSocket, and no more than was asked for. */
+/** The time per WebSocket, up to `spreadMs` in total: a few WebSockets close quickly. */
 const eachMs = 10
-/** Of the time until the drain is over; in the rest the client answers. */
+/** The part of the remaining drain time in which WebSockets close. Clients answer in the rest of it. */
 const share = 0.8
 
 export class StaggeredClose {
@@ -15,7 +15,7 @@ export class StaggeredClose {
     this.#spreadMs = spreadMs
   }
 
-  /** Closes `websocket`, which is one of `count`, at some moment of the time that there is. Asked again, at once if need be. */
+  /** Closes one of `count` WebSockets at a random moment. A later call applies the drain time that remains then. */
   close(websocket: WebSocketLike, count: number): void {
     clearTimeout(this.#timers.get(websocket))
     const window = Math.min(this.#spreadMs, count * eachMs, surroundings().drainMs * share)

@@ -1,7 +1,7 @@
 /**
- * The one door to what `ws` keeps private: where a message ends, and how a WebSocket begins on a connection whose
- * handshake is over. It is tried out on a socket that is connected to nobody before any of it is used: where
- * something is missing, WebSockets are closed politely instead of moved.
+ * The only access to private parts of `ws`: where a message ends, and how to create a WebSocket on a connection whose
+ * handshake is complete. {@link tryOut} checks them first, on an unconnected socket. If a part is missing, WebSockets
+ * close with 1012 instead of moving.
  */
 import { IncomingMessage } from 'node:http'
 import net from 'node:net'
@@ -18,7 +18,7 @@ interface Receiver extends Writable {
 }
 
 interface Sender {
-  /** Since 8.18; before, `_deflating`. */
+  /** Since ws 8.18; earlier versions have `_deflating`. */
   readonly _state?: number
   readonly _deflating?: boolean
   readonly _bufferedBytes: number
@@ -52,13 +52,13 @@ type Listeners = Readonly<Record<(typeof events)[number], readonly Listener[]>>
 
 /** What this version of `ws` can do. */
 export interface Abilities {
-  /** What is not there; then nothing of the rest may be used. */
+  /** The first private part that this version lacks. Then no other part may be used. */
   readonly missing: string | undefined
-  /** What `ws` listens to on the connection of each WebSocket: always the same functions. */
+  /** The listeners that `ws` adds to each connection: always the same functions. */
   readonly listeners: Listeners
 }
 
-/** Tries out what is needed of the version of `ws` that `wss` is of. Changes nothing. */
+/** Checks the version of `ws` that `wss` belongs to. Changes nothing. */
 export function tryOut<Socket extends WebSocketLike>(wss: WebSocketServerLike<Socket>): Abilities {
   const socket = new net.Socket()
   const before = listenersOf(socket)
@@ -85,24 +85,24 @@ function whatIsMissing<Socket extends WebSocketLike>(
 ): string | undefined {
   const { _receiver: receiver, _sender: sender } = insideOf(websocket)
   const { maxPayload } = wss.options as { maxPayload?: number }
-  const there: Record<string, boolean> = {
-    'the state of its receiver': receiver._state === 0 && receiver._loop === false,
-    'what its receiver has read':
+  const isThere: Record<string, boolean> = {
+    'the state of the receiver': receiver._state === 0 && receiver._loop === false,
+    'the data that the receiver has read':
       receiver._bufferedBytes === 0 && typeof receiver.writableLength === 'number',
-    'the fragments of its receiver': receiver._fragmented === 0 && Array.isArray(receiver._fragments),
-    'its limit of messages': receiver._maxPayload === Number(maxPayload),
-    'the state of its sender': sender._state === 0 || sender._deflating === false,
-    'what its sender has to send': sender._bufferedBytes === 0 && Array.isArray(sender._queue),
-    'the fragments of its sender': sender._firstFragment === true,
+    'the fragments of the receiver': receiver._fragmented === 0 && Array.isArray(receiver._fragments),
+    'the limit for messages': receiver._maxPayload === Number(maxPayload),
+    'the state of the sender': sender._state === 0 || sender._deflating === false,
+    'the queue of the sender': sender._bufferedBytes === 0 && Array.isArray(sender._queue),
+    'the fragments of the sender': sender._firstFragment === true,
     'one listener for each event': events.every((event) => listeners[event].length === 1),
     'an open WebSocket': websocket.readyState === open && websocket.isPaused === false,
   }
-  return Object.keys(there).find((name) => !there[name])
+  return Object.keys(isThere).find((name) => !isThere[name])
 }
 
 /**
- * Makes a WebSocket of a connection whose handshake was done elsewhere. It is one of `wss`: all of its options
- * apply, and it is among its clients. Throws where `wss` is closed.
+ * Creates a WebSocket on a connection whose handshake the predecessor has completed. It belongs to `wss`, with all
+ * its options, and is one of its clients. Throws if `wss` is closed.
  */
 export function adopt<Socket extends WebSocketLike>(
   wss: WebSocketServerLike<Socket>,
@@ -111,10 +111,10 @@ export function adopt<Socket extends WebSocketLike>(
   protocol: string,
 ): Socket {
   const inside = wss as unknown as ServerInside<Socket>
-  if (inside._state !== 0) throw new Error('its WebSocketServer is closed')
+  if (inside._state !== 0) throw new Error('the WebSocketServer is closed')
   const protocols = new Set(protocol === '' ? [] : [protocol])
   const made: Socket[] = []
-  // The answer to the handshake is with the client already, and whoever changes its headers has changed them.
+  // The client has the handshake response already, so neither `write` nor the event 'headers' may run again.
   instead(
     socket,
     'write',
@@ -130,11 +130,11 @@ export function adopt<Socket extends WebSocketLike>(
           }),
       ),
   )
-  if (!made[0]) throw new Error('ws did not take the connection')
+  if (!made[0]) throw new Error('ws did not create a WebSocket on the connection')
   return made[0]
 }
 
-/** Whether nothing is half-received, half-sent, or on its way through this process. */
+/** Whether this process holds no part of a message: none half-received, half-sent, or buffered. */
 export function isAtBoundary(websocket: WebSocketLike, socket: net.Socket): boolean {
   const { _receiver: receiver, _sender: sender } = insideOf(websocket)
   const received =
@@ -150,7 +150,7 @@ export function isAtBoundary(websocket: WebSocketLike, socket: net.Socket): bool
   return received && sent && isBetweenMessages(websocket) && isQuiet(socket) && !websocket.isPaused
 }
 
-/** Whether no message of several fragments is being sent. */
+/** Whether the sender is not in the middle of a fragmented message. */
 export const isBetweenMessages = (websocket: WebSocketLike): boolean =>
   insideOf(websocket)._sender._firstFragment
 
@@ -162,7 +162,7 @@ const isQuiet = (socket: net.Socket): boolean =>
   socket.writableLength === 0 &&
   !socket.writableNeedDrain
 
-/** What becomes of the connection is nothing to its WebSocket any more, which stays as it is. */
+/** Disconnects the WebSocket from its connection: later events of the connection do not reach it. */
 export function detach(socket: net.Socket, listeners: Listeners): void {
   for (const event of events) for (const each of listeners[event]) socket.removeListener(event, each)
   socket.on('error', () => {})
@@ -171,22 +171,22 @@ export function detach(socket: net.Socket, listeners: Listeners): void {
 const listenersOf = (socket: net.Socket): Listeners =>
   Object.fromEntries(events.map((event) => [event, socket.listeners(event)])) as unknown as Listeners
 
-/** Runs `work` while `target` has `replacement` in the place of one of its methods. */
+/** Runs `work` while `replacement` replaces a method of `target`. */
 export function instead(
   target: object,
   method: string,
   replacement: Listener | (() => unknown),
   work: () => void,
 ): void {
-  const putBack = replace(target, { [method]: { value: replacement } })
+  const restore = replace(target, { [method]: { value: replacement } })
   try {
     work()
   } finally {
-    putBack()
+    restore()
   }
 }
 
-/** Gives `target` properties of its own in the place of others; returns the way back. */
+/** Defines properties on `target`. Returns a function that restores the previous ones. */
 export function replace(target: object, properties: PropertyDescriptorMap): () => void {
   const before = Object.keys(properties).map(
     (name) => [name, Object.getOwnPropertyDescriptor(target, name)] as const,

@@ -1,4 +1,4 @@
-/** What is needed of `ws`, by its public names. */
+/** The public parts of `ws` that this package uses. */
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -27,10 +27,10 @@ export interface WebSocketServerLike<Socket> extends EventEmitter {
   ): void
 }
 
-/** `readyState` of a WebSocket that is open. */
+/** `readyState` of an open WebSocket. */
 export const open = 1
-/** `readyState` of a WebSocket that is closed. */
+/** `readyState` of a closed WebSocket. */
 export const closed = 3
-/** Service restart: the client may come back (IANA, WebSocket Close Code Number Registry). */
+/** Service restart: the client may reconnect (IANA, WebSocket Close Code Number Registry). */
 export const serviceRestart = 1012
 export const serviceRestartReason = 'service restart'
