@@ -14,7 +14,7 @@ import { tempDir } from '../support/temp-dir.js'
 const operating = ['reload', 'status', 'stop']
 
 test.each(operating)(
-  'handover %s --help tells which service, what happens, exit codes and examples',
+  'handover %s --help has the service, what happens, exit codes and examples',
   async (name) => {
     const { code, stdout, stderr } = await cli([name, '--help'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -50,19 +50,19 @@ test.each([
   [['stat'], /unknown command 'stat'/],
   [['reload', '--jsn'], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
   [['reload', '12x'], /'12x' is invalid for argument 'pid'/],
-  [['stop', '0'], /Expected a number from 1 on/],
+  [['stop', '0'], /Expected a number, 1 or more/],
   [['stop', '1', '--timeout', '5'], /Expected a time with its unit/],
   [['status', '1', '2'], /too many arguments/],
-  [['status', '1', '--control', 'x'], /Say which service is meant once/],
+  [['status', '1', '--control', 'x'], /Name the service only once/],
   [['reload', '--control'], /argument missing/],
   [[], /Usage: handover/],
-])('a wrong command line, %j, is said and ends with 2', async (args, why) => {
+])('a wrong command line, %j, is an error with exit code 2', async (args, why) => {
   const { code, stdout, stderr } = await cli(args)
   expect(stderr).toMatch(why)
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
 })
 
-test('C53: a socket that nobody serves, that is no control socket, and none at all are told apart, and end with 3', async () => {
+test('C53: a missing socket, one without a server, and one of another program each have their error and exit code 3', async () => {
   const folder = tempDir()
   const served = join(folder, 'served.sock')
   const other = net.createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
@@ -76,7 +76,7 @@ test('C53: a socket that nobody serves, that is no control socket, and none at a
   const why = [
     [file, /file is not a control socket\. Name the service/],
     [join(folder, 'none.sock'), /There is no control socket at/],
-    [path, /Nothing serves the control socket .*: its service has been killed\./],
+    [path, /No process serves the control socket .*: its service was killed\./],
     [served, /is not a Handover service: its answer does not follow/],
   ] as const
   for (const [control, reason] of why) {
@@ -88,17 +88,20 @@ test('C53: a socket that nobody serves, that is no control socket, and none at a
   }
 })
 
-test.runIf(process.getuid?.() === 0)('C53: the socket of another user is said to be one', async () => {
-  const { folder, path } = await startControlled()
-  const run = promisify(execFile)
-  await run('chmod', ['0755', folder])
-  const asNobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', testNode, handover]
-  const refused = run('setpriv', [...asNobody, 'reload', '--control', path], { cwd: '/' })
-  await expect(refused).rejects.toMatchObject({
-    code: 3,
-    stderr: `handover: The control socket ${path} is another user's (uid 0): only that user and root may connect.\n`,
-  })
-})
+test.runIf(process.getuid?.() === 0)(
+  'C53: the error for the socket of another user names the owner',
+  async () => {
+    const { folder, path } = await startControlled()
+    const run = promisify(execFile)
+    await run('chmod', ['0755', folder])
+    const asNobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', testNode, handover]
+    const refused = run('setpriv', [...asNobody, 'reload', '--control', path], { cwd: '/' })
+    await expect(refused).rejects.toMatchObject({
+      code: 3,
+      stderr: `handover: The control socket ${path} belongs to another user (uid 0): only that user and root can connect.\n`,
+    })
+  },
+)
 
 test.each(['', 'x', '-1', '0', '1 2'])('a PID file that holds %j is refused', async (text) => {
   const pidFile = join(tempDir(), 'app.pid')

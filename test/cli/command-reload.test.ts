@@ -135,9 +135,7 @@ test('C53: on a terminal there is a line for each phase, and a bar for the drain
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
   const { open } = await inFlight(service.target)
   const reload = startOnTerminal(['reload', '--control', path], { env: { TERM: 'xterm', COLUMNS: '120' } })
-  await reload.printed(
-    /draining [█░=-]+ 0 of 1 connections, \d+(\.\d)? s until they are cut|draining .* 0 of 1/,
-  )
+  await reload.printed(/draining [█░=-]+ 0 of 1 connections, cut in \d+(\.\d)? s|draining .* 0 of 1/)
   expect(reload.stdout).toMatch(/is starting.*on probation.*drains, for at most 1 min/s)
   open()
   const { code, stdout } = await reload.ended
@@ -151,7 +149,7 @@ test('C53: with --pid-file it waits until the file names the successor, and its 
   const { code, stdout } = await cli(['reload', '--pid-file', pidFile])
   const { pid } = await whoServes(service.target)
   expect(stdout).toBe(
-    `process ${pid} serves\nprocess ${service.pid} has drained and left; what became of its connections is in the log of the service\n`,
+    `process ${pid} serves\nprocess ${service.pid} has drained and exited; see the log of the service for its connections\n`,
   )
   expect(code).toBe(0)
   expect(isRunning(service.pid)).toBe(false)
@@ -170,7 +168,7 @@ test('C53: with --pid-file it tells that a reload failed, and that the reason is
   writeFileSync(release, JSON.stringify({ exit: 7 }))
   const { code, stderr } = await cli(['reload', '--pid-file', pidFile])
   expect(stderr).toBe(
-    `handover: the reload failed, and process ${service.pid} keeps serving. A PID file does not tell the reason: see the log of the service, or use --control.\n`,
+    `handover: the reload failed, and process ${service.pid} keeps serving. For the reason, see the log of the service, or use --control.\n`,
   )
   expect(code).toBe(1)
   expect(readFileSync(pidFile, 'utf8')).toBe(`${service.pid}\n`)
@@ -182,7 +180,7 @@ test('C53: with the PID file of handover run, which never changes, it says at on
   const { pid } = await whoServes(service.target)
   const { code, stderr } = await cli(['reload', '--pid-file', pidFile])
   expect(stderr).toMatch(
-    `SIGHUP was sent to process ${service.pid}, which is handover run: ${pidFile} never changes`,
+    `SIGHUP was sent to process ${service.pid}, which is handover run. Its PID file ${pidFile} never changes`,
   )
   expect(code).toBe(4)
   await service.exitOf(pid)
@@ -207,7 +205,7 @@ test('C53: by PID the signal is sent, and it is said that no more can be told', 
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 50 } } })
   const { code, stdout, stderr } = await cli(['reload', String(service.pid)])
   expect(stderr).toMatch(
-    /^handover: SIGHUP was sent to process \d+\. Whether its successor serves cannot be told by a PID alone/,
+    /^handover: SIGHUP was sent to process \d+\. With only a PID, the outcome is unknown/,
   )
   expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
   await service.exitOf(service.pid)

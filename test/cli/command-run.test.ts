@@ -100,7 +100,7 @@ test('where the usual control socket cannot be, the service is there without; on
   const path = join(cwd, 'handover.sock')
   writeFileSync(path, 'something else')
   const service = await startRun('http.mjs', { cwd })
-  await service.line(/no control socket: .* Say where it can be: --control PATH/)
+  await service.line(/no control socket: .* Choose another path with --control PATH/)
   const refused = launchRun('http.mjs', { cwd, run: ['--control', path] })
   expect(await refused.exitOf(refused.pid)).toMatchObject({ code: 1 })
   expect(readFileSync(path, 'utf8')).toBe('something else')

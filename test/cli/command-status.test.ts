@@ -10,7 +10,7 @@ test('C53: handover status shows who serves, what it runs, what is open, and wha
   expect((await cli(['status', '--control', path])).stdout).toMatch(
     new RegExp(
       `^generation 1 \\(pid ${service.pid}\\): ready, up .*\n {2}runs /.*/http\\.mjs in /.*\n` +
-        ' {2}1 connection \\(http1: 0 idle and 1 busy\\), 1 request in flight, \\d+ served or begun\n' +
+        ' {2}1 connection \\(http1: 0 idle and 1 busy\\), 1 request in flight, \\d+ in total\n' +
         ' {2}busy with GET /held \\(http1, .*\\)\nlast reload: none\n$',
     ),
   )
@@ -73,7 +73,7 @@ test('C53: by PID it says whether the process runs, and that more needs the cont
   const { pid } = service
   expect(await cli(['status', String(pid)])).toEqual({
     code: 0,
-    stdout: `process ${pid} runs; more can be told by the control socket only: use --control\n`,
+    stdout: `process ${pid} runs; use --control for more\n`,
     stderr: '',
   })
   service.signal('SIGTERM')

@@ -47,7 +47,7 @@ test('C53: by PID it waits for the end of the process, and says what cannot be t
   const { pid } = service
   const { code, stdout } = await cli(['stop', String(pid)])
   expect(stdout).toBe(
-    `process ${pid} has ended; whether it cut connections is in the log of the service, or use --control\n`,
+    `process ${pid} has exited; see the log of the service for connections that it cut, or use --control\n`,
   )
   expect(code).toBe(0)
   expect(await cli(['stop', String(pid)])).toMatchObject({

@@ -42,13 +42,13 @@ test('C54: a worker that dies again and again is started again after a growing p
   be({ throw: 'it does not come up' })
   service.signal('SIGKILL', service.serving.pid)
   for (const pause of [1000, 1500, 2250]) {
-    await service.line(new RegExp(`another one is started in ${pause} ms`))
+    await service.line(new RegExp(`starting a replacement in ${pause} ms`))
   }
   await service.line(/exited with code 1 before it was ready: Error: it does not come up/)
   // A reload does not wait for the pause.
   beGood()
   service.signal('SIGHUP', service.pid)
-  await service.line(/1 of 1 workers are on the new release/)
+  await service.line(/workers on the new release: 1 of 1/)
   expect(service.output).not.toContain('3375 ms')
   expect(await whoServes(service.target)).toBeTruthy()
 })
@@ -58,14 +58,14 @@ test('C54: a worker that had served for ten seconds is followed by another at on
   const startedAt = performance.now()
   await until('ten seconds are over', () => performance.now() - startedAt > 10_000)
   service.signal('SIGKILL', service.serving.pid)
-  await service.line(/was ended by SIGKILL; another one is started at once/)
+  await service.line(/was ended by SIGKILL; starting a replacement now/)
   expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
 })
 
 const failures = [
   ['throws', { throw: 'a bad start' }, 'exited with code 1 before it was ready: Error: a bad start'],
   ['exits with 7', { exit: 7 }, 'exited with code 7 before it was ready'],
-  ['exits with 0', { exit: 0 }, 'exited with code 0 before it was ready. It takes no part'],
+  ['exits with 0', { exit: 0 }, 'exited with code 0 before it was ready. It does not use Handover'],
   ['hangs', { hang: true }, 'was not ready after 10000 ms'],
 ] as const
 
@@ -110,7 +110,7 @@ test.each(badReleases)(
     expect(load.failures).toEqual([])
     expect(await whoServes(service.target)).toEqual({ pid, generation: 1 })
     expect((await ask(kept, '/')).status).toBe(200)
-    await service.line(new RegExp(`the reload has ended: .*${reason}`))
+    await service.line(new RegExp(`the reload failed: .*${reason}`))
     beGood()
     await rollWorkers(service)
     expect(accepting(service)).not.toContain(pid)

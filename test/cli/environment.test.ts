@@ -196,7 +196,7 @@ test('C54: a server that does not take part is ended, and it is said what to do'
   const service = launchRun(programFile(plain), { run: ['--ready-timeout', '1s'] })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
   expect(service.output).toMatch(
-    /was not ready after 1000 ms\. It takes no part: .*@handover\/core\/register/,
+    /was not ready after 1000 ms\. It does not use Handover: .*@handover\/core\/register/,
   )
   expect(service.processes()).toEqual([])
 })
@@ -204,7 +204,7 @@ test('C54: a server that does not take part is ended, and it is said what to do'
 test('C54: it is said early that a server does not take part', async () => {
   const service = launchRun(programFile(plain))
   await service.line(
-    /worker \d+ listens, but is not waited for: It takes no part: .*@handover\/core\/register/,
+    /worker \d+ listens, but never becomes ready\. It does not use Handover: .*@handover\/core\/register/,
   )
   service.signal('SIGTERM', service.pid)
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 128 + 15 })
@@ -218,7 +218,7 @@ test('C54: with @handover/core/register it takes part', async () => {
   })
   await service.line(/1 worker serves/)
   service.signal('SIGHUP', service.pid)
-  await service.line(/1 of 1 workers are on the new release/)
+  await service.line(/workers on the new release: 1 of 1/)
   expect((await askOnce(service.target, '/')).text).toBe('plain')
 })
 

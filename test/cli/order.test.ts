@@ -16,7 +16,7 @@ const patient = { graceful: { probationMs: 60_000 } }
 const handedOver = (service: Service, count: number) =>
   until(`${count} have handed over`, () => service.facts.filter(isHandedOver).length === count)
 
-const allNew = /2 of 2 workers are on the new release/
+const allNew = /workers on the new release: 2 of 2/
 
 test('C54: a signal that is sent many times at once is one reload', async () => {
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config: quick })
@@ -48,9 +48,9 @@ test('C54: a worker that is killed while its successor is on probation is follow
   service.signal('SIGHUP', service.pid)
   const successor = await service.event(({ onProbation }) => onProbation === true)
   service.signal('SIGKILL', pid)
-  await service.line(/1 of 1 workers are on the new release/)
+  await service.line(/workers on the new release: 1 of 1/)
   expect(await whoServes(service.target)).toEqual({ pid: successor.pid, generation: 2 })
-  expect(service.output).not.toContain('another one is started')
+  expect(service.output).not.toContain('starting a replacement')
 })
 
 test('C54: the new release at once replaces a worker that is killed before it begins its reload', async () => {
@@ -74,18 +74,18 @@ test('C54: a successor that is killed on probation fails the reload, and its wor
   service.signal('SIGHUP', service.pid)
   const successor = await service.event(({ onProbation }) => onProbation === true)
   service.signal('SIGKILL', successor.pid)
-  await service.line(/the reload has ended: Successor \d+ was ended by SIGKILL within its probation/)
+  await service.line(/the reload failed: Successor \d+ was ended by SIGKILL within its probation/)
   expect(await whoServes(service.target)).toEqual({ pid, generation: 1 })
 })
 
 test('C54: a reload while no worker serves starts the new release at once', async () => {
   const service = await startRun('http.mjs', { config: quick })
   service.signal('SIGKILL', service.serving.pid)
-  await service.line(/another one is started/)
+  await service.line(/starting a replacement/)
   const afterIndex = service.lastIndex
   service.signal('SIGHUP', service.pid)
   await service.event(isReady, { afterIndex })
-  await service.line(/1 of 1 workers are on the new release/)
+  await service.line(/workers on the new release: 1 of 1/)
   await until('one worker serves', () => service.processes().length === 2)
 })
 

@@ -109,7 +109,7 @@ test('C66: after a full disk the PID file is written when there is room, and rel
   writeFileSync(full, '')
   const { code, stderr } = await cli(['reload', '--pid-file', pidFile])
   expect(stderr).toMatch(
-    /^handover: process \d+ has ended, and .* does not name another one\. A successor that could not write the file may serve: see the log/,
+    /^handover: process \d+ has exited, and .* does not name another process\. A successor that could not write the file may serve: see the log/,
   )
   expect(code).toBe(4)
   const second = await whoServes(service.target)

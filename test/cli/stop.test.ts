@@ -77,7 +77,9 @@ test('C54: a reload says of a worker that hangs that it does, and another one ca
   const service = await startRun(programFile(deaf), { config: { graceful: { probationMs: 20 } } })
   await ask(await connect(service.target), '/spin')
   service.signal('SIGHUP', service.pid)
-  await service.line(/the reload has ended: Worker \d+ has not answered for 5000 ms: its event loop hangs/)
+  await service.line(
+    /the reload failed: Worker \d+ did not respond within 5000 ms \(is its event loop blocked\?\)/,
+  )
   const afterIndex = service.lastIndex
   service.signal('SIGKILL', service.serving.pid)
   await service.event(isReady, { afterIndex })
@@ -89,7 +91,7 @@ test('C54: a stopped worker ignores an order to reload that it reads too late', 
   const { pid } = service.serving
   service.signal('SIGSTOP', pid)
   service.signal('SIGHUP', service.pid)
-  await service.line(/the reload has ended: Worker \d+ has not answered for 5000 ms/)
+  await service.line(/the reload failed: Worker \d+ did not respond within 5000 ms/)
   service.signal('SIGCONT', pid)
   await service.line(/ignoring an order to reload that was read \d+ ms too late/)
   expect(await whoServes(service.target)).toEqual({ pid, generation: 1 })

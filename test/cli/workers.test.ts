@@ -53,7 +53,7 @@ test('C54: a worker that fails in a reload ends it: all others serve, and the lo
   writeFileSync(release, JSON.stringify({ throw: 'a bad release' }))
   const { message } = await service.event('reload-failed')
   expect(message).toContain('a bad release')
-  await service.line(/[123] of 4 workers are on the new release/)
+  await service.line(/[Ww]orkers on the new release: [123] of 4/)
   const after = await servers(service, workers)
   expect([...after].filter((pid) => before.has(pid)).length).toBeGreaterThan(0)
   rmSync(release)

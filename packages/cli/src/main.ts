@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The `handover` command: what can be said, and in which words. Each command is loaded when it is asked for.
+// The `handover` command: its options and help. The code of a command loads when the command runs.
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { exitCodes } from './command-line/exit-codes.js'
@@ -9,7 +9,7 @@ import type { RunOptions } from './commands/run.js'
 import { outliveReaders } from './terminal/output.js'
 
 const runHelp = `
-The program must use @handover/fastify, express, koa or core, or be run with it:
+The program must use @handover/fastify, express, koa or core, or start with core:
   handover run -- node --import @handover/core/register server.js
 
 Signals:
@@ -18,22 +18,22 @@ Signals:
   SIGTERM, SIGINT   finish requests in flight, and exit; a second signal cuts the drain short
   SIGUSR1, SIGUSR2  passed on to the workers
 
-A replacement follows a worker that dies: at once if the worker had served for 10 s, otherwise after 1 s, ×1.5 each
-time, at most 30 s. The supervisor holds its listeners: clients that connect meanwhile wait.
+When a worker dies, a replacement starts: at once if the worker had served for 10 s, otherwise after 1 s, ×1.5 each
+time, at most 30 s. The supervisor holds the listeners: clients that connect meanwhile wait.
 
 Exit codes:
-  the largest of the workers'; 128 and the number of the signal for one that a signal ended
+  the largest exit code of the workers; 128 plus the signal number for a worker that a signal ended
   1  the first worker could not be started, or did not become ready; the log has the reason
   2  the command line is wrong`
 
 const help = `
-These commands reach a running service by its control socket (--control, HANDOVER_CONTROL or ./handover.sock):
+These commands talk to the control socket of a running service (--control, HANDOVER_CONTROL or ./handover.sock):
   handover reload    returns when the new release serves, or prints why it does not
   handover status    shows the generations, and what holds a drain
-  handover stop      finishes requests in flight, and returns when the service has exited
+  handover stop      finishes requests in flight, stops the service, and returns when it has exited
 Exit codes and examples: handover COMMAND --help`
 
-/** Beside the folder of this file, in the workspace as in a package. */
+/** package.json is beside the folder of this file, in the workspace and in the package. */
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
 
 outliveReaders()
@@ -43,7 +43,7 @@ const program = new Command('handover')
   .version(version)
   .enablePositionalOptions()
   .addHelpText('after', help)
-  .showHelpAfterError('(handover --help tells what there is)')
+  .showHelpAfterError('(see handover --help)')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage))
 
 program
@@ -51,12 +51,7 @@ program
   .description('run a Node.js server in the foreground, keep it running, and reload it at SIGHUP')
   .usage('[options] -- node server.js [arguments…]')
   .argument('<command...>', 'Node, and the program with its arguments')
-  .option(
-    '--workers <number>',
-    'how many processes serve; "max": as many as there are cores',
-    checked(workers),
-    1,
-  )
+  .option('--workers <number>', 'how many processes serve; "max": one for each core', checked(workers), 1)
   .option(
     '--control <path>',
     'serve the control socket there (default: HANDOVER_CONTROL, or ./handover.sock)',
@@ -64,7 +59,7 @@ program
   .option('--pid-file <path>', 'write the pid of this process there')
   .option(
     '--ready-timeout <time>',
-    'how long a worker may take until it is ready, as 500ms, 60s or 2m',
+    'how long a worker may take to become ready, such as 500ms, 60s or 2m',
     checked(milliseconds),
   )
   .option('--drain-timeout <time>', 'how long open connections may take to finish', checked(milliseconds))

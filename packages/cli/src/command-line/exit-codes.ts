@@ -1,10 +1,10 @@
-/** With what the commands that speak to a service end. `handover run` ends as its program does. */
+/** Exit codes of the commands that talk to a service. `handover run` exits with the code of its program. */
 export const exitCodes = {
   done: 0,
-  /** The reload failed; or, at a stop, connections were cut or a hook failed. */
+  /** The reload failed, or a stop cut connections, or a hook failed. */
   failed: 1,
   usage: 2,
-  /** No service was reached, or it does not answer. Nothing was done, as far as can be told. */
+  /** No service was reached, or it did not respond. Most likely nothing was done. */
   unreachable: 3,
   /** The service got the request; the outcome is unknown. */
   unknown: 4,

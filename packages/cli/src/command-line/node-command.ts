@@ -1,4 +1,4 @@
-/** The command line of a Node program, taken apart: what a worker is started with. */
+/** Parses the command line of a Node program. The supervisor starts workers with the result. */
 import { basename } from 'node:path'
 
 export interface NodeCommand {
@@ -9,7 +9,7 @@ export interface NodeCommand {
   readonly args: readonly string[]
 }
 
-/** Options of Node whose value may be the next word (node --help). */
+/** Options of Node whose value can be the next word (node --help). */
 const withValue = new Set(
   (
     '-r --require --import --loader --experimental-loader -C --conditions --env-file --env-file-if-exists -e --eval ' +
@@ -19,17 +19,17 @@ const withValue = new Set(
   ).split(' '),
 )
 
-/** What to start; in words, why not, when it is not Node. */
+/** Returns the command, or an error message if the program is not Node. */
 export function readCommand(words: readonly string[]): NodeCommand | string {
   const [execPath = '', ...rest] = words
   if (!isNode(execPath)) {
-    return `"${execPath}" is not Node: handover run starts Node programs alone, as in: handover run -- node server.js`
+    return `"${execPath}" is not Node. handover run starts only Node programs: handover run -- node server.js`
   }
   let at = 0
   while (rest[at]?.startsWith('-') && rest[at] !== '--') at += withValue.has(rest[at] ?? '') ? 2 : 1
   return { execPath, execArgv: rest.slice(0, at), args: rest.slice(rest[at] === '--' ? at + 1 : at) }
 }
 
-/** `node`, `nodejs`, `node22`: also where it is a link to another name. */
+/** Also `nodejs` and `node22`, which may be links to another name. */
 const isNode = (path: string): boolean =>
   path === process.execPath || /^node(js)?[-_.]?v?[\d.]*(\.exe)?$/i.test(basename(path))

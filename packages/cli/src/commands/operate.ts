@@ -1,4 +1,4 @@
-/** The commands for a service that runs: what can be said, in which words, and what help says. */
+/** `reload`, `status` and `stop`: their options and help. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
 import { milliseconds } from '../command-line/values.js'
@@ -11,17 +11,17 @@ const defaultTimeout = '2m'
 
 const whichService = `
 Which service:
-  One process answers for a service, on its control socket: the option control of
-  graceful, or handover run. Without --control the path is that of the
-  variable HANDOVER_CONTROL, or ./handover.sock. Only the user that the service runs
-  as, and root, may connect.
-  With --pid-file or a PID the command sends a signal instead, and can report less.`
+  The command talks to the control socket of a service: the option control of
+  graceful, or handover run. Without --control, the path is HANDOVER_CONTROL, or
+  ./handover.sock. Only the user of the service and root can connect.
+  With --pid-file or a PID, the command sends a signal instead. It can then do and
+  report less.`
 
 const reloadHelp = `${whichService}
-    --pid-file  waits for the file to name another process, then for the end of the
-                one that it named. Reports that a reload failed, but not why. Never
-                signals a later process with the same PID (/proc). The file of
-                handover run never changes, so the outcome is unknown: exit code 4.
+    --pid-file  waits for the file to name another process, then for the previous one
+                to exit. Reports a failed reload, but not the reason. Never signals
+                a later process with the same PID (/proc). The file of handover run
+                never changes, so the outcome is unknown: exit code 4.
     PID         sends the signal; the outcome is unknown: exit code 4.
 
 What happens:
@@ -32,7 +32,7 @@ What happens:
 
 Exit codes:
   0  the successor serves and is proven (and its predecessor has drained)
-  1  it does not; the reason, and the error that ended it, are on standard error
+  1  the reload failed; the reason and the error are on standard error
   2  the command line is wrong
   3  no service was reached: nothing was done
   4  the service got the request; the outcome is unknown
@@ -48,14 +48,14 @@ Examples:
 const statusHelp = `${whichService}
     --pid-file, PID  whether the process runs
 
-What is shown:
-  Each generation with its pid, state and age, what it runs, its connections by kind,
-  and what is not idle, the oldest first: what holds a drain. Predecessors that
-  still drain are among them. And how the last reload ended.
+What it shows:
+  Each generation, also those that still drain: its pid, state and age, what it runs,
+  its connections by kind, and its open work, the oldest first (what holds a drain).
+  Then the outcome of the last reload.
 
 Exit codes:
-  0  the service has answered, or the process runs
-  1  it answered with an error
+  0  the service answered, or the process runs
+  1  the service answered with an error
   2  the command line is wrong
   3  no service was reached, it does not respond, or --watch has lost it
   5  the service refused: it has too many clients
@@ -87,7 +87,7 @@ Examples:
 
 /** Adds `reload`, `status` and `stop`. */
 export function addOperatingCommands(program: Command): void {
-  addCommand(program, 'reload', 'replace the running release, and say whether that went well', reloadHelp)
+  addCommand(program, 'reload', 'replace the running release, and report the outcome', reloadHelp)
     .option('--queue', 'wait for a reload that is under way, then reload; without it the service refuses')
     .option('--no-wait', 'return when the successor serves; its predecessor may still drain')
     .addOption(timeoutFor('--pid-file'))
@@ -95,13 +95,13 @@ export function addOperatingCommands(program: Command): void {
       const { reload } = await import('./reload.js')
       await end(() => reload(pid, options))
     })
-  addCommand(program, 'status', 'show who serves, and what holds a drain', statusHelp)
-    .option('--watch', 'show it again whenever it changes, and every second')
+  addCommand(program, 'status', 'show the generations, and what holds a drain', statusHelp)
+    .option('--watch', 'show the status again whenever it changes, and every second')
     .action(async (pid: number | undefined, options: StatusOptions) => {
       const { status } = await import('./status.js')
       await end(() => status(pid, options))
     })
-  addCommand(program, 'stop', 'let the service finish requests in flight, and exit', stopHelp)
+  addCommand(program, 'stop', 'finish requests in flight, and stop the service', stopHelp)
     .addOption(timeoutFor('--pid-file or a PID'))
     .action(async (pid: number | undefined, options: StopOptions) => {
       const { stop } = await import('./stop.js')
@@ -133,14 +133,14 @@ async function end(command: () => Promise<ExitCode>): Promise<void> {
 }
 
 const timeoutFor = (target: string): Option =>
-  new Option('--timeout <time>', `with ${target}: how long to wait, as 30s or 5m`)
+  new Option('--timeout <time>', `with ${target}: how long to wait, such as 30s or 5m`)
     .argParser(time)
     .default(time(defaultTimeout), defaultTimeout)
 
 function processId(text: string): number {
   const pid = Number(text)
   if (/^\d+$/.test(text) && Number.isSafeInteger(pid) && pid > 0) return pid
-  throw new InvalidArgumentError('Expected a number from 1 on.')
+  throw new InvalidArgumentError('Expected a number, 1 or more.')
 }
 
 function time(text: string): number {

@@ -1,8 +1,8 @@
-/** `handover reload`: returns when the new release serves, or says why it does not. */
+/** `handover reload`: returns when the new release serves, or prints why it does not. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ControlAnswer } from '@handover/core/supervision'
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
-import { ask, isRefusal, notAnAnswer, understood } from '../service-client/control-client.js'
+import { ask, formatAnswer, isRefusal, notAnAnswer } from '../service-client/control-client.js'
 import { type FileOutcome, reloadByPidFile, signal, untilEnded } from '../service-client/pid-signals.js'
 import { isSupervisor } from '../service-client/process-status.js'
 import { readTarget, type TargetOptions } from '../service-client/target.js'
@@ -10,7 +10,7 @@ import { duration, handedOver } from '../terminal/format.js'
 import { print, printJson, type SpokenOptions, say } from '../terminal/output.js'
 import { type Progress, silentProgress, visibleProgress } from '../terminal/progress.js'
 
-/** How often a queued reload asks for its turn. */
+/** How often a queued reload tries again. */
 const againMs = 200
 /** Temporary refusals: the generation has just handed over, or is about to. */
 const whileBusy = new Set(['ERR_HANDOVER_IN_PROGRESS', 'ERR_HANDOVER_DRAINING', 'ERR_HANDOVER_BUSY'])
@@ -34,33 +34,33 @@ export async function reload(pid: number | undefined, options: ReloadOptions): P
   signal(target.pid, 'SIGHUP')
   throw new CommandFailed(
     exitCodes.unknown,
-    `SIGHUP was sent to process ${target.pid}. Whether its successor serves cannot be told by a PID alone: see the log of ` +
-      'the service, or use --control or --pid-file.',
+    `SIGHUP was sent to process ${target.pid}. With only a PID, the outcome is unknown: see the log of the service, or ` +
+      'use --control or --pid-file.',
   )
 }
 
 async function reloadByControl(path: string, options: ReloadOptions): Promise<ExitCode> {
   const { json } = options
   const progress = json ? silentProgress : await visibleProgress()
-  const answer = await askInTurn(path, options, progress).finally(progress.done)
+  const answer = await reloadInTurn(path, options, progress).finally(progress.done)
   if (!answer.ok) {
-    const { error, reload: told } = answer
+    const { error, reload: report } = answer
     const isRefused = isRefusal(answer)
     const outcome = isRefused ? 'refused' : 'failed'
-    if (json) printJson({ ...(told ?? { outcome, reports: [] }), error })
-    else understood('reload', () => sayWhyNot(`the reload ${isRefused ? 'was refused' : 'failed'}`, error))
+    if (json) printJson({ ...(report ?? { outcome, reports: [] }), error })
+    else formatAnswer('reload', () => sayFailure(`the reload ${isRefused ? 'was refused' : 'failed'}`, error))
     return exitCodes[outcome]
   }
   if (!('reload' in answer)) throw notAnAnswer('reload')
   const { reload } = answer
-  const lines = understood('reload', () => handedOver(reload))
+  const lines = formatAnswer('reload', () => handedOver(reload))
   if (json) printJson(reload)
   else print(lines)
   return exitCodes.done
 }
 
-/** With `queue`, asks again while another reload is under way. The generation that serves by then gets the request. */
-async function askInTurn(
+/** With `queue`, tries again while another reload is under way. The generation that serves by then gets the request. */
+async function reloadInTurn(
   path: string,
   { json, wait, queue }: ReloadOptions,
   { onEvent }: Progress,
@@ -74,7 +74,7 @@ async function askInTurn(
   }
 }
 
-function sayWhyNot(what: string, { code, message, cause }: (ControlAnswer & { ok: false })['error']): void {
+function sayFailure(what: string, { code, message, cause }: (ControlAnswer & { ok: false })['error']): void {
   say(`handover: ${what} (${code}): ${message}`, ...(cause?.stack?.split('\n') ?? []))
 }
 
@@ -84,8 +84,8 @@ async function reloadByFile(path: string, pid: number, options: ReloadOptions): 
     signal(pid, 'SIGHUP')
     throw new CommandFailed(
       exitCodes.unknown,
-      `SIGHUP was sent to process ${pid}, which is handover run: ${path} never changes, and tells nothing of what came of ` +
-        'it. See the log of the service, or use --control.',
+      `SIGHUP was sent to process ${pid}, which is handover run. Its PID file ${path} never changes, so the outcome is ` +
+        'unknown: see the log of the service, or use --control.',
     )
   }
   const result = await reloadByPidFile(path, pid, timeout)
@@ -94,24 +94,24 @@ async function reloadByFile(path: string, pid: number, options: ReloadOptions): 
   if (json) printJson({ ...result, predecessor: pid, ...(hasDrained === undefined ? {} : { hasDrained }) })
   if (!isDone) {
     const code = result.outcome === 'failed' ? exitCodes.failed : exitCodes.unknown
-    throw new CommandFailed(code, whyNot(result, path, pid, timeout))
+    throw new CommandFailed(code, describeOutcome(result, path, pid, timeout))
   }
-  if (!json) print([`process ${result.pid} serves`, ...drainedInWords(pid, hasDrained, timeout)])
+  if (!json) print([`process ${result.pid} serves`, ...formatDrain(pid, hasDrained, timeout)])
   return exitCodes.done
 }
 
-function whyNot({ outcome }: FileOutcome, path: string, pid: number, timeoutMs: number): string {
+function describeOutcome({ outcome }: FileOutcome, path: string, pid: number, timeoutMs: number): string {
   if (outcome === 'failed') {
-    return `the reload failed, and process ${pid} keeps serving. A PID file does not tell the reason: see the log of the service, or use --control.`
+    return `the reload failed, and process ${pid} keeps serving. For the reason, see the log of the service, or use --control.`
   }
   return outcome === 'ended'
-    ? `process ${pid} has ended, and ${path} does not name another one. A successor that could not write the file may serve: see the log of the service.`
+    ? `process ${pid} has exited, and ${path} does not name another process. A successor that could not write the file may serve: see the log of the service.`
     : `${path} has not changed for ${duration(timeoutMs)}: the outcome of the reload is unknown. See the log of the service. (The PID file of handover run never changes: use --control.)`
 }
 
-function drainedInWords(pid: number, hasDrained: boolean | undefined, timeoutMs: number): string[] {
+function formatDrain(pid: number, hasDrained: boolean | undefined, timeoutMs: number): string[] {
   if (hasDrained === undefined) return []
   return hasDrained
-    ? [`process ${pid} has drained and left; what became of its connections is in the log of the service`]
+    ? [`process ${pid} has drained and exited; see the log of the service for its connections`]
     : [`process ${pid} still drains after ${duration(timeoutMs)}`]
 }

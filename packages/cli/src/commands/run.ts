@@ -1,4 +1,4 @@
-/** `handover run`: what the command line says, and what the operating system is told. */
+/** `handover run`: starts the service from the command line, and connects it to the operating system. */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
@@ -27,7 +27,7 @@ import { ReloadSignals } from '../operations/reload-signals.js'
 import type { RollingReload } from '../operations/rolling-reload.js'
 import { Service } from '../operations/service.js'
 import { supervisorTitle } from '../service-client/process-status.js'
-import { chosenControl, usualControl } from '../service-client/target.js'
+import { controlFromEnvironment, defaultControl } from '../service-client/target.js'
 import { ListenerPool } from '../supervisor/listener-pool.js'
 import type { ReleaseCommand } from '../supervisor/release-command.js'
 import type { Supervisor, SupervisorParts } from '../supervisor/supervisor.js'
@@ -42,7 +42,7 @@ export interface RunOptions {
   readonly envFile?: string
 }
 
-/** Runs until the service has ended, and then ends the process. */
+/** Runs the service, and then exits with its exit code. */
 export async function run(words: readonly string[], options: RunOptions): Promise<never> {
   const logger = lineLogger(platform.pid)
   const program = readCommand(words)
@@ -59,13 +59,13 @@ export async function run(words: readonly string[], options: RunOptions): Promis
   }
 }
 
-/** Resolves with the exit code. Errors: why the very first start failed. */
+/** Resolves with the exit code. Errors: the reason why the very first start failed. */
 async function serve(program: NodeCommand, options: RunOptions, logger: Logger): Promise<number> {
   const unsupported = platform.unsupported()
   if (unsupported) throw new Error(`handover run is not possible here: ${unsupported}`)
   const origin = readOrigin(platform)
   const serviceManager = new ServiceManager(platform, logger)
-  // systemd would take a worker that notifies it for the service. The supervisor satisfies the watchdog.
+  // A worker must not notify systemd: the supervisor does, also for the watchdog.
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC']) delete origin.environment[name]
   const command = () => commandOf(program, origin, options)
   command()
@@ -76,8 +76,8 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   const controlled = new ControlTarget(service)
   service.reloadObservers.add((reload) => notifyOfReload(reload, service, serviceManager))
   const { supervisor } = service
-  listen(supervisor, signals, serviceManager, logger)
-  const leave = await takePlaces(options, origin, controlled, logger)
+  followSignals(supervisor, signals, serviceManager, logger)
+  const removeFiles = await createFiles(options, origin, controlled, logger)
   const { workers } = options
   try {
     await Promise.race([supervisor.start(), supervisor.ended])
@@ -91,7 +91,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
     await serviceManager.failed((error as Error).message)
     throw error
   } finally {
-    await leave()
+    await removeFiles()
   }
 }
 
@@ -110,16 +110,19 @@ function supervisorParts(
   }
 }
 
-/** The PID file and the control socket. Returns the way back. Errors: `ERR_HANDOVER_PID_FILE`, `ERR_HANDOVER_CONTROL`. */
-async function takePlaces(
-  { pidFile, control = chosenControl() }: RunOptions,
+/**
+ * Creates the PID file and the control socket. Returns a function that removes them.
+ * Errors: `ERR_HANDOVER_PID_FILE`, `ERR_HANDOVER_CONTROL`.
+ */
+async function createFiles(
+  { pidFile, control = controlFromEnvironment() }: RunOptions,
   { cwd }: Origin,
   controlled: ControlTarget,
   logger: Logger,
 ): Promise<() => Promise<void>> {
   const closeControl =
     control === undefined
-      ? await serveUsualControl(resolve(cwd, usualControl), controlled, logger)
+      ? await serveDefaultControl(resolve(cwd, defaultControl), controlled, logger)
       : await serveControl(resolve(cwd, control), controlled)
   const path = pidFile === undefined ? undefined : resolve(cwd, pidFile)
   const file = new PidFile(() => path, platform.pid)
@@ -135,8 +138,8 @@ async function takePlaces(
   }
 }
 
-/** Nobody has asked for it: where it cannot be, as in a folder that is read-only, the service is there without. */
-async function serveUsualControl(
+/** The default control socket is optional: the service also runs in a read-only folder. */
+async function serveDefaultControl(
   path: string,
   controlled: ControlTarget,
   logger: Logger,
@@ -145,12 +148,12 @@ async function serveUsualControl(
     return await serveControl(path, controlled)
   } catch (error) {
     const { code, message } = error as HandoverError
-    logger.warn({ code }, `no control socket: ${message} Say where it can be: --control PATH`)
+    logger.warn({ code }, `no control socket: ${message} Choose another path with --control PATH.`)
     return async () => {}
   }
 }
 
-/** A release may be another one now, and so may its variables. Errors: `ERR_HANDOVER_PROGRAM_MISSING`, of the file. */
+/** Each start may find another release and other variables. Errors: `ERR_HANDOVER_PROGRAM_MISSING`, or those of the file. */
 function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOptions): ReleaseCommand {
   const fromFile = envFile === undefined ? {} : parseEnv(readFileSync(resolve(origin.cwd, envFile), 'utf8'))
   const environment = { ...fromFile, ...origin.environment }
@@ -163,7 +166,7 @@ function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOp
   return pin(command, program.args)
 }
 
-function listen(
+function followSignals(
   supervisor: Supervisor,
   signals: ReloadSignals,
   serviceManager: ServiceManager,
@@ -201,12 +204,12 @@ function notifyOfReload(
   )
 }
 
-/** Returns how to close it. Errors: `ERR_HANDOVER_CONTROL`. */
+/** Returns a function that closes the control socket. Errors: `ERR_HANDOVER_CONTROL`. */
 async function serveControl(path: string, controlled: ControlTarget): Promise<() => Promise<void>> {
   const control = new ControlServer(controlled)
   const file = await bindPrivately(control.server, path, platform)
   return async () => {
-    // Whoever waits for the end answers first.
+    // Clients that wait for the stop get their answers first.
     await new Promise((resolve) => setImmediate(resolve))
     await control.flush()
     control.close()

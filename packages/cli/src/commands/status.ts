@@ -1,7 +1,7 @@
-/** `handover status`: who serves, and what holds a drain. */
+/** `handover status`: shows the generations, and what holds a drain. */
 
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
-import { ask, isRefusal, notAnAnswer, understood, watch } from '../service-client/control-client.js'
+import { ask, formatAnswer, isRefusal, notAnAnswer, watch } from '../service-client/control-client.js'
 import { isRunning } from '../service-client/process-status.js'
 import { readTarget, type TargetOptions } from '../service-client/target.js'
 import { statusLines } from '../terminal/format.js'
@@ -11,7 +11,7 @@ export interface StatusOptions extends TargetOptions, SpokenOptions {
   readonly watch?: boolean
 }
 
-/** Back to the first line of the terminal, and everything below is erased. */
+/** Moves to the first line of the terminal and erases everything below. */
 const clear = '\x1b[H\x1b[2J'
 
 export async function status(pid: number | undefined, options: StatusOptions): Promise<ExitCode> {
@@ -25,20 +25,20 @@ export async function status(pid: number | undefined, options: StatusOptions): P
   }
   if (!('status' in answer)) throw notAnAnswer('status')
   const { status } = answer
-  const lines = understood('status', () => statusLines(status))
+  const lines = formatAnswer('status', () => statusLines(status))
   if (json) printJson(status)
   else print(lines)
   return exitCodes.done
 }
 
 function watchStatus(path: string, json: boolean): Promise<never> {
-  // No other code would end it.
+  // Nothing else ends this command.
   process.stdout.on('error', () => process.exit(exitCodes.done))
   const onTerminal = process.stdout.isTTY && !json
   return watch(path, (event) => {
     if (event.event !== 'status') return
     if (onTerminal) process.stdout.write(clear)
-    const lines = understood('watch', () => statusLines(event.status))
+    const lines = formatAnswer('watch', () => statusLines(event.status))
     if (json) printJson(event.status, 0)
     else print([...lines, ...(onTerminal ? [] : [''])])
   })
@@ -48,6 +48,6 @@ function statusByPid(pid: number, json: boolean): ExitCode {
   const running = isRunning(pid)
   if (json) printJson({ pid, running })
   if (!running) throw new CommandFailed(exitCodes.unreachable, `There is no process ${pid}.`)
-  if (!json) print([`process ${pid} runs; more can be told by the control socket only: use --control`])
+  if (!json) print([`process ${pid} runs; use --control for more`])
   return exitCodes.done
 }

@@ -1,7 +1,7 @@
-/** `handover stop`: drains, waits, and says what was cut. */
+/** `handover stop`: drains the service, waits for its exit, and reports what was cut. */
 
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
-import { askUntilGone, isRefusal, notAnAnswer, understood } from '../service-client/control-client.js'
+import { askUntilGone, formatAnswer, isRefusal, notAnAnswer } from '../service-client/control-client.js'
 import { signal, untilEnded } from '../service-client/pid-signals.js'
 import { readTarget, type TargetOptions } from '../service-client/target.js'
 import { drained, duration } from '../terminal/format.js'
@@ -24,7 +24,7 @@ export async function stop(pid: number | undefined, options: StopOptions): Promi
   }
   if (!('stop' in answer)) throw notAnAnswer('stop')
   const { reports, code } = answer.stop
-  const lines = understood('stop', () => reports.flatMap((report) => drained(report, report.drain)))
+  const lines = formatAnswer('stop', () => reports.flatMap((report) => drained(report, report.drain)))
   if (options.json) printJson(answer.stop)
   else print([...lines, `the service has stopped, with exit code ${code}`])
   return code === 0 ? exitCodes.done : exitCodes.failed
@@ -37,12 +37,12 @@ async function stopByPid(pid: number, { json, timeout }: StopOptions): Promise<E
   if (!stopped) {
     throw new CommandFailed(
       exitCodes.unknown,
-      `SIGTERM was sent to process ${pid}, which still runs after ${duration(timeout)}. What it waits for can be told by the control socket only.`,
+      `SIGTERM was sent to process ${pid}, which still runs after ${duration(timeout)}. Use --control to see what it waits for.`,
     )
   }
   if (!json)
     print([
-      `process ${pid} has ended; whether it cut connections is in the log of the service, or use --control`,
+      `process ${pid} has exited; see the log of the service for connections that it cut, or use --control`,
     ])
   return exitCodes.done
 }

@@ -26,9 +26,9 @@ export function pin(command: Command, programArgs: readonly string[]): ReleaseCo
 /** The reason why `previous` cannot start again; `undefined` if it can. `now` is the new release. */
 export function whyUnavailable(previous: PinnedCommand, now: PinnedCommand): string | undefined {
   const { cwd, script } = previous
-  if (cwd === now.cwd && script === now.script) return `the new release is in the same place, ${script}`
+  if (cwd === now.cwd && script === now.script) return `the new release runs the same file, ${script}`
   const missing = [cwd, script].find((path) => !existsSync(path))
-  return missing && `${missing} is gone`
+  return missing && `${missing} does not exist any more`
 }
 
 function real(path: string): string {

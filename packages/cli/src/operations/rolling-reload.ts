@@ -86,7 +86,7 @@ export class RollingReload {
         throw await this.#fail(error as Error, reports, replaced)
       }
     }
-    logger.info({ reports }, `${slots.length} of ${slots.length} workers are on the new release`)
+    logger.info({ reports }, `workers on the new release: ${slots.length} of ${slots.length}`)
     return summary(reports)
   }
 
@@ -98,8 +98,8 @@ export class RollingReload {
   ): Promise<Error> {
     const { slots, logger } = this.#parts
     const facts = { reports: error.report ? [...reports, error.report] : reports }
-    const where = `${replaced.length} of ${slots.length} workers are on the new release`
-    logger.error(facts, `the reload has ended: ${error.message} ${where}.`)
+    const where = `Workers on the new release: ${replaced.length} of ${slots.length}.`
+    logger.error(facts, `the reload failed: ${error.message} ${where}`)
     const restored = await this.#restore(replaced)
     if (restored) error.message += ` ${restored}`
     return Object.assign(error, facts)
@@ -173,7 +173,7 @@ export class RollingReload {
 
 /** Starts the previous release in this slot. Errors: the reason why it cannot start. */
 function previousOf({ worker }: Slot, before: ReleaseCommand | undefined): ReleaseCommand {
-  if (!before || !worker?.ownsService) throw new Error('it is unknown')
+  if (!before || !worker?.ownsService) throw new Error('its command is unknown')
   const why = whyUnavailable(before.pinned, worker.command.pinned)
   if (why) throw new Error(why)
   return { ...before.pinned, pinned: before.pinned }
@@ -187,7 +187,7 @@ function unlessHung<T>(ms: number, { pid }: Worker, answer: Promise<T>): Promise
   return within(ms, answer).catch(() => {
     throw new HandoverError(
       'ERR_HANDOVER_NOT_READY',
-      `Worker ${pid} has not answered for ${ms} ms: its event loop hangs. Kill it, and another one takes its place.`,
+      `Worker ${pid} did not respond within ${ms} ms (is its event loop blocked?). Kill it to have it replaced.`,
       { pid },
     )
   })

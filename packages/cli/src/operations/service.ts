@@ -47,14 +47,11 @@ export class Service {
 
   #refuseReload(): void {
     if (this.supervisor.isStopping)
-      throw new HandoverError(
-        'ERR_HANDOVER_DRAINING',
-        'The service is shutting down: it can hand over no more.',
-      )
+      throw new HandoverError('ERR_HANDOVER_DRAINING', 'The service is shutting down: it cannot hand over.')
     if (this.#reload)
       throw new HandoverError(
         'ERR_HANDOVER_IN_PROGRESS',
-        'A reload is under way. Ask again when it has ended.',
+        'A reload is under way. Try again when it has ended.',
       )
   }
 

@@ -11,21 +11,21 @@ import type {
 } from '@handover/core/supervision'
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
 
-/** Not by an import, which would load what only `handover run` needs. */
+/** Not imported: core would load, which only `handover run` needs. */
 const handover: typeof controlVersion = 1
-/** A service that is asked for something says something at least every second. */
+/** While a request is open, the service sends a line at least every second. */
 const silenceMs = 10_000
-/** An answer may be large, but not endless. */
+/** The limit for the size of an answer, in characters. */
 const longestLine = 64 * 1024 * 1024
 const lineMs = 60_000
-/** How long a connection is asked for again whose service is being replaced, and how often. */
-const againMs = 3_000
-const everyMs = 100
+/** For `watch`: how long to try to reconnect while the service is replaced, and how often. */
+const reconnectMs = 3_000
+const retryMs = 100
 
 /** The connection closed, or could not be opened. */
 class Disconnected extends CommandFailed {}
 
-/** Sends one request, and resolves with its answer. Errors: {@link CommandFailed}. */
+/** Sends a request and resolves with its answer. Errors: {@link CommandFailed}. */
 export async function ask(
   path: string,
   request: ControlVerb,
@@ -39,15 +39,15 @@ export async function ask(
   throw closedEarly(request)
 }
 
-/** Watches for as long as there is a service. A service that is replaced takes the connection along, or another is made. */
+/** Watches the service until it ends. At a reload the connection moves along, or this function reconnects. */
 export async function watch(path: string, onEvent: (event: ControlEvent) => void): Promise<never> {
-  for (let deadline = 0; ; await pause(everyMs)) {
+  for (let deadline = 0; ; await pause(retryMs)) {
     try {
       for await (const line of linesOf(path, 'watch')) {
         if (!('ok' in line)) onEvent(line)
         else if (isRefusal(line)) throw new CommandFailed(exitCodes.refused, line.error.message)
         else if (line.ok) throw notAnAnswer('watch')
-        if ('event' in line && line.event === 'status') deadline = performance.now() + againMs
+        if ('event' in line && line.event === 'status') deadline = performance.now() + reconnectMs
       }
       throw closedEarly('watch')
     } catch (error) {
@@ -56,7 +56,7 @@ export async function watch(path: string, onEvent: (event: ControlEvent) => void
   }
 }
 
-/** Resolves when the service has left: it closes the connection last. */
+/** Resolves when the service has exited: it closes the connection last. */
 export async function askUntilGone(
   path: string,
   request: ControlVerb,
@@ -74,11 +74,11 @@ export async function askUntilGone(
 
 type Failure = ControlAnswer & { readonly ok: false }
 
-/** Whether the service did nothing, so that a retry is safe. A reload that began and failed has a report. */
+/** Whether the service did nothing, so a retry is safe. A reload that began and failed has a report. */
 export const isRefusal = (answer: ControlAnswer): answer is Failure =>
   !answer.ok && answer.reload === undefined && answer.error.code.startsWith('ERR_HANDOVER_')
 
-/** The service may have read the request. */
+/** The exit code if the service may have read the request. */
 const outcomeOf = (request: ControlVerb): ExitCode =>
   request === 'reload' || request === 'stop' ? exitCodes.unknown : exitCodes.unreachable
 
@@ -95,13 +95,13 @@ const notAService = (exitCode: ExitCode = exitCodes.unreachable): CommandFailed 
     'The process listening there is not a Handover service: its answer does not follow the control protocol.',
   )
 
-/** The service sent something that does not answer that request. */
+/** The service's answer does not fit the request. */
 export const notAnAnswer = (request: ControlVerb): CommandFailed => notAService(outcomeOf(request))
 
-/** Formats an answer by `words`. Errors: {@link CommandFailed}, when a field of the answer is missing. */
-export function understood<T>(request: ControlVerb, words: () => T): T {
+/** Formats an answer. Errors: {@link CommandFailed}, if a field of the answer is missing. */
+export function formatAnswer<T>(request: ControlVerb, format: () => T): T {
   try {
-    return words()
+    return format()
   } catch {
     throw notAnAnswer(request)
   }
@@ -137,20 +137,20 @@ async function* linesOf(path: string, request: ControlVerb, more: object = {}): 
   let exitCode: ExitCode = exitCodes.unreachable
   try {
     for await (const line of splitLines(socket)) {
-      const told = line === undefined ? undefined : read(line)
-      if (!told) throw notAService(exitCode)
+      const message = line === undefined ? undefined : read(line)
+      if (!message) throw notAService(exitCode)
       exitCode = outcomeOf(request)
-      yield told
+      yield message
     }
   } catch (error) {
-    // A killed service resets the connection, and a write to it then fails: both mean that the connection ended.
+    // A killed service resets the connection, and a later write fails. Both mean that the connection has ended.
     if (error instanceof CommandFailed) throw error
   } finally {
     socket.destroy()
   }
 }
 
-/** Whole lines; `undefined` for a line that is too long or too slow. */
+/** Yields whole lines, and `undefined` for a line that is too long or too slow. */
 async function* splitLines(socket: AsyncIterable<string>): AsyncGenerator<string | undefined> {
   let parts: string[] = []
   let length = 0
@@ -194,13 +194,13 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 function unreachable(path: string, { code, message }: NodeJS.ErrnoException): Disconnected {
   const why: Readonly<Record<string, string>> = {
     ENOENT:
-      `There is no control socket at ${path}. Start the service with the option control, or by handover run ` +
-      '--control; or name the service: --control PATH, HANDOVER_CONTROL, --pid-file PATH or a PID.',
+      `There is no control socket at ${path}. Start the service with the option control or with handover run ` +
+      '--control, or name the service: --control PATH, HANDOVER_CONTROL, --pid-file PATH or a PID.',
     // connect(2) also fails with this code for a file that is not a socket.
     ECONNREFUSED: isSocket(path)
-      ? `Nothing serves the control socket ${path}: its service has been killed. Start the service again.`
+      ? `No process serves the control socket ${path}: its service was killed. Start the service again.`
       : `${path} is not a control socket. Name the service: --control PATH, --pid-file PATH or a PID.`,
-    EACCES: `The control socket ${path} is another user's${ownerOf(path)}: only that user and root may connect.`,
+    EACCES: `The control socket ${path} belongs to another user${ownerOf(path)}: only that user and root can connect.`,
     EAGAIN: `The control socket ${path} has too many waiting clients: its service does not accept them (is its event loop blocked?).`,
   }
   return new Disconnected(

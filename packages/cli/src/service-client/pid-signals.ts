@@ -1,4 +1,4 @@
-/** What can be done by signals alone, and what can be told then: less than by the control socket. */
+/** Commands by signals and a PID file. They can do and report less than those by the control socket. */
 import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { CommandFailed, exitCodes } from '../command-line/exit-codes.js'
@@ -7,15 +7,15 @@ import { identityOf, readPidFile } from './target.js'
 
 const pollMs = 50
 
-/** How long after the exit of the process a successor may take to write the file: it tries every second. */
-const lateMs = 3_000
+/** How long a successor may take to write the file after its predecessor has exited. It tries every second. */
+const writeMs = 3_000
 
-/** What a PID file tells of a reload. */
+/** What a PID file shows about a reload. */
 export type FileOutcome =
   | { readonly outcome: 'handed-over'; readonly pid: number }
   | { readonly outcome: 'failed' | 'ended' | 'unknown' }
 
-/** Sends a signal to a process that waits for it. Errors: {@link CommandFailed}. */
+/** Sends a signal to a process that listens for it. Errors: {@link CommandFailed}. */
 export function signal(pid: number, name: 'SIGHUP' | 'SIGTERM'): void {
   if (name === 'SIGHUP' && !listensFor(pid, constants.signals.SIGHUP)) {
     throw new CommandFailed(
@@ -29,15 +29,15 @@ export function signal(pid: number, name: 'SIGHUP' | 'SIGTERM'): void {
     const { code, message } = error as NodeJS.ErrnoException
     const why: Readonly<Record<string, string>> = {
       ESRCH: `There is no process ${pid}.`,
-      EPERM: `Process ${pid} is another user's.`,
+      EPERM: `Process ${pid} belongs to another user.`,
     }
     throw new CommandFailed(exitCodes.unreachable, why[code ?? ''] ?? message)
   }
 }
 
 /**
- * The PID file is written when a successor is proven, and again, with the same PID, when a reload has failed. It
- * says nothing more, and nothing at all of what the service prints.
+ * Sends SIGHUP and waits for the PID file to change. A proven successor writes its PID; after a failed reload, the
+ * running generation writes its own again.
  */
 export async function reloadByPidFile(path: string, pid: number, timeoutMs: number): Promise<FileOutcome> {
   const before = identityOf(path)
@@ -47,7 +47,7 @@ export async function reloadByPidFile(path: string, pid: number, timeoutMs: numb
     if (!isRunning(pid)) endedAt ??= performance.now()
     const now = identityOf(path) === before ? undefined : pidIn(path)
     if (now !== undefined) return now === pid ? { outcome: 'failed' } : { outcome: 'handed-over', pid: now }
-    if (endedAt !== undefined && performance.now() - endedAt > lateMs) return { outcome: 'ended' }
+    if (endedAt !== undefined && performance.now() - endedAt > writeMs) return { outcome: 'ended' }
   }
   return { outcome: 'unknown' }
 }

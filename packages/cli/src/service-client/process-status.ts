@@ -1,7 +1,7 @@
-/** Facts about a process from proc(5), on systems that have it. */
+/** The status of a process, from proc(5) where the system has it. */
 import { readFileSync } from 'node:fs'
 
-/** A zombie, which its parent has not reaped, does not run. A copy of core's check, because loading core takes long. */
+/** A zombie does not run. This is a copy of core's check, because loading core takes long. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -24,9 +24,9 @@ export function isSupervisor(pid: number): boolean {
 }
 
 /** `true` where the system has no proc(5). */
-export function listensFor(pid: number, number: number): boolean {
+export function listensFor(pid: number, signal: number): boolean {
   const [, caught] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(statusFile(pid) ?? '') ?? []
-  return caught === undefined || ((BigInt(`0x${caught}`) >> BigInt(number - 1)) & 1n) === 1n
+  return caught === undefined || ((BigInt(`0x${caught}`) >> BigInt(signal - 1)) & 1n) === 1n
 }
 
 function statusFile(pid: number): string | undefined {

@@ -1,4 +1,4 @@
-/** Which service is meant. */
+/** Determines which service a command is for. */
 import {
   type BigIntStats,
   closeSync,
@@ -22,25 +22,21 @@ export type Target =
   | { readonly by: 'pid-file'; readonly path: string; readonly pid: number }
   | { readonly by: 'pid'; readonly pid: number }
 
-/** Errors: {@link CommandFailed}, when more than one was named, or the PID file cannot be read. */
+/** Errors: {@link CommandFailed}, if the service is named twice or its PID file cannot be used. */
 export function readTarget(pid: number | undefined, { control, pidFile }: TargetOptions): Target {
   const named = [pid, control, pidFile].filter((each) => each !== undefined)
   if (named.length > 1) {
-    throw new CommandFailed(
-      exitCodes.usage,
-      'Say which service is meant once: --control, --pid-file or a PID.',
-    )
+    throw new CommandFailed(exitCodes.usage, 'Name the service only once: --control, --pid-file or a PID.')
   }
   if (pid !== undefined) return { by: 'pid', pid }
   if (pidFile !== undefined) return { by: 'pid-file', path: pidFile, pid: readService(pidFile) }
-  return { by: 'control', path: control ?? chosenControl() ?? usualControl }
+  return { by: 'control', path: control ?? controlFromEnvironment() ?? defaultControl }
 }
 
-/** Where `handover run` serves its control socket, and the other commands look for one, unless told otherwise. */
-export const usualControl = './handover.sock'
+/** The default path of the control socket, for `handover run` and for the other commands. */
+export const defaultControl = './handover.sock'
 
-/** What the environment says of it. */
-export const chosenControl = (): string | undefined => process.env.HANDOVER_CONTROL || undefined
+export const controlFromEnvironment = (): string | undefined => process.env.HANDOVER_CONTROL || undefined
 
 /** The PID in a PID file, and the identity of the file. Errors: {@link CommandFailed}. */
 export function readPidFile(path: string): { readonly pid: number; readonly file: string | undefined } {
@@ -62,7 +58,7 @@ export function readPidFile(path: string): { readonly pid: number; readonly file
   throw new CommandFailed(exitCodes.unreachable, `The PID file ${path} holds no PID.`)
 }
 
-/** The process that a PID file names. Errors: {@link CommandFailed}, when it may not be the service. */
+/** The process that a PID file names. Errors: {@link CommandFailed}, if the process may not be the service. */
 function readService(path: string): number {
   const { pid, file } = readPidFile(path)
   const holds = file === undefined ? undefined : holdsOpen(pid, file)
@@ -91,12 +87,12 @@ function fileOf(stat: () => BigIntStats): string | undefined {
     const { dev, ino } = stat()
     return `${dev}:${ino}`
   } catch {
-    // The descriptor has been closed in the meantime.
+    // The process has closed the descriptor in the meantime.
     return undefined
   }
 }
 
-/** Changes whenever the file is put in place anew: it is replaced by rename. */
+/** Changes whenever a service writes the file: it replaces the file by rename. */
 export function identityOf(path: string): string | undefined {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
   return stats && `${stats.dev}:${stats.ino}:${stats.ctimeNs}`

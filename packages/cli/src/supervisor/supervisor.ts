@@ -151,7 +151,7 @@ export class Supervisor {
     if (message.type === 'registered') this.#onRegistered(worker)
     else if (message.type === 'now') this.#onChange(worker)
     else if (message.type === 'stranger')
-      logger.warn({}, `worker ${worker.pid} listens, but is not waited for: ${notParticipating}`)
+      logger.warn({}, `worker ${worker.pid} listens, but never becomes ready. ${notParticipating}`)
     else if (message.type === 'listener') listeners.onBound(worker, message.entry, handle, this.workers)
     else if (message.type === 'closed') listeners.onClosed(message.held, this.workers)
     else if (message.type === 'start-successor') this.#startSuccessor(worker, message)
@@ -173,9 +173,9 @@ export class Supervisor {
     const slot = this.slots.find((each) => each.worker === worker)
     const { timedOutAfterMs, lifecycle } = worker
     if (!slot || lifecycle.state !== 'draining') return
-    const why = timedOutAfterMs === undefined ? 'shuts down' : notReadyAfter(timedOutAfterMs)
+    const why = timedOutAfterMs === undefined ? 'is shutting down' : notReadyAfter(timedOutAfterMs)
     if (lifecycle.because === 'shutdown') this.#replace(slot, worker, why)
-    else this.#promoteSuccessor(slot, worker, 'has left, and its successor has ended')
+    else this.#promoteSuccessor(slot, worker, 'has handed over, but its successor has exited')
   }
 
   #startSuccessor(worker: Worker, { successor: id, wanted }: StartSuccessor): void {
@@ -195,7 +195,7 @@ export class Supervisor {
   #refuseSuccessor({ ownsService, pid, successor }: Worker): void {
     if (ownsService && !(successor && this.workers.has(successor.worker))) return
     const why = ownsService ? 'already has one' : 'does not serve'
-    const message = `Worker ${pid} asks for a successor, but ${why}. No process was started.`
+    const message = `Worker ${pid} requested a successor, but ${why}. No process was started.`
     throw new HandoverError('ERR_HANDOVER_IN_PROGRESS', message, { pid })
   }
 
@@ -235,8 +235,8 @@ export class Supervisor {
     this.#started.reject(new Error(why))
     if (!this.#hasStarted) return
     const pauseMs = slot.backoffAfter(ended)
-    const when = pauseMs === 0 ? 'at once' : `in ${pauseMs} ms`
-    this.#parts.logger.error({ pauseMs }, `${why}; another one is started ${when}`)
+    const when = pauseMs === 0 ? 'now' : `in ${pauseMs} ms`
+    this.#parts.logger.error({ pauseMs }, `${why}; starting a replacement ${when}`)
     slot.timer = setTimeout(() => this.launch(slot), pauseMs)
   }
 }

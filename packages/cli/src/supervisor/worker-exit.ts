@@ -37,5 +37,5 @@ export function describeExit(worker: ExitedWorker, { code, signal, error }: Work
 export const notReadyAfter = (ms: number): string => `was not ready after ${ms} ms`
 
 export const notParticipating =
-  'It takes no part: a server must use @handover/fastify, express, koa or core, or be started by ' +
+  'It does not use Handover: use @handover/fastify, express, koa or core in the server, or start it with ' +
   '"node --import @handover/core/register"'

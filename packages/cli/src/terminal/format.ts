@@ -1,4 +1,4 @@
-/** Facts in words, for people. */
+/** Formats facts for people. */
 import {
   type Connections,
   type ControlStatus,
@@ -26,13 +26,13 @@ const parts = (most: number, unit: string, rest: number, smaller: string) =>
 
 export const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
 
-/** A successor that somebody else starts has no pid yet. */
+/** A successor that the supervisor starts has no pid at first. */
 export const who = ({ generation, pid }: { generation: number; pid?: number | undefined }): string =>
   `generation ${generation}${pid === undefined ? '' : ` (pid ${pid})`}`
 
 export const holding = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${duration(ageMs)})`
 
-/** What a drain has done, and one line for each connection that was cut. */
+/** The outcome of a drain, and a line for each connection that was cut. */
 export function drained(of: { generation: number; pid: number }, drain: DrainReport): string[] {
   return [
     `${who(of)} has drained in ${duration(drain.ms)}: ${formatFates(drain)}`,
@@ -40,7 +40,7 @@ export function drained(of: { generation: number; pid: number }, drain: DrainRep
   ]
 }
 
-/** How a reload ended well. */
+/** The outcome of a successful reload. */
 export function handedOver({ reports }: ReloadSummary): string[] {
   return reports.flatMap((report) => [
     `${who(report.successor)} serves, after ${duration(reloadMs(report))}`,
@@ -48,7 +48,7 @@ export function handedOver({ reports }: ReloadSummary): string[] {
   ])
 }
 
-/** The whole status, a line each. */
+/** The lines of the whole status. */
 export function statusLines({ supervisor, generations, lastReload }: ControlStatus): string[] {
   return [
     ...(supervisor
@@ -57,7 +57,7 @@ export function statusLines({ supervisor, generations, lastReload }: ControlStat
         ]
       : []),
     ...generations.flatMap(generationLines),
-    `last reload: ${lastReload ? lastReloadInWords(lastReload) : 'none'}`,
+    `last reload: ${lastReload ? formatLastReload(lastReload) : 'none'}`,
   ]
 }
 
@@ -65,28 +65,28 @@ function generationLines(status: GenerationStatus): string[] {
   const { connections, holding: holds = [], uptimeMs, release } = status
   const up = uptimeMs === undefined ? '' : `, up ${duration(uptimeMs)}`
   return [
-    `${who(status)}: ${stateInWords(status)}${up}`,
+    `${who(status)}: ${formatState(status)}${up}`,
     ...(release ? [`  runs ${release.script} in ${release.cwd}`] : []),
-    ...(connections ? [`  ${connectionsInWords(connections)}`] : []),
+    ...(connections ? [`  ${formatConnections(connections)}`] : []),
     ...holds.map((each) => `  ${status.state === 'draining' ? 'waits for' : 'busy with'} ${holding(each)}`),
   ]
 }
 
-function stateInWords({ state, because, onProbation, msLeft }: GenerationStatus): string {
+function formatState({ state, because, onProbation, msLeft }: GenerationStatus): string {
   const reason = because && (because === 'shutdown' ? ' for a shutdown' : ', handed over')
   const left = msLeft === undefined ? '' : `, cut in ${duration(msLeft)}`
   return `${state}${reason ?? ''}${onProbation ? ', on probation' : ''}${left}`
 }
 
-function connectionsInWords({ total, inFlight, requests, ...kinds }: Connections): string {
+function formatConnections({ total, inFlight, requests, ...kinds }: Connections): string {
   const open = Object.entries(kinds)
     .filter(([, { idle, busy }]) => idle + busy > 0)
     .map(([kind, { idle, busy }]) => `${kind}: ${idle} idle and ${busy} busy`)
   const which = open.length > 0 ? ` (${open.join('; ')})` : ''
-  return `${count(total, 'connection')}${which}, ${count(inFlight, 'request')} in flight, ${requests} served or begun`
+  return `${count(total, 'connection')}${which}, ${count(inFlight, 'request')} in flight, ${requests} in total`
 }
 
-function lastReloadInWords({ outcome, reports }: ReloadSummary): string {
+function formatLastReload({ outcome, reports }: ReloadSummary): string {
   const last = reports.at(-1)
   if (!last) return outcome
   if (outcome === 'failed') return `failed at ${last.startedAt}: ${last.failure?.message ?? 'unknown'}`

@@ -1,11 +1,11 @@
-/** How it goes on, on standard error: a line for each phase, and on a terminal a bar for the drain. */
+/** Progress on standard error: a line for each phase, and on a terminal a bar for the drain. */
 import type { ControlEvent } from '@handover/core/supervision'
 import { count, duration, who } from './format.js'
 import { say } from './output.js'
 
 export interface Progress {
   onEvent(event: ControlEvent): void
-  /** The answer is there. */
+  /** The command has its answer. */
   done(): void
 }
 
@@ -20,7 +20,7 @@ export async function visibleProgress(): Promise<Progress> {
     onEvent(event) {
       if (event.event === 'phase') {
         bar?.hide()
-        say(phaseInWords(event))
+        say(formatPhase(event))
       } else if (event.event === 'draining') {
         bar?.show(event)
         waiting?.(event)
@@ -30,15 +30,15 @@ export async function visibleProgress(): Promise<Progress> {
   }
 }
 
-function phaseInWords({ phase, limitMs, successor, ...asked }: ControlEvent & { event: 'phase' }): string {
+function formatPhase({ phase, limitMs, successor, ...running }: ControlEvent & { event: 'phase' }): string {
   const next = successor ? who(successor) : 'the next generation'
   if (phase === 'starting') return `${next} is starting; it has ${duration(limitMs)} to become ready`
   if (phase === 'probation') return `${next} is ready, and on probation for ${duration(limitMs)}`
-  const drains = `${who(asked)} drains, for at most ${duration(limitMs)}`
+  const drains = `${who(running)} drains, for at most ${duration(limitMs)}`
   return successor ? `${next} serves; ${drains}` : drains
 }
 
-/** Where there is no terminal: a line every few seconds, for the log of whoever deploys. */
+/** Without a terminal: a line every few seconds, for the log of the deployment. */
 function drainLines(): (event: Draining) => void {
   const everyMs = 5_000
   let last = performance.now()
@@ -49,10 +49,9 @@ function drainLines(): (event: Draining) => void {
   }
 }
 
-const left = (msLeft: number | undefined) =>
-  msLeft === undefined ? '' : `, ${duration(msLeft)} until they are cut`
+const left = (msLeft: number | undefined) => (msLeft === undefined ? '' : `, cut in ${duration(msLeft)}`)
 
-/** Several generations may drain at a time: it shows them together. */
+/** One bar for all generations that drain. */
 async function drainBar(): Promise<{ show(event: Draining): void; hide(): void }> {
   const { SingleBar } = (await import('cli-progress')).default
   const byPid = new Map<number, Draining>()
