@@ -1,65 +1,84 @@
-// The folders of core are rooms with one-way doors: docs/architecture.md has the table, this test reads the imports.
+// The folders of core and cli are rooms with one-way doors: docs/architecture.md has the table, this test reads the imports.
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { read, root } from './pages.js'
 
-const core = 'packages/core/src'
-const entries = ['index.ts', 'register.ts', 'supervision.ts']
+/** What a package's table says, and what its sources do. */
+class Rooms {
+  readonly src: string
+  readonly levels: ReadonlyMap<string, number>
+  readonly sources: readonly string[]
 
-/** The rows of the table, from the top. */
-function rows(): string[][] {
+  constructor(readonly name: string) {
+    this.src = `packages/${name}/src`
+    this.levels = new Map(rows(name).flatMap((names, i) => names.map((each) => [each, i] as const)))
+    const files = readdirSync(join(root, this.src), { recursive: true, encoding: 'utf8' })
+    this.sources = files.filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts'))
+  }
+
+  folders(): string[] {
+    const entries = readdirSync(join(root, this.src), { withFileTypes: true })
+    return entries.filter((each) => each.isDirectory()).map(({ name }) => name)
+  }
+
+  /** Without comments. */
+  codeOf(path: string): string {
+    return read(join(this.src, path)).replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
+  }
+
+  /** Imports and re-exports of other files of the package, types included. */
+  importsOf(path: string): string[] {
+    const named = [...this.codeOf(path).matchAll(/(?:\bfrom|\bimport\(?)\s*'(\.[^']+)'/g)]
+    return named.map(([, target = '']) => normalize(join(dirname(path), target)).replace(/\.js$/, '.ts'))
+  }
+
+  /** What is wrong with an import from `room` of a file in `target`, if anything. */
+  wrongDoor(room: string, target: string): string | undefined {
+    if (room === target || room === '') return undefined
+    const [from, to] = [this.levels.get(room), this.levels.get(target)]
+    if (target === '') return 'imports an entry point'
+    if (from === undefined || to === undefined) return 'is not in the table'
+    return to > from ? undefined : to === from ? 'imports sideways' : 'imports upward'
+  }
+}
+
+/** The rows of a package's table, from the top. */
+function rows(name: string): string[][] {
   const page = read('docs/architecture.md')
-  const section = page.slice(page.indexOf('## Rooms of core'))
+  const section = page.slice(page.indexOf(`## Rooms of ${name}`))
   const table = section.slice(section.indexOf('|---'), section.indexOf('\n\n', section.indexOf('|---')))
   return table
     .split('\n')
     .slice(1)
-    .map((row) => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)\/`/g)].map(([, name = '']) => name))
+    .map((row) => [...(row.split('|')[1] ?? '').matchAll(/`([\w-]+)\/`/g)].map(([, folder = '']) => folder))
 }
 
-const levels = new Map(rows().flatMap((names, i) => names.map((name) => [name, i] as const)))
-const sources = readdirSync(join(root, core), { recursive: true, encoding: 'utf8' }).filter(
-  (path) => path.endsWith('.ts') && !path.endsWith('.test.ts'),
-)
-const textOf = (path: string) => read(join(core, path))
-/** Without comments. */
-const codeOf = (path: string) => textOf(path).replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
 const roomOf = (path: string) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '')
+const core = new Rooms('core')
 
-/** Imports and re-exports of other files of core, types included. */
-function importsOf(path: string): string[] {
-  const named = [...codeOf(path).matchAll(/(?:\bfrom|\bimport\(?)\s*'(\.[^']+)'/g)]
-  return named.map(([, target = '']) => normalize(join(dirname(path), target)).replace(/\.js$/, '.ts'))
-}
+describe.each([
+  [core, ['index.ts', 'register.ts', 'supervision.ts']],
+  [new Rooms('cli'), ['main.ts']],
+])('the rooms of $name', (rooms, entryPoints) => {
+  test('the table names every folder, and no other', () => {
+    expect(rooms.folders().sort()).toEqual([...rooms.levels.keys()].sort())
+  })
 
-/** What is wrong with an import from `room` of a file in `target`, if anything. */
-function wrongDoor(room: string, target: string): string | undefined {
-  if (room === target || room === '') return undefined
-  const [from, to] = [levels.get(room), levels.get(target)]
-  if (target === '') return 'imports an entry point'
-  if (from === undefined || to === undefined) return 'is not in the table'
-  return to > from ? undefined : to === from ? 'imports sideways' : 'imports upward'
-}
+  test('only the entry points stand outside of the folders', () => {
+    expect(rooms.sources.filter((path) => roomOf(path) === '').sort()).toEqual(entryPoints)
+  })
 
-test('the table names every folder, and no other', () => {
-  const folders = readdirSync(join(root, core), { withFileTypes: true }).filter((each) => each.isDirectory())
-  expect(folders.map(({ name }) => name).sort()).toEqual([...levels.keys()].sort())
-})
-
-test('only the entry points stand outside of the folders', () => {
-  expect(sources.filter((path) => roomOf(path) === '').sort()).toEqual(entries)
-})
-
-test('every import leads to a folder below', () => {
-  const wrong = sources.flatMap((path) =>
-    importsOf(path).flatMap((target) => {
-      expect(existsSync(join(root, core, target)), `${path} imports ${target}`).toBe(true)
-      const why = wrongDoor(roomOf(path), roomOf(target))
-      return why ? [`${path} ${why}: ${target}`] : []
-    }),
-  )
-  expect(wrong).toEqual([])
+  test('every import leads to a folder below', () => {
+    const wrong = rooms.sources.flatMap((path) =>
+      rooms.importsOf(path).flatMap((target) => {
+        expect(existsSync(join(root, rooms.src, target)), `${path} imports ${target}`).toBe(true)
+        const why = rooms.wrongDoor(roomOf(path), roomOf(target))
+        return why ? [`${path} ${why}: ${target}`] : []
+      }),
+    )
+    expect(wrong).toEqual([])
+  })
 })
 
 describe('an import', () => {
@@ -71,7 +90,7 @@ describe('an import', () => {
     ['listeners', 'connections', 'imports sideways'],
     ['base', '', 'imports an entry point'],
     ['elsewhere', 'base', 'is not in the table'],
-  ])('from %j to %j: %s', (room, target, why) => expect(wrongDoor(room, target)).toBe(why))
+  ])('from %j to %j: %s', (room, target, why) => expect(core.wrongDoor(room, target)).toBe(why))
 })
 
 /** What only `platform/` may touch. */
@@ -82,9 +101,9 @@ const doors: readonly (readonly [what: string, pattern: RegExp])[] = [
 ]
 
 test.each(doors)('only platform/ touches %s', (_what, pattern) => {
-  const others = sources.filter((path) => roomOf(path) !== 'platform')
+  const others = core.sources.filter((path) => roomOf(path) !== 'platform')
   // Types have no effect.
-  const touches = (path: string) => pattern.test(codeOf(path).replace(/^import type [^']*'[^']+'/gm, ''))
+  const touches = (path: string) => pattern.test(core.codeOf(path).replace(/^import type [^']*'[^']+'/gm, ''))
   expect(others.filter(touches)).toEqual([])
-  expect(sources.some((path) => roomOf(path) === 'platform' && touches(path))).toBe(true)
+  expect(core.sources.some((path) => roomOf(path) === 'platform' && touches(path))).toBe(true)
 })
