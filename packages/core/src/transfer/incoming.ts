@@ -78,7 +78,7 @@ export class Arrivals {
     const onLate: Arrival['onLate'] = (receive) => this.#deliver(id, receive)
     try {
       const receiver = this.#receivers.get(protocol)
-      if (!receiver) throw new Error('nobody goes on with it')
+      if (!receiver) throw new Error('no receiver is registered for it')
       receiver({ server, socket, state: state && v8().deserialize(state), onLate })
     } catch (error) {
       this.#parts.logger.error(
