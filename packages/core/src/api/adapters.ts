@@ -80,7 +80,8 @@ export interface Surroundings {
 
 /** For protocols: how it is now. */
 export function surroundings(): Surroundings {
-  const { logger = silent, settings, state } = currentGeneration() ?? {}
+  const { logger = silent, settings, machine } = currentGeneration() ?? {}
+  const { state } = machine ?? {}
   return {
     logger,
     drainMs: state?.name === 'draining' ? state.drain.msLeft : Number.POSITIVE_INFINITY,

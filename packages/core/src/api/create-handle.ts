@@ -4,12 +4,13 @@ import type { GracefulHandle } from './handle.js'
 
 /** The public face of a generation. */
 export function handleOf(generation: Generation): GracefulHandle {
-  const { hooks, events, predecessor, tracker, arrivals } = generation
+  const { hooks, machine, predecessor, tracker, arrivals } = generation
+  const { events } = machine
   const handle: GracefulHandle = {
     get state() {
-      return generation.state.name
+      return machine.state.name
     },
-    generation: generation.number,
+    generation: generation.self.number,
     predecessor: predecessor && {
       pid: predecessor.pid,
       generation: predecessor.generation,

@@ -29,7 +29,8 @@ registry[key] ??= { version: wireVersion, origin: readOrigin(platform) }
 /** Adds `awaited` to the generation of this process, which begins with the first registration. */
 export function register(awaited: Awaited, options: GracefulOptions | undefined): GracefulHandle {
   const { origin, generation } = shared()
-  if (origin.inheritance !== undefined && lateServer(awaited, generation?.internals)) throw lateSuccessor()
+  if (origin.inheritance !== undefined && lateServer(awaited, generation?.internals.listeners))
+    throw lateSuccessor()
   if (generation) {
     const { given } = generation.internals
     generation.internals.applyOptions(agree(given, options, lineLogger(platform.pid), origin.cwd))
@@ -37,6 +38,7 @@ export function register(awaited: Awaited, options: GracefulOptions | undefined)
     return generation.handle
   }
   const internals = new Generation(agree({}, options, lineLogger(platform.pid), origin.cwd), origin, platform)
+  internals.start()
   const handle = handleOf(internals)
   shared().generation = { handle, internals }
   internals.undoAtEnd(forget)

@@ -3,44 +3,58 @@
  * reports them. The request to end the oldest drain goes from each generation to the one before it
  * (docs/decisions/0024-the-oldest-drain-ends-first.md).
  */
+import type { Logger } from '../base/logger.js'
 import type { GenerationStatus } from '../protocol/control-messages.js'
-import type { Generation } from './generation.js'
+import type { Predecessor } from '../succession/predecessor.js'
+import type { Self, StateMachine } from './state-machine.js'
+
+export interface DrainingLimitParts {
+  readonly self: Self
+  readonly machine: StateMachine
+  readonly logger: Logger
+  readonly maxDraining: () => number
+  readonly isRunning: (pid: number) => boolean
+  readonly predecessor: () => Predecessor | undefined
+}
 
 export class DrainingLimit {
-  readonly #generation: Generation
+  readonly #parts: DrainingLimitParts
   /** Generations that got the request to end. The log names each one once. */
   readonly #asked = new Set<number>()
 
-  constructor(generation: Generation) {
-    this.#generation = generation
+  constructor(parts: DrainingLimitParts) {
+    this.#parts = parts
   }
 
   /** `draining`: the generations that drain, the latest first, as the predecessor reports once a second. */
   consider(draining: readonly GenerationStatus[]): void {
-    const { settings, state, platform, logger, predecessor } = this.#generation
+    const { machine, logger, predecessor, isRunning } = this.#parts
     // Its successor counts them.
-    if (state.name === 'draining' || state.name === 'exited') return
-    const running = draining.filter(({ pid }) => platform.isRunning(pid))
+    if (machine.isEnding) return
+    const maxDraining = this.#parts.maxDraining()
+    const running = draining.filter(({ pid }) => isRunning(pid))
     const oldest = running.at(-1)
-    if (!oldest || running.length <= settings.maxDraining) return
+    if (!oldest || running.length <= maxDraining) return
     const { generation, pid } = oldest
     if (!this.#asked.has(generation)) {
       logger.warn(
-        { generation, pid, maxDraining: settings.maxDraining },
-        `${running.length} generations drain, more than maxDraining (${settings.maxDraining}): ending the drain of ` +
+        { generation, pid, maxDraining },
+        `${running.length} generations drain, more than maxDraining (${maxDraining}): ending the drain of ` +
           `generation ${generation} (process ${pid}) now`,
       )
     }
     this.#asked.add(generation)
-    void predecessor?.say({ type: 'end-drain', generation })
+    void predecessor()?.say({ type: 'end-drain', generation })
   }
 
   /** Handles a request of a later generation, for this generation or an earlier one. */
   onEndDrain(generation: number): void {
-    const { number, state, logger, predecessor } = this.#generation
+    const { self, machine, logger, predecessor } = this.#parts
+    const { number } = self
+    const { state } = machine
     if (state.name !== 'draining') return
     if (generation < number) {
-      void predecessor?.say({ type: 'end-drain', generation })
+      void predecessor()?.say({ type: 'end-drain', generation })
       return
     }
     if (generation > number || state.drain.wasCutShort) return

@@ -1,37 +1,67 @@
-/** How a generation leaves: because its successor is proven, or because it was told to. */
+/** How a generation leaves: because its successor is proven, or because it shuts down. */
 import { channel } from 'node:diagnostics_channel'
+import type { Logger } from '../base/logger.js'
 import type { DrainReport, FinalReport, HookFailure, ReloadReport, ShutdownReport } from '../base/report.js'
 import { formatFates } from '../base/report-text.js'
+import type { Settings } from '../base/settings.js'
 import type { DrainReason } from '../base/state-names.js'
 import { unlessAborted } from '../base/timeouts.js'
+import type { Tracker } from '../connections/tracker.js'
+import type { Listeners } from '../listeners/listeners.js'
+import type { ServiceManager } from '../platform/systemd-notify.js'
+import type { Predecessor } from '../succession/predecessor.js'
 import type { Successor } from '../succession/successor.js'
-import type { Mover } from '../transfer/mover.js'
 import { Drain } from './drain.js'
-import type { Generation } from './generation.js'
-import type { Leave } from './hooks.js'
+import type { Handover } from './handover.js'
+import type { Hooks, Leave } from './hooks.js'
+import type { Self, StateMachine } from './state-machine.js'
 
 const reportChannel = channel('handover:report')
 
-export class Leaving {
-  readonly #generation: Generation
+export interface ExitParts {
+  readonly self: Self
+  readonly machine: StateMachine
+  readonly logger: Logger
+  readonly settings: () => Settings
+  readonly tracker: Tracker
+  readonly listeners: Listeners
+  readonly systemd: ServiceManager
+  readonly hooks: Hooks
+  readonly predecessor: () => Predecessor | undefined
+  readonly ownsService: () => boolean
+  /** Whether a supervisor started this process, and still runs. */
+  readonly supervised: () => 'no' | 'alive' | 'gone'
+  readonly isRunning: (pid: number) => boolean
+  /** Clients of the control socket continue in the successor. */
+  readonly handOverControl: (successor: Successor, report: ReloadReport) => void
+  /** The last answers of the control socket get out. */
+  readonly finishControl: (code: number) => Promise<void>
+  /** The process continues without Handover. */
+  readonly letGo: () => void
+  readonly exit: (code: 0 | 1) => void
+}
+
+export class Exit {
+  readonly #parts: ExitParts
   #left: Promise<ShutdownReport> | undefined
   #signal: string | undefined
   #successor: Successor | undefined
   /** Of `beforeDrain` hooks. */
   readonly #hookFailures: HookFailure[] = []
 
-  constructor(generation: Generation) {
-    this.#generation = generation
+  constructor(parts: ExitParts) {
+    this.#parts = parts
   }
 
   /** The successor is proven: it is the service. */
-  handOver(successor: Successor, mover: Mover | undefined, report: ReloadReport): void {
+  handOver(successor: Successor, handover: Handover, report: ReloadReport): void {
+    const { predecessor, machine, handOverControl } = this.#parts
     this.#successor = successor
-    this.#generation.predecessor?.claim('leave')
-    const drain = this.#newDrain('handed-over', mover, successor)
-    this.#generation.dispatch({ name: 'successor-proven', drain })
+    predecessor()?.claim('leave')
+    const drain = this.#newDrain('handed-over', { successor, handover })
+    machine.dispatch({ name: 'successor-proven', drain })
     const drained = drain.run()
-    this.#generation.control.handOver(successor, report)
+    handOverControl(successor, report)
     this.#left = drained.then((drained) => this.#leave(drain, drained, { successor, report }))
   }
 
@@ -39,10 +69,7 @@ export class Leaving {
   passOn(signal: string): boolean {
     const successor = this.#successor
     if (!successor || successor.exit) return false
-    this.#generation.logger.info(
-      { signal },
-      `${signal}: passed on to successor ${successor.pid}, which serves`,
-    )
+    this.#parts.logger.info({ signal }, `${signal}: passed on to successor ${successor.pid}, which serves`)
     successor.send({ type: 'reload-again', signal })
     return true
   }
@@ -52,7 +79,8 @@ export class Leaving {
    * went with the successor, or `undefined` where it is too late.
    */
   serveAgain(listen: () => void): number | undefined {
-    const { state, tracker } = this.#generation
+    const { machine, tracker } = this.#parts
+    const { state } = machine
     if (state.name !== 'draining' || state.because !== 'handed-over') return undefined
     let gone = 0
     const serve = () => {
@@ -62,31 +90,31 @@ export class Leaving {
     if (!state.drain.cancel({ serve, listen })) return undefined
     this.#left = undefined
     this.#successor = undefined
-    this.#generation.dispatch({ name: 'successor-lost' })
+    machine.dispatch({ name: 'successor-lost' })
     return gone
   }
 
   /** Resolves when everything has drained and the hooks have run. A second call returns the same promise. */
   shutdown(signal?: string): Promise<ShutdownReport> {
     this.#signal ??= signal
-    const generation = this.#generation
-    const { state } = generation
+    const { machine } = this.#parts
+    const { state } = machine
     if (state.name === 'draining' && state.because === 'handed-over') {
       state.drain.becomeShutdown()
-      generation.dispatch({ name: 'shutdown', drain: state.drain })
+      machine.dispatch({ name: 'shutdown', drain: state.drain })
     }
     this.#left ??= this.#startShutdown()
     return this.#left
   }
 
   #startShutdown(): Promise<ShutdownReport> {
-    const generation = this.#generation
-    const { state } = generation
-    generation.predecessor?.claim('leave')
+    const { machine, predecessor, ownsService, systemd } = this.#parts
+    const { state } = machine
+    predecessor()?.claim('leave')
     const drain = this.#newDrain('shutdown')
-    generation.dispatch({ name: 'shutdown', drain })
+    machine.dispatch({ name: 'shutdown', drain })
     // A successor that is taken back ends without the service.
-    if (generation.startup.ownsService) void generation.serviceManager.stopping()
+    if (ownsService()) void systemd.stopping()
     const successorEnded =
       state.name === 'handing-over' ? this.#endSuccessor(state.successor, drain) : undefined
     return drain.run().then(async (report) => {
@@ -97,33 +125,37 @@ export class Leaving {
 
   #endSuccessor(successor: Successor, drain: Drain): Promise<void> {
     drain.onCutShort(() => successor.cutShort())
-    return successor.end('shutdown', this.#generation.settings.drainTimeoutMs)
+    return successor.end('shutdown', this.#parts.settings().drainTimeoutMs)
   }
 
-  #newDrain(because: DrainReason, mover?: Mover, successor?: Successor): Drain {
-    const { tracker, logger, settings, listeners, startup, predecessor, supervisor, state, hooks } =
-      this.#generation
-    const { platform } = this.#generation
+  #newDrain(
+    because: DrainReason,
+    to?: { readonly successor: Successor; readonly handover: Handover },
+  ): Drain {
+    const { tracker, logger, settings, listeners, predecessor, machine, hooks } = this.#parts
+    const { ownsService, supervised, isRunning } = this.#parts
+    const supervisor = supervised()
     // A successor that is taken back leaves the listeners, and the files of Unix sockets, to its predecessor; a
     // worker to its supervisor.
-    const forGood = because === 'shutdown' && startup.ownsService && !supervisor?.alive
-    // Nobody sends requests here because of what was said of a generation that was never ready.
-    const atOnce = state.name === 'starting' || !startup.ownsService || supervisor?.alive === false
-    const limits = atOnce ? { ...settings, shutdownDelayMs: 0 } : settings
+    const forGood = because === 'shutdown' && ownsService() && supervisor !== 'alive'
+    // No load balancer sends requests to a generation that was never ready.
+    const atOnce = machine.state.name === 'starting' || !ownsService() || supervisor === 'gone'
+    const limits = atOnce ? { ...settings(), shutdownDelayMs: 0 } : settings()
+    const standsBy = to !== undefined && supervisor === 'no'
     return new Drain(because, {
       tracker,
       logger,
       limits,
       closeListeners: () => listeners.close({ forGood }),
       beforeDrain: hooks.beforeDrain.length > 0 ? (cut) => this.#runBeforeDrain(because, cut) : undefined,
-      predecessor,
-      mover,
-      successorRuns: successor && !supervisor ? () => platform.isRunning(successor.pid ?? 0) : undefined,
+      predecessor: predecessor(),
+      mover: to?.handover.startMoving(to.successor),
+      successorRuns: standsBy ? () => isRunning(to.successor.pid ?? 0) : undefined,
     })
   }
 
   async #runBeforeDrain(because: DrainReason, cut: AbortSignal): Promise<void> {
-    this.#hookFailures.push(...(await this.#generation.hooks.runBeforeDrain(this.#leaveFor(because), cut)))
+    this.#hookFailures.push(...(await this.#parts.hooks.runBeforeDrain(this.#leaveFor(because), cut)))
   }
 
   #leaveFor(reason: DrainReason): Leave {
@@ -132,34 +164,29 @@ export class Leaving {
 
   /** Reports, runs the hooks, exits. */
   async #leave(drain: Drain, drained: DrainReport, handedOver?: HandedOver): Promise<ShutdownReport> {
-    const generation = this.#generation
+    const { machine, logger, hooks, settings, finishControl, letGo, exit } = this.#parts
     const report = this.#finalReport(drained, handedOver?.report)
     const { ms, cut } = drained
-    generation.logger.info({ report }, `drained in ${ms} ms: ${formatFates(drained)}`)
-    generation.tell('report', report)
+    logger.info({ report }, `drained in ${ms} ms: ${formatFates(drained)}`)
+    machine.notify('report', report)
     reportChannel.publish(report)
     if (handedOver) await unlessAborted(handedOver.successor.finish(report), drain.over).catch(() => {})
     const leave = this.#leaveFor(drained.because === 'handed-over' ? 'handed-over' : 'shutdown')
-    const failures = await generation.hooks.runDrained(report, leave, drain.over)
+    const failures = await hooks.runDrained(report, leave, drain.over)
     const hookFailures = [...this.#hookFailures, ...failures]
     const code = cut.length > 0 || drain.wasCutShort || hookFailures.length > 0 ? 1 : 0
-    generation.dispatch({ name: 'drained', code })
-    await unlessAborted(generation.control.finish(code), drain.over).catch(() => {})
-    if (generation.settings.exit || handedOver) setImmediate(() => this.#exit(code))
-    else generation.letGo()
+    machine.dispatch({ name: 'drained', code })
+    await unlessAborted(finishControl(code), drain.over).catch(() => {})
+    // The code that awaits `shutdown()` runs before the exit.
+    if (settings().exit || handedOver) setImmediate(() => exit(code))
+    else letGo()
     return { ...drained, hookFailures }
   }
 
-  /** Exits after the code that awaits `shutdown()` has run. */
-  #exit(code: 0 | 1): void {
-    this.#generation.pidFile.remove()
-    this.#generation.platform.exit(code)
-  }
-
   #finalReport(drain: DrainReport, reload: ReloadReport | undefined): FinalReport {
-    const { number, platform, tracker } = this.#generation
+    const { self, tracker } = this.#parts
     const { requests } = tracker
-    return { generation: number, pid: platform.pid, requests, drain, ...(reload ? { reload } : {}) }
+    return { generation: self.number, pid: self.pid, requests, drain, ...(reload ? { reload } : {}) }
   }
 }
 

@@ -1,78 +1,88 @@
-/** One process in the line. It holds the state, in one place, and the parts that do what the states mean. */
-import { channel } from 'node:diagnostics_channel'
-import { EventEmitter } from 'node:events'
+/** One process in the line: makes the parts of a generation and connects them. No other file of core gets all of it. */
 import type net from 'node:net'
 import type { HandoverError } from '../base/errors.js'
-import type { GracefulEvents, StateChange } from '../base/events.js'
 import { currentLogger, type Logger, silent } from '../base/logger.js'
-import { ReloadRequests } from '../base/reload-requests.js'
 import type { ReloadReport, ShutdownReport } from '../base/report.js'
 import type { Agreed, GracefulOptions, Settings } from '../base/settings.js'
 import { Tracker } from '../connections/tracker.js'
+import { ControlEndpoint } from '../control/endpoint.js'
 import { activatedListeners } from '../listeners/activation.js'
 import { adoptAll } from '../listeners/inherited.js'
 import { Listeners } from '../listeners/listeners.js'
-import { withoutHandleQueue } from '../platform/ipc-channel.js'
 import type { Origin } from '../platform/launch-context.js'
 import { PidFile } from '../platform/pid-file.js'
 import type { Platform } from '../platform/process.js'
-import { keepSignals, listenForSignals } from '../platform/signals.js'
 import { ServiceManager } from '../platform/systemd-notify.js'
 import type { Inheritance, SupervisorEntry } from '../protocol/inheritance.js'
 import { readOwnInheritance } from '../succession/own-inheritance.js'
-import { Predecessor } from '../succession/predecessor.js'
-import type { Successor } from '../succession/successor.js'
+import type { Predecessor } from '../succession/predecessor.js'
+import { successorCommand } from '../succession/successor-command.js'
+import { type SuccessorProcess, spawnSuccessor } from '../succession/successor-process.js'
 import { Arrivals } from '../transfer/incoming.js'
-import type { Mover } from '../transfer/mover.js'
 import { Supervisor, supervisedSettings } from '../worker/supervisor-link.js'
-import { Control } from './control-target.js'
+import { ControlTarget } from './control-target.js'
 import { DrainingLimit } from './draining-limit.js'
-import { Leaving } from './exit.js'
+import { Exit } from './exit.js'
 import { GenerationHealth } from './generation-health.js'
 import { Hooks } from './hooks.js'
-import { applyAdded } from './late-options.js'
 import { attachLate, lateServer } from './late-server.js'
-import { type LifecycleEvent, next, type State } from './lifecycle.js'
+import { meetPredecessor } from './meet-predecessor.js'
 import type { Awaited } from './readiness.js'
 import { Reload } from './reload.js'
+import { refuseReload } from './reload-refusal.js'
 import { ServerDrains } from './server-drain.js'
+import { SignalRequests } from './signal-requests.js'
 import { Startup } from './startup.js'
-import { inWords, told } from './state-change.js'
+import { type Self, StateMachine } from './state-machine.js'
+import { releaseOf } from './status.js'
+import { TakeOver } from './take-over.js'
 
-/** For tools that have no handle. */
-const stateChannel = channel('handover:state')
+/** What several parts need. Some of it exists only later. */
+interface Shared {
+  readonly self: Self
+  readonly logger: Logger
+  readonly machine: StateMachine
+  readonly platform: Platform
+  readonly settings: () => Settings
+  readonly tracker: Tracker
+  readonly listeners: Listeners
+  readonly systemd: ServiceManager
+  readonly hooks: Hooks
+  readonly predecessor: () => Predecessor | undefined
+  readonly ownsService: () => boolean
+  readonly isRunning: (pid: number) => boolean
+  readonly undoAtEnd: (undo: () => void) => void
+}
 
 export class Generation {
-  readonly number: number
-  readonly origin: Origin
-  readonly platform: Platform
+  readonly self: Self
   readonly logger: Logger
   readonly hooks: Hooks
-  readonly serviceManager: ServiceManager
-  readonly pidFile: PidFile
-  readonly listeners: Listeners
   readonly tracker = new Tracker()
-  readonly events = new EventEmitter<GracefulEvents>()
-  readonly startup: Startup
-  readonly control: Control
+  readonly machine: StateMachine
+  readonly listeners: Listeners
   readonly arrivals: Arrivals
-  readonly supervisor: Supervisor | undefined
-  readonly predecessor: Predecessor | undefined
-  readonly serverDrains = new ServerDrains(this)
-  readonly drainingLimit = new DrainingLimit(this)
-  readonly health = new GenerationHealth(this)
-  readonly #leaving: Leaving
-  readonly #reloadRequests: ReloadRequests
+  readonly serverDrains: ServerDrains
+  readonly health: GenerationHealth
+  readonly #platform: Platform
+  readonly #origin: Origin
+  readonly #systemd: ServiceManager
+  readonly #pidFile: PidFile
+  readonly #startup: Startup
+  readonly #takeOver: TakeOver
+  readonly #control: ControlTarget
+  readonly #endpoint: ControlEndpoint
+  readonly #exit: Exit
+  readonly #drainingLimit: DrainingLimit
+  readonly #signals: SignalRequests
+  readonly #supervisor: Supervisor | undefined
   /** The settings for the options of the program. Under a supervisor its limits override them. */
   readonly #inForce: (settings: Settings) => Settings
   #given: GracefulOptions
   #settings: Settings
+  #predecessor: Predecessor | undefined
+  readonly #inheritance: Inheritance | undefined
   readonly #undo: (() => void)[] = []
-  #state: State = { name: 'starting' }
-  #stopSignals: (() => void) | undefined
-  /** Stops keeping signals, and returns the kept ones. */
-  #keptSignals: (() => readonly string[]) | undefined
-  #keptSignal: string | undefined
 
   /** Errors: `ERR_HANDOVER_INHERITANCE_…`, `ERR_HANDOVER_WIRE_VERSION`, `ERR_HANDOVER_BAD_DESCRIPTOR`. */
   constructor({ given, settings }: Agreed, origin: Origin, platform: Platform) {
@@ -81,38 +91,70 @@ export class Generation {
     this.#inForce = (all) => (entry ? supervisedSettings(all, entry) : all)
     this.#given = given
     this.#settings = this.#inForce(settings)
-    this.origin = origin
-    this.platform = platform
-    this.number = inheritance?.generation ?? 1
+    this.#origin = origin
+    this.#platform = platform
+    this.self = { number: inheritance?.generation ?? 1, pid: platform.pid }
     this.logger = currentLogger(() => this.settings.logger || silent)
     this.hooks = new Hooks(() => this.settings.hookTimeoutMs, this.logger)
-    this.serviceManager = new ServiceManager(platform, this.logger)
-    this.pidFile = new PidFile(() => this.settings.pidFile, platform.pid)
-    this.events.on('state', (change) => this.#watchdog(change))
-    this.listeners = this.#takeListeners(inheritance)
-    this.startup = new Startup(this)
-    this.control = new Control(this)
-    this.arrivals = new Arrivals({
-      tracker: this.tracker,
+    this.#systemd = new ServiceManager(platform, this.logger)
+    this.machine = new StateMachine({
+      self: this.self,
       logger: this.logger,
-      serverOf: (listener) => this.listeners.serverOf(listener),
+      counts: () => this.tracker.counts(),
     })
-    this.#leaving = new Leaving(this)
-    this.#reloadRequests = new ReloadRequests((signal) => this.#startRequested(signal), this.logger)
-    this.undoAtEnd(() => this.#reloadRequests.cancel())
-    this.#undo.push(this.listeners.install(), this.tracker.install(), () => this.control.close())
-    this.supervisor = inheritance?.supervisor && this.#worksFor(inheritance.supervisor)
-    this.supervisor?.start()
-    this.predecessor = inheritance && this.#meet(inheritance)
-    this.#keepSignals()
-    this.#undo.push(
-      () => void this.#keptSignals?.(),
-      () => this.#stopSignals?.(),
-    )
+    this.listeners = this.#takeListeners(inheritance)
+    const parts = this.#shared()
+    this.#pidFile = new PidFile(() => this.settings.pidFile, platform.pid)
+    this.#control = new ControlTarget({
+      ...parts,
+      release: releaseOf(platform),
+      uptimeMs: () => platform.now(),
+      drainTimeoutMs: () => this.settings.drainTimeoutMs,
+      reload: () => this.reload(),
+      shutdown: () => this.shutdown(),
+    })
+    this.#endpoint = new ControlEndpoint({
+      ...parts,
+      controlled: this.#control,
+      path: () => this.settings.control,
+    })
+    this.arrivals = new Arrivals({ ...parts, serverOf: (listener) => this.listeners.serverOf(listener) })
+    this.#startup = this.#newStartup(parts)
+    this.#takeOver = this.#newTakeOver(parts)
+    this.#exit = this.#newExit(parts)
+    this.#signals = this.#newSignals(parts)
+    this.#drainingLimit = new DrainingLimit({ ...parts, maxDraining: () => this.settings.maxDraining })
+    this.serverDrains = new ServerDrains({
+      ...parts,
+      hasPredecessor: () => this.#predecessor !== undefined,
+      isHeld: () => this.#supervisor?.alive === true,
+    })
+    this.health = new GenerationHealth({ ...parts, option: () => this.settings.health })
+    this.#supervisor = entry && this.#newSupervisor(entry, parts)
+    this.#inheritance = inheritance
   }
 
-  get state(): State {
-    return this.#state
+  /** Follows the process, its supervisor and its predecessor from now on. */
+  start(): void {
+    const { events } = this.machine
+    events.on('state', ({ state, because, onProbation }) => {
+      // The process that owns the service pings, even while it drains for a shutdown.
+      if (state === 'ready' && !onProbation) this.#systemd.keepAlive()
+      if (because === 'handed-over') this.#systemd.stopPings()
+    })
+    this.#control.observe(events)
+    this.#undo.push(this.listeners.install(), this.tracker.install(), () => {
+      this.#control.stopReporting()
+      this.#endpoint.close()
+    })
+    this.#supervisor?.start()
+    this.#predecessor = this.#inheritance && this.#meet(this.#inheritance)
+    this.#signals.keep()
+    this.#undo.push(() => this.#signals.stop())
+  }
+
+  get predecessor(): Predecessor | undefined {
+    return this.#predecessor
   }
 
   /** The options in force. A later registration may set what no earlier one has set. */
@@ -125,85 +167,58 @@ export class Generation {
     return this.#given
   }
 
-  /** Applies the options of all registrations, after one more. */
+  /** Applies the options of all registrations, after one more. Most are read when they are needed. */
   applyOptions({ given, settings }: Agreed): void {
     const before = this.settings
     this.#given = given
     this.#settings = this.#inForce(settings)
-    applyAdded(this, before)
-  }
-
-  /** The one place that assigns the state. Returns whether the event had a meaning. */
-  dispatch(event: LifecycleEvent): boolean {
-    const following = next(this.#state, event)
-    if (!following) return false
-    this.#state = following
-    const change = { ...told(following), generation: this.number, pid: this.platform.pid }
-    this.logger.info({ ...change, connections: this.tracker.counts() }, inWords(change))
-    this.tell('state', change)
-    stateChannel.publish(change)
-    return true
-  }
-
-  /** Tells observers. One that throws is an error in the log, not the end of a reload. */
-  tell<Name extends keyof GracefulEvents>(event: Name, ...facts: GracefulEvents[Name]): void {
-    for (const observe of (this.events as EventEmitter).listeners(event)) {
-      try {
-        observe(...facts)
-      } catch (error) {
-        const why = (error as Error)?.message ?? error
-        this.logger.error({ err: error }, `an observer of '${event}' threw: ${why}`)
-      }
-    }
+    const { machine } = this
+    if (machine.isEnding) return
+    const isNew = (name: keyof Settings) => this.settings[name] !== before[name]
+    if (isNew('reloadSignals') || isNew('shutdownSignals')) this.#signals.change()
+    if (isNew('health')) for (const server of this.listeners.servers()) this.health.answer(server)
+    this.#supervisor?.optionsChanged()
+    // Before that the generation uses neither. During the probation the predecessor still does.
+    if (machine.state.name === 'starting' || machine.isOnProbation) return
+    if (isNew('pidFile')) this.#writePidFile()
+    if (isNew('control')) void this.#endpoint.start()
   }
 
   await(what: Awaited): void {
-    const late = lateServer(what, this)
-    this.startup.await(what)
-    if (late) attachLate(this, late)
+    const late = lateServer(what, this.listeners)
+    this.#startup.await(what)
+    if (late) attachLate(this.#shared(), late)
   }
 
   /** `handle.ready()`. */
   sayReady(): Promise<void> {
-    if (this.settings.ready === 'manual') this.startup.begin()
-    return this.startup.ready
+    if (this.settings.ready === 'manual') this.#startup.begin()
+    return this.#startup.ready
   }
 
   /** `handle.reload()`. */
   reload(): Promise<ReloadReport> {
-    const reload = new Reload(this)
-    const refusal = reload.refusal()
+    const refusal = this.#refuseReload()
     if (refusal) return Promise.reject(refusal)
-    this.#reloadRequests.begin()
-    const reloading = reload.run()
-    const again = () => {
-      const signal = this.#reloadRequests.end()
-      if (signal) this.#reloadBySignal(signal)
-    }
-    reloading.then(again, again)
+    this.#signals.reloadBegins()
+    const reloading = this.#newReload().run()
+    const ended = () => this.#signals.reloadEnded()
+    reloading.then(ended, ended)
     return reloading
   }
 
   /** `handle.shutdown()`; `signal` requested it, if one did. */
   shutdown(signal?: string): Promise<ShutdownReport> {
-    return this.#leaving.shutdown(signal)
+    return this.#exit.shutdown(signal)
   }
 
-  /** `reload` has ended well. */
-  leaveTo(successor: Successor, mover: Mover | undefined, report: ReloadReport): void {
-    this.#leaving.handOver(successor, mover, report)
-  }
-
-  /** The successor has died: as {@link Leaving.serveAgain}. */
-  serveAgain(listen: () => void): number | undefined {
-    const lost = this.#leaving.serveAgain(listen)
-    if (lost !== undefined) this.control.serveAgain()
-    return lost
-  }
-
-  /** Ends the drain now. */
-  cutShort(): void {
-    if (this.#state.name === 'draining') this.#state.drain.cutShort()
+  /** Its owner has closed it. After the last one Handover leaves the process. Returns whether it was the last one. */
+  forgetServer(server: net.Server): boolean {
+    const { name } = this.machine.state
+    const last = this.#startup.forget(server)
+    if (!last || (name !== 'starting' && name !== 'ready')) return false
+    this.#letGo()
+    return true
   }
 
   /** `undo` is called when this generation lets go of the process. */
@@ -211,172 +226,223 @@ export class Generation {
     this.#undo.push(undo)
   }
 
-  /** A reload signal that came before this process was in charge is not lost: however many, it is one reload. */
-  takeKeptSignal(): void {
-    const signal =
-      this.#keptSignal ?? this.settings.reloadSignals.find((each) => this.origin.early.signals.includes(each))
-    if (signal) this.#reloadBySignal(signal)
-  }
-
-  /** He has closed it. Returns whether it was the last one: then every trace of us is out of the process. */
-  forgetServer(server: net.Server): boolean {
-    const { name } = this.#state
-    const last = this.startup.forget(server)
-    if (!last || (name !== 'starting' && name !== 'ready')) return false
-    this.letGo()
-    return true
-  }
-
-  /** This process owns the service. While a reload runs, the file is the successor's to write. */
-  writePidFile(): void {
-    this.pidFile.keepTrying(this.logger, () => this.#state.name === 'ready')
-  }
-
   /** The process continues without Handover: removes every global. */
-  letGo(): void {
+  #letGo(): void {
     for (const undo of this.#undo.splice(0)) undo()
-    this.pidFile.remove()
+    this.#pidFile.remove()
   }
 
-  /** The process that owns the service pings, even while it drains for a shutdown. */
-  #watchdog({ state, because, onProbation }: StateChange): void {
-    if (state === 'ready' && !onProbation) this.serviceManager.keepAlive()
-    if (because === 'handed-over') this.serviceManager.stopPings()
+  /** This process owns the service. During a reload the successor writes the file. */
+  #writePidFile(): void {
+    this.#pidFile.keepTrying(this.logger, () => this.machine.state.name === 'ready')
+  }
+
+  #cutShort(): void {
+    const { state } = this.machine
+    if (state.name === 'draining') state.drain.cutShort()
+  }
+
+  #refuseReload(): HandoverError | undefined {
+    return refuseReload(this.machine.state, {
+      generation: this.self.number,
+      unsupported: this.#platform.unsupported(),
+      hasLate: this.listeners.hasLate,
+    })
+  }
+
+  #shared(): Shared {
+    return {
+      self: this.self,
+      logger: this.logger,
+      machine: this.machine,
+      platform: this.#platform,
+      settings: () => this.settings,
+      tracker: this.tracker,
+      listeners: this.listeners,
+      systemd: this.#systemd,
+      hooks: this.hooks,
+      predecessor: () => this.#predecessor,
+      ownsService: () => this.#takeOver.ownsService,
+      isRunning: (pid: number) => this.#platform.isRunning(pid),
+      undoAtEnd: (undo: () => void) => this.undoAtEnd(undo),
+    }
   }
 
   #takeListeners(inheritance: Inheritance | undefined): Listeners {
     return new Listeners({
-      inherited: inheritance ? adoptAll(inheritance.listeners) : activatedListeners(this.origin.activation),
+      inherited: inheritance ? adoptAll(inheritance.listeners) : activatedListeners(this.#origin.activation),
       paused: inheritance !== undefined,
       tolerated: inheritance?.unavailable ?? [],
-      watchOnly: this.platform.unsupported() !== undefined,
-      cwd: this.origin.cwd,
+      watchOnly: this.#platform.unsupported() !== undefined,
+      cwd: this.#origin.cwd,
       observer: {
-        onListen: (server) => this.#onListen(server),
+        onListen: (server) => {
+          this.tracker.track(server)
+          this.health.answer(server)
+        },
         onListening: (server) => {
-          this.takeSignals()
-          this.supervisor?.keepListeners()
-          this.startup.onListening(server)
+          this.#signals.listen()
+          this.#supervisor?.keepListeners()
+          this.#startup.onListening(server)
         },
         onClosed: (server) => {
-          this.startup.onClosed(server)
+          this.#startup.onClosed(server)
           this.tracker.closed(server)
         },
-        onListenError: (server, error) => this.startup.onListenError(server, error),
+        onListenError: (server, error) => this.#startup.onListenError(server, error),
       },
     })
   }
 
-  #worksFor(entry: SupervisorEntry): Supervisor {
-    const { platform, logger, listeners, tracker, arrivals, events, control, hooks } = this
-    return new Supervisor(entry, {
-      ...{ platform, logger, listeners, tracker, arrivals, events },
-      orders: {
-        reload: (progress) => control.reload(progress),
-        stop: (progress) => void control.stop(progress),
-        shutdown: () => void this.shutdown(),
-        cutShort: () => this.cutShort(),
-        // The processes before and after this one report their own status.
-        status: () => control.status().generations[0],
+  #newStartup(parts: Shared): Startup {
+    const { listeners, hooks } = this
+    return new Startup({
+      ...parts,
+      isManual: () => this.settings.ready === 'manual',
+      onBegin: () => this.#signals.listen(),
+      beforeReady: () => hooks.runBeforeReady(),
+      onPrepared: async () => {
+        listeners.continueTlsSessions((await this.#predecessor?.tlsSessions) ?? [])
+        // A reader of the log line may send a request right away.
+        if (!this.#predecessor) await this.#endpoint.start()
       },
-      settings: () => this.settings,
+      accept: () => listeners.startAccepting(),
+      openConnections: () => this.tracker.size,
+      own: () => this.#takeOver.own(),
+      onFailed: (error) => this.#failToStart(error),
+    })
+  }
+
+  async #failToStart(error: unknown): Promise<void> {
+    const why = `generation ${this.self.number} cannot come up: ${error instanceof Error ? error.message : String(error)}`
+    this.logger.error({ err: error }, why)
+    const stays = !this.#predecessor && !this.settings.exit
+    if (stays) this.#letGo()
+    await (this.#predecessor ?? this.#supervisor)?.sayFailed(error)
+    // If another process owns the service, systemd's status belongs to that process.
+    if (!this.#predecessor) await this.#systemd.failed(why)
+    if (!stays) this.#platform.exit(1)
+  }
+
+  #newTakeOver(parts: Shared): TakeOver {
+    return new TakeOver({
+      ...parts,
+      isSupervised: () => this.#supervisor !== undefined,
+      protocols: () => this.arrivals.protocols,
+      fail: (error) => void this.#startup.fail(error),
+      onOwner: () => {
+        void this.#endpoint.start()
+        this.#writePidFile()
+      },
+      onAnnounced: () => this.#signals.takeKept(),
+    })
+  }
+
+  #newExit(parts: Shared): Exit {
+    return new Exit({
+      ...parts,
+      supervised: () => (this.#supervisor ? (this.#supervisor.alive ? 'alive' : 'gone') : 'no'),
+      handOverControl: (successor, report) => {
+        this.#control.handOver(successor, report)
+        this.#endpoint.handOver((carried, handle, failed) =>
+          successor.give({ type: 'control-client', ...carried }, handle, failed),
+        )
+      },
+      finishControl: async (code) => {
+        await this.#control.finish(code)
+        await this.#endpoint.finish()
+      },
+      letGo: () => this.#letGo(),
+      exit: (code) => {
+        this.#pidFile.remove()
+        this.#platform.exit(code)
+      },
+    })
+  }
+
+  #newSignals(parts: Shared): SignalRequests {
+    return new SignalRequests({
+      ...parts,
+      wanted: () => this.settings,
+      early: this.#origin.early.signals,
+      onListen: () => this.#origin.early.release(),
+      askSupervisor: () => {
+        if (!this.#supervisor?.alive) return false
+        this.#supervisor.askForReload()
+        return true
+      },
+      passOn: (signal) => this.#exit.passOn(signal),
+      reload: () => this.reload(),
+      shutdown: (signal) => void this.shutdown(signal),
+      cutShort: () => this.#cutShort(),
+    })
+  }
+
+  #newReload(): Reload {
+    const { hadProgramChannel, umask } = this.#origin
+    return new Reload({
+      ...this.#shared(),
+      context: { ...(hadProgramChannel && { ipc: true }), umask },
+      launcher: (inheritance, servers) => this.#launcher(inheritance, servers),
+      refuse: () => this.#refuseReload(),
+      // This generation's own predecessor must not serve again beside the successor.
+      onBegin: () => void this.#predecessor?.claim('leave'),
+      onPhase: (phase, successor, limitMs) => this.#control.phase(phase, successor, limitMs),
+      onRestored: (server) => this.#supervisor?.onRestored(server),
+      onEndDrain: (generation) => this.#drainingLimit.onEndDrain(generation),
+      onFailed: () => this.#writePidFile(),
+      onProven: (...proven) => this.#exit.handOver(...proven),
+      serveAgain: (listen) => this.#serveAgain(listen),
+    })
+  }
+
+  /** A supervisor starts the successor, and knows which program. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */
+  #launcher(inheritance: Inheritance, servers: readonly net.Server[]): () => SuccessorProcess {
+    const supervisor = this.#supervisor
+    if (supervisor) return () => supervisor.startSuccessor(inheritance, servers)
+    const command = successorCommand(this.#origin, this.#platform, this.settings.successor)
+    return () => spawnSuccessor(this.#platform, command, inheritance)
+  }
+
+  #serveAgain(listen: () => void): number | undefined {
+    const lost = this.#supervisor ? undefined : this.#exit.serveAgain(listen)
+    if (lost === undefined) return undefined
+    this.#control.serveAgain()
+    this.#endpoint.startAgain()
+    return lost
+  }
+
+  #newSupervisor(entry: SupervisorEntry, parts: Shared): Supervisor {
+    const { machine, hooks } = this
+    return new Supervisor(entry, {
+      ...parts,
+      arrivals: this.arrivals,
+      events: machine.events,
+      orders: {
+        reload: (progress) => this.#control.reload(progress),
+        stop: (progress) => void this.#control.stop(progress),
+        shutdown: () => void this.shutdown(),
+        cutShort: () => this.#cutShort(),
+        // The processes before and after this one report their own status.
+        status: () => this.#control.status().generations[0],
+      },
       given: () => this.given,
       hooks: () => ({ beforeDrain: hooks.beforeDrain.length, drained: hooks.drained.length }),
-      isEnding: () => this.#state.name === 'draining' || this.#state.name === 'exited',
-      predecessorEnded: () => this.predecessor?.end(),
-      undoAtEnd: (undo) => this.undoAtEnd(undo),
+      isEnding: () => machine.isEnding,
+      predecessorEnded: () => this.#predecessor?.end(),
     })
   }
 
-  #meet({ predecessor, predecessorStart, supervisor, generation }: Inheritance): Predecessor | undefined {
-    if (predecessor === undefined) return undefined
-    const process = { pid: predecessor, start: predecessorStart }
-    const channel = this.platform.channel()
-    // Duplicates of the listeners go over it.
-    if (channel && !supervisor) withoutHandleQueue(channel)
-    return new Predecessor(process, generation - 1, this.platform, {
-      onTakeOver: () => this.startup.onTakeOver(),
-      onOwn: () => this.startup.onOwn(),
-      onLetGo: () => this.startup.onLetGo(),
-      onTakenBack: () => {
-        this.logger.info({ predecessor }, `predecessor ${predecessor} keeps the service: shutting down`)
-        void this.shutdown()
-      },
-      onEnded: () => {
-        this.arrivals.close()
-        this.startup.onPredecessorEnded()
-      },
-      onConnection: (message, handle) => this.arrivals.arrive(message, handle),
-      onLate: (id, data) => this.arrivals.arriveLate(id, data),
-      onFinished: (report) => this.tell('predecessor-finished', report),
-      onStatus: (message) => {
-        this.control.onPredecessorStatus(message)
-        this.drainingLimit.consider(message.generations)
-      },
-      onReloadAgain: (signal) => this.#reloadBySignal(signal),
-      onControlClient: (handle, client) => this.control.onClient(handle, client),
-    })
-  }
-
-  #onListen(server: net.Server): void {
-    this.tracker.track(server)
-    this.health.answer(server)
-  }
-
-  /** From the first listener on, or once it comes up without one, this process is a service. Until then its signals are its own. */
-  takeSignals(): void {
-    if (this.#stopSignals || !this.platform.isMainThread) return
-    this.#listenForSignals(this.#keptSignals?.())
-    this.origin.early.release()
-  }
-
-  /** Other signals mean a reload, or a shutdown, from now on. */
-  changeSignals(): void {
-    if (!this.#stopSignals) {
-      this.#keepSignals(this.#keptSignals?.())
-      return
-    }
-    this.#stopSignals()
-    this.#listenForSignals()
-  }
-
-  #keepSignals(kept?: readonly string[]): void {
-    if (this.platform.isMainThread) this.#keptSignals = keepSignals(this.platform, this.settings, kept)
-  }
-
-  #listenForSignals(kept?: readonly string[]): void {
-    const actions = {
-      reload: (signal: string) => this.#reloadBySignal(signal),
-      shutdown: (signal: string) => {
-        this.logger.info({ signal }, `${signal}: shutting down`)
-        void this.shutdown(signal)
-      },
-      cutShort: (signal: string) => {
-        this.logger.warn({ signal }, `${signal} again: cutting the drain short`)
-        this.cutShort()
-      },
-    }
-    this.#stopSignals = listenForSignals(this.platform, this.settings, actions, this.logger, kept)
-  }
-
-  #reloadBySignal(signal: string): void {
-    if (this.supervisor?.alive) {
-      this.supervisor.askForReload()
-      return
-    }
-    const { name } = this.#state
-    if (name === 'starting' || (name === 'ready' && this.#state.onProbation)) {
-      this.#keptSignal = signal
-      this.logger.info({ signal }, `${signal}: kept until generation ${this.number} is in charge`)
-      return
-    }
-    if (!this.#leaving.passOn(signal)) this.#reloadRequests.request(signal)
-  }
-
-  #startRequested(signal: string): void {
-    this.reload().catch((error: HandoverError) => {
-      // A failure was reported when it happened; what remains is a signal that came at the wrong time.
-      if (!error.report) this.logger.warn({ signal, code: error.code }, `${signal} ignored: ${error.message}`)
+  #meet(inheritance: Inheritance): Predecessor | undefined {
+    return meetPredecessor(inheritance, {
+      ...this.#shared(),
+      takeOver: this.#takeOver,
+      arrivals: this.arrivals,
+      control: this.#control,
+      endpoint: this.#endpoint,
+      drainingLimit: this.#drainingLimit,
+      signals: this.#signals,
+      shutdown: () => void this.shutdown(),
     })
   }
 }

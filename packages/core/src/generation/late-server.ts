@@ -1,18 +1,30 @@
 /** Servers that listen before `graceful(server)` is called: their shutdown is graceful, a reload is not possible. */
 import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
-import type { Generation } from './generation.js'
+import type { Logger } from '../base/logger.js'
+import type { Tracker } from '../connections/tracker.js'
+import type { Listeners } from '../listeners/listeners.js'
+import type { Platform } from '../platform/process.js'
 import type { Awaited } from './readiness.js'
 
 /** The server of a registration, if the registration comes too late for a reload. */
-export function lateServer(what: Awaited, generation: Generation | undefined): net.Server | undefined {
+export function lateServer(what: Awaited, listeners: Listeners | undefined): net.Server | undefined {
   const server = 'server' in what && what.server.listening ? what.server : undefined
-  return server && !generation?.listeners.has(server) ? server : undefined
+  return server && !listeners?.has(server) ? server : undefined
+}
+
+export interface LateServerParts {
+  readonly listeners: Listeners
+  readonly tracker: Tracker
+  readonly logger: Logger
+  readonly platform: Pick<Platform, 'unsupported'>
 }
 
 /** Follows `server`, and its connections, from now on. */
-export function attachLate(generation: Generation, server: net.Server): void {
-  const { listeners, tracker, logger, platform } = generation
+export function attachLate(
+  { listeners, tracker, logger, platform }: LateServerParts,
+  server: net.Server,
+): void {
   if (!listeners.hasLate && !platform.unsupported()) {
     logger.warn(
       {},

@@ -1,19 +1,36 @@
 /** Ends the work of some servers while the process keeps running. */
 import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
+import type { Logger } from '../base/logger.js'
 import type { DrainReport } from '../base/report.js'
+import type { Settings } from '../base/settings.js'
 import { Http1Connection } from '../connections/http1.js'
 import { idleLimit } from '../connections/idle-limit.js'
 import { ServerConnections } from '../connections/server-connections.js'
+import type { Tracker } from '../connections/tracker.js'
+import type { Listeners } from '../listeners/listeners.js'
 import { Drain, sweepMs } from './drain.js'
-import type { Generation } from './generation.js'
+import type { Self, StateMachine } from './state-machine.js'
+
+export interface ServerDrainParts {
+  readonly self: Self
+  readonly machine: StateMachine
+  readonly logger: Logger
+  readonly settings: () => Settings
+  readonly tracker: Tracker
+  readonly listeners: Listeners
+  readonly hasPredecessor: () => boolean
+  /** A supervisor holds the listeners. */
+  readonly isHeld: () => boolean
+  readonly undoAtEnd: (undo: () => void) => void
+}
 
 export class ServerDrains {
-  readonly #generation: Generation
+  readonly #parts: ServerDrainParts
   readonly #running = new Map<net.Server, Promise<DrainReport>>()
 
-  constructor(generation: Generation) {
-    this.#generation = generation
+  constructor(parts: ServerDrainParts) {
+    this.#parts = parts
   }
 
   /**
@@ -21,12 +38,13 @@ export class ServerDrains {
    * Errors: `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`.
    */
   async drain(server?: net.Server): Promise<DrainReport> {
-    const { state } = this.#generation
+    const { listeners, machine } = this.#parts
+    const { state } = machine
     if (state.name === 'draining') return state.drain.run()
     const refusal = this.#refusal()
     if (refusal) throw refusal
     const running = server && this.#running.get(server)
-    return running ?? this.#start(server ? [server] : this.#generation.listeners.servers())
+    return running ?? this.#start(server ? [server] : listeners.servers())
   }
 
   /**
@@ -34,12 +52,11 @@ export class ServerDrains {
    * answers as it documents: a response in flight does not announce the close (Fastify, `return503OnClosing`).
    */
   release(server: net.Server): void {
-    const generation = this.#generation
-    const { name } = generation.state
-    if (name === 'draining' || name === 'exited') return
-    const connections = new ServerConnections(generation.tracker, new Set([server]))
+    const { machine, tracker, settings, undoAtEnd } = this.#parts
+    if (machine.isEnding) return
+    const connections = new ServerConnections(tracker, new Set([server]))
     for (const each of connections.all()) if (!(each instanceof Http1Connection)) each.startDraining()
-    const closeIdle = idleLimit(connections, generation.settings.lingerMs)
+    const closeIdle = idleLimit(connections, settings().lingerMs)
     const timer = setInterval(() => {
       closeIdle()
       if (!server.listening && connections.size === 0) stop()
@@ -48,17 +65,17 @@ export class ServerDrains {
       clearInterval(timer)
       connections.stop()
     }
-    generation.undoAtEnd(stop)
+    undoAtEnd(stop)
   }
 
   #start(servers: readonly net.Server[]): Promise<DrainReport> {
-    const { tracker, logger, settings, listeners, supervisor } = this.#generation
+    const { tracker, logger, settings, listeners, isHeld } = this.#parts
     const connections = new ServerConnections(tracker, new Set(servers))
     const drain = new Drain('drain', {
       tracker: connections,
       logger,
-      limits: { ...settings, shutdownDelayMs: 0 },
-      closeListeners: () => listeners.closeServers(servers, { forGood: !supervisor?.alive }),
+      limits: { ...settings(), shutdownDelayMs: 0 },
+      closeListeners: () => listeners.closeServers(servers, { forGood: !isHeld() }),
       beforeDrain: undefined,
       predecessor: undefined,
       mover: undefined,
@@ -73,17 +90,18 @@ export class ServerDrains {
 
   /** This generation must not close a listener that another generation shares. */
   #refusal(): HandoverError | undefined {
-    const { state, number, predecessor } = this.#generation
-    const facts = { generation: number, state: state.name }
+    const { self, machine, hasPredecessor } = this.#parts
+    const { state } = machine
+    const facts = { generation: self.number, state: state.name }
     if (state.name === 'exited') {
       return new HandoverError(
         'ERR_HANDOVER_DRAINING',
-        `Generation ${number} has already drained. Nothing is open.`,
+        `Generation ${self.number} has already drained. Nothing is open.`,
         facts,
       )
     }
-    const shared = state.name === 'handing-over' || (state.name === 'ready' && state.onProbation)
-    if (!shared && !(state.name === 'starting' && predecessor)) return undefined
+    const shared = state.name === 'handing-over' || machine.isOnProbation
+    if (!shared && !(state.name === 'starting' && hasPredecessor())) return undefined
     return new HandoverError(
       'ERR_HANDOVER_IN_PROGRESS',
       `A handover is under way: two generations share the listeners. Nothing was closed. Call drain() when it has ended.`,

@@ -1,26 +1,46 @@
-/** How a generation comes up: what must listen, what must be done before, and the probation after. */
+/** How a generation comes up: what must listen, which hooks run before it is ready, and how it fails. */
 import type net from 'node:net'
 import { deferred } from '../base/deferred.js'
-import { HandoverError } from '../base/errors.js'
-import type { Generation } from './generation.js'
+import type { Logger } from '../base/logger.js'
+import type { Predecessor } from '../succession/predecessor.js'
 import { type Awaited, Readiness } from './readiness.js'
+import type { StateMachine } from './state-machine.js'
 
-/** How often a generation on probation says what it has open. */
-const tellOpenMs = 50
-/** How many descriptors may be in transit at a time. Unread ones count against a limit of the user (unix(7)). */
-const mostDuplicates = 100
-/** How long a server may listen without the application that is waited for, before we wonder. */
-const wonderMs = 5_000
+/** How often a generation on probation reports its open connections. */
+const openConnectionsMs = 50
+/** How long a server may listen without the awaited application before the log says so. */
+const warnMs = 5_000
+
+export interface StartupParts {
+  readonly machine: StateMachine
+  readonly logger: Logger
+  readonly predecessor: () => Predecessor | undefined
+  /** `ready: 'manual'`: only {@link Startup.begin} starts the hooks. */
+  readonly isManual: () => boolean
+  /** Startup begins. Called once, before the hooks. */
+  readonly onBegin: () => void
+  readonly beforeReady: () => Promise<void>
+  /** The hooks have run. What must exist before anyone reads that this generation is ready. */
+  readonly onPrepared: () => Promise<void>
+  /** Inherited listeners accept from now on. */
+  readonly accept: () => void
+  readonly openConnections: () => number
+  readonly ownsService: () => boolean
+  /** Ready without a predecessor that can still take this generation back. */
+  readonly own: () => void
+  /** This generation cannot come up. Reports that and ends the process. */
+  readonly onFailed: (error: unknown) => Promise<void>
+}
 
 export class Startup {
-  readonly #generation: Generation
+  readonly #parts: StartupParts
   readonly #readiness = new Readiness()
   readonly #ready = deferred()
   #begun = false
 
-  constructor(generation: Generation) {
-    this.#generation = generation
-    // Whoever does not wait for it shall not be ended by its failure.
+  constructor(parts: StartupParts) {
+    this.#parts = parts
+    // A failure must not end a program that does not wait for it.
     this.#ready.promise.catch(() => {})
   }
 
@@ -29,12 +49,7 @@ export class Startup {
     return this.#ready.promise
   }
 
-  /** Whether this generation owns the service: its socket files, PID file and control socket. */
-  get ownsService(): boolean {
-    return this.#generation.predecessor?.ownsNothing !== true
-  }
-
-  /** The server is its owner's affair again. Returns whether it was the last that was waited for. */
+  /** Its owner closed the server. Returns whether it was the last one that startup waited for. */
   forget(server: net.Server): boolean {
     return this.#readiness.forget(server)
   }
@@ -55,171 +70,77 @@ export class Startup {
     this.consider()
   }
 
-  /** A successor that cannot bind has failed, even if its program takes no notice. */
+  /** A successor that cannot bind has failed, even if its program ignores the error. */
   onListenError(server: net.Server, error: Error): void {
-    const { state, predecessor } = this.#generation
-    if (state.name !== 'starting') return
-    if (predecessor) void this.#fail(error)
+    const { machine, predecessor } = this.#parts
+    if (machine.state.name !== 'starting') return
+    if (predecessor()) void this.fail(error)
     else if (this.#readiness.awaits(server)) this.#ready.reject(error)
   }
 
-  /** Begins, if all that was waited for is there. */
+  /** Begins if everything that startup waits for listens. */
   consider(): void {
-    if (this.#generation.settings.ready === 'manual') return
+    if (this.#parts.isManual()) return
     if (this.#readiness.complete) this.begin()
-    else this.#wonder()
+    else this.#warnIfWrapped()
   }
 
-  /** It can serve, as far as anybody knows: the hooks run, then it is ready. Once. */
+  /** Runs the hooks, then this generation is ready. Once. */
   begin(): void {
     if (this.#begun) return
     this.#begun = true
-    this.#generation.takeSignals()
-    this.#prepare().catch((error: unknown) => this.#fail(error))
-  }
-
-  /** Answers the predecessor's question whether this generation can take over, or fails and exits. */
-  onTakeOver(): void {
-    const { predecessor } = this.#generation
-    if (this.#servesOn()) predecessor?.claim('take-over')
-  }
-
-  /** The predecessor gives the service away. */
-  onOwn(): void {
-    if (this.#servesOn() && this.#generation.predecessor?.claim('own')) this.#takeOwnership()
-  }
-
-  /** The predecessor has stopped serving. */
-  onLetGo(): void {
-    const { listeners, logger } = this.#generation
-    const unclaimed = listeners.unclaimed()
-    if (unclaimed.length > 0) {
-      logger.info({ unclaimed }, `closing inherited listeners that no server uses: ${unclaimed.join(', ')}`)
-    }
-    listeners.closeUnclaimed()
-  }
-
-  /** The predecessor's process has ended, whether or not it had stopped serving. */
-  onPredecessorEnded(): void {
-    const { state, predecessor } = this.#generation
-    if (predecessor?.claim('predecessor-ended') && state.name === 'ready') this.#takeOwnership()
-    else if (this.ownsService && state.name !== 'starting') this.onLetGo()
-  }
-
-  async #prepare(): Promise<void> {
-    const generation = this.#generation
-    // A kept signal may have requested a shutdown.
-    if (generation.state.name !== 'starting') return
-    await generation.hooks.runBeforeReady()
-    generation.listeners.continueTlsSessions((await generation.predecessor?.tlsSessions) ?? [])
-    // A reader of this line may send a request right away.
-    if (!generation.predecessor) await generation.control.start()
-    if (generation.state.name !== 'starting') return
-    generation.listeners.startAccepting()
-    const onProbation = !this.ownsService
-    generation.dispatch({ name: 'ready', onProbation })
-    void generation.predecessor?.say({ type: 'ready' })
-    if (onProbation) this.#tellWhatIsOpen()
-    else this.#takeOwnership()
-    this.#ready.resolve()
-  }
-
-  /** Whether this release still serves the inherited listeners that it used. If not, it fails. */
-  #servesOn(): boolean {
-    const { state, listeners } = this.#generation
-    if (state.name !== 'ready' || !state.onProbation) return false
-    const unused = listeners.unusedInherited()
-    const stopped = listeners.stopped()
-    if (unused.length > 0) void this.#fail(otherAddress(unused))
-    else if (stopped.length > 0) void this.#fail(notListening(stopped))
-    return unused.length === 0 && stopped.length === 0
-  }
-
-  #takeOwnership(): void {
-    const { listeners, arrivals, control, predecessor, serviceManager, number } = this.#generation
-    this.#generation.dispatch({ name: 'proven' })
-    void control.start()
-    this.#generation.writePidFile()
-    if (predecessor && !predecessor.hasEnded) {
-      this.#giveDuplicates()
-      // The predecessor informs systemd and closes its listeners before it asks us to close the unused ones.
-      const served = {
-        listeners: listeners.claimed(),
-        http1: listeners.http1(),
-        protocols: arrivals.protocols,
-      }
-      void predecessor.say({ type: 'took-over', ...served })
-    } else {
-      void serviceManager.ready(number)
-      this.onLetGo()
-    }
-    this.#generation.takeKeptSignal()
-  }
-
-  /** Lets the predecessor serve again if this generation dies while the predecessor drains. */
-  #giveDuplicates(): void {
-    const { listeners, predecessor, supervisor } = this.#generation
-    if (supervisor) return
-    for (const [fd, handle] of listeners.duplicable().slice(0, mostDuplicates))
-      predecessor?.giveDuplicate(fd, handle)
-  }
-
-  /** What is lost if it dies now, for the predecessor's report. */
-  #tellWhatIsOpen(): void {
-    const generation = this.#generation
-    let told = 0
-    const timer = setInterval(() => {
-      const { state, tracker, predecessor } = generation
-      if (state.name !== 'ready' || !state.onProbation) return clearInterval(timer)
-      if (tracker.size !== told) void predecessor?.say({ type: 'open', connections: tracker.size })
-      told = tracker.size
-    }, tellOpenMs)
-    timer.unref()
+    this.#parts.onBegin()
+    this.#prepare().catch((error: unknown) => this.fail(error))
   }
 
   /** This generation cannot come up. */
-  async #fail(error: unknown): Promise<void> {
-    const { logger, number, predecessor, supervisor, serviceManager, platform } = this.#generation
+  fail(error: unknown): Promise<void> {
     this.#ready.reject(error)
-    const why = error instanceof Error ? error.message : String(error)
-    logger.error({ err: error }, `generation ${number} cannot come up: ${why}`)
-    const stays = !predecessor && !this.#generation.settings.exit
-    if (stays) this.#generation.letGo()
-    await (predecessor ?? supervisor)?.sayFailed(error)
-    // If another process owns the service, systemd's status belongs to that process.
-    if (!predecessor) await serviceManager.failed(`generation ${number} cannot come up: ${why}`)
-    if (!stays) platform.exit(1)
+    return this.#parts.onFailed(error)
+  }
+
+  async #prepare(): Promise<void> {
+    const { machine, predecessor, beforeReady, onPrepared, accept, ownsService, own } = this.#parts
+    const isStarting = () => machine.state.name === 'starting'
+    // A kept signal may have requested a shutdown.
+    if (!isStarting()) return
+    await beforeReady()
+    await onPrepared()
+    if (!isStarting()) return
+    accept()
+    const onProbation = !ownsService()
+    machine.dispatch({ name: 'ready', onProbation })
+    void predecessor()?.say({ type: 'ready' })
+    if (onProbation) this.#reportOpenConnections()
+    else own()
+    this.#ready.resolve()
+  }
+
+  /** What is lost if this generation dies now, for the predecessor's report. */
+  #reportOpenConnections(): void {
+    const { machine, predecessor, openConnections } = this.#parts
+    let reported = 0
+    const timer = setInterval(() => {
+      if (!machine.isOnProbation) return clearInterval(timer)
+      const connections = openConnections()
+      if (connections !== reported) void predecessor()?.say({ type: 'open', connections })
+      reported = connections
+    }, openConnectionsMs)
+    timer.unref()
   }
 
   /** A server that listens while its application is missing is most likely a wrapper around it. */
-  #wonder(): void {
+  #warnIfWrapped(): void {
     const application = this.#readiness.missingApplication()
     if (!application) return
     const timer = setTimeout(() => {
       if (this.#begun || this.#readiness.complete) return
-      this.#generation.logger.warn(
+      this.#parts.logger.warn(
         {},
         `not ready: a server listens, but none that serves the ${application} application itself. If it is ` +
           "wrapped, use graceful(server) of @handover/core, or ready: 'manual'",
       )
-    }, wonderMs)
+    }, warnMs)
     timer.unref()
   }
-}
-
-function otherAddress(unclaimed: readonly string[]): HandoverError {
-  return new HandoverError(
-    'ERR_HANDOVER_OTHER_ADDRESS',
-    `It listens elsewhere: not on ${unclaimed.join(', ')}, nor on anything else that its predecessor serves. To ` +
-      'change the address, let one release listen on both, or stop and start the service.',
-    { unclaimed },
-  )
-}
-
-function notListening(stopped: readonly string[]): HandoverError {
-  return new HandoverError(
-    'ERR_HANDOVER_NOT_LISTENING',
-    `It closed ${stopped.join(', ')} within its probation, so nothing would serve there.`,
-    { stopped },
-  )
 }

@@ -1,27 +1,34 @@
 /** What one process tells of itself. */
 import { realpathSync } from 'node:fs'
+import type { Tracker } from '../connections/tracker.js'
 import type { Platform } from '../platform/process.js'
 import type { GenerationStatus } from '../protocol/control-messages.js'
 import type { Successor } from '../succession/successor.js'
 import type { Drain } from './drain.js'
-import type { Generation } from './generation.js'
+import type { Self, StateMachine } from './state-machine.js'
 
 /** How many connections are named that are not idle. */
 const mostHolding = 10
 
 export type Release = NonNullable<GenerationStatus['release']>
 
-export function statusOf(
-  { state, number, platform, tracker }: Generation,
-  release: Release,
-): GenerationStatus {
+export interface StatusParts {
+  readonly self: Self
+  readonly machine: StateMachine
+  readonly tracker: Tracker
+  readonly release: Release
+  readonly uptimeMs: () => number
+}
+
+export function statusOf({ self, machine, tracker, release, uptimeMs }: StatusParts): GenerationStatus {
+  const { state } = machine
   return {
-    generation: number,
-    pid: platform.pid,
+    generation: self.number,
+    pid: self.pid,
     state: state.name,
     ...(state.name === 'ready' && state.onProbation ? { onProbation: true } : {}),
     ...(state.name === 'draining' ? { because: state.because, ...msLeftOf(state.drain) } : {}),
-    uptimeMs: Math.round(platform.now()),
+    uptimeMs: Math.round(uptimeMs()),
     release,
     connections: tracker.counts(),
     holding: tracker.holding().slice(0, mostHolding),

@@ -28,6 +28,7 @@ function onWindows() {
   onTestFinished(() => void Object.assign(net.Server.prototype, { listen }))
   const agreed = agree({}, { logger: false, lingerMs: 0 }, silent, process.cwd())
   const generation = new Generation(agreed, readOrigin(platform), fake)
+  generation.start()
   return { generation, done }
 }
 
@@ -36,7 +37,7 @@ test('C33: on Windows a reload is refused by name, and the graceful shutdown wor
   const server = http.createServer()
   generation.await({ server })
   server.listen(0, '127.0.0.1')
-  await generation.startup.ready
+  await generation.sayReady()
   await expect(generation.reload()).rejects.toMatchObject({
     name: 'HandoverError',
     code: 'ERR_HANDOVER_UNSUPPORTED',

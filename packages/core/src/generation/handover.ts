@@ -1,0 +1,130 @@
+/**
+ * What a generation and its successor share from the start of a reload to the end of the drain: the listeners, the
+ * duplicates with which this generation stands by, and the connections that move.
+ */
+import type net from 'node:net'
+import type { Logger } from '../base/logger.js'
+import type { Tracker } from '../connections/tracker.js'
+import type { Listeners } from '../listeners/listeners.js'
+import { tlsSessionsOf } from '../platform/tls-sessions.js'
+import type { ListenerEntry, TlsSessions } from '../protocol/inheritance.js'
+import { StandBy } from '../succession/stand-by.js'
+import type { Successor } from '../succession/successor.js'
+import type { SuccessorEvents, TakenOver } from '../succession/successor-events.js'
+import { firstListenerFd } from '../succession/successor-process.js'
+import { Mover } from '../transfer/mover.js'
+import type { Self } from './state-machine.js'
+
+export interface HandoverParts {
+  readonly self: Self
+  readonly logger: Logger
+  readonly tracker: Tracker
+  readonly listeners: Listeners
+  readonly movesConnections: () => boolean
+}
+
+type Moving = Pick<SuccessorEvents, 'onReceived' | 'onNoMore' | 'onGone' | 'onDuplicate' | 'onStoodDown'>
+
+export class Handover {
+  readonly #parts: HandoverParts
+  /** The descriptors by which the successor knows the listeners of our servers. */
+  readonly #fds = new Map<net.Server, number>()
+  readonly #standBy = new StandBy()
+  readonly entries: readonly ListenerEntry[]
+  #takenOver: TakenOver = { listeners: [], http1: [], protocols: [] }
+  #mover: Mover | undefined
+
+  constructor(parts: HandoverParts) {
+    this.#parts = parts
+    const handedOn = parts.listeners.handOn()
+    for (const [i, { server }] of handedOn.entries()) this.#fds.set(server, firstListenerFd + i)
+    this.entries = handedOn.map(({ entry }) => entry)
+  }
+
+  /** In the order of {@link entries}. */
+  get servers(): readonly net.Server[] {
+    return [...this.#fds.keys()]
+  }
+
+  /** What the successor needs to resume TLS sessions, by the descriptor of the listener. */
+  tlsSessions(): (readonly [number, TlsSessions])[] {
+    return [...this.#fds].flatMap(([server, fd]) => {
+      const sessions = tlsSessionsOf(server)
+      return sessions ? [[fd, sessions] as const] : []
+    })
+  }
+
+  /** The messages of the successor about connections and duplicates. */
+  events(successor: () => Successor | undefined): Moving {
+    return {
+      onReceived: (receipt) => this.#mover?.confirm(receipt),
+      onNoMore: () => this.#mover?.stop(),
+      onGone: () => (successor()?.standsBy ? this.#mover?.pause() : this.#mover?.abandon()),
+      onDuplicate: (listener, handle) => this.#standBy.keep(listener, handle),
+      onStoodDown: () => this.#standBy.end(),
+    }
+  }
+
+  /** The successor owns the service, and serves these listeners. */
+  takenOver(takenOver: TakenOver): void {
+    this.#takenOver = takenOver
+  }
+
+  /** Called by the drain. Connections move from now on, if the option is set. */
+  startMoving(successor: Successor): Mover | undefined {
+    if (this.#parts.movesConnections()) this.#mover = this.#newMover(successor)
+    return this.#mover
+  }
+
+  standByFor(successor: Successor): void {
+    this.#standBy.begin(() => successor.standDown())
+  }
+
+  /** This generation owns the service again. Its servers listen, on the duplicates that arrived. */
+  listenAgain(): void {
+    const duplicates = this.#standBy.take(this.#fds)
+    for (const [i, [server, duplicate]] of [...duplicates].entries()) {
+      const entry = this.entries[i] as ListenerEntry
+      // The control socket gets a new listener for its path, for this user only.
+      if (!duplicate && entry.control) continue
+      this.#parts.listeners.listenAgain(server, duplicate, entry)
+    }
+  }
+
+  /** The successor has ended, and this generation cannot serve again. */
+  abandon(): void {
+    this.#mover?.abandon()
+    this.#standBy.end()
+  }
+
+  /** The reload failed. */
+  end(): void {
+    this.#standBy.end()
+  }
+
+  #newMover(successor: Successor): Mover {
+    const { self, tracker, logger } = this.#parts
+    return new Mover({
+      listenerOf: (server) => {
+        const fd = this.#fds.get(server)
+        return fd !== undefined && this.#takenOver.http1.includes(fd) ? fd : undefined
+      },
+      protocols: new Set(this.#takenOver.protocols),
+      idle: () => new Set(tracker.idle()),
+      send: (message, handle, failed) => successor.sendConnection(message, handle, failed),
+      sent: (upTo) => successor.send({ type: 'sent', upTo }),
+      sendLate: (id, data) => successor.send({ type: 'late', id, data }),
+      moved: (connection) => tracker.end(connection, 'moved'),
+      lost: (connection) => tracker.end(connection, 'lost'),
+      keep: (connection) => tracker.stay(connection),
+      short: () =>
+        logger.warn(
+          { successor: successor.pid },
+          `successor ${successor.pid} is short of file descriptors and takes no more connections for now; generation ` +
+            `${self.number} keeps serving the other connections. Raise the limit of the service (ulimit -n, LimitNOFILE)`,
+        ),
+      failed: (protocol, error) =>
+        logger.error({ err: error, protocol }, `a connection cannot be moved (${protocol}): ${error}`),
+    })
+  }
+}

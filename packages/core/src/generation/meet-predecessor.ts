@@ -1,0 +1,60 @@
+/** The messages of the predecessor, and the parts of a generation that handle them. */
+import type { Logger } from '../base/logger.js'
+import type { ControlEndpoint } from '../control/endpoint.js'
+import { withoutHandleQueue } from '../platform/ipc-channel.js'
+import type { Platform } from '../platform/process.js'
+import type { Inheritance } from '../protocol/inheritance.js'
+import { Predecessor } from '../succession/predecessor.js'
+import type { Arrivals } from '../transfer/incoming.js'
+import type { ControlTarget } from './control-target.js'
+import type { DrainingLimit } from './draining-limit.js'
+import type { SignalRequests } from './signal-requests.js'
+import type { StateMachine } from './state-machine.js'
+import type { TakeOver } from './take-over.js'
+
+export interface MeetParts {
+  readonly logger: Logger
+  readonly machine: StateMachine
+  readonly platform: Platform
+  readonly takeOver: TakeOver
+  readonly arrivals: Arrivals
+  readonly control: ControlTarget
+  readonly endpoint: ControlEndpoint
+  readonly drainingLimit: DrainingLimit
+  readonly signals: SignalRequests
+  readonly shutdown: () => void
+}
+
+/** `undefined` where the supervisor started a process that replaces none. */
+export function meetPredecessor(
+  { predecessor, predecessorStart, supervisor, generation }: Inheritance,
+  { logger, machine, platform, takeOver, arrivals, control, endpoint, ...parts }: MeetParts,
+): Predecessor | undefined {
+  if (predecessor === undefined) return undefined
+  const channel = platform.channel()
+  // Duplicates of the listeners go over it.
+  if (channel && !supervisor) withoutHandleQueue(channel)
+  const identity = { pid: predecessor, start: predecessorStart }
+  return new Predecessor(identity, generation - 1, platform, {
+    onTakeOver: () => takeOver.onTakeOver(),
+    onOwn: () => takeOver.onOwn(),
+    onLetGo: () => takeOver.onLetGo(),
+    onTakenBack: () => {
+      logger.info({ predecessor }, `predecessor ${predecessor} keeps the service: shutting down`)
+      parts.shutdown()
+    },
+    onEnded: () => {
+      arrivals.close()
+      takeOver.onPredecessorEnded()
+    },
+    onConnection: (message, handle) => arrivals.arrive(message, handle),
+    onLate: (id, data) => arrivals.arriveLate(id, data),
+    onFinished: (report) => machine.notify('predecessor-finished', report),
+    onStatus: (message) => {
+      control.onPredecessorStatus(message)
+      parts.drainingLimit.consider(message.generations)
+    },
+    onReloadAgain: (signal) => parts.signals.requestReload(signal),
+    onControlClient: (handle, client) => endpoint.adopt(handle, client),
+  })
+}
