@@ -295,18 +295,13 @@ export class Generation {
   }
 
   #newStartup(parts: Shared): Startup {
-    const { listeners, hooks } = this
+    const { hooks } = this
     return new Startup({
       ...parts,
       isManual: () => this.settings.ready === 'manual',
       onBegin: () => this.#signals.listen(),
       beforeReady: () => hooks.runBeforeReady(),
-      onPrepared: async () => {
-        listeners.continueTlsSessions((await this.#predecessor?.tlsSessions) ?? [])
-        // A reader of the log line may send a request right away.
-        if (!this.#predecessor) await this.#endpoint.start()
-      },
-      accept: () => listeners.startAccepting(),
+      startControl: () => this.#endpoint.start(),
       openConnections: () => this.tracker.size,
       own: () => this.#takeOver.own(),
       onFailed: (error) => this.#failToStart(error),

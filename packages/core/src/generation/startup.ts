@@ -2,6 +2,7 @@
 import type net from 'node:net'
 import { deferred } from '../base/deferred.js'
 import type { Logger } from '../base/logger.js'
+import type { Listeners } from '../listeners/listeners.js'
 import type { Predecessor } from '../succession/predecessor.js'
 import { type Awaited, Readiness } from './readiness.js'
 import type { StateMachine } from './state-machine.js'
@@ -20,10 +21,9 @@ export interface StartupParts {
   /** Startup begins. Called once, before the hooks. */
   readonly onBegin: () => void
   readonly beforeReady: () => Promise<void>
-  /** The hooks have run. What must exist before anyone reads that this generation is ready. */
-  readonly onPrepared: () => Promise<void>
-  /** Inherited listeners accept from now on. */
-  readonly accept: () => void
+  /** Serves the control socket. The first generation does that before anyone reads that it is ready. */
+  readonly startControl: () => Promise<void>
+  readonly listeners: Pick<Listeners, 'continueTlsSessions' | 'startAccepting'>
   readonly openConnections: () => number
   readonly ownsService: () => boolean
   /** Ready without a predecessor that can still take this generation back. */
@@ -100,14 +100,15 @@ export class Startup {
   }
 
   async #prepare(): Promise<void> {
-    const { machine, predecessor, beforeReady, onPrepared, accept, ownsService, own } = this.#parts
+    const { machine, predecessor, beforeReady, startControl, listeners, ownsService, own } = this.#parts
     const isStarting = () => machine.state.name === 'starting'
     // A kept signal may have requested a shutdown.
     if (!isStarting()) return
     await beforeReady()
-    await onPrepared()
+    listeners.continueTlsSessions((await predecessor()?.tlsSessions) ?? [])
+    if (!predecessor()) await startControl()
     if (!isStarting()) return
-    accept()
+    listeners.startAccepting()
     const onProbation = !ownsService()
     machine.dispatch({ name: 'ready', onProbation })
     void predecessor()?.say({ type: 'ready' })
