@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { codes } from '../../packages/core/src/base/errors.js'
-import { headingsOf, sectionOf } from './pages.js'
+import { codeWords, headingsOf, read, sectionOf } from './pages.js'
 
 const page = 'docs/reference/errors.md'
 const documented = headingsOf(page).filter((heading) => heading.startsWith('ERR_'))
@@ -12,4 +12,17 @@ test('docs/reference/errors.md explains every code, in the order of errors.ts, a
 test.each(codes)('%s: what is true then, what to do, and the facts are told', (code) => {
   const section = sectionOf(page, code)
   for (const part of ['**True now:**', '**To do:**', '**Facts:**']) expect(section).toContain(part)
+})
+
+test('the page names every fact of the type Facts, and no other', () => {
+  const declared = [...read('packages/core/src/base/error-facts.ts').matchAll(/readonly (\w+)\?/g)].map(
+    ([, name]) => name,
+  )
+  const named = codes.flatMap((code) =>
+    codeWords(/\*\*Facts:\*\*(.*)/.exec(sectionOf(page, code))?.[1] ?? ''),
+  )
+  // A word such as `reload()` is not a fact. Every failed reload has `report`. Only the supervisor uses `reports`.
+  expect(new Set([...named.filter((word) => /^\w+$/.test(word)), 'report', 'reports'])).toEqual(
+    new Set(declared),
+  )
 })

@@ -15,7 +15,9 @@ export {
 } from './api/adapters.js'
 export { graceful } from './api/graceful.js'
 export type { GracefulHandle, PredecessorHandle } from './api/handle.js'
-export { type ErrorData, type Facts, HandoverError, type HandoverErrorCode } from './base/errors.js'
+export type { ErrorData } from './base/error-data.js'
+export type { Facts } from './base/error-facts.js'
+export { HandoverError, type HandoverErrorCode } from './base/errors.js'
 export type { GracefulEvents, StateChange } from './base/events.js'
 export type { Logger } from './base/logger.js'
 export type {

@@ -4,7 +4,8 @@
  */
 
 export { type Deferred, deferred } from './base/deferred.js'
-export { type ErrorData, errorData, errorFrom, HandoverError, type HandoverErrorCode } from './base/errors.js'
+export { type ErrorData, errorData, errorFrom } from './base/error-data.js'
+export { HandoverError, type HandoverErrorCode } from './base/errors.js'
 export type { Logger } from './base/logger.js'
 export { ReloadRequests } from './base/reload-requests.js'
 export type { Connections, DrainReport, FinalReport, Holding, ReloadReport } from './base/report.js'

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { codes, errorData, errorFrom, HandoverError } from './errors.js'
+import { errorData, errorFrom } from './error-data.js'
+import { codes, HandoverError } from './errors.js'
 
 test('an error has its code, its facts as properties and what led to it', () => {
   const cause = new Error('spawn ENOENT')
@@ -10,7 +11,8 @@ test('an error has its code, its facts as properties and what led to it', () => 
 })
 
 test('no fact can take the place of the code, and an error without a cause has none', () => {
-  const error = new HandoverError('ERR_HANDOVER_OPTION', 'Wrong.', { code: 'ENOENT' })
+  const facts: object = { code: 'ENOENT' }
+  const error = new HandoverError('ERR_HANDOVER_OPTION', 'Wrong.', facts)
   expect(error.code).toBe('ERR_HANDOVER_OPTION')
   expect('cause' in error).toBe(false)
 })

@@ -1,5 +1,5 @@
-import { inspect } from 'node:util'
-import { longestMessage, longestStack, shorten } from './client-text.js'
+import type { Facts } from './error-facts.js'
+import type { ReloadReport } from './report.js'
 
 /**
  * Every code that a {@link HandoverError} can carry, with the sentence that docs/reference/errors.md explains.
@@ -40,17 +40,16 @@ export const codes = [
 /** One of the codes of docs/reference/errors.md. */
 export type HandoverErrorCode = (typeof codes)[number]
 
-/** Facts that came with an error: pids, exit codes, limits in milliseconds, addresses. */
-export type Facts = Readonly<Record<string, unknown>>
+/** `Error`, for a class whose constructor assigns the facts. */
+const ErrorWithFacts = Error as new (message: string, options?: ErrorOptions) => Error & Facts
 
 /**
  * The one error class of Handover. `code` says what happened, the message says what is true now, the facts
  * (`pid`, `exitCode`, `signal`, `generation`, …) are properties of the error, and `cause` is what led to it.
  */
-export class HandoverError extends Error {
+export class HandoverError extends ErrorWithFacts {
   override readonly name = 'HandoverError'
   readonly code: HandoverErrorCode
-  readonly [fact: string]: unknown
 
   constructor(code: HandoverErrorCode, message: string, facts: Facts = {}, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause })
@@ -59,36 +58,14 @@ export class HandoverError extends Error {
   }
 }
 
-/** An error as data, fit for a message or a log line: long texts are shortened. */
-export interface ErrorData {
-  readonly name: string
-  readonly message: string
-  readonly stack?: string
-  readonly code?: string
+/** The errors of failed reloads that were reported when they happened. */
+const reported = new WeakSet<Error>()
+
+/** Adds the report of the failed reload. Nothing else reports `error` from now on: see {@link isReported}. */
+export function addReport(error: HandoverError, report: ReloadReport): void {
+  Object.assign(error, { report })
+  reported.add(error)
 }
 
-/** What `thrown` tells, whatever was thrown. */
-export function errorData(thrown: unknown): ErrorData {
-  if (!(thrown instanceof Error)) {
-    const message = typeof thrown === 'string' ? thrown : inspect(thrown)
-    return { name: 'Error', message: shorten(message, longestMessage) }
-  }
-  const { name, message, stack } = thrown
-  const code = (thrown as NodeJS.ErrnoException).code
-  return {
-    name: String(name),
-    message: shorten(String(message), longestMessage),
-    ...(typeof stack === 'string' ? { stack: shorten(stack, longestStack) } : {}),
-    ...(code === undefined ? {} : { code: String(code) }),
-  }
-}
-
-/** The error that {@link errorData} described, with the stack of the process that threw it. */
-export function errorFrom(data: ErrorData): Error {
-  const error = new Error(data.message)
-  return Object.assign(
-    error,
-    { name: data.name, stack: data.stack ?? `${data.name}: ${data.message}` },
-    data.code === undefined ? {} : { code: data.code },
-  )
-}
+/** Whether the failure was reported when it happened. Any other error of a reload is a refusal. */
+export const isReported = (error: HandoverError): boolean => reported.has(error)

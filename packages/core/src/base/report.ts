@@ -1,4 +1,4 @@
-import type { ErrorData } from './errors.js'
+import type { ErrorData } from './error-data.js'
 import type { DrainReason } from './state-names.js'
 
 /** A hook that failed, timed out, or was still running when a second signal cut the shutdown short. */

@@ -124,7 +124,7 @@ export class ControlClient {
       if (this.#active >= mostActive)
         throw busy(`answers ${mostActive} requests of this client already`, request.id)
     } catch (error) {
-      this.#say({ id: (error as { id?: RequestId }).id ?? null, ...failureOf(error) })
+      this.#say({ id: (error as HandoverError).id ?? null, ...failureOf(error) })
       return
     }
     if (request.request === 'watch') this.#watch(request.id)

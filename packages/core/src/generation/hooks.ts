@@ -1,4 +1,5 @@
-import { errorData, HandoverError } from '../base/errors.js'
+import { errorData } from '../base/error-data.js'
+import { HandoverError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { FinalReport, HookFailure } from '../base/report.js'
 import type { DrainReason } from '../base/state-names.js'

@@ -1,6 +1,7 @@
 /** One reload: from the request to a successor that is proven, or to the reason why not. */
 import type net from 'node:net'
-import { errorData, HandoverError } from '../base/errors.js'
+import { errorData } from '../base/error-data.js'
+import { addReport, HandoverError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { Phase, ReloadReport } from '../base/report.js'
 import type { Settings } from '../base/settings.js'
@@ -161,7 +162,7 @@ export class Reload {
     const lost = this.#parts.serveAgain(() => handover.listenAgain())
     if (lost === undefined) return handover.abandon()
     const error = lostSuccessor(this.#successor?.pid, exit, this.#parts.self.number, lost)
-    Object.assign(error, { report: this.#report('failed', error, lost) })
+    addReport(error, this.#report('failed', error, lost))
     await this.#reportFailure(error)
   }
 
@@ -176,7 +177,7 @@ export class Reload {
     await successor?.end('failed', settings().drainTimeoutMs)
     const interrupted = machine.state.name === 'draining' ? refuse() : undefined
     const error = interrupted ?? (thrown as HandoverError)
-    Object.assign(error, { report: this.#report('failed', error) })
+    addReport(error, this.#report('failed', error))
     machine.dispatch({ name: 'successor-failed' })
     this.#handover?.end()
     if (!interrupted) await this.#reportFailure(error)

@@ -1,5 +1,5 @@
 /** What signals request of a generation, and the reload signals that it keeps until it can reload. */
-import type { HandoverError } from '../base/errors.js'
+import { type HandoverError, isReported } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import { ReloadRequests } from '../base/reload-requests.js'
 import type { Platform } from '../platform/process.js'
@@ -114,7 +114,7 @@ export class SignalRequests {
   #startReload(signal: string): void {
     this.#parts.reload().catch((error: HandoverError) => {
       // A failure was reported when it happened; what remains is a signal that came at the wrong time.
-      if (!error.report)
+      if (!isReported(error))
         this.#parts.logger.warn({ signal, code: error.code }, `${signal} ignored: ${error.message}`)
     })
   }

@@ -1,7 +1,7 @@
 /** The supervisor's end of the channel to one worker. The worker's program can send anything; no message makes this code throw. */
 import type { ChildProcess } from 'node:child_process'
 import { inspect } from 'node:util'
-import { type ErrorData, errorData } from '../base/errors.js'
+import { type ErrorData, errorData } from '../base/error-data.js'
 import { readFromSuccessor } from '../protocol/generation-messages.js'
 import { isErrorData } from '../protocol/message-shapes.js'
 import { type FromWorker, readFromWorker } from '../protocol/supervisor-messages.js'

@@ -1,5 +1,6 @@
 /** Messages on a control socket: one JSON object per line (docs/reference/protocol.md). */
-import { type ErrorData, errorData, HandoverError } from '../base/errors.js'
+import { type ErrorData, errorData } from '../base/error-data.js'
+import { HandoverError } from '../base/errors.js'
 import { isRecord } from '../base/guards.js'
 import type { Connections, DrainReport, FinalReport, Holding, Phase, ReloadReport } from '../base/report.js'
 import type { DrainReason, StateName } from '../base/state-names.js'
@@ -180,11 +181,7 @@ export function busy(what: string, id?: RequestId): HandoverError {
 /** The answer to a failed request. */
 export function failureOf(thrown: unknown): ControlAnswer {
   const { name, message, code = name } = errorData(thrown)
-  const { cause, report, reports } = (thrown ?? {}) as {
-    cause?: unknown
-    report?: ReloadReport
-    reports?: readonly ReloadReport[]
-  }
+  const { cause, report, reports } = (thrown ?? {}) as Partial<HandoverError>
   const all = reports ?? (report ? [report] : undefined)
   return {
     ok: false,

@@ -1,5 +1,5 @@
 /** The messages between a predecessor and its successor (docs/reference/protocol.md). */
-import type { ErrorData } from '../base/errors.js'
+import type { ErrorData } from '../base/error-data.js'
 import { isList, isNatural, isRecord, isString } from '../base/guards.js'
 import type { FinalReport, ReloadReport } from '../base/report.js'
 import type { GenerationStatus, RequestId } from './control-messages.js'

@@ -3,7 +3,7 @@
  * forwards them as JSON. A program can send anything, so every used field has its check here.
  */
 
-import type { ErrorData } from '../base/errors.js'
+import type { ErrorData } from '../base/error-data.js'
 import { isList, isNatural, isRecord, isString } from '../base/guards.js'
 import type { FinalReport, ReloadReport } from '../base/report.js'
 import type { StateName } from '../base/state-names.js'

@@ -3,7 +3,7 @@
  * a worker and its successor.
  */
 import { constants } from 'node:os'
-import type { ErrorData } from '../base/errors.js'
+import type { ErrorData } from '../base/error-data.js'
 import { isList, isNativeHandle, isNatural, isRecord, isString } from '../base/guards.js'
 import type { FinalReport, ReloadReport } from '../base/report.js'
 import type { DrainReason, StateName } from '../base/state-names.js'

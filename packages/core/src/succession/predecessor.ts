@@ -1,7 +1,7 @@
 /** The previous generation, as its successor sees it: its messages, and the messages to it. */
 import type { SendHandle } from 'node:child_process'
 import { deferred } from '../base/deferred.js'
-import { errorData, errorFrom } from '../base/errors.js'
+import { errorData, errorFrom } from '../base/error-data.js'
 import type { FinalReport } from '../base/report.js'
 import type { Platform, ProcessIdentity } from '../platform/process.js'
 import {

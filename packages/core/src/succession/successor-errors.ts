@@ -1,5 +1,6 @@
 /** The errors of a successor that did not become the service, or died soon after. */
-import { type ErrorData, errorFrom, HandoverError } from '../base/errors.js'
+import { type ErrorData, errorFrom } from '../base/error-data.js'
+import { HandoverError } from '../base/errors.js'
 
 /** How a process ended. */
 export interface Exit {

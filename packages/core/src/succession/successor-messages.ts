@@ -1,6 +1,6 @@
 /** The messages of a successor: what it has reported so far, and the handler of each message. */
 import { deferred } from '../base/deferred.js'
-import type { ErrorData } from '../base/errors.js'
+import type { ErrorData } from '../base/error-data.js'
 import { type FromSuccessor, readFromSuccessor } from '../protocol/generation-messages.js'
 import { dispatch, type MessageHandlers } from '../protocol/message-table.js'
 import type { SuccessorEvents, TakenOver } from './successor-events.js'

@@ -3,7 +3,8 @@
  * starts another one can reap it, and the supervisor outlives this one.
  */
 import { EventEmitter } from 'node:events'
-import { type ErrorData, HandoverError, type HandoverErrorCode } from '../base/errors.js'
+import type { ErrorData } from '../base/error-data.js'
+import { HandoverError, type HandoverErrorCode } from '../base/errors.js'
 import { dispatch, type MessageHandlers } from '../protocol/message-table.js'
 import type { FromSupervisor, FromWorker } from '../protocol/supervisor-messages.js'
 import type { SuccessorProcess } from '../succession/successor-process.js'

@@ -5,10 +5,10 @@
 import type { SendHandle } from 'node:child_process'
 import type { EventEmitter } from 'node:events'
 import type net from 'node:net'
-import { errorData, type HandoverError } from '../base/errors.js'
+import { errorData } from '../base/error-data.js'
+import { type HandoverError, isReported } from '../base/errors.js'
 import type { GracefulEvents } from '../base/events.js'
 import type { Logger } from '../base/logger.js'
-import type { ReloadReport } from '../base/report.js'
 import type { GracefulOptions, Settings } from '../base/settings.js'
 import { within } from '../base/timeouts.js'
 import type { Tracker } from '../connections/tracker.js'
@@ -289,7 +289,7 @@ export class Supervisor {
   }
 
   #tellFailed(error: HandoverError): void {
-    const { report } = error as { report?: ReloadReport }
+    const { report } = error
     this.#post({ type: 'reload-failed', error: errorData(error), ...(report && { report }) })
   }
 
@@ -342,8 +342,8 @@ export class Supervisor {
     // The same failure.
     drained.catch(() => {})
     proven.catch((error: HandoverError) => {
-      // One that failed was told when it happened; one that is under way will be.
-      if (!error.report && error.code !== 'ERR_HANDOVER_IN_PROGRESS') this.#tellFailed(error)
+      // A failure was reported when it happened, and the reload under way reports itself.
+      if (!isReported(error) && error.code !== 'ERR_HANDOVER_IN_PROGRESS') this.#tellFailed(error)
     })
   }
 

@@ -1,0 +1,37 @@
+/** Errors as data, which crosses process boundaries. */
+import { inspect } from 'node:util'
+import { longestMessage, longestStack, shorten } from './client-text.js'
+
+/** An error for a message or a log line. Long texts are shortened. */
+export interface ErrorData {
+  readonly name: string
+  readonly message: string
+  readonly stack?: string
+  readonly code?: string
+}
+
+/** The data of any thrown value. */
+export function errorData(thrown: unknown): ErrorData {
+  if (!(thrown instanceof Error)) {
+    const message = typeof thrown === 'string' ? thrown : inspect(thrown)
+    return { name: 'Error', message: shorten(message, longestMessage) }
+  }
+  const { name, message, stack } = thrown
+  const code = (thrown as NodeJS.ErrnoException).code
+  return {
+    name: String(name),
+    message: shorten(String(message), longestMessage),
+    ...(typeof stack === 'string' ? { stack: shorten(stack, longestStack) } : {}),
+    ...(code === undefined ? {} : { code: String(code) }),
+  }
+}
+
+/** The error of this data, with the stack of the process that threw it. */
+export function errorFrom(data: ErrorData): Error {
+  const error = new Error(data.message)
+  return Object.assign(
+    error,
+    { name: data.name, stack: data.stack ?? `${data.name}: ${data.message}` },
+    data.code === undefined ? {} : { code: data.code },
+  )
+}
