@@ -11,9 +11,11 @@ const long = [
   'test/cli/workers-load.test.ts',
   'test/contract/reload-under-load.test.ts',
   'test/handover/descriptor-leak.test.ts',
+  'test/handover/localhost.test.ts',
   'test/handover/moving-killed.test.ts',
   'test/handover/moving-load.test.ts',
   'test/handover/older-frameworks.test.ts',
+  'test/packages/packages.test.ts',
   'test/ws/killed.test.ts',
 ]
 
@@ -43,10 +45,16 @@ const nodes = [
 // With HANDOVER_TEST_NODE, `nodes` takes its files from `process` and `long`, so that each file has one project.
 const others = process.env.HANDOVER_TEST_NODE ? nodes : []
 
+const cores = availableParallelism()
+
 const project = (name: string, include: string[], exclude: string[] = []) => ({
-  extends: true as const,
-  test: { name, include, exclude: [...configDefaults.exclude, '**/dist/**', ...exclude] },
+  name,
+  include,
+  exclude: [...configDefaults.exclude, '**/dist/**', ...exclude],
 })
+
+// These files load the cores by themselves. Vitest runs projects with another number of workers as a group of their own.
+const oneFilePerCore = { maxWorkers: cores, sequence: { groupOrder: 1 } }
 
 export default defineConfig({
   test: {
@@ -55,17 +63,22 @@ export default defineConfig({
     hookTimeout: 180_000,
     // One process per file: graceful() has one generation per process.
     pool: 'forks',
-    // The tests mostly wait for processes and timers, so that a core serves two files.
-    maxWorkers: 2 * availableParallelism(),
+    // Most tests wait for processes and timers: two files per core.
+    maxWorkers: 2 * cores,
     projects: [
-      project('unit', unit),
-      project('process', ['test/**/*.test.ts'], [...unit, ...interop, ...long, ...others]),
-      project('long', long, others),
-      ...(others.length > 0 ? [project('nodes', nodes)] : []),
+      { extends: true, test: project('unit', unit) },
+      {
+        extends: true,
+        test: project('process', ['test/**/*.test.ts'], [...unit, ...interop, ...long, ...others]),
+      },
+      { extends: true, test: { ...project('long', long, others), ...oneFilePerCore } },
+      ...(others.length > 0
+        ? [{ extends: true as const, test: { ...project('nodes', nodes), ...oneFilePerCore } }]
+        : []),
       // Real clients and proxies, installed by tools/debian-packages.sh. One file starts several programs under load.
       {
         extends: true,
-        test: { name: 'interop', include: interop, maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: { ...project('interop', interop), maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },
