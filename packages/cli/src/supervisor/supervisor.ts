@@ -12,6 +12,7 @@ import {
   type Logger,
 } from '@handover/core/supervision'
 import type { ListenerPool } from './listener-pool.js'
+import type { HandledElsewhere } from './other-messages.js'
 import { notifyPredecessor, relayToPredecessor, relayToSuccessor } from './relay.js'
 import type { ReleaseCommand } from './release-command.js'
 import { Slot } from './slot.js'
@@ -158,6 +159,7 @@ export class Supervisor {
     else if (message.type === 'signal-successor') this.#successorOf(worker, message)?.signal(message.signal)
     else if (message.type === 'to-successor')
       relayToSuccessor(message.message, handle, this.#successorOf(worker, message))
+    else void (message.type satisfies HandledElsewhere)
     this.#events.onMessage(worker, message, handle)
   }
 
@@ -215,13 +217,11 @@ export class Supervisor {
   /** A running successor takes the slot. It has no predecessor that watches it any more, so the supervisor does. */
   #promoteSuccessor(slot: Slot, worker: Worker, why: string): void {
     const next = worker.successor?.worker
-    if (!next || !this.workers.has(next)) {
-      this.#replace(slot, worker, why)
-      return
-    }
-    slot.worker = next
-    slot.generation = next.generation
-    if (next.servesSince === undefined) next.endUnlessReady(this.#parts.readyTimeoutMs)
+    if (next && this.workers.has(next)) {
+      slot.worker = next
+      slot.generation = next.generation
+      if (next.servesSince === undefined) next.endUnlessReady(this.#parts.readyTimeoutMs)
+    } else this.#replace(slot, worker, why)
   }
 
   #replace(slot: Slot, worker: Worker, why: string): void {

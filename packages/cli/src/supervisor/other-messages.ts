@@ -1,0 +1,7 @@
+/** Messages of workers that the supervisor itself does not handle. A new message without a handler does not compile. */
+export type HandledElsewhere = OfWorker | OfReload | OfRebalancer | OfControl
+
+type OfWorker = 'serves' | 'drained'
+type OfReload = 'reload-wanted' | 'reloaded' | 'reload-failed'
+type OfRebalancer = 'shareable' | 'to-peer' | 'sent-to-peer' | 'shared' | 'takes' | 'peer-has'
+type OfControl = 'status' | 'progress'
