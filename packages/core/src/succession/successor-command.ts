@@ -5,7 +5,7 @@ import type { SuccessorOptions } from '../base/settings.js'
 import type { Origin } from '../platform/launch-context.js'
 import { ownPreload, preloadName } from '../platform/preload-file.js'
 
-/** What is given to the operating system to start the successor. */
+/** The command that starts the successor. */
 export interface Command {
   readonly execPath: string
   readonly args: readonly string[]
@@ -52,12 +52,12 @@ export function successorCommand(
   }
 }
 
-/** The port of the inspector is taken by this process; a breakpoint on the first line would hold the deploy. */
+/** This process uses the inspector's port, and a breakpoint on the first line would stop the deployment. */
 function withoutInspectorPort(execArgv: readonly string[], nodeOptions = ''): string[] {
   const inspects = [...execArgv, ...nodeOptions.split(' ')].some((each) => each.startsWith('--inspect'))
   if (!inspects) return [...execArgv]
   const isPort = (each: string | undefined) => /^--(inspect|debug)-port(=|$)/.test(each ?? '')
-  // The port may be the argument after.
+  // The port may be the next argument.
   const isItsValue = (i: number) => isPort(execArgv[i - 1]) && !execArgv[i - 1]?.includes('=')
   const rest = execArgv.filter((each, i) => !isPort(each) && !isItsValue(i))
   return [
@@ -95,7 +95,7 @@ function packageNear(from: string, dependent: string | undefined, name: string):
   }
 }
 
-/** Where a path leads to now; itself, if that is nowhere. */
+/** The path with links resolved; the path itself if it does not exist. */
 function real(path: string): string {
   try {
     return realpathSync(path)

@@ -1,4 +1,4 @@
-/** What the operating system is given when a successor is started. */
+/** Starts a successor as a process, with the inheritance and the descriptors. */
 import type { ChildProcess, SendHandle } from 'node:child_process'
 import { HandoverError } from '../base/errors.js'
 import { canOpenChannel, withoutHandleQueue } from '../platform/ipc-channel.js'
@@ -13,7 +13,7 @@ const channelFd = 3
 /** A successor as a process: a child of this one, or one that the supervisor has started for it. */
 export interface SuccessorProcess {
   readonly pid?: number | undefined
-  /** The program that was to be started. */
+  /** The program to start. */
   readonly spawnfile?: string
   readonly connected: boolean
   readonly channel?: { unref(): void } | null | undefined
@@ -24,9 +24,9 @@ export interface SuccessorProcess {
     done: (error: Error | null) => void,
   ): boolean
   kill(signal: NodeJS.Signals): boolean
-  /** This process does not wait for it. */
+  /** This process no longer waits for it. */
   unref(): void
-  /** It could not be started. */
+  /** The process could not be started. */
   on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown
   on(event: 'exit', listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown
   on(event: 'disconnect', listener: () => void): unknown
@@ -50,7 +50,7 @@ export function spawnSuccessor(platform: Platform, command: Command, inheritance
     [inheritanceVariable]: JSON.stringify(given),
     ...(hidden && { NODE_CHANNEL_FD: '' }),
   }
-  // Standard error stays the real one: a pipe through us would break when we leave.
+  // The successor inherits standard error: a pipe through this process would break when it exits.
   const stdio = [0, 1, 2, 'ipc' as const, ...fds]
   try {
     const child = platform.spawn(execPath, args, { cwd, env, stdio, serialization: 'advanced' })

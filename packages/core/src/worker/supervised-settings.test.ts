@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import { defaults } from '../base/settings.js'
+import { supervisedSettings } from './supervisor-link.js'
+
+const settings = { ...defaults, pidFile: '/run/app.pid' } as unknown as Parameters<
+  typeof supervisedSettings
+>[0]
+
+test('only the limits of a supervisor become settings, and no other field of its entry', () => {
+  const entry = { pid: 4711, workers: 2, drainTimeoutMs: 7, signals: ['SIGUSR2'], moveConnections: false }
+  expect(supervisedSettings(settings, entry)).toEqual({
+    ...settings,
+    drainTimeoutMs: 7,
+    pidFile: undefined,
+    control: undefined,
+    successor: {},
+    exit: true,
+  })
+})
