@@ -1,12 +1,9 @@
 /** Stops accepting and finishes what is open: with a limit, politely, and saying what it waits for. */
 
-import type { Logger } from '../base/logger.js'
 import type { DrainReport, Fates, Holding } from '../base/report.js'
 import { pause, turn, unlessAborted, within } from '../base/timeouts.js'
 import { idleLimit } from '../connections/idle-limit.js'
-import type { Drained } from '../connections/server-connections.js'
-import type { Predecessor } from '../succession/predecessor.js'
-import type { Mover } from '../transfer/mover.js'
+import type { DrainParts } from './drain-parts.js'
 
 /** How often a shutdown looks for connections whose linger is over. Bounds how late the process is gone. */
 export const sweepMs = 50
@@ -24,26 +21,6 @@ const endTurns = 20
 const cutShortMs = 250
 /** How many turns of the event loop a shutdown waits for connections that the kernel has queued already. */
 const queueTurns = 100
-
-export interface DrainParts {
-  readonly tracker: Drained
-  readonly logger: Logger
-  readonly limits: {
-    readonly drainTimeoutMs: number
-    readonly lingerMs: number
-    readonly shutdownDelayMs: number
-  }
-  /** Closes the listeners. The servers say `close` when what is returned is called: when all have drained. */
-  readonly closeListeners: () => () => void
-  /** Runs before connections are drained; stops waiting when the signal aborts. Absent where there is no hook. */
-  readonly beforeDrain: ((cut: AbortSignal) => Promise<unknown>) | undefined
-  /** A predecessor that drains itself may still send connections. */
-  readonly predecessor: Pick<Predecessor, 'ended' | 'refuseConnections'> | undefined
-  /** Where connections go; absent where there is no successor that takes them. */
-  readonly mover: Mover | undefined
-  /** Whether the successor that this generation stands by for runs; absent where it does not. */
-  readonly successorRuns?: (() => boolean) | undefined
-}
 
 export class Drain {
   readonly #parts: DrainParts
@@ -147,22 +124,27 @@ export class Drain {
     this.#sayClosed()
     // Includes connections that arrived in the last turn of the event loop.
     for (const connection of tracker.all()) tracker.end(connection, 'cut')
-    const ms = Math.round(performance.now() - startedAt)
+    return this.#report({ startedAt, open, cut, timedOut: timedOut && cut.length > 0 })
+  }
+
+  #report({
+    startedAt,
+    ...counted
+  }: Pick<DrainReport, 'open' | 'cut' | 'timedOut'> & { readonly startedAt: number }): DrainReport {
+    const { tracker, mover } = this.#parts
     const kinds = tracker.fates
     const sum = (fate: keyof Fates) => Object.values(kinds).reduce((total, each) => total + each[fate], 0)
     return {
       because: this.#because,
-      ms,
-      open,
+      ms: Math.round(performance.now() - startedAt),
+      ...counted,
       arrived: tracker.arrived,
       closed: sum('closed'),
       moved: sum('moved'),
       lost: sum('lost'),
       refused: mover?.outcome.refused ?? 0,
       longestWaitMs: mover?.outcome.longestWaitMs ?? 0,
-      cut,
       kinds,
-      timedOut: timedOut && cut.length > 0,
       ...(this.#cutShortBy && { cutShortBy: this.#cutShortBy }),
     }
   }

@@ -24,6 +24,7 @@ import { type FromSupervisor, type FromWorker, readFromSupervisor } from '../pro
 import type { Arrivals } from '../transfer/incoming.js'
 import { Rebalancing } from './rebalancing.js'
 import { type OfSuccessor, RelayedChild } from './relayed-successor.js'
+import { ignored } from './supervised-settings.js'
 
 /** What a reload may take beside what its limits say: for taking over, and for ending a successor. */
 const roundsMs = 15_000
@@ -35,26 +36,6 @@ const askAgainMs = 250
 const sayMs = 1_000
 
 type Sent = (error: Error | null) => void
-
-/** Options that the supervisor sees to. */
-const notOurs = ['pidFile', 'control', 'successor', 'exit'] as const satisfies readonly (keyof Settings)[]
-
-/** The options of the program under a supervisor: its limits win, and what it sees to itself is left to it. */
-export function supervisedSettings(settings: Settings, entry: SupervisorEntry): Settings {
-  const { readyTimeoutMs = settings.readyTimeoutMs, drainTimeoutMs = settings.drainTimeoutMs } = entry
-  return {
-    ...settings,
-    readyTimeoutMs,
-    drainTimeoutMs,
-    pidFile: undefined,
-    control: undefined,
-    successor: {},
-    exit: true,
-  }
-}
-
-/** Names of options that have no effect here. */
-const ignored = (given: GracefulOptions): string[] => notOurs.filter((name) => given[name] !== undefined)
 
 /** What a supervisor can order a generation to do. */
 export interface SupervisorOrders {
