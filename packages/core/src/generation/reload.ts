@@ -228,7 +228,6 @@ export class Reload {
   ): ReloadReport {
     const { self, tracker } = this.#parts
     const successor = this.#successor
-    const { cause } = error ?? {}
     return {
       outcome,
       generation: self.number,
@@ -241,7 +240,7 @@ export class Reload {
       ...(error && {
         failure: {
           ...errorData(error),
-          ...(cause === undefined ? {} : { cause: errorData(cause) }),
+          ...(error.cause === undefined ? {} : { cause: errorData(error.cause) }),
           ...(successor?.exit && { exitCode: successor.exit.code, signal: successor.exit.signal }),
           lost,
         },

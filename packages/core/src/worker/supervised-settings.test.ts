@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { defaults } from '../base/settings.js'
-import { supervisedSettings } from './supervisor-link.js'
+import { supervisedSettings } from './supervised-settings.js'
 
 const settings = { ...defaults, pidFile: '/run/app.pid' } as unknown as Parameters<
   typeof supervisedSettings
