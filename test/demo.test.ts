@@ -6,6 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { Demo } from '../demo/src/demo.js'
 import type { View } from '../demo/src/stage.js'
 import { processesWith } from './support/processes.js'
+import { hangs } from './support/release.js'
 import { launchService, type Service } from './support/service.js'
 import type { ReadLine } from './support/story.js'
 import { tempDir } from './support/temp-dir.js'
@@ -132,7 +133,7 @@ test('a service that does not start ends the demo with what it printed', async (
 
 test('a deploy that does not end, ends the demo at the limit', async () => {
   const hanging = changedExample({
-    beforeListen: `if (version !== '1.0.0') await new Promise((resolve) => setTimeout(resolve, 60_000))`,
+    beforeListen: `if (version !== '1.0.0') { ${hangs} }`,
   })
   const { demo, folder } = demoOf(hanging, 4_000)
   const run = demo.run()

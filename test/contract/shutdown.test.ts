@@ -120,7 +120,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     await terminate(service)
     service.signal('SIGTERM')
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
-    expect(await service.line(/cut short/)).toMatch(/cut short: 1 connections were cut: GET \/held/)
+    expect(await service.line(/cut short/)).toMatch(/cut short: 1 connection cut: GET \/held/)
     await connection.closed
   })
 

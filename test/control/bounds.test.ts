@@ -45,7 +45,7 @@ test('C70: 120 cut requests with URLs of 15,000 characters are named within boun
   const status = await cli(['status', '--control', path])
   expect(status).toMatchObject({ code: 0, stderr: '' })
   expect(status.stdout).toMatch(/last reload: handed over .* 120 cut\n$/)
-  await service.line(/wait timeout: 120 connections were cut/)
+  await service.line(/wait timeout: 120 connections cut/)
   await service.exitOf(service.pid)
   for (const text of [answer, service.output, status.stdout]) expect(text).not.toContain('SECRET')
   for (const line of service.output.split('\n').filter((each) => each.startsWith('handover[')))

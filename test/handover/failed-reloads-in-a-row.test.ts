@@ -1,7 +1,7 @@
 import { mixedLoad } from '@handover/load'
 import { expect, test } from 'vitest'
 import { descendantsOf, descriptorsOf } from '../support/processes.js'
-import { release, requestReload, startRelease } from '../support/release.js'
+import { hangs, release, requestReload, startRelease } from '../support/release.js'
 import { until } from '../support/until.js'
 
 // Each ends in another way, and at another time.
@@ -10,7 +10,7 @@ const failures = [
   "throw new Error('bad release')",
   'let = (',
   "process.kill(process.pid, 'SIGKILL')",
-  release({ first: 'setTimeout(() => {}, 600_000); await new Promise(() => {})' }),
+  release({ first: hangs }),
   release({ first: 'process.exit(7)' }),
   release({ options: "{ readyTimeoutMs: 'soon' }" }),
   release({ beforeListen: "handle.beforeReady(async () => { throw new Error('no database') })" }),

@@ -134,7 +134,7 @@ test('C45: when the last answer is out, and its connection is with the successor
   const busy = await connect(service.target)
   await busy.write(get(held.path))
   await service.reload()
-  await service.line(/draining: 1 connections open; waits for GET \/held/)
+  await service.line(/draining: 1 connection open; waits for GET \/held/)
   held.open()
   expect(await answeredBy(busy)).toBe(1)
   await service.exitOf(service.pid)

@@ -7,7 +7,7 @@ import { isHandedOver, isReady } from '../support/generations.js'
 import { ask, gate, get, givenBy, inFlight } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { isRunning } from '../support/processes.js'
-import { type Outcome, release, requestReload, startRelease } from '../support/release.js'
+import { hangs, type Outcome, release, requestReload, startRelease } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
 import { type Service, startService } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -157,7 +157,7 @@ test('C13: a generation that still drains when its limit is over ends then, howe
 
 const moments = {
   boots: {
-    text: release({ first: 'await new Promise((resolve) => setTimeout(resolve, 600_000))' }),
+    text: release({ first: hangs }),
     event: 'started',
   },
   'listens and is not ready yet': { text: release({ options: "{ ready: 'manual' }" }), event: 'listening' },

@@ -110,7 +110,7 @@ test('what was written before the end is read to its end, however slowly', async
 })
 
 const endings: [string, (service: Service) => Promise<unknown>, object, RegExp][] = [
-  ['the limit', draining, { drainTimeoutMs: 300 }, /wait timeout: 2 connections were cut/],
+  ['the limit', draining, { drainTimeoutMs: 300 }, /wait timeout: 2 connections cut/],
   [
     'a second signal',
     async (service) => {
@@ -118,7 +118,7 @@ const endings: [string, (service: Service) => Promise<unknown>, object, RegExp][
       service.signal('SIGTERM', service.pid)
     },
     {},
-    /cut short: 2 connections were cut/,
+    /cut short: 2 connections cut/,
   ],
 ]
 

@@ -3,11 +3,17 @@ import { expect, test } from 'vitest'
 import { underLoad } from '../support/load.js'
 import { descendantsOf, isRunning, statusOf } from '../support/processes.js'
 import { startProgram } from '../support/program.js'
-import { type Outcome, privateChannel, release, requestReload, startRelease } from '../support/release.js'
+import {
+  hangs,
+  type Outcome,
+  privateChannel,
+  release,
+  requestReload,
+  startRelease,
+} from '../support/release.js'
 import { tempDir } from '../support/temp-dir.js'
 import { whoServes } from '../support/who.js'
 
-const hangs = 'await new Promise((resolve) => setTimeout(resolve, 600_000))'
 const spins = 'for (;;);'
 
 const listens = { options: "{ ready: 'manual' }" }

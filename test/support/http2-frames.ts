@@ -46,7 +46,7 @@ export interface FramesOptions {
   readonly silentOn?: readonly ('settings' | 'ping' | 'end')[]
 }
 
-/** One connection. It answers SETTINGS, PING and the end as any client would, unless it is told not to. */
+/** One connection. It answers SETTINGS, PING and the end of the connection, except for what `silentOn` lists. */
 export class Http2Frames {
   readonly frames: Frame[] = []
   readonly #socket: net.Socket

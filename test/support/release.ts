@@ -13,6 +13,9 @@ const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url
 /** An expression: the channel to the process that started this one, which programs do not see. */
 export const privateChannel = "globalThis[Symbol.for('handover.early')].channel"
 
+/** Statements: hangs until it is ended. The timer keeps the process; a pending promise alone does not. */
+export const hangs = 'setInterval(() => {}, 2 ** 30); await new Promise(() => {})'
+
 /** Statements at the turns of a release that is a good one otherwise. They know `handle`, `server`, `config`, `tell`. */
 export interface ReleaseParts {
   /** Before core is loaded; there is no `handle` yet. */

@@ -62,8 +62,8 @@ export function makeConnectionMovable(socket: net.Socket, movable: Movable | und
 }
 
 /**
- * For protocols: goes on with connections that the predecessor moved. To be called before this generation is
- * ready; whether before or after `graceful` is all the same.
+ * For protocols: registers the receiver of connections that the predecessor moves. Call it before this generation is
+ * ready, before or after `graceful`.
  */
 export function receiveConnections(protocol: string, receiver: Receiver): void {
   receive(protocol, receiver)

@@ -27,7 +27,7 @@ export interface GracefulHandle {
   readonly predecessor: PredecessorHandle | undefined
   /**
    * Starts a successor and hands over to it. Resolves when it is proven; this generation drains from then on.
-   * Rejects with a `HandoverError`, and serves on, with the code `ERR_HANDOVER_NOT_READY`,
+   * Rejects with a `HandoverError`, while this generation keeps serving, with the code `ERR_HANDOVER_NOT_READY`,
    * `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`, `ERR_HANDOVER_UNSUPPORTED`,
    * `ERR_HANDOVER_PROGRAM_MISSING`, `ERR_HANDOVER_SPAWN`, `ERR_HANDOVER_SUCCESSOR_EXITED`,
    * `ERR_HANDOVER_READY_TIMEOUT`, `ERR_HANDOVER_PROBATION`, `ERR_HANDOVER_WIRE_VERSION` or
@@ -62,7 +62,7 @@ export interface GracefulHandle {
   connections(): Connections
   on<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this
   off<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this
-  /** Runs before this generation is ready, in order; a failure ends it, and the predecessor serves on. */
+  /** Runs `hook` before this generation is ready, in order. A failed hook ends this generation; the predecessor keeps serving. */
   beforeReady(hook: () => unknown): this
   /**
    * Runs before this generation drains, in order, each for at most `hookTimeoutMs`, with the reason and the signal. At
@@ -87,7 +87,7 @@ export interface GracefulHandle {
    * Without it, or at a shutdown, an event stream is ended in order.
    */
   onHandover(response: ServerResponse, hook: HandoverHook, options?: StreamOptions): this
-  /** Goes on with the answers that the predecessor moved. To be called before this generation is ready. */
+  /** Continues the responses that the predecessor moved. Call it before this generation is ready. */
   resumeStreams(resume: ResumeStream): this
   /** What the predecessor provided; `undefined` in the first generation. Rejects with what that failed with. */
   inheritedState<T>(): Promise<T | undefined>

@@ -17,7 +17,7 @@ export interface StateChange {
 export interface GracefulEvents {
   /** The state has changed. */
   state: [change: StateChange]
-  /** A reload has failed; this generation serves on. */
+  /** A reload failed. This generation keeps serving. */
   'reload-failed': [error: HandoverError]
   /** The successor is proven: the report of the reload, as `reload()` resolves with it. */
   'handed-over': [report: ReloadReport]

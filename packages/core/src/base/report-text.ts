@@ -1,10 +1,18 @@
 /** Formats reports for the log and the commands. */
-import type { DrainReport } from './report.js'
+import type { DrainReport, Holding } from './report.js'
+
+/** `1 connection`, `2 connections`. */
+export const formatConnections = (count: number): string =>
+  `${count} ${count === 1 ? 'connection' : 'connections'}`
+
+/** What a drain waits for or cut: `GET /slow (http1, 2829 ms)`, separated by commas. */
+export const formatHolding = (holding: readonly Holding[]): string =>
+  holding.map(({ kind, what, ageMs }) => `${what} (${kind}, ${ageMs} ms)`).join(', ')
 
 /** `36 connections moved, 1 closed, 0 cut`, and the numbers of lost and refused connections. */
 export function formatFates(report: DrainReport): string {
   const { moved, closed, lost, refused } = report
-  const all = `${moved} ${moved === 1 ? 'connection' : 'connections'} moved, ${closed} closed, ${cutCount(report)} cut`
+  const all = `${formatConnections(moved)} moved, ${closed} closed, ${cutCount(report)} cut`
   const more = [
     ...(lost > 0 ? [`${lost} lost on the way`] : []),
     ...(refused > 0 ? [`${refused} refused (too few file descriptors)`] : []),

@@ -30,7 +30,7 @@ export type ConnectionKind = 'http1' | 'https' | 'http2' | 'raw' | 'upgraded'
 
 /** Connections of one kind. */
 export interface KindCount {
-  /** At a message boundary, with no answer on the way. Always 0 for `raw` and `upgraded`: nobody can know. */
+  /** At a message boundary with no response in flight. Always 0 for `raw` and `upgraded`, whose protocol Handover does not know. */
   readonly idle: number
   readonly busy: number
 }

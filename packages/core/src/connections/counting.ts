@@ -46,3 +46,12 @@ export class FateCounts {
     this.kinds[kind] = { ...this.kinds[kind], [fate]: this.kinds[kind][fate] + 1 }
   }
 }
+
+/** The fates of all kinds together. */
+export const totalOf = (kinds: Readonly<Record<ConnectionKind, Fates>>): Fates =>
+  Object.values(kinds).reduce((total, { moved, lost, closed, cut }) => ({
+    moved: total.moved + moved,
+    lost: total.lost + lost,
+    closed: total.closed + closed,
+    cut: total.cut + cut,
+  }))

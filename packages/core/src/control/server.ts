@@ -22,7 +22,7 @@ export class ControlServer {
     this.server = net.createServer({ allowHalfOpen: true }, (socket) => this.#serve(socket)).unref()
   }
 
-  /** Goes on with a client that another process has sent. */
+  /** Continues with a client that another process sent. */
   adopt(handle: object, carried: CarriedClient): void {
     this.#serve(socketOf(this.server, handle), carried)
   }

@@ -3,7 +3,6 @@ import { EventEmitter } from 'node:events'
 import { deferred } from '../base/deferred.js'
 import type { GracefulEvents } from '../base/events.js'
 import type { FinalReport, Phase, ReloadReport, ShutdownReport } from '../base/report.js'
-import type { Tracker } from '../connections/tracker.js'
 import type {
   ControlEvent,
   Controlled,
@@ -16,26 +15,23 @@ import type {
 } from '../protocol/control-messages.js'
 import type { FromPredecessor } from '../protocol/generation-messages.js'
 import type { Successor } from '../succession/successor.js'
-import type { Self, StateMachine } from './state-machine.js'
+import type { SharedParts } from './shared-parts.js'
 import { msLeftOf, type Release, statusOf, successorStatus } from './status.js'
 
-/** How often a drain is told to whoever waits for it. */
+/** How often clients that wait for a drain get its progress. */
 const tellDrainMs = 250
-/** How often to the successor. To ask what every connection does takes time. */
+/** How often the successor gets the status of a drain. Describing every connection takes time. */
 const tellSuccessorMs = 1_000
+
 interface ControlObservers {
   change: []
   progress: [event: ControlEvent]
 }
 
-export interface ControlTargetParts {
-  readonly self: Self
-  readonly machine: StateMachine
-  readonly tracker: Tracker
+export interface ControlTargetParts extends Pick<SharedParts, 'self' | 'machine' | 'tracker' | 'isRunning'> {
   /** Read at the start: later a link may lead to another release. */
   readonly release: Release
   readonly uptimeMs: () => number
-  readonly isRunning: (pid: number) => boolean
   readonly drainTimeoutMs: () => number
   readonly reload: () => Promise<ReloadReport>
   readonly shutdown: () => Promise<ShutdownReport>

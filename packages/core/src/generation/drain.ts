@@ -1,7 +1,8 @@
 /** Stops accepting and finishes what is open: with a limit, politely, and saying what it waits for. */
-
-import type { DrainReport, Fates, Holding } from '../base/report.js'
+import type { DrainReport, Holding } from '../base/report.js'
+import { formatConnections, formatHolding } from '../base/report-text.js'
 import { pause, turn, unlessAborted, within } from '../base/timeouts.js'
+import { totalOf } from '../connections/counting.js'
 import { idleLimit } from '../connections/idle-limit.js'
 import type { DrainParts } from './drain-parts.js'
 
@@ -132,19 +133,16 @@ export class Drain {
     ...counted
   }: Pick<DrainReport, 'open' | 'cut' | 'timedOut'> & { readonly startedAt: number }): DrainReport {
     const { tracker, mover } = this.#parts
-    const kinds = tracker.fates
-    const sum = (fate: keyof Fates) => Object.values(kinds).reduce((total, each) => total + each[fate], 0)
+    const { closed, moved, lost } = totalOf(tracker.fates)
     return {
       because: this.#because,
       ms: Math.round(performance.now() - startedAt),
       ...counted,
       arrived: tracker.arrived,
-      closed: sum('closed'),
-      moved: sum('moved'),
-      lost: sum('lost'),
+      ...{ closed, moved, lost },
       refused: mover?.outcome.refused ?? 0,
       longestWaitMs: mover?.outcome.longestWaitMs ?? 0,
-      kinds,
+      kinds: tracker.fates,
       ...(this.#cutShortBy && { cutShortBy: this.#cutShortBy }),
     }
   }
@@ -222,9 +220,9 @@ export class Drain {
     const { tracker, logger } = this.#parts
     const holding = tracker.holding()
     const oldest = holding.slice(0, 5)
-    const waits = oldest.length === 0 ? 'idle connections only' : oldest.map(inWords).join(', ')
+    const waits = oldest.length === 0 ? 'idle connections only' : formatHolding(oldest)
     const facts = { state: 'draining', connections: tracker.counts(), holding: oldest }
-    logger.info(facts, `draining: ${tracker.size} connections open; waits for ${waits}`)
+    logger.info(facts, `draining: ${formatConnections(tracker.size)} open; waits for ${waits}`)
   }
 
   /** What is idle is closed, what is not is cut and named. */
@@ -241,16 +239,12 @@ export class Drain {
     const idle = new Set(tracker.idle())
     for (const connection of tracker.all()) tracker.end(connection, idle.has(connection) ? 'closed' : 'cut')
     if (cut.length > 0) {
-      logger.warn(
-        { cut: named },
-        `${why}: ${cut.length} connections were cut: ${cut.slice(0, 10).map(inWords).join(', ')}`,
-      )
+      const what = `${formatConnections(cut.length)} cut: ${formatHolding(cut.slice(0, 10))}`
+      logger.warn({ cut: named }, `${why}: ${what}`)
     }
     await turn()
     return named
   }
 }
-
-const inWords = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${ageMs} ms)`
 
 const forever = (): Promise<never> => new Promise(() => {})

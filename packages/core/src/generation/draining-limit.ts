@@ -1,20 +1,9 @@
-/**
- * How many generations may drain at once (`maxDraining`). The generation that serves counts them, as its predecessor
- * reports them. The request to end the oldest drain goes from each generation to the one before it
- * (docs/decisions/0024-the-oldest-drain-ends-first.md).
- */
-import type { Logger } from '../base/logger.js'
 import type { GenerationStatus } from '../protocol/control-messages.js'
-import type { Predecessor } from '../succession/predecessor.js'
-import type { Self, StateMachine } from './state-machine.js'
+import type { SharedParts } from './shared-parts.js'
 
-export interface DrainingLimitParts {
-  readonly self: Self
-  readonly machine: StateMachine
-  readonly logger: Logger
+export interface DrainingLimitParts
+  extends Pick<SharedParts, 'self' | 'logger' | 'machine' | 'predecessor' | 'isRunning'> {
   readonly maxDraining: () => number
-  readonly isRunning: (pid: number) => boolean
-  readonly predecessor: () => Predecessor | undefined
 }
 
 export class DrainingLimit {

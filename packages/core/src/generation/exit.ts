@@ -1,37 +1,34 @@
 /** How a generation leaves: because its successor is proven, or because it shuts down. */
 import { channel } from 'node:diagnostics_channel'
-import type { Logger } from '../base/logger.js'
 import type { DrainReport, FinalReport, HookFailure, ReloadReport, ShutdownReport } from '../base/report.js'
 import { formatFates } from '../base/report-text.js'
-import type { Settings } from '../base/settings.js'
 import type { DrainReason } from '../base/state-names.js'
 import { unlessAborted } from '../base/timeouts.js'
-import type { Tracker } from '../connections/tracker.js'
-import type { Listeners } from '../listeners/listeners.js'
-import type { ServiceManager } from '../platform/systemd-notify.js'
-import type { Predecessor } from '../succession/predecessor.js'
 import type { Successor } from '../succession/successor.js'
 import { Drain } from './drain.js'
 import type { Handover } from './handover.js'
-import type { Hooks, Leave } from './hooks.js'
-import type { Self, StateMachine } from './state-machine.js'
+import type { Leave } from './hooks.js'
+import type { SharedParts } from './shared-parts.js'
 
 const reportChannel = channel('handover:report')
 
-export interface ExitParts {
-  readonly self: Self
-  readonly machine: StateMachine
-  readonly logger: Logger
-  readonly settings: () => Settings
-  readonly tracker: Tracker
-  readonly listeners: Listeners
-  readonly systemd: ServiceManager
-  readonly hooks: Hooks
-  readonly predecessor: () => Predecessor | undefined
-  readonly ownsService: () => boolean
+export interface ExitParts
+  extends Pick<
+    SharedParts,
+    | 'self'
+    | 'logger'
+    | 'machine'
+    | 'settings'
+    | 'tracker'
+    | 'listeners'
+    | 'systemd'
+    | 'hooks'
+    | 'predecessor'
+    | 'ownsService'
+    | 'isRunning'
+  > {
   /** Whether a supervisor started this process, and still runs. */
   readonly supervised: () => 'no' | 'alive' | 'gone'
-  readonly isRunning: (pid: number) => boolean
   /** Clients of the control socket continue in the successor. */
   readonly handOverControl: (successor: Successor, report: ReloadReport) => void
   /** The last answers of the control socket get out. */

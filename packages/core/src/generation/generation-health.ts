@@ -1,17 +1,12 @@
 /** The health answers of a generation: installs them on servers, and knows whether it is ready. */
 import type net from 'node:net'
-import type { Logger } from '../base/logger.js'
 import type { Settings } from '../base/settings.js'
 import { answerHealth } from './health.js'
 import { HealthChecks, type Readiness } from './health-checks.js'
-import type { Self, StateMachine } from './state-machine.js'
+import type { SharedParts } from './shared-parts.js'
 
-export interface HealthParts {
-  readonly self: Self
-  readonly machine: StateMachine
-  readonly logger: Logger
+export interface HealthParts extends Pick<SharedParts, 'self' | 'logger' | 'machine' | 'undoAtEnd'> {
   readonly option: () => Settings['health']
-  readonly undoAtEnd: (undo: () => void) => void
 }
 
 export class GenerationHealth {

@@ -32,28 +32,12 @@ import type { Awaited } from './readiness.js'
 import { Reload } from './reload.js'
 import { refuseReload } from './reload-refusal.js'
 import { ServerDrains } from './server-drain.js'
+import type { SharedParts } from './shared-parts.js'
 import { SignalRequests } from './signal-requests.js'
 import { Startup } from './startup.js'
 import { type Self, StateMachine } from './state-machine.js'
 import { releaseOf } from './status.js'
 import { TakeOver } from './take-over.js'
-
-/** What several parts need. Some of it exists only later. */
-interface Shared {
-  readonly self: Self
-  readonly logger: Logger
-  readonly machine: StateMachine
-  readonly platform: Platform
-  readonly settings: () => Settings
-  readonly tracker: Tracker
-  readonly listeners: Listeners
-  readonly systemd: ServiceManager
-  readonly hooks: Hooks
-  readonly predecessor: () => Predecessor | undefined
-  readonly ownsService: () => boolean
-  readonly isRunning: (pid: number) => boolean
-  readonly undoAtEnd: (undo: () => void) => void
-}
 
 export class Generation {
   readonly self: Self
@@ -251,7 +235,7 @@ export class Generation {
     })
   }
 
-  #shared(): Shared {
+  #shared(): SharedParts {
     return {
       self: this.self,
       logger: this.logger,
@@ -295,7 +279,7 @@ export class Generation {
     })
   }
 
-  #newStartup(parts: Shared): Startup {
+  #newStartup(parts: SharedParts): Startup {
     const { hooks } = this
     return new Startup({
       ...parts,
@@ -320,7 +304,7 @@ export class Generation {
     if (!stays) this.#platform.exit(1)
   }
 
-  #newTakeOver(parts: Shared): TakeOver {
+  #newTakeOver(parts: SharedParts): TakeOver {
     return new TakeOver({
       ...parts,
       isSupervised: () => this.#supervisor !== undefined,
@@ -334,7 +318,7 @@ export class Generation {
     })
   }
 
-  #newExit(parts: Shared): Exit {
+  #newExit(parts: SharedParts): Exit {
     return new Exit({
       ...parts,
       supervised: () => (this.#supervisor ? (this.#supervisor.alive ? 'alive' : 'gone') : 'no'),
@@ -356,7 +340,7 @@ export class Generation {
     })
   }
 
-  #newSignals(parts: Shared): SignalRequests {
+  #newSignals(parts: SharedParts): SignalRequests {
     return new SignalRequests({
       ...parts,
       wanted: () => this.settings,
@@ -408,7 +392,7 @@ export class Generation {
     return lost
   }
 
-  #newSupervisor(entry: SupervisorEntry, parts: Shared): Supervisor {
+  #newSupervisor(entry: SupervisorEntry, parts: SharedParts): Supervisor {
     const { machine, hooks } = this
     return new Supervisor(entry, {
       ...parts,

@@ -3,9 +3,6 @@
  * duplicates with which this generation stands by, and the connections that move.
  */
 import type net from 'node:net'
-import type { Logger } from '../base/logger.js'
-import type { Tracker } from '../connections/tracker.js'
-import type { Listeners } from '../listeners/listeners.js'
 import { tlsSessionsOf } from '../platform/tls-sessions.js'
 import type { ListenerEntry, TlsSessions } from '../protocol/inheritance.js'
 import { StandBy } from '../succession/stand-by.js'
@@ -13,13 +10,9 @@ import type { Successor } from '../succession/successor.js'
 import type { SuccessorEvents, TakenOver } from '../succession/successor-events.js'
 import { firstListenerFd } from '../succession/successor-process.js'
 import { Mover } from '../transfer/mover.js'
-import type { Self } from './state-machine.js'
+import type { SharedParts } from './shared-parts.js'
 
-export interface HandoverParts {
-  readonly self: Self
-  readonly logger: Logger
-  readonly tracker: Tracker
-  readonly listeners: Listeners
+export interface HandoverParts extends Pick<SharedParts, 'self' | 'logger' | 'tracker' | 'listeners'> {
   readonly movesConnections: () => boolean
 }
 

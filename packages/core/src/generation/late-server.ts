@@ -1,11 +1,10 @@
 /** Servers that listen before `graceful(server)` is called: their shutdown is graceful, a reload is not possible. */
 import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
-import type { Logger } from '../base/logger.js'
-import type { Tracker } from '../connections/tracker.js'
 import type { Listeners } from '../listeners/listeners.js'
 import type { Platform } from '../platform/process.js'
 import type { Awaited } from './readiness.js'
+import type { SharedParts } from './shared-parts.js'
 
 /** The server of a registration, if the registration comes too late for a reload. */
 export function lateServer(what: Awaited, listeners: Listeners | undefined): net.Server | undefined {
@@ -13,10 +12,7 @@ export function lateServer(what: Awaited, listeners: Listeners | undefined): net
   return server && !listeners?.has(server) ? server : undefined
 }
 
-export interface LateServerParts {
-  readonly listeners: Listeners
-  readonly tracker: Tracker
-  readonly logger: Logger
+export interface LateServerParts extends Pick<SharedParts, 'logger' | 'tracker' | 'listeners'> {
   readonly platform: Pick<Platform, 'unsupported'>
 }
 

@@ -1,21 +1,15 @@
-/** The messages of the predecessor, and the parts of a generation that handle them. */
-import type { Logger } from '../base/logger.js'
 import type { ControlEndpoint } from '../control/endpoint.js'
 import { withoutHandleQueue } from '../platform/ipc-channel.js'
-import type { Platform } from '../platform/process.js'
 import type { Inheritance } from '../protocol/inheritance.js'
 import { Predecessor } from '../succession/predecessor.js'
 import type { Arrivals } from '../transfer/incoming.js'
 import type { ControlTarget } from './control-target.js'
 import type { DrainingLimit } from './draining-limit.js'
+import type { SharedParts } from './shared-parts.js'
 import type { SignalRequests } from './signal-requests.js'
-import type { StateMachine } from './state-machine.js'
 import type { TakeOver } from './take-over.js'
 
-export interface MeetParts {
-  readonly logger: Logger
-  readonly machine: StateMachine
-  readonly platform: Platform
+export interface MeetParts extends Pick<SharedParts, 'logger' | 'machine' | 'platform'> {
   readonly takeOver: TakeOver
   readonly arrivals: Arrivals
   readonly control: ControlTarget

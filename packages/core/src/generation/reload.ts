@@ -2,32 +2,20 @@
 import type net from 'node:net'
 import { errorData } from '../base/error-data.js'
 import { addReport, HandoverError } from '../base/errors.js'
-import type { Logger } from '../base/logger.js'
 import type { Phase, ReloadReport } from '../base/report.js'
-import type { Settings } from '../base/settings.js'
-import type { Tracker } from '../connections/tracker.js'
-import type { Listeners } from '../listeners/listeners.js'
-import type { Platform } from '../platform/process.js'
-import type { ServiceManager } from '../platform/systemd-notify.js'
 import type { Inheritance } from '../protocol/inheritance.js'
 import { wireVersion } from '../protocol/version.js'
 import { Successor } from '../succession/successor.js'
 import { type Exit, lostSuccessor } from '../succession/successor-errors.js'
 import type { SuccessorProcess } from '../succession/successor-process.js'
 import { Handover } from './handover.js'
-import type { Hooks } from './hooks.js'
-import type { Self, StateMachine } from './state-machine.js'
+import type { SharedParts } from './shared-parts.js'
 
-export interface ReloadParts {
-  readonly self: Self
-  readonly machine: StateMachine
-  readonly logger: Logger
-  readonly platform: Platform
-  readonly settings: () => Settings
-  readonly tracker: Tracker
-  readonly listeners: Listeners
-  readonly systemd: ServiceManager
-  readonly hooks: Hooks
+export interface ReloadParts
+  extends Pick<
+    SharedParts,
+    'self' | 'logger' | 'machine' | 'platform' | 'settings' | 'tracker' | 'listeners' | 'systemd' | 'hooks'
+  > {
   /** What the successor gets beside the listeners. */
   readonly context: Pick<Inheritance, 'ipc' | 'umask'>
   /** How the successor starts: as a child of this process, or by its supervisor. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */

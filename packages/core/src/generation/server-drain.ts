@@ -1,28 +1,21 @@
 /** Ends the work of some servers while the process keeps running. */
 import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
-import type { Logger } from '../base/logger.js'
 import type { DrainReport } from '../base/report.js'
-import type { Settings } from '../base/settings.js'
 import { Http1Connection } from '../connections/http1.js'
 import { idleLimit } from '../connections/idle-limit.js'
 import { ServerConnections } from '../connections/server-connections.js'
-import type { Tracker } from '../connections/tracker.js'
-import type { Listeners } from '../listeners/listeners.js'
 import { Drain, sweepMs } from './drain.js'
-import type { Self, StateMachine } from './state-machine.js'
+import type { SharedParts } from './shared-parts.js'
 
-export interface ServerDrainParts {
-  readonly self: Self
-  readonly machine: StateMachine
-  readonly logger: Logger
-  readonly settings: () => Settings
-  readonly tracker: Tracker
-  readonly listeners: Listeners
+export interface ServerDrainParts
+  extends Pick<
+    SharedParts,
+    'self' | 'logger' | 'machine' | 'settings' | 'tracker' | 'listeners' | 'undoAtEnd'
+  > {
   readonly hasPredecessor: () => boolean
   /** A supervisor holds the listeners. */
   readonly isHeld: () => boolean
-  readonly undoAtEnd: (undo: () => void) => void
 }
 
 export class ServerDrains {

@@ -1,16 +1,10 @@
 /** What signals request of a generation, and the reload signals that it keeps until it can reload. */
 import { type HandoverError, isReported } from '../base/errors.js'
-import type { Logger } from '../base/logger.js'
 import { ReloadRequests } from '../base/reload-requests.js'
-import type { Platform } from '../platform/process.js'
 import { keepSignals, listenForSignals, type WantedSignals } from '../platform/signals.js'
-import type { Self, StateMachine } from './state-machine.js'
+import type { SharedParts } from './shared-parts.js'
 
-export interface SignalParts {
-  readonly self: Self
-  readonly platform: Platform
-  readonly logger: Logger
-  readonly machine: StateMachine
+export interface SignalParts extends Pick<SharedParts, 'self' | 'logger' | 'machine' | 'platform'> {
   readonly wanted: () => WantedSignals
   /** Reload signals that the preload kept. */
   readonly early: readonly string[]

@@ -1,21 +1,17 @@
 /** How a generation comes up: what must listen, which hooks run before it is ready, and how it fails. */
 import type net from 'node:net'
 import { deferred } from '../base/deferred.js'
-import type { Logger } from '../base/logger.js'
 import type { Listeners } from '../listeners/listeners.js'
-import type { Predecessor } from '../succession/predecessor.js'
 import { type Awaited, Readiness } from './readiness.js'
-import type { StateMachine } from './state-machine.js'
+import type { SharedParts } from './shared-parts.js'
 
 /** How often a generation on probation reports its open connections. */
 const openConnectionsMs = 50
 /** How long a server may listen without the awaited application before the log says so. */
 const warnMs = 5_000
 
-export interface StartupParts {
-  readonly machine: StateMachine
-  readonly logger: Logger
-  readonly predecessor: () => Predecessor | undefined
+export interface StartupParts
+  extends Pick<SharedParts, 'logger' | 'machine' | 'predecessor' | 'ownsService'> {
   /** `ready: 'manual'`: only {@link Startup.begin} starts the hooks. */
   readonly isManual: () => boolean
   /** Startup begins. Called once, before the hooks. */
@@ -25,7 +21,6 @@ export interface StartupParts {
   readonly startControl: () => Promise<void>
   readonly listeners: Pick<Listeners, 'continueTlsSessions' | 'startAccepting'>
   readonly openConnections: () => number
-  readonly ownsService: () => boolean
   /** Ready without a predecessor that can still take this generation back. */
   readonly own: () => void
   /** This generation cannot come up. Reports that and ends the process. */

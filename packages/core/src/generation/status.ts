@@ -1,21 +1,17 @@
 /** What one process tells of itself. */
 import { realpathSync } from 'node:fs'
-import type { Tracker } from '../connections/tracker.js'
 import type { Platform } from '../platform/process.js'
 import type { GenerationStatus } from '../protocol/control-messages.js'
 import type { Successor } from '../succession/successor.js'
 import type { Drain } from './drain.js'
-import type { Self, StateMachine } from './state-machine.js'
+import type { SharedParts } from './shared-parts.js'
 
 /** How many connections are named that are not idle. */
 const mostHolding = 10
 
 export type Release = NonNullable<GenerationStatus['release']>
 
-export interface StatusParts {
-  readonly self: Self
-  readonly machine: StateMachine
-  readonly tracker: Tracker
+export interface StatusParts extends Pick<SharedParts, 'self' | 'machine' | 'tracker'> {
   readonly release: Release
   readonly uptimeMs: () => number
 }

@@ -1,21 +1,13 @@
 /** How a generation comes to own the service, and when it closes the inherited listeners that no server uses. */
 import { HandoverError } from '../base/errors.js'
-import type { Logger } from '../base/logger.js'
-import type { Listeners } from '../listeners/listeners.js'
-import type { ServiceManager } from '../platform/systemd-notify.js'
 import type { Predecessor } from '../succession/predecessor.js'
-import type { Self, StateMachine } from './state-machine.js'
+import type { SharedParts } from './shared-parts.js'
 
 /** How many descriptors may be in transit at a time. Unread ones count against a limit of the user (unix(7)). */
 const mostDuplicates = 100
 
-export interface TakeOverParts {
-  readonly self: Self
-  readonly logger: Logger
-  readonly machine: StateMachine
-  readonly listeners: Listeners
-  readonly systemd: ServiceManager
-  readonly predecessor: () => Predecessor | undefined
+export interface TakeOverParts
+  extends Pick<SharedParts, 'self' | 'logger' | 'machine' | 'listeners' | 'systemd' | 'predecessor'> {
   /** A supervisor holds the listeners: the predecessor needs no duplicates. */
   readonly isSupervised: () => boolean
   /** Protocols whose open connections this generation can continue. */

@@ -1,0 +1,27 @@
+/** What several steps of a generation need. Each step names the members that it takes. */
+import type { Logger } from '../base/logger.js'
+import type { Settings } from '../base/settings.js'
+import type { Tracker } from '../connections/tracker.js'
+import type { Listeners } from '../listeners/listeners.js'
+import type { Platform } from '../platform/process.js'
+import type { ServiceManager } from '../platform/systemd-notify.js'
+import type { Predecessor } from '../succession/predecessor.js'
+import type { Hooks } from './hooks.js'
+import type { Self, StateMachine } from './state-machine.js'
+
+export interface SharedParts {
+  readonly self: Self
+  readonly logger: Logger
+  readonly machine: StateMachine
+  readonly platform: Platform
+  readonly settings: () => Settings
+  readonly tracker: Tracker
+  readonly listeners: Listeners
+  readonly systemd: ServiceManager
+  readonly hooks: Hooks
+  readonly predecessor: () => Predecessor | undefined
+  readonly ownsService: () => boolean
+  readonly isRunning: (pid: number) => boolean
+  /** Calls `undo` when the generation lets go of the process. */
+  readonly undoAtEnd: (undo: () => void) => void
+}
