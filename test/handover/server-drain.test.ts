@@ -115,7 +115,7 @@ test('a connection that was accepted after the server listened again is not part
   const later = await connect(target)
   expect(await ask(later, '/')).toMatchObject({ keepAlive: true })
   // By then it has looked for idle connections many times.
-  await service.line(/draining: 1 connections? open/)
+  await service.line(/draining: 1 connection open/)
   held.open()
   expect(await busy.response()).toMatchObject({ keepAlive: false })
   expect((await service.event('server-drained')).report).toMatchObject({ open: 1, closed: 1 })

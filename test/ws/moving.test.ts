@@ -87,7 +87,7 @@ test('C43: a WebSocket in the middle of a message moves when the message is comp
   const { websocket } = conversation
   websocket.send('wh', { fin: false })
   await service.reload()
-  await service.line(/draining: 1 connections open/)
+  await service.line(/draining: 1 connection open/)
   websocket.send('o', { fin: true })
   expect(await conversation.word((said) => said.startsWith('who 1'))).toContain(String(service.pid))
   await finalReports(service, 1)
