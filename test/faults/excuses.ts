@@ -15,9 +15,9 @@ export class Excuses {
   /** How many connections of each client have been excused. */
   readonly #used = new Map<string, number>()
 
-  constructor(log: RoundLog, { service }: Expectation) {
+  constructor(log: RoundLog, { service, mayPause = false }: Expectation) {
     this.#log = log
-    this.#mayBeDown = service !== 'up'
+    this.#mayBeDown = service !== 'up' || mayPause
     this.#all = beforeStop(log)
     this.#casualties = casualtiesOf(log)
   }

@@ -22,6 +22,8 @@ export interface Expectation {
   /** `either`: no process was left that could have continued the service, or the round cannot tell. */
   readonly service: 'up' | 'down' | 'either'
   readonly because: string
+  /** Nothing may have accepted for a while, although the service was there again at the end. */
+  readonly mayPause?: boolean
 }
 
 const up = { service: 'up', because: 'a process that no fault ended could continue the service' } as const
@@ -35,7 +37,10 @@ export const expectationOf = (log: RoundLog): Expectation =>
 function ofSupervisor(log: RoundLog): Expectation {
   if (lostSupervisor(log)) return down('the supervisor was killed: its workers drain and leave')
   if (struck(log, 'terminate', log.firstPid).length > 0) return down('the supervisor got a shutdown signal')
-  return up
+  // It closes its listener when the program of its only worker does.
+  const isClosed =
+    log.plan.setup.workers === 1 && beforeStop(log).some((told) => closedByProgram(told) !== undefined)
+  return isClosed ? { ...up, mayPause: true } : up
 }
 
 function ofGenerations(log: RoundLog): Expectation {

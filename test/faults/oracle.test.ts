@@ -157,6 +157,16 @@ describe('a request that failed', () => {
     expect(rules(roundLog({ runner: 'run', failures }))).toContain(rule)
   })
 
+  test('is excused when it is refused after the only worker closed its server', () => {
+    const rule = 'a request failed: refused'
+    const facts = tell(...reloaded, [second, 'fault close-server'], [second, 'exited'], ...stopped(103))
+    const failures = [failureOf('refused')]
+    expect(rules(roundLog({ runner: 'run', facts, failures }))).not.toContain(rule)
+    expect(rules(roundLog({ runner: 'run', facts, failures, workers: 2 }))).toContain(rule)
+    expect(rules(roundLog({ runner: 'run', facts, afterFaults: gone }))).toContain('the service is gone')
+    expect(rules(roundLog({ runner: 'run', failures }))).toContain(rule)
+  })
+
   test('is excused once for each client when the supervisor, which relays its connection, was killed', () => {
     const rule = 'a request failed: reset'
     const one = [failureOf('reset', first)]

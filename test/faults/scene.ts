@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Target } from '@handover/load'
 import { isHandedOver, isReady } from '../support/generations.js'
 import { isRunning } from '../support/processes.js'
-import { type Fact, Service, testNode } from '../support/service.js'
+import { type Fact, Service, targetOf, testNode } from '../support/service.js'
 import type { Misbehavior, Plan, Role } from './plan.js'
 
 // From test/faults/dist/faults, where this is built.
@@ -54,8 +54,10 @@ export class Scene {
     return this.plan.setup.runner === 'alone'
   }
 
+  /** The port is that of the latest process: a listener that the program closed is opened anew on another one. */
   get target(): Target {
-    return this.plan.setup.address === 'unix' ? { path: join(this.folder, 'app.sock') } : this.service.target
+    if (this.plan.setup.address === 'unix') return { path: join(this.folder, 'app.sock') }
+    return targetOf(this.facts.findLast(({ event }) => event === 'listening')?.addresses?.[0])
   }
 
   get facts(): readonly Fact[] {
