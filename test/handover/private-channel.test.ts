@@ -2,11 +2,13 @@
 import { fork } from 'node:child_process'
 import { expect, onTestFinished, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
+import { get, inFlight } from '../support/http.js'
 import { programFile, startProgram } from '../support/program.js'
-import { release, startRelease } from '../support/release.js'
+import { privateChannel, release, startRelease } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
-import { callAll, openConnections } from '../support/resting.js'
+import { answeredBy, callAll, openConnections } from '../support/resting.js'
 import { type Fact, testNode } from '../support/service.js'
+import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
 const quick = { probationMs: 50 }
@@ -99,6 +101,30 @@ test('a program that disconnects from its parent right after it is ready loses n
   await finalReports(service, 1)
   expect(await callAll(connections)).toEqual({ servedBy: new Map([[2, count]]), failures: [] })
   for (const connection of connections) connection.close()
+})
+
+test('a successor that closes its channel after it has taken over leaves the connections in flight to its predecessor', async () => {
+  const { service, deploy } = await startRelease({
+    config: { graceful: { ...quick, drainTimeoutMs: 60_000 } },
+  })
+  deploy(
+    release({
+      beforeListen: `process.on('SIGUSR2', () => { ${privateChannel}.disconnect(); tell('alone') })`,
+    }),
+  )
+  const { request, open } = await inFlight(service.target)
+  await service.reload()
+  service.signal('SIGUSR2', service.serving.pid)
+  await service.event('alone')
+  open()
+  expect(await answeredBy(request)).toBe(1)
+  // It reads from the connection again, and announces the close once it knows that the successor keeps running.
+  await until('the response announces the close', async () => {
+    request.write(get('/'))
+    return !(await request.response()).keepAlive
+  })
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ cut: [], timedOut: false, lost: 0 })
 })
 
 test('a process starts without its own channel if the program requests none', async () => {

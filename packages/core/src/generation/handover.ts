@@ -16,6 +16,9 @@ export interface HandoverParts extends Pick<SharedParts, 'self' | 'logger' | 'tr
   readonly movesConnections: () => boolean
 }
 
+/** How long a successor that closed its channel may take to exit. After that, its connections drain here. */
+const exitMs = 1_000
+
 type Moving = Pick<SuccessorEvents, 'onReceived' | 'onNoMore' | 'onGone' | 'onDuplicate' | 'onStoodDown'>
 
 export class Handover {
@@ -52,7 +55,7 @@ export class Handover {
     return {
       onReceived: (receipt) => this.#mover?.confirm(receipt),
       onNoMore: () => this.#mover?.stop(),
-      onGone: () => (successor()?.standsBy ? this.#mover?.pause() : this.#mover?.abandon()),
+      onGone: () => (successor()?.standsBy ? this.#awaitExit() : this.#mover?.abandon()),
       onDuplicate: (listener, handle) => this.#standBy.keep(listener, handle),
       onStoodDown: () => this.#standBy.end(),
     }
@@ -93,6 +96,12 @@ export class Handover {
   /** The reload failed. */
   end(): void {
     this.#standBy.end()
+  }
+
+  /** This generation serves again if the successor has ended. If it only closed its channel, nothing can move. */
+  #awaitExit(): void {
+    this.#mover?.pause()
+    setTimeout(() => this.#mover?.abandon(), exitMs).unref()
   }
 
   #newMover(successor: Successor): Mover {

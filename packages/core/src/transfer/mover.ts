@@ -91,9 +91,10 @@ export class Mover {
     this.loseTransit()
   }
 
-  /** The channel has closed. Sends nothing until it is known whether the receiver has ended, too. */
+  /** The channel has closed. Serves what has not been sent, until it is known whether the receiver has ended, too. */
   pause(): void {
     this.#paused = true
+    this.#pausedConnections.resumeAll()
   }
 
   /** The receiver has ended: connections that it has not confirmed are lost. */
@@ -125,7 +126,8 @@ export class Mover {
   #onAnswered(connection: Http1Connection): void {
     if (!this.#listeners.has(connection)) return
     const hasRoom = this.#transit.isOpen && this.#transit.size + this.#pausedConnections.size < mostUnderway
-    if (hasRoom && this.#queue.mayAsk && connection.canMove()) this.#pausedConnections.pause(connection)
+    if (!this.#paused && hasRoom && this.#queue.mayAsk && connection.canMove())
+      this.#pausedConnections.pause(connection)
     this.#queue.check(connection)
   }
 

@@ -44,4 +44,9 @@ export class PausedConnections {
   resume(connection: Http1Connection): void {
     if (this.drop(connection)) startReading(connection.socket)
   }
+
+  /** Reads again from all, except from those that their protocol paused: it decides when. */
+  resumeAll(): void {
+    for (const connection of [...this.#whenGone.keys()]) if (!connection.movable) this.resume(connection)
+  }
 }
