@@ -20,8 +20,8 @@ function stage({ failed = 0 } = {}): Stage {
   tell(1, 'handing-over')
   tell(2, 'ready')
   tell(1, 'draining', 33)
-  const holding = [{ kind: 'http1' as const, what: 'GET /slow', ageMs: 5 }]
-  generations.tell({ kind: 'waiting', pid: 4711, open: 11, holding })
+  const activeWork = [{ kind: 'http1' as const, what: 'GET /slow', ageMs: 5 }]
+  generations.tell({ kind: 'waiting', pid: 4711, open: 11, activeWork })
   const tally = new Tally()
   for (let n = 0; n < 11; n++) tally.lastAnswer(undefined, { generation: 1, pid: 4711 })
   for (let n = 0; n < 1234; n++) tally.answered('keep-alive', 1, { generation: 1, pid: 4711 })

@@ -70,8 +70,8 @@ test('a drain has what was open at its beginning, what it waits for, and its rep
   const { generations, tell } = line()
   tell('1 ready')
   tell('1 draining', 0, 12)
-  const holding = [{ kind: 'http1' as const, what: 'GET /slow', ageMs: 5 }]
-  generations.tell({ kind: 'waiting', pid: 101, open: 3, holding })
+  const activeWork = [{ kind: 'http1' as const, what: 'GET /slow', ageMs: 5 }]
+  generations.tell({ kind: 'waiting', pid: 101, open: 3, activeWork })
   const report = { generation: 1, pid: 101 } as FinalReport
   generations.tell({ kind: 'finished', report })
   expect(generations.all).toMatchObject([{ openAtDrain: 12, waitsFor: ['GET /slow'], finished: report }])

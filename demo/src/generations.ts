@@ -53,7 +53,7 @@ export class Generations {
         this.#changed(telling.change, telling.open)
         return
       case 'waiting':
-        this.#of(telling.pid).waitsFor = telling.holding.map(({ what }) => what)
+        this.#of(telling.pid).waitsFor = telling.activeWork.map(({ what }) => what)
         return
       case 'reload-failed':
         this.#failed(telling.report)

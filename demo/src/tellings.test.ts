@@ -25,9 +25,9 @@ test('a line of state tells the state, and what is open', () => {
 })
 
 test('what holds a drain is no change of state', () => {
-  const holding = [{ kind: 'http1', what: 'GET /slow', ageMs: 900 }]
-  const told = readLine(line({ state: 'draining', connections: { total: 1 }, holding }))
-  expect(told).toEqual({ kind: 'waiting', pid: 11, open: 1, holding })
+  const activeWork = [{ kind: 'http1', what: 'GET /slow', ageMs: 900 }]
+  const told = readLine(line({ state: 'draining', connections: { total: 1 }, activeWork }))
+  expect(told).toEqual({ kind: 'waiting', pid: 11, open: 1, activeWork })
 })
 
 test('a failed reload is told from the last report of a generation', () => {

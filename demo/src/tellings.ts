@@ -1,5 +1,5 @@
 // What the service tells on standard output: the log lines of its generations, as Fastify's logger prints them.
-import type { FinalReport, Holding, ReloadReport, StateChange } from '@handover/core'
+import type { ActiveWork, FinalReport, ReloadReport, StateChange } from '@handover/core'
 
 /** What one line tells. */
 export type Telling =
@@ -9,7 +9,7 @@ export type Telling =
       readonly kind: 'waiting'
       readonly pid: number
       readonly open: number
-      readonly holding: readonly Holding[]
+      readonly activeWork: readonly ActiveWork[]
     }
   | { readonly kind: 'reload-failed'; readonly report: ReloadReport }
   | { readonly kind: 'finished'; readonly report: FinalReport }
@@ -23,7 +23,7 @@ interface Line {
   readonly onProbation?: true
   readonly generation?: number
   readonly connections?: { readonly total: number }
-  readonly holding?: readonly Holding[]
+  readonly activeWork?: readonly ActiveWork[]
   readonly report?: ReloadReport | FinalReport
 }
 
@@ -45,7 +45,7 @@ function ofReport(report: ReloadReport | FinalReport): Telling | undefined {
 function ofState(line: Line, state: StateChange['state']): Telling | undefined {
   const { pid, generation, because, onProbation } = line
   const open = line.connections?.total ?? 0
-  if (line.holding) return { kind: 'waiting', pid, open, holding: line.holding }
+  if (line.activeWork) return { kind: 'waiting', pid, open, activeWork: line.activeWork }
   if (generation === undefined) return undefined
   const change = { state, generation, pid, ...(because && { because }), ...(onProbation && { onProbation }) }
   return { kind: 'state', change, open }

@@ -20,8 +20,8 @@ if (inheritance !== undefined) {
   globalThis[Symbol.for('handover.early')] = early
   if (Number.isInteger(given.umask)) process.umask(given.umask & 0o777)
   if (given.ipc === true) imitateLostChannel()
-  tellErrors(channel)
-  if (given.supervisor) tellOfStrangers(channel)
+  reportErrors(channel)
+  if (given.supervisor) reportNonParticipation(channel)
   early.release = keepSignals(early.signals, given.signals)
 }
 
@@ -91,23 +91,23 @@ function forgetPreload() {
   if (at > 0) process.execArgv.splice(at - 1, 2)
 }
 
-function tellErrors(channel) {
+function reportErrors(channel) {
   process.on('uncaughtExceptionMonitor', (thrown) => {
     if (channel?.connected) channel.send({ handover: 1, type: 'failed', error: describe(thrown) })
   })
 }
 
-/** A program that listens without core takes no part: its supervisor would wait for it in vain. */
-function tellOfStrangers(channel) {
+/** Tells the supervisor that a program which listens does not participate: core is not loaded. */
+function reportNonParticipation(channel) {
   const { subscribe, unsubscribe } = require('node:diagnostics_channel')
   const name = 'tracing:net.server.listen:asyncStart'
-  const tell = () => {
-    const takesPart = globalThis[Symbol.for('@handover/core')]?.generation
-    if (!takesPart && channel?.connected) channel.send({ handover: 1, type: 'stranger' })
+  const report = () => {
+    const participates = globalThis[Symbol.for('@handover/core')]?.generation
+    if (!participates && channel?.connected) channel.send({ handover: 1, type: 'not-participating' })
   }
   const onListen = () => {
     unsubscribe(name, onListen)
-    setTimeout(tell, 2_000).unref()
+    setTimeout(report, 2_000).unref()
   }
   subscribe(name, onListen)
 }

@@ -142,8 +142,8 @@ test('C71: a command whose output has no reader continues, and exits with its ow
 test('C74: messages of a service reach the terminal without control characters', async () => {
   const evil = '\u001b]0;owned\u0007\nhandover: all is well\u009b2J'
   const told = '\\u001b]0;owned\\u0007\\u000ahandover: all is well\\u009b2J'
-  const holding = [{ kind: 'http1', what: evil, ageMs: 1 }]
-  const status = { generations: [{ generation: 1, pid: 1, state: 'ready', holding }] }
+  const activeWork = [{ kind: 'http1', what: evil, ageMs: 1 }]
+  const status = { generations: [{ generation: 1, pid: 1, state: 'ready', activeWork }] }
   const path = await served((socket) => socket.end(`${JSON.stringify({ id: 1, ok: true, status })}\n`))
   expect((await cli(['status', '--control', path])).stdout).toContain(`busy with ${told} (http1`)
   const { stdout } = await cli(['status', '--json', '--control', path])

@@ -19,17 +19,17 @@ server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.addre
 interface Status {
   readonly generations: readonly {
     readonly connections: { readonly inFlight: number }
-    readonly holding: readonly { readonly what: string }[]
+    readonly activeWork: readonly { readonly what: string }[]
   }[]
 }
 
-async function holding(path: string, requests: number): Promise<string[]> {
+async function activeWork(path: string, requests: number): Promise<string[]> {
   let status: Status | undefined
   await until(`${requests} requests are in flight`, async () => {
     status = (await ask(path, 'status')).status as Status
     return status.generations[0]?.connections.inFlight === requests
   })
-  return status?.generations[0]?.holding.map(({ what }) => what) ?? []
+  return status?.generations[0]?.activeWork.map(({ what }) => what) ?? []
 }
 
 test('C70: 120 cut requests with URLs of 15,000 characters are named within bounds, and status works afterwards', async () => {
@@ -37,7 +37,7 @@ test('C70: 120 cut requests with URLs of 15,000 characters are named within boun
   const long = `/${'a'.repeat(7_500)}?token=SECRET${'b'.repeat(7_000)}`
   for (let i = 0; i < 120; i++) await (await connect(service.target)).write(get(long))
   const told = `GET /${'a'.repeat(199)}… (7301 more characters)`
-  expect(await holding(path, 120)).toEqual(Array(10).fill(told))
+  expect(await activeWork(path, 120)).toEqual(Array(10).fill(told))
   const answer = JSON.stringify(await ask(path, 'reload'))
   const { reports } = JSON.parse(answer).reload
   expect(reports[0].drain.kinds.http1.cut).toBe(120)
@@ -57,7 +57,7 @@ test('C74: control characters in a URL are escaped in reports and in the log', a
   const evil = encodeURIComponent('/\u001b[2J\nhandover[1] all is well\u009b31m\u202e\u2028')
   await (await connect(service.target)).write(get(`/${evil}`))
   const told = 'GET //\\u001b[2J\\u000ahandover[1] all is well\\u009b31m\\u202e\\u2028'
-  expect(await holding(path, 1)).toEqual([told])
+  expect(await activeWork(path, 1)).toEqual([told])
   const status = await cli(['status', '--control', path])
   expect(status.stdout).toContain(`busy with ${told} (http1`)
   service.signal('SIGTERM')
@@ -70,7 +70,7 @@ test('C70: a request to a mounted Express router is named by the URL that the cl
   const held = gate()
   const request = await connect(service.target)
   await request.write(get(`/api${held.path}`))
-  expect(await holding(path, 1)).toEqual(['GET /api/held'])
+  expect(await activeWork(path, 1)).toEqual(['GET /api/held'])
   held.open()
   await request.response()
 })

@@ -122,7 +122,7 @@ test('C53: with "wait": false the answer comes while the predecessor drains, and
     state: 'draining',
     because: 'handed-over',
     connections: { inFlight: 1 },
-    holding: [{ kind: 'http1', what: expect.stringMatching(/^GET \/held$/) }],
+    activeWork: [{ kind: 'http1', what: expect.stringMatching(/^GET \/held$/) }],
     msLeft: expect.any(Number),
   }
   const generations = [
@@ -184,8 +184,8 @@ test('C53: status says how long a request has been under way, though nobody has 
   const { open } = await inFlight(service.target)
   const startedAt = performance.now()
   await until('the request is a second old', () => performance.now() - startedAt > 1_000)
-  const { generations } = (await statusOf(path)) as { generations: { holding: { ageMs: number }[] }[] }
-  const [oldest] = generations[0]?.holding ?? []
+  const { generations } = (await statusOf(path)) as { generations: { activeWork: { ageMs: number }[] }[] }
+  const [oldest] = generations[0]?.activeWork ?? []
   // It is looked at every 100 ms, or what a busy machine makes of that.
   expect(oldest?.ageMs).toBeGreaterThan(500)
   expect(oldest?.ageMs).toBeLessThanOrEqual(performance.now() - sentAt)

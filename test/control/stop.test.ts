@@ -48,7 +48,11 @@ test('C53: during a stop the socket is served: status tells what it waits for, a
   expect(await ask(path, 'status')).toMatchObject({
     status: {
       generations: [
-        { state: 'draining', because: 'shutdown', holding: [{ what: expect.stringMatching(/^GET \/held/) }] },
+        {
+          state: 'draining',
+          because: 'shutdown',
+          activeWork: [{ what: expect.stringMatching(/^GET \/held/) }],
+        },
       ],
     },
   })

@@ -21,11 +21,11 @@ export { HandoverError, type HandoverErrorCode } from './base/errors.js'
 export type { GracefulEvents, StateChange } from './base/events.js'
 export type { Logger } from './base/logger.js'
 export type {
+  ActiveWork,
   ConnectionKind,
   Connections,
   DrainReport,
   FinalReport,
-  Holding,
   HookFailure,
   KindCount,
   Phase,
@@ -41,6 +41,12 @@ export {
 } from './base/settings.js'
 export type { DrainReason, StateName } from './base/state-names.js'
 export type { StreamOptions } from './connections/end-stream.js'
-export type { Arrival, Departure, Movable, Passage, Receiver } from './connections/movable.js'
+export type {
+  ConnectionReceiver,
+  FollowUpChannel,
+  IncomingConnection,
+  MovableConnection,
+  OutgoingTransfer,
+} from './connections/movable.js'
 export type { BeforeDrainHook, DrainedHook, Leave } from './generation/hooks.js'
 export type { HandoverHook, ResumeStream } from './transfer/event-stream.js'

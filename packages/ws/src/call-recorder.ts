@@ -2,7 +2,7 @@
  * Records, in order, what the application calls on a WebSocket that is about to move. If the WebSocket stays, the
  * calls are replayed here. If it moves, they are forwarded to the successor. Either way each call runs once.
  */
-import type { Passage } from '@handover/core'
+import type { FollowUpChannel } from '@handover/core'
 import { replace } from './ws-internals.js'
 import { closed, type WebSocketLike } from './ws-types.js'
 
@@ -32,7 +32,7 @@ export class CallRecorder {
   readonly #calls: Call[] = []
   /** The fragments of an incomplete message. They are forwarded together, so that no other call gets between them. */
   readonly #fragments: RecordedCall[] = []
-  #passage: Passage | undefined
+  #followUps: FollowUpChannel | undefined
   /** Resolves when a Blob has been read. Later calls wait for it. */
   #last: Promise<void> | undefined
   #closed = false
@@ -62,13 +62,13 @@ export class CallRecorder {
   }
 
   /** The WebSocket has moved: sends the recorded calls, and later ones, to the successor. */
-  forward(passage: Passage): void {
-    this.#passage = passage
+  forward(followUps: FollowUpChannel): void {
+    this.#followUps = followUps
     for (const call of this.#calls.splice(0)) this.#forward(call)
   }
 
   #record(call: Call): void {
-    if (!this.#passage) this.#calls.push(call)
+    if (!this.#followUps) this.#calls.push(call)
     else this.#forward(call)
   }
 
@@ -102,16 +102,16 @@ export class CallRecorder {
   }
 
   #send(call: RecordedCall, callback?: Callback): void {
-    if (call.do !== 'send') this.#passage?.send([call])
+    if (call.do !== 'send') this.#followUps?.send([call])
     else {
       this.#fragments.push(call)
-      if (call.fin) this.#passage?.send(this.#fragments.splice(0))
+      if (call.fin) this.#followUps?.send(this.#fragments.splice(0))
     }
     if (callback) process.nextTick(callback)
   }
 
   #close(code?: number, reason?: string | Buffer): void {
-    if (!this.#passage) {
+    if (!this.#followUps) {
       this.#cancelMove()
       this.#websocket.close(code, reason)
       return
@@ -125,7 +125,7 @@ export class CallRecorder {
 
   /** A keep-alive timer of this process hears nothing from a moved WebSocket. It must not end it in the successor. */
   #terminate(): void {
-    if (this.#passage) {
+    if (this.#followUps) {
       if (!this.#closed) this.#end(1006)
       return
     }

@@ -55,7 +55,7 @@ function tie<Socket extends WebSocketLike, State>(
   }
   const sockets = new ServerSockets(wss, `ws:${name}`, application, options.spreadMs ?? defaultSpreadMs)
   if (sockets.missing === undefined)
-    receiveConnections(sockets.protocol, (arrival) => sockets.receive(arrival))
+    receiveConnections(sockets.protocol, (incoming) => sockets.receive(incoming))
   const { handleUpgrade } = wss
   const following: typeof handleUpgrade = (request, socket, head, callback) =>
     handleUpgrade.call(wss, request, socket, head, (websocket, itsRequest) => {

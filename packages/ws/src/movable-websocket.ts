@@ -1,7 +1,12 @@
 /** One open WebSocket: how it arrives from the predecessor, serves here, and moves to the successor. */
 import type { IncomingMessage } from 'node:http'
 import type net from 'node:net'
-import { type Departure, type Movable, type Passage, surroundings } from '@handover/core'
+import {
+  type FollowUpChannel,
+  type MovableConnection,
+  type OutgoingTransfer,
+  surroundings,
+} from '@handover/core'
 import { CallRecorder } from './call-recorder.js'
 import { callWithTimeout } from './call-with-timeout.js'
 import { type Abilities, detach, isAtBoundary } from './ws-internals.js'
@@ -44,7 +49,7 @@ type Stage =
   | 'moved'
   | 'ending'
 
-export class MovableWebSocket<Socket extends WebSocketLike, State> implements Movable {
+export class MovableWebSocket<Socket extends WebSocketLike, State> implements MovableConnection {
   readonly protocol: string
   readonly #host: SocketHost<Socket, State>
   readonly #websocket: Socket
@@ -91,19 +96,19 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     })
   }
 
-  prepare(departure: Departure): boolean {
+  prepare(transfer: OutgoingTransfer): boolean {
     if (this.#stage === 'arriving') return false
     if (this.#stage !== 'here' || this.#websocket.readyState !== open) return true
     if (this.#websocket.extensions !== '' || this.#host.missing !== undefined) {
-      departure.decline()
+      transfer.cancel()
       return true
     }
     if (isAtBoundary(this.#websocket, this.#socket)) {
-      this.#pause(departure)
+      this.#pause(transfer)
       return true
     }
     const isLate = surroundings().drainMs < lateMs
-    if (isLate) departure.decline()
+    if (isLate) transfer.cancel()
     return isLate
   }
 
@@ -115,32 +120,32 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     this.#host.close(this.#websocket)
   }
 
-  #pause(departure: Departure): void {
-    departure.hold()
+  #pause(transfer: OutgoingTransfer): void {
+    transfer.pause()
     this.#stage = 'paused'
-    this.#recorder = new CallRecorder(this.#websocket, () => departure.decline())
+    this.#recorder = new CallRecorder(this.#websocket, () => transfer.cancel())
     const serialize = () => this.#host.application.serialize(this.#websocket, this.#request)
     callWithTimeout<State | undefined>('serialize', surroundings().hookMs, serialize, {
       done: (state) => {
         if (this.#stage !== 'paused') return
-        if (state === undefined) departure.decline()
-        else this.#send(departure, state)
+        if (state === undefined) transfer.cancel()
+        else this.#send(transfer, state)
       },
       failed: (error) => {
-        if (this.#stage === 'paused') departure.decline(error)
+        if (this.#stage === 'paused') transfer.cancel(error)
       },
     })
   }
 
-  #send(departure: Departure, state: State): void {
+  #send(transfer: OutgoingTransfer, state: State): void {
     const { method, url, rawHeaders } = this.#request
     const { protocol } = this.#websocket
-    const passage = departure.give({ state, protocol, method, url, rawHeaders } satisfies MovedWebSocket)
+    const followUps = transfer.send({ state, protocol, method, url, rawHeaders } satisfies MovedWebSocket)
     // If core could not send it, core has called `end` already.
-    if (this.#stage === 'paused') this.#leave(passage)
+    if (this.#stage === 'paused') this.#leave(followUps)
   }
 
-  #leave(passage: Passage): void {
+  #leave(followUps: FollowUpChannel): void {
     this.#stage = 'moved'
     detach(this.#socket, this.#host.listeners)
     for (const listener of this.#onClose) {
@@ -148,7 +153,7 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
       listener.call(this.#websocket)
     }
     this.#host.forget(this)
-    this.#recorder?.forward(passage)
+    this.#recorder?.forward(followUps)
   }
 
   #closed(): void {

@@ -2,7 +2,7 @@
 import { IncomingMessage } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Arrival, makeConnectionMovable, surroundings } from '@handover/core'
+import { type IncomingConnection, makeConnectionMovable, surroundings } from '@handover/core'
 import { type RecordedCall, replay } from './call-recorder.js'
 import {
   type ApplicationHooks,
@@ -72,7 +72,7 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
   }
 
   /** Continues a WebSocket of the predecessor. */
-  receive({ socket, state, onLate }: Arrival): void {
+  receive({ socket, state, onFollowUp }: IncomingConnection): void {
     const { state: moved, protocol, ...head } = state as MovedWebSocket
     const request = requestOf(socket, head)
     let websocket: Socket
@@ -91,7 +91,7 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     }
     const movable = new MovableWebSocket(this, websocket, request, socket)
     this.#open.add(movable)
-    onLate(replayer(websocket))
+    onFollowUp(replayer(websocket))
     movable.restore(moved as State)
     makeConnectionMovable(socket, movable)
   }

@@ -10,7 +10,7 @@ import {
   type ReloadSummary,
   type ReloadUnderway,
   type StopSummary,
-  within,
+  timeout,
 } from '@handover/core/supervision'
 import type { Worker } from '../supervisor/worker.js'
 import type { Service } from './service.js'
@@ -65,7 +65,7 @@ export class ControlTarget implements Controlled {
   }
 
   subscribe(onChange: () => void): () => void {
-    return this.#observe(({ type }) => (type === 'now' ? true : undefined), onChange)
+    return this.#observe(({ type }) => (type === 'state' ? true : undefined), onChange)
   }
 
   #remember({ proven, drained }: ReloadUnderway): void {
@@ -95,7 +95,7 @@ export class ControlTarget implements Controlled {
     if (!worker.isRegistered) return known
     const reported = worker.waitFor((message) => (message.type === 'status' ? message.status : undefined))
     worker.send({ type: 'status-wanted' })
-    const status = await within(statusMs, reported).catch(() => undefined)
+    const status = await timeout(statusMs, reported).catch(() => undefined)
     return status ?? known
   }
 }

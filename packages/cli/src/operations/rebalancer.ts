@@ -51,7 +51,7 @@ export class Rebalancer {
     if (connections < Math.max(leastMore, mean * leastShare)) return
     this.#share = { from, to, connections, number: ++this.#lastNumber, unconfirmed: 0, taken: 0 }
     this.#endAfter(this.#share, answerMs, to)
-    to.send({ type: 'takes' })
+    to.send({ type: 'can-accept' })
   }
 
   onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void {
@@ -59,8 +59,8 @@ export class Rebalancer {
     if (message.type === 'shareable') this.#shareable.set(worker, message.connections)
     else if (message.type === 'to-peer') this.#pass(worker, message, handle)
     else if (message.type === 'sent-to-peer') this.#requestReceipt(worker, message)
-    else if (message.type === 'takes' && share?.to === worker) this.#begin(share)
-    else if (message.type === 'peer-has' && share?.to === worker) this.#passReceipt(share, message)
+    else if (message.type === 'can-accept' && share?.to === worker) this.#begin(share)
+    else if (message.type === 'peer-accepted' && share?.to === worker) this.#passReceipt(share, message)
     else if (message.type === 'shared' && share?.from === worker)
       this.#endAfter(share, restMs, share.taken === 0 ? worker : undefined)
   }
@@ -95,7 +95,7 @@ export class Rebalancer {
     } else this.#refuse(by, message.share, message.upTo)
   }
 
-  #passReceipt(share: Share, message: Extract<FromWorker, { type: 'peer-has' }>): void {
+  #passReceipt(share: Share, message: Extract<FromWorker, { type: 'peer-accepted' }>): void {
     if (message.share !== share.number) return
     if (message.upTo >= share.unconfirmed) share.unconfirmed = 0
     share.taken += message.numbers.length
@@ -107,7 +107,7 @@ export class Rebalancer {
   }
 
   #refuse(from: Worker, share: number, upTo: number): void {
-    if (upTo > 0) from.send({ type: 'peer-has', share, numbers: [], upTo })
+    if (upTo > 0) from.send({ type: 'peer-accepted', share, numbers: [], upTo })
   }
 
   /** Leaves `unable` out until it reports its count again. */

@@ -8,7 +8,7 @@ import {
   platform,
   type ReloadResult,
   type ReloadSummary,
-  within,
+  timeout,
 } from '@handover/core/supervision'
 import type { ReleaseCommand } from '../supervisor/release-command.js'
 import type { Slot } from '../supervisor/slot.js'
@@ -184,7 +184,7 @@ const outcomeIn = (message: FromWorker): Outcome | undefined =>
 
 /** The limits of the worker end the wait, unless it hangs. Errors: `ERR_HANDOVER_NOT_READY`. */
 function unlessHung<T>(ms: number, { pid }: Worker, answer: Promise<T>): Promise<T> {
-  return within(ms, answer).catch(() => {
+  return timeout(ms, answer).catch(() => {
     throw new HandoverError(
       'ERR_HANDOVER_NOT_READY',
       `Worker ${pid} did not respond within ${ms} ms (is its event loop blocked?). Kill it to have it replaced.`,

@@ -97,7 +97,7 @@ export class ListenerPool {
       pooled?.listener.close()
       if (pooled?.entry.unix) remove(pooled.entry.unix)
     }
-    for (const worker of workers) worker.send({ type: 'unlisten', held: names })
+    for (const worker of workers) worker.send({ type: 'close-listeners', held: names })
   }
 
   /** For the end of the service: its workers close their own. Files of Unix sockets remain until {@link removeFiles}. */

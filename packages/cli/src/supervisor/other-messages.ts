@@ -3,5 +3,5 @@ export type HandledElsewhere = OfWorker | OfReload | OfRebalancer | OfControl
 
 type OfWorker = 'serves' | 'drained'
 type OfReload = 'reload-wanted' | 'reloaded' | 'reload-failed'
-type OfRebalancer = 'shareable' | 'to-peer' | 'sent-to-peer' | 'shared' | 'takes' | 'peer-has'
+type OfRebalancer = 'shareable' | 'to-peer' | 'sent-to-peer' | 'shared' | 'can-accept' | 'peer-accepted'
 type OfControl = 'status' | 'progress'

@@ -150,8 +150,8 @@ export class Supervisor {
   #onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void {
     const { listeners, logger } = this.#parts
     if (message.type === 'registered') this.#onRegistered(worker)
-    else if (message.type === 'now') this.#onChange(worker)
-    else if (message.type === 'stranger')
+    else if (message.type === 'state') this.#onChange(worker)
+    else if (message.type === 'not-participating')
       logger.warn({}, `worker ${worker.pid} listens, but never becomes ready. ${notParticipating}`)
     else if (message.type === 'listener') listeners.onBound(worker, message.entry, handle, this.workers)
     else if (message.type === 'closed') listeners.onClosed(message.held, this.workers)

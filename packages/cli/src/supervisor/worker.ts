@@ -13,9 +13,9 @@ import {
   platform,
   readWorkerMessages,
   spawnSuccessor,
+  timeout,
   unlessAborted,
-  within,
-  withLimit,
+  withTimeout,
 } from '@handover/core/supervision'
 import type { ReleaseCommand } from './release-command.js'
 import type { WorkerExit } from './worker-exit.js'
@@ -36,7 +36,7 @@ export interface WorkerEvents {
   onExit(worker: Worker, exit: WorkerExit): void
 }
 
-type Now = Extract<FromWorker, { type: 'now' }>
+type Now = Extract<FromWorker, { type: 'state' }>
 type Registered = Extract<FromWorker, { type: 'registered' }>
 
 /** A worker for everyone else: only {@link WorkerProcess} assigns its fields. */
@@ -204,12 +204,12 @@ export class WorkerProcess {
   /** Resolves when the worker has exited, after `ms`, or when `signal` aborts. */
   async #exitWithin(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
     const cut = (limit: AbortSignal) => AbortSignal.any([limit, ...signals])
-    await withLimit(ms, (limit) => unlessAborted(this.exited, cut(limit))).catch(() => {})
+    await withTimeout(ms, (limit) => unlessAborted(this.exited, cut(limit))).catch(() => {})
   }
 
   #onMessage(message: FromWorker, handle: object | undefined): void {
     if (message.type === 'registered') this.#register(message)
-    else if (message.type === 'now') this.#change(message)
+    else if (message.type === 'state') this.#change(message)
     else if (message.type === 'serves') this.serves = new Set(message.held)
     else if (message.type === 'closed')
       this.serves = new Set([...this.serves].filter((name) => name !== message.held))
@@ -233,7 +233,7 @@ export class WorkerProcess {
 
   /** The worker has most likely exited. If it keeps running, it cannot receive orders any more, so it is replaced. */
   #onDisconnect(): void {
-    void within(exitMs, this.exited).catch(() => {
+    void timeout(exitMs, this.exited).catch(() => {
       this.reportedError ??= { name: 'Error', message: 'it closed its channel to the supervisor' }
       void this.end()
     })

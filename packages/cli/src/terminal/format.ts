@@ -1,11 +1,11 @@
 /** Formats facts for people. */
 import {
+  type ActiveWork,
   type Connections,
   type ControlStatus,
   type DrainReport,
-  formatFates,
+  formatOutcomes,
   type GenerationStatus,
-  type Holding,
   type ReloadResult,
   type ReloadSummary,
 } from '@handover/core/supervision'
@@ -30,13 +30,14 @@ export const count = (number: number, what: string): string => `${number} ${what
 export const who = ({ generation, pid }: { generation: number; pid?: number | undefined }): string =>
   `generation ${generation}${pid === undefined ? '' : ` (pid ${pid})`}`
 
-export const holding = ({ kind, what, ageMs }: Holding): string => `${what} (${kind}, ${duration(ageMs)})`
+export const activeWork = ({ kind, what, ageMs }: ActiveWork): string =>
+  `${what} (${kind}, ${duration(ageMs)})`
 
 /** The outcome of a drain, and a line for each connection that was cut. */
 export function drained(of: { generation: number; pid: number }, drain: DrainReport): string[] {
   return [
-    `${who(of)} has drained in ${duration(drain.ms)}: ${formatFates(drain)}`,
-    ...drain.cut.map((each) => `  cut: ${holding(each)}`),
+    `${who(of)} has drained in ${duration(drain.ms)}: ${formatOutcomes(drain)}`,
+    ...drain.cut.map((each) => `  cut: ${activeWork(each)}`),
   ]
 }
 
@@ -62,13 +63,15 @@ export function statusLines({ supervisor, generations, lastReload }: ControlStat
 }
 
 function generationLines(status: GenerationStatus): string[] {
-  const { connections, holding: holds = [], uptimeMs, release } = status
+  const { connections, activeWork: holds = [], uptimeMs, release } = status
   const up = uptimeMs === undefined ? '' : `, up ${duration(uptimeMs)}`
   return [
     `${who(status)}: ${formatState(status)}${up}`,
     ...(release ? [`  runs ${release.script} in ${release.cwd}`] : []),
     ...(connections ? [`  ${formatConnections(connections)}`] : []),
-    ...holds.map((each) => `  ${status.state === 'draining' ? 'waits for' : 'busy with'} ${holding(each)}`),
+    ...holds.map(
+      (each) => `  ${status.state === 'draining' ? 'waits for' : 'busy with'} ${activeWork(each)}`,
+    ),
   ]
 }
 
@@ -91,7 +94,7 @@ function formatLastReload({ outcome, reports }: ReloadSummary): string {
   if (!last) return outcome
   if (outcome === 'failed') return `failed at ${last.startedAt}: ${last.failure?.message ?? 'unknown'}`
   const drain = reports.every((report) => report.drain)
-    ? `; ${reports.flatMap(({ drain }) => (drain ? [formatFates(drain)] : [])).join('; ')}`
+    ? `; ${reports.flatMap(({ drain }) => (drain ? [formatOutcomes(drain)] : [])).join('; ')}`
     : ''
   return `handed over at ${last.startedAt} in ${duration(reloadMs(last))}${drain}`
 }

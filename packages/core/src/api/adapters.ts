@@ -3,7 +3,7 @@ import type net from 'node:net'
 import { type Logger, silent } from '../base/logger.js'
 import { defaults, type GracefulOptions } from '../base/settings.js'
 import { Http1Connection } from '../connections/http1.js'
-import type { Movable, Receiver } from '../connections/movable.js'
+import type { ConnectionReceiver, MovableConnection } from '../connections/movable.js'
 import type { GracefulHandle } from './handle.js'
 import { currentGeneration, receive, register } from './registry.js'
 
@@ -53,7 +53,7 @@ export function carryHandle<F extends (...args: never[]) => unknown>(
  * For protocols: lets a connection be moved in the middle of its protocol; `undefined` takes that back. Returns
  * whether the connection is one of ours: plain, and accepted by an HTTP server of this process.
  */
-export function makeConnectionMovable(socket: net.Socket, movable: Movable | undefined): boolean {
+export function makeConnectionMovable(socket: net.Socket, movable: MovableConnection | undefined): boolean {
   const tracker = currentGeneration()?.tracker
   const connection = tracker?.connectionOf(socket)
   if (!(connection instanceof Http1Connection)) return false
@@ -65,7 +65,7 @@ export function makeConnectionMovable(socket: net.Socket, movable: Movable | und
  * For protocols: registers the receiver of connections that the predecessor moves. Call it before this generation is
  * ready, before or after `graceful`.
  */
-export function receiveConnections(protocol: string, receiver: Receiver): void {
+export function receiveConnections(protocol: string, receiver: ConnectionReceiver): void {
   receive(protocol, receiver)
 }
 

@@ -4,7 +4,7 @@ import type { GracefulHandle } from './handle.js'
 
 /** The public face of a generation. */
 export function handleOf(generation: Generation): GracefulHandle {
-  const { hooks, machine, predecessor, tracker, arrivals } = generation
+  const { hooks, machine, predecessor, tracker, incoming } = generation
   const { events } = machine
   const handle: GracefulHandle = {
     get state() {
@@ -58,7 +58,7 @@ export function handleOf(generation: Generation): GracefulHandle {
       return this
     },
     resumeStreams(resume) {
-      arrivals.receive(streamProtocol, (arrival) => resumeStream(arrival, tracker, resume))
+      incoming.receive(streamProtocol, (incoming) => resumeStream(incoming, tracker, resume))
       return this
     },
     inheritedState: <T>() =>

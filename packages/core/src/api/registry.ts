@@ -2,10 +2,10 @@
 
 import { HandoverError } from '../base/errors.js'
 import type { GracefulOptions } from '../base/settings.js'
-import type { Receiver } from '../connections/movable.js'
+import type { ConnectionReceiver } from '../connections/movable.js'
 import { Generation } from '../generation/generation.js'
 import { lateServer, lateSuccessor } from '../generation/late-server.js'
-import type { Awaited } from '../generation/readiness.js'
+import type { ReadyCondition } from '../generation/readiness.js'
 import { type Origin, readOrigin } from '../platform/launch-context.js'
 import { platform } from '../platform/process.js'
 import { lineLogger } from '../platform/stderr-logger.js'
@@ -19,7 +19,7 @@ interface Shared {
   origin: Origin
   generation?: { readonly handle: GracefulHandle; readonly internals: Generation }
   /** Who goes on with which protocol, as long as there is no generation that could be told. */
-  receivers?: Map<string, Receiver>
+  receivers?: Map<string, ConnectionReceiver>
 }
 
 const key = Symbol.for('@handover/core')
@@ -27,7 +27,7 @@ const registry = globalThis as unknown as Record<symbol, Shared | undefined>
 registry[key] ??= { version: wireVersion, origin: readOrigin(platform) }
 
 /** Adds `awaited` to the generation of this process, which begins with the first registration. */
-export function register(awaited: Awaited, options: GracefulOptions | undefined): GracefulHandle {
+export function register(awaited: ReadyCondition, options: GracefulOptions | undefined): GracefulHandle {
   const { origin, generation } = shared()
   if (origin.inheritance !== undefined && lateServer(awaited, generation?.internals.listeners))
     throw lateSuccessor()
@@ -42,17 +42,17 @@ export function register(awaited: Awaited, options: GracefulOptions | undefined)
   const handle = handleOf(internals)
   shared().generation = { handle, internals }
   internals.undoAtEnd(forget)
-  for (const [protocol, receiver] of shared().receivers ?? []) internals.arrivals.receive(protocol, receiver)
+  for (const [protocol, receiver] of shared().receivers ?? []) internals.incoming.receive(protocol, receiver)
   delete shared().receivers
   internals.await(awaited)
   return handle
 }
 
 /** Connections of `protocol` that the predecessor moves go to `receiver`, whether there is a generation yet or not. */
-export function receive(protocol: string, receiver: Receiver): void {
+export function receive(protocol: string, receiver: ConnectionReceiver): void {
   const all = shared()
   if (all.generation) {
-    all.generation.internals.arrivals.receive(protocol, receiver)
+    all.generation.internals.incoming.receive(protocol, receiver)
     return
   }
   all.receivers ??= new Map()

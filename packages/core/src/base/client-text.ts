@@ -25,7 +25,7 @@ export function shorten(text: string, longest: number): string {
 }
 
 /** `GET /api/items`: a mounted Express router shortens `url`, and keeps `originalUrl`. */
-export function requestInWords(request: IncomingMessage & { readonly originalUrl?: unknown }): string {
+export function formatRequest(request: IncomingMessage & { readonly originalUrl?: unknown }): string {
   const { method = '', url = '', originalUrl } = request
   const whole = typeof originalUrl === 'string' ? originalUrl : String(url)
   const [path = ''] = whole.split('?', 1)

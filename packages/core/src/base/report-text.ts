@@ -1,16 +1,16 @@
 /** Formats reports for the log and the commands. */
-import type { DrainReport, Holding } from './report.js'
+import type { ActiveWork, DrainReport } from './report.js'
 
 /** `1 connection`, `2 connections`. */
 export const formatConnections = (count: number): string =>
   `${count} ${count === 1 ? 'connection' : 'connections'}`
 
 /** What a drain waits for or cut: `GET /slow (http1, 2829 ms)`, separated by commas. */
-export const formatHolding = (holding: readonly Holding[]): string =>
-  holding.map(({ kind, what, ageMs }) => `${what} (${kind}, ${ageMs} ms)`).join(', ')
+export const formatActiveWork = (activeWork: readonly ActiveWork[]): string =>
+  activeWork.map(({ kind, what, ageMs }) => `${what} (${kind}, ${ageMs} ms)`).join(', ')
 
 /** `36 connections moved, 1 closed, 0 cut`, and the numbers of lost and refused connections. */
-export function formatFates(report: DrainReport): string {
+export function formatOutcomes(report: DrainReport): string {
   const { moved, closed, lost, refused } = report
   const all = `${formatConnections(moved)} moved, ${closed} closed, ${cutCount(report)} cut`
   const more = [

@@ -17,7 +17,7 @@ export interface Phase {
 }
 
 /** A connection that was cut at the limit, or that keeps a drain. */
-export interface Holding {
+export interface ActiveWork {
   readonly kind: ConnectionKind
   /** Its activity: `GET /slow`, without the query string and in at most 200 characters, or the known facts. */
   readonly what: string
@@ -69,7 +69,7 @@ export interface ReloadReport {
 }
 
 /** What has become of the connections of one kind. */
-export interface Fates {
+export interface Outcomes {
   /** Goes on in the successor. */
   readonly moved: number
   /** Was on its way to the successor when that died. */
@@ -89,7 +89,7 @@ export interface DrainReport {
   /** Open when the drain began. */
   readonly open: number
   /**
-   * Connections that came later, from a predecessor that still drains or accepted at the last moment. Each has one fate:
+   * Connections that came later, from a predecessor that still drains or accepted at the last moment. Each has one outcome:
    * `open` and `arrived` together are `moved`, `lost`, `closed` and the `cut` of all `kinds`.
    */
   readonly arrived: number
@@ -104,9 +104,9 @@ export interface DrainReport {
   /** Connections that ended by themselves or after an answer that said so. */
   readonly closed: number
   /** Connections that were cut, at the limit or by a second signal: the oldest 100. `kinds` has the total number. */
-  readonly cut: readonly Holding[]
+  readonly cut: readonly ActiveWork[]
   /** The same numbers by kind. */
-  readonly kinds: Readonly<Record<ConnectionKind, Fates>>
+  readonly kinds: Readonly<Record<ConnectionKind, Outcomes>>
   readonly timedOut: boolean
   /** Present when the drain was cut short: by a second signal or the control socket, or because too many generations drained. */
   readonly cutShortBy?: 'operator' | 'max-draining'

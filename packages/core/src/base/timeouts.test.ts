@@ -1,20 +1,22 @@
 import { expect, test, vi } from 'vitest'
-import { LimitReached, pause, turn, unlessAborted, withLimit } from './timeouts.js'
+import { nextTurn, pause, TimeoutError, unlessAborted, withTimeout } from './timeouts.js'
 
 const never = () => new Promise<never>(() => {})
 
 test('what is done within its limit gives its result, and leaves no timer', async () => {
   const timers = vi.spyOn(globalThis, 'clearTimeout')
-  expect(await withLimit(60_000, async () => 'done')).toBe('done')
-  await expect(withLimit(60_000, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
+  expect(await withTimeout(60_000, async () => 'done')).toBe('done')
+  await expect(withTimeout(60_000, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
   expect(timers).toHaveBeenCalledTimes(2)
   timers.mockRestore()
 })
 
 test('what is not done within its limit is told so by its signal', async () => {
-  const reason = await withLimit(1, (limit) => unlessAborted(never(), limit)).catch((error: unknown) => error)
-  expect(reason).toBeInstanceOf(LimitReached)
-  expect(reason).toMatchObject({ ms: 1, message: 'not done after 1 ms' })
+  const reason = await withTimeout(1, (limit) => unlessAborted(never(), limit)).catch(
+    (error: unknown) => error,
+  )
+  expect(reason).toBeInstanceOf(TimeoutError)
+  expect(reason).toMatchObject({ ms: 1, message: 'timed out after 1 ms' })
 })
 
 test('a promise is waited for until the signal aborts, with the reason of the signal', async () => {
@@ -57,6 +59,6 @@ test('a turn lets the event loop go round once', async () => {
   setImmediate(() => {
     came = true
   })
-  await turn()
+  await nextTurn()
   expect(came).toBe(true)
 })

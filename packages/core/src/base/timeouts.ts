@@ -1,19 +1,19 @@
-/** Waits with limits. Whoever starts a timer here also ends it; limits go on as `AbortSignal`s. */
+/** Waits with time limits. Each function here clears its own timer, and passes its limit on as an `AbortSignal`. */
 
 /** The longest delay of a Node timer. Node changes a longer delay to 1 ms. */
 export const longestMs = 2 ** 31 - 1
 
-/** The reason of a signal whose time is over. */
-export class LimitReached extends Error {
+/** The abort reason of a signal that has timed out. */
+export class TimeoutError extends Error {
   constructor(readonly ms: number) {
-    super(`not done after ${ms} ms`)
+    super(`timed out after ${ms} ms`)
   }
 }
 
-/** Runs `work` with a signal that aborts with {@link LimitReached} after `ms`. */
-export async function withLimit<T>(ms: number, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
+/** Runs `work` with a signal that aborts with {@link TimeoutError} after `ms`. */
+export async function withTimeout<T>(ms: number, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(new LimitReached(ms)), Math.min(ms, longestMs))
+  const timer = setTimeout(() => controller.abort(new TimeoutError(ms)), Math.min(ms, longestMs))
   try {
     return await work(controller.signal)
   } finally {
@@ -21,7 +21,7 @@ export async function withLimit<T>(ms: number, work: (limit: AbortSignal) => Pro
   }
 }
 
-/** What `promise` becomes, unless `signal` aborts first: then its reason is thrown. */
+/** Settles as `promise` does. If `signal` aborts first, rejects with its reason. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted()
   let stop = () => {}
@@ -36,17 +36,17 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
   }
 }
 
-/** What `promise` becomes, if that takes no longer than `ms`; rejects with {@link LimitReached}. */
-export const within = <T>(ms: number, promise: Promise<T>): Promise<T> =>
-  withLimit(ms, (limit) => unlessAborted(promise, limit))
+/** Settles as `promise` does. After `ms`, rejects with {@link TimeoutError}. */
+export const timeout = <T>(ms: number, promise: Promise<T>): Promise<T> =>
+  withTimeout(ms, (limit) => unlessAborted(promise, limit))
 
 /** Resolves after `ms`, or when `signal` aborts. Never rejects. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (ms <= 0 || signal.aborted) return
-  await withLimit(ms, (limit) =>
+  await withTimeout(ms, (limit) =>
     unlessAborted(new Promise<void>(() => {}), AbortSignal.any([limit, signal])),
   ).catch(() => {})
 }
 
-/** One turn of the event loop: what is readable now has been read when it resolves. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+/** Resolves in the next turn of the event loop, after everything that is readable now has been read. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

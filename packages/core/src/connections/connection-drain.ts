@@ -1,8 +1,8 @@
 /** What a drain of the process does to each connection, and what has become of them since it began. */
 import type net from 'node:net'
-import type { ConnectionKind, Fates } from '../base/report.js'
+import type { ConnectionKind, Outcomes } from '../base/report.js'
 import type { Connection } from './connection.js'
-import { FateCounts } from './counting.js'
+import { OutcomeCounts } from './counting.js'
 import { Http1Connection } from './http1.js'
 
 /** Takes over connections during a drain. */
@@ -14,9 +14,9 @@ export interface ConnectionTaker {
 export class ConnectionDrain {
   #isActive = false
   #taker: ConnectionTaker | undefined
-  #counts = new FateCounts()
+  #counts = new OutcomeCounts()
 
-  get fates(): Readonly<Record<ConnectionKind, Fates>> {
+  get outcomes(): Readonly<Record<ConnectionKind, Outcomes>> {
     return this.#counts.kinds
   }
 
@@ -34,7 +34,7 @@ export class ConnectionDrain {
   stop(): void {
     this.#isActive = false
     this.#taker = undefined
-    this.#counts = new FateCounts()
+    this.#counts = new OutcomeCounts()
   }
 
   /** The connection may move now, or cannot move any more. */
@@ -58,8 +58,8 @@ export class ConnectionDrain {
     if (this.#isActive) this.#counts.arrived--
   }
 
-  onGone({ kind }: Connection, fate: keyof Fates): void {
-    if (this.#isActive) this.#counts.add(kind, fate)
+  onGone({ kind }: Connection, outcome: keyof Outcomes): void {
+    if (this.#isActive) this.#counts.add(kind, outcome)
   }
 
   #drain(connection: Connection, server: net.Server): void {

@@ -1,5 +1,5 @@
 import type net from 'node:net'
-import type { ConnectionKind, Fates, Holding } from '../base/report.js'
+import type { ActiveWork, ConnectionKind, Outcomes } from '../base/report.js'
 
 /**
  * One open connection of any kind: what a drain needs to know about it, and how a drain ends it. Each kind has a file of
@@ -14,7 +14,7 @@ export interface Connection {
   /** How many requests have begun and have no complete response yet. */
   inFlight(): number
   /** Describes its activity, for people who ask what a drain waits for. */
-  holding(): Holding
+  activeWork(): ActiveWork
   /** Finishes what has begun, and announces to the client that it was the last. */
   startDraining(): void
   /** Ends what can end in order when the drain times out, such as an event stream. */
@@ -30,5 +30,5 @@ export interface ConnectionWatcher {
   onOpened(connection: Connection, server: net.Server): void
   /** The TLS handshake has completed. The connection that follows it counts instead. */
   onReplaced(handshake: Connection, server: net.Server): void
-  onGone(connection: Connection, server: net.Server, fate: keyof Fates): void
+  onGone(connection: Connection, server: net.Server, outcome: keyof Outcomes): void
 }

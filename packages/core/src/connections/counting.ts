@@ -1,15 +1,15 @@
 /** Counts and describes open connections, for the whole process or for some of its servers. */
 import type net from 'node:net'
-import type { ConnectionKind, Connections, Fates, Holding, KindCount } from '../base/report.js'
+import type { ActiveWork, ConnectionKind, Connections, KindCount, Outcomes } from '../base/report.js'
 import type { Connection } from './connection.js'
 
 type Open = ReadonlyMap<Connection, net.Server>
 
 /** Connections that are not idle, the oldest first. */
-export function holdingOf(connections: Open, idle: ReadonlySet<Connection>): Holding[] {
+export function activeWorkOf(connections: Open, idle: ReadonlySet<Connection>): ActiveWork[] {
   return [...connections.keys()]
     .filter((connection) => !idle.has(connection))
-    .map((connection) => connection.holding())
+    .map((connection) => connection.activeWork())
     .sort((a, b) => b.ageMs - a.ageMs)
 }
 
@@ -31,24 +31,24 @@ export function countsOf(connections: Open, idle: ReadonlySet<Connection>, reque
   return { ...kinds, total: connections.size, inFlight, requests }
 }
 
-/** Counts the fates of connections during a drain, by kind. */
-export class FateCounts {
-  /** Connections that opened since the drain began. Each of these and of those open before has one fate. */
+/** Counts the outcomes of connections during a drain, by kind. */
+export class OutcomeCounts {
+  /** Connections that opened since the drain began. Each of these and of those open before has one outcome. */
   arrived = 0
-  readonly kinds: Record<ConnectionKind, Fates>
+  readonly kinds: Record<ConnectionKind, Outcomes>
 
   constructor() {
-    const none: Fates = { moved: 0, lost: 0, closed: 0, cut: 0 }
+    const none: Outcomes = { moved: 0, lost: 0, closed: 0, cut: 0 }
     this.kinds = { http1: none, https: none, http2: none, raw: none, upgraded: none }
   }
 
-  add(kind: ConnectionKind, fate: keyof Fates): void {
-    this.kinds[kind] = { ...this.kinds[kind], [fate]: this.kinds[kind][fate] + 1 }
+  add(kind: ConnectionKind, outcome: keyof Outcomes): void {
+    this.kinds[kind] = { ...this.kinds[kind], [outcome]: this.kinds[kind][outcome] + 1 }
   }
 }
 
-/** The fates of all kinds together. */
-export const totalOf = (kinds: Readonly<Record<ConnectionKind, Fates>>): Fates =>
+/** The outcomes of all kinds together. */
+export const totalOf = (kinds: Readonly<Record<ConnectionKind, Outcomes>>): Outcomes =>
   Object.values(kinds).reduce((total, { moved, lost, closed, cut }) => ({
     moved: total.moved + moved,
     lost: total.lost + lost,

@@ -5,13 +5,13 @@
  */
 import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
-import { requestInWords } from '../base/client-text.js'
-import type { ConnectionKind, Holding } from '../base/report.js'
+import { formatRequest } from '../base/client-text.js'
+import type { ActiveWork, ConnectionKind } from '../base/report.js'
 import { answerOn, isUpgraded, sentHead, startReading, tellsAnswers } from '../platform/socket-handle.js'
 import type { Connection } from './connection.js'
 import { answerWithClose } from './connection-close.js'
 import { endStream } from './end-stream.js'
-import type { Movable } from './movable.js'
+import type { MovableConnection } from './movable.js'
 
 /** How many connections need a call of `begin` for each of their requests. */
 export interface RequestInterest {
@@ -38,7 +38,7 @@ export class Http1Connection implements Connection {
   #draining = false
   #wasUpgraded = false
   /** Moves the connection in the middle of its protocol, if something can. */
-  movable: Movable | undefined
+  movable: MovableConnection | undefined
   /** The connection was sent to another process and is not confirmed yet. Do nothing to it here. */
   inTransit = false
   /** The keep-alive timeout of a connection that moved here between two requests, which Node has not started. */
@@ -99,7 +99,7 @@ export class Http1Connection implements Connection {
     return this.socket.bytesRead === this.#bytesBefore
   }
 
-  holding(): Holding {
+  activeWork(): ActiveWork {
     const isResponding = this.sample()
     const response = this.#current()
     const since = (response && seenSince.get(response)) ?? this.#openedAt
@@ -214,7 +214,7 @@ export class Http1Connection implements Connection {
 
   #what(isResponding: boolean): string {
     const { req: request } = this.#newest() ?? {}
-    if (isResponding && request) return requestInWords(request)
+    if (isResponding && request) return formatRequest(request)
     if (this.kind === 'upgraded') return 'an upgraded connection'
     return this.isUnused() ? 'a connection that has not spoken yet' : 'an idle or half-received request'
   }

@@ -1,6 +1,6 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import type { ConnectionKind, Holding } from '../base/report.js'
-import { pause, withLimit } from '../base/timeouts.js'
+import type { ActiveWork, ConnectionKind } from '../base/report.js'
+import { pause, withTimeout } from '../base/timeouts.js'
 import { writeFrame } from '../platform/http2-frames.js'
 import type { Connection } from './connection.js'
 
@@ -40,7 +40,7 @@ export class Http2Connection implements Connection {
     return this.#streams
   }
 
-  holding(): Holding {
+  activeWork(): ActiveWork {
     const what = this.#streams === 0 ? 'an idle session' : `${this.#streams} open streams`
     return { kind: this.kind, what, ageMs: Math.round(performance.now() - this.#openedAt) }
   }
@@ -52,7 +52,7 @@ export class Http2Connection implements Connection {
   startDraining(): void {
     if (this.#draining) return
     this.#draining = true
-    void withLimit(roundTripMs, (limit) => this.#announce(limit)).then(
+    void withTimeout(roundTripMs, (limit) => this.#announce(limit)).then(
       () => this.close(),
       () => this.close(),
     )

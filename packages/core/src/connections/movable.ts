@@ -1,17 +1,17 @@
 import type net from 'node:net'
 
 /**
- * Moves a connection in the middle of its protocol, such as a WebSocket or a running event stream. Core decides when,
- * and passes the descriptor. The protocol knows its boundaries.
+ * Moves a connection in the middle of its protocol, such as a WebSocket or a running event stream. Core chooses the
+ * time and passes the descriptor; the protocol knows its message boundaries.
  */
-export interface Movable {
-  /** The name under which the successor receives the connection: see {@link Receiver}. */
+export interface MovableConnection {
+  /** The name under which the successor receives the connection: see {@link ConnectionReceiver}. */
   readonly protocol: string
   /**
-   * Called when the connection may move. Call `departure` when the connection is at a boundary, now or later. Return
+   * Called when the connection may move. Use `transfer` when the connection is at a boundary, now or later. Return
    * `false` if it is not at a boundary now. Core then calls `prepare` again in a few milliseconds.
    */
-  prepare(departure: Departure): boolean
+  prepare(transfer: OutgoingTransfer): boolean
   /**
    * The connection cannot move, or no receiver is registered for it. End it politely, as the protocol specifies. Called
    * a second time when no time is left.
@@ -19,37 +19,37 @@ export interface Movable {
   end(): void
 }
 
-/** How a {@link Movable} answers. */
-export interface Departure {
+/** How a {@link MovableConnection} moves: pauses, then sends or cancels. */
+export interface OutgoingTransfer {
   /**
-   * Stops reading. The successor reads all later bytes, or this process after a `decline`. Core holds only a few
-   * connections at a time: call `give` or `decline` soon.
+   * Stops reading. The successor reads all later bytes, or this process after a `cancel`. Core keeps only a few
+   * connections paused at a time: call `send` or `cancel` soon.
    */
-  hold(): void
+  pause(): void
   /**
    * Sends the connection. Call it when no message is half-read or half-written, and do not read or write any more.
    * `state` is what the successor must know: any value that the structured clone algorithm supports. With any other
-   * value, core declines.
+   * value, core cancels the transfer.
    */
-  give(state: unknown): Passage
+  send(state: unknown): FollowUpChannel
   /** The connection cannot move: core calls `end`, and logs the error, if any. */
-  decline(error?: unknown): void
+  cancel(error?: unknown): void
 }
 
 /** Sends data to the successor after the connection itself has left. */
-export interface Passage {
+export interface FollowUpChannel {
   /** `data` arrives after everything that was sent before. */
   send(data: unknown): void
 }
 
 /** A connection that the predecessor moved here. */
-export interface Arrival {
+export interface IncomingConnection {
   readonly server: net.Server
   readonly socket: net.Socket
   readonly state: unknown
-  /** Calls `receive` with everything that the predecessor sends through the {@link Passage}, in order. */
-  onLate(receive: (data: unknown) => void): void
+  /** Calls `receive` with everything that the predecessor sends through the {@link FollowUpChannel}, in order. */
+  onFollowUp(receive: (data: unknown) => void): void
 }
 
 /** Continues a connection in the successor. Core closes a connection whose receiver throws. */
-export type Receiver = (arrival: Arrival) => void
+export type ConnectionReceiver = (incoming: IncomingConnection) => void

@@ -1,5 +1,5 @@
 import type net from 'node:net'
-import type { ConnectionKind, Holding } from '../base/report.js'
+import type { ActiveWork, ConnectionKind } from '../base/report.js'
 import type { Connection } from './connection.js'
 
 /**
@@ -20,7 +20,7 @@ export class RawConnection implements Connection {
     return 0
   }
 
-  holding(): Holding {
+  activeWork(): ActiveWork {
     const peer = this.socket.remoteAddress
       ? `${this.socket.remoteAddress}:${this.socket.remotePort}`
       : 'a local peer'

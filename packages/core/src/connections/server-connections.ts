@@ -1,15 +1,24 @@
 /** The connections of some servers, for a drain of those servers alone. */
 import type net from 'node:net'
-import type { Connections, Fates, Holding } from '../base/report.js'
+import type { ActiveWork, Connections, Outcomes } from '../base/report.js'
 import type { Connection } from './connection.js'
-import { countsOf, FateCounts, holdingOf } from './counting.js'
+import { activeWorkOf, countsOf, OutcomeCounts } from './counting.js'
 import { idleOf } from './idle-connections.js'
 import type { Tracker } from './tracker.js'
 
 /** The connections that a drain works on: those of the process ({@link Tracker}), or of some servers. */
 export type Drained = Pick<
   Tracker,
-  'size' | 'fates' | 'arrived' | 'onClosed' | 'startDraining' | 'idle' | 'all' | 'holding' | 'counts' | 'end'
+  | 'size'
+  | 'outcomes'
+  | 'arrived'
+  | 'onClosed'
+  | 'startDraining'
+  | 'idle'
+  | 'all'
+  | 'activeWork'
+  | 'counts'
+  | 'end'
 >
 
 export class ServerConnections implements Drained {
@@ -17,7 +26,7 @@ export class ServerConnections implements Drained {
   readonly #servers: ReadonlySet<net.Server>
   /** Connections accepted after their server listened again. They are not part of this drain. */
   readonly #later = new WeakSet<Connection>()
-  readonly #fates = new FateCounts()
+  readonly #outcomes = new OutcomeCounts()
   readonly #unwatch: () => void
   #draining = false
   onClosed: () => void = () => {}
@@ -28,8 +37,8 @@ export class ServerConnections implements Drained {
     this.#unwatch = tracker.watch({
       onOpened: (connection, server) => this.#servers.has(server) && this.#onOpened(connection, server),
       onReplaced: (connection, server) => this.#servers.has(server) && this.#onReplaced(connection),
-      onGone: (connection, server, fate) =>
-        this.#servers.has(server) && !this.#later.has(connection) && this.#onGone(connection, fate),
+      onGone: (connection, server, outcome) =>
+        this.#servers.has(server) && !this.#later.has(connection) && this.#onGone(connection, outcome),
     })
   }
 
@@ -42,12 +51,12 @@ export class ServerConnections implements Drained {
     return this.#open().size
   }
 
-  get fates(): Readonly<Record<Connection['kind'], Fates>> {
-    return this.#fates.kinds
+  get outcomes(): Readonly<Record<Connection['kind'], Outcomes>> {
+    return this.#outcomes.kinds
   }
 
   get arrived(): number {
-    return this.#fates.arrived
+    return this.#outcomes.arrived
   }
 
   startDraining(): void {
@@ -64,16 +73,16 @@ export class ServerConnections implements Drained {
     return [...this.#open().keys()]
   }
 
-  holding(): Holding[] {
-    return holdingOf(this.#open(), new Set(this.idle()))
+  activeWork(): ActiveWork[] {
+    return activeWorkOf(this.#open(), new Set(this.idle()))
   }
 
   counts(): Connections {
     return countsOf(this.#open(), new Set(this.idle()), this.#tracker.requests)
   }
 
-  end(connection: Connection, fate: keyof Fates): void {
-    this.#tracker.end(connection, fate)
+  end(connection: Connection, outcome: keyof Outcomes): void {
+    this.#tracker.end(connection, outcome)
   }
 
   #open(): ReadonlyMap<Connection, net.Server> {
@@ -91,16 +100,16 @@ export class ServerConnections implements Drained {
       this.#later.add(connection)
       return
     }
-    this.#fates.arrived++
+    this.#outcomes.arrived++
     connection.startDraining()
   }
 
   #onReplaced(handshake: Connection): void {
-    if (this.#draining && !this.#later.has(handshake)) this.#fates.arrived--
+    if (this.#draining && !this.#later.has(handshake)) this.#outcomes.arrived--
   }
 
-  #onGone({ kind }: Connection, fate: keyof Fates): void {
-    if (this.#draining) this.#fates.add(kind, fate)
+  #onGone({ kind }: Connection, outcome: keyof Outcomes): void {
+    if (this.#draining) this.#outcomes.add(kind, outcome)
     this.onClosed()
   }
 }

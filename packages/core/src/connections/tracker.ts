@@ -3,17 +3,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type net from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { ConnectionKind, Connections, Fates, Holding } from '../base/report.js'
+import type { ActiveWork, ConnectionKind, Connections, Outcomes } from '../base/report.js'
 import { observe } from '../platform/hidden-observers.js'
 import { isHttp } from '../platform/server-kind.js'
 import { answerOn, underlying, whenDestroyed } from '../platform/socket-handle.js'
 import type { Connection, ConnectionWatcher } from './connection.js'
 import { ConnectionDrain, type ConnectionTaker } from './connection-drain.js'
-import { countsOf, holdingOf } from './counting.js'
+import { activeWorkOf, countsOf } from './counting.js'
 import { Http1Connection, type RequestInterest } from './http1.js'
 import { Http2Connection } from './http2.js'
 import { idleOf } from './idle-connections.js'
-import type { Movable } from './movable.js'
+import type { MovableConnection } from './movable.js'
 import { RequestAgeSampler } from './request-age.js'
 import { connectionEvents, openConnection, openSocketsOf } from './server-events.js'
 
@@ -93,7 +93,7 @@ export class Tracker {
   }
 
   /** Sets what can move the connection in the middle of its protocol. */
-  setMovable(connection: Http1Connection, movable: Movable | undefined): void {
+  setMovable(connection: Http1Connection, movable: MovableConnection | undefined): void {
     connection.movable = movable
     this.#drainAgain(connection)
   }
@@ -118,14 +118,14 @@ export class Tracker {
   }
 
   /** Closes the connection in this process now: another process has it, or it cannot end in order. */
-  end(connection: Connection, fate: keyof Fates): void {
-    this.#remove(connection, fate)
+  end(connection: Connection, outcome: keyof Outcomes): void {
+    this.#remove(connection, outcome)
     connection.cut()
   }
 
   /** What has become of connections since the drain began, by kind. */
-  get fates(): Readonly<Record<ConnectionKind, Fates>> {
-    return this.#drain.fates
+  get outcomes(): Readonly<Record<ConnectionKind, Outcomes>> {
+    return this.#drain.outcomes
   }
 
   /** How many connections have opened since the drain began. */
@@ -143,8 +143,8 @@ export class Tracker {
   }
 
   /** Describes the connections that are not idle, the oldest first. */
-  holding(): Holding[] {
-    return holdingOf(this.#connections, new Set(this.idle()))
+  activeWork(): ActiveWork[] {
+    return activeWorkOf(this.#connections, new Set(this.idle()))
   }
 
   counts(): Connections {
@@ -232,13 +232,13 @@ export class Tracker {
     this.#drain.onOpened(connection, server)
   }
 
-  #remove(connection: Connection, fate: keyof Fates): void {
+  #remove(connection: Connection, outcome: keyof Outcomes): void {
     const server = this.#connections.get(connection)
     if (!server) return
     this.#connections.delete(connection)
     connection.forget?.()
-    this.#drain.onGone(connection, fate)
-    for (const watcher of this.#watchers) watcher.onGone(connection, server, fate)
+    this.#drain.onGone(connection, outcome)
+    for (const watcher of this.#watchers) watcher.onGone(connection, server, outcome)
     this.onChange()
     this.onClosed()
   }

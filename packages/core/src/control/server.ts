@@ -1,6 +1,6 @@
 /** Serves a control socket for whomever it controls. Its connections are neither counted nor waited for. */
 import net from 'node:net'
-import { within } from '../base/timeouts.js'
+import { timeout } from '../base/timeouts.js'
 import { socketOf } from '../platform/socket-handle.js'
 import { busy, type Controlled } from '../protocol/control-messages.js'
 import { type CarriedClient, ControlClient } from './client-connection.js'
@@ -38,7 +38,7 @@ export class ControlServer {
   /** Resolves when everything that was answered is out. */
   async flush(): Promise<void> {
     const all = Promise.all([...this.#clients].map((client) => client.flushed()))
-    await within(flushMs, all).catch(() => {})
+    await timeout(flushMs, all).catch(() => {})
   }
 
   /** Closes all connections. The listener is closed by whoever opened it. */

@@ -1,7 +1,7 @@
 /** Stops accepting and finishes what is open: with a limit, politely, and saying what it waits for. */
-import type { DrainReport, Holding } from '../base/report.js'
-import { formatConnections, formatHolding } from '../base/report-text.js'
-import { pause, turn, unlessAborted, within } from '../base/timeouts.js'
+import type { ActiveWork, DrainReport } from '../base/report.js'
+import { formatActiveWork, formatConnections } from '../base/report-text.js'
+import { nextTurn, pause, timeout, unlessAborted } from '../base/timeouts.js'
 import { totalOf } from '../connections/counting.js'
 import { idleLimit } from '../connections/idle-limit.js'
 import type { DrainParts } from './drain-parts.js'
@@ -133,7 +133,7 @@ export class Drain {
     ...counted
   }: Pick<DrainReport, 'open' | 'cut' | 'timedOut'> & { readonly startedAt: number }): DrainReport {
     const { tracker, mover } = this.#parts
-    const { closed, moved, lost } = totalOf(tracker.fates)
+    const { closed, moved, lost } = totalOf(tracker.outcomes)
     return {
       because: this.#because,
       ms: Math.round(performance.now() - startedAt),
@@ -142,7 +142,7 @@ export class Drain {
       ...{ closed, moved, lost },
       refused: mover?.outcome.refused ?? 0,
       longestWaitMs: mover?.outcome.longestWaitMs ?? 0,
-      kinds: tracker.fates,
+      kinds: tracker.outcomes,
       ...(this.#cutShortBy && { cutShortBy: this.#cutShortBy }),
     }
   }
@@ -152,8 +152,8 @@ export class Drain {
     const { tracker } = this.#parts
     for (let turns = 0, before = -1; turns < queueTurns && tracker.size !== before; turns++) {
       before = tracker.size
-      await turn()
-      await turn()
+      await nextTurn()
+      await nextTurn()
     }
   }
 
@@ -202,7 +202,7 @@ export class Drain {
   async #untilNoneComes(): Promise<void> {
     const { predecessor } = this.#parts
     if (!predecessor) return
-    await unlessAborted(within(answerMs, predecessor.refuseConnections()), this.over).catch(() => {})
+    await unlessAborted(timeout(answerMs, predecessor.refuseConnections()), this.over).catch(() => {})
   }
 
   /** Closes what has been idle for `lingerMs` since the shutdown began. */
@@ -218,31 +218,31 @@ export class Drain {
 
   #tell(): void {
     const { tracker, logger } = this.#parts
-    const holding = tracker.holding()
-    const oldest = holding.slice(0, 5)
-    const waits = oldest.length === 0 ? 'idle connections only' : formatHolding(oldest)
-    const facts = { state: 'draining', connections: tracker.counts(), holding: oldest }
+    const activeWork = tracker.activeWork()
+    const oldest = activeWork.slice(0, 5)
+    const waits = oldest.length === 0 ? 'idle connections only' : formatActiveWork(oldest)
+    const facts = { state: 'draining', connections: tracker.counts(), activeWork: oldest }
     logger.info(facts, `draining: ${formatConnections(tracker.size)} open; waits for ${waits}`)
   }
 
   /** What is idle is closed, what is not is cut and named. */
-  async #endTheRest(): Promise<Holding[]> {
+  async #endTheRest(): Promise<ActiveWork[]> {
     const { tracker, logger } = this.#parts
     if (tracker.size === 0) return []
-    await turn()
+    await nextTurn()
     for (const connection of tracker.all()) connection.finish?.()
     for (const connection of tracker.idle()) connection.close()
-    for (let turns = 0; turns < endTurns && tracker.size > 0; turns++) await turn()
-    const cut = tracker.holding()
+    for (let turns = 0; turns < endTurns && tracker.size > 0; turns++) await nextTurn()
+    const cut = tracker.activeWork()
     const named = cut.slice(0, mostNamed)
     const why = this.wasCutShort ? 'cut short' : 'wait timeout'
     const idle = new Set(tracker.idle())
     for (const connection of tracker.all()) tracker.end(connection, idle.has(connection) ? 'closed' : 'cut')
     if (cut.length > 0) {
-      const what = `${formatConnections(cut.length)} cut: ${formatHolding(cut.slice(0, 10))}`
+      const what = `${formatConnections(cut.length)} cut: ${formatActiveWork(cut.slice(0, 10))}`
       logger.warn({ cut: named }, `${why}: ${what}`)
     }
-    await turn()
+    await nextTurn()
     return named
   }
 }

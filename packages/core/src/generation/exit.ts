@@ -1,7 +1,7 @@
 /** How a generation leaves: because its successor is proven, or because it shuts down. */
 import { channel } from 'node:diagnostics_channel'
 import type { DrainReport, FinalReport, HookFailure, ReloadReport, ShutdownReport } from '../base/report.js'
-import { formatFates } from '../base/report-text.js'
+import { formatOutcomes } from '../base/report-text.js'
 import type { DrainReason } from '../base/state-names.js'
 import { unlessAborted } from '../base/timeouts.js'
 import type { Successor } from '../succession/successor.js'
@@ -63,7 +63,7 @@ export class Exit {
   }
 
   /** Passes a reload signal on to the generation that serves. Returns whether that is a successor of this one. */
-  passOn(signal: string): boolean {
+  forward(signal: string): boolean {
     const successor = this.#successor
     if (!successor || successor.exit) return false
     this.#parts.logger.info({ signal }, `${signal}: passed on to successor ${successor.pid}, which serves`)
@@ -81,7 +81,7 @@ export class Exit {
     if (state.name !== 'draining' || state.because !== 'handed-over') return undefined
     let gone = 0
     const serve = () => {
-      gone = Object.values(tracker.fates).reduce((sum, { moved, lost }) => sum + moved + lost, 0)
+      gone = Object.values(tracker.outcomes).reduce((sum, { moved, lost }) => sum + moved + lost, 0)
       tracker.stopDraining()
     }
     if (!state.drain.cancel({ serve, listen })) return undefined
@@ -164,7 +164,7 @@ export class Exit {
     const { machine, logger, hooks, settings, finishControl, letGo, exit } = this.#parts
     const report = this.#finalReport(drained, handedOver?.report)
     const { ms, cut } = drained
-    logger.info({ report }, `drained in ${ms} ms: ${formatFates(drained)}`)
+    logger.info({ report }, `drained in ${ms} ms: ${formatOutcomes(drained)}`)
     machine.notify('report', report)
     reportChannel.publish(report)
     if (handedOver) await unlessAborted(handedOver.successor.finish(report), drain.over).catch(() => {})

@@ -18,7 +18,7 @@ import { readOwnInheritance } from '../succession/own-inheritance.js'
 import type { Predecessor } from '../succession/predecessor.js'
 import { successorCommand } from '../succession/successor-command.js'
 import { type SuccessorProcess, spawnSuccessor } from '../succession/successor-process.js'
-import { Arrivals } from '../transfer/incoming.js'
+import { IncomingConnections } from '../transfer/incoming.js'
 import { supervisedSettings } from '../worker/supervised-settings.js'
 import { Supervisor } from '../worker/supervisor-link.js'
 import { ControlTarget } from './control-target.js'
@@ -28,7 +28,7 @@ import { GenerationHealth } from './generation-health.js'
 import { Hooks } from './hooks.js'
 import { attachLate, lateServer } from './late-server.js'
 import { meetPredecessor } from './meet-predecessor.js'
-import type { Awaited } from './readiness.js'
+import type { ReadyCondition } from './readiness.js'
 import { Reload } from './reload.js'
 import { refuseReload } from './reload-refusal.js'
 import { ServerDrains } from './server-drain.js'
@@ -46,7 +46,7 @@ export class Generation {
   readonly tracker = new Tracker()
   readonly machine: StateMachine
   readonly listeners: Listeners
-  readonly arrivals: Arrivals
+  readonly incoming: IncomingConnections
   readonly serverDrains: ServerDrains
   readonly health: GenerationHealth
   readonly #platform: Platform
@@ -103,7 +103,10 @@ export class Generation {
       controlled: this.#control,
       path: () => this.settings.control,
     })
-    this.arrivals = new Arrivals({ ...parts, serverOf: (listener) => this.listeners.serverOf(listener) })
+    this.incoming = new IncomingConnections({
+      ...parts,
+      serverOf: (listener) => this.listeners.serverOf(listener),
+    })
     this.#startup = this.#newStartup(parts)
     this.#takeOver = this.#newTakeOver(parts)
     this.#exit = this.#newExit(parts)
@@ -169,7 +172,7 @@ export class Generation {
     if (isNew('control')) void this.#endpoint.start()
   }
 
-  await(what: Awaited): void {
+  await(what: ReadyCondition): void {
     const late = lateServer(what, this.listeners)
     this.#startup.await(what)
     if (late) attachLate(this.#shared(), late)
@@ -308,7 +311,7 @@ export class Generation {
     return new TakeOver({
       ...parts,
       isSupervised: () => this.#supervisor !== undefined,
-      protocols: () => this.arrivals.protocols,
+      protocols: () => this.incoming.protocols,
       fail: (error) => void this.#startup.fail(error),
       onOwner: () => {
         void this.#endpoint.start()
@@ -351,7 +354,7 @@ export class Generation {
         this.#supervisor.askForReload()
         return true
       },
-      passOn: (signal) => this.#exit.passOn(signal),
+      forward: (signal) => this.#exit.forward(signal),
       reload: () => this.reload(),
       shutdown: (signal) => void this.shutdown(signal),
       cutShort: () => this.#cutShort(),
@@ -396,7 +399,7 @@ export class Generation {
     const { machine, hooks } = this
     return new Supervisor(entry, {
       ...parts,
-      arrivals: this.arrivals,
+      incoming: this.incoming,
       events: machine.events,
       orders: {
         reload: (progress) => this.#control.reload(progress),
@@ -417,7 +420,7 @@ export class Generation {
     return meetPredecessor(inheritance, {
       ...this.#shared(),
       takeOver: this.#takeOver,
-      arrivals: this.arrivals,
+      incoming: this.incoming,
       control: this.#control,
       endpoint: this.#endpoint,
       drainingLimit: this.#drainingLimit,

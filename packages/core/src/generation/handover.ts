@@ -115,7 +115,7 @@ export class Handover {
       idle: () => new Set(tracker.idle()),
       send: (message, handle, failed) => successor.sendConnection(message, handle, failed),
       sent: (upTo) => successor.send({ type: 'sent', upTo }),
-      sendLate: (id, data) => successor.send({ type: 'late', id, data }),
+      sendFollowUp: (id, data) => successor.send({ type: 'follow-up', id, data }),
       moved: (connection) => tracker.end(connection, 'moved'),
       lost: (connection) => tracker.end(connection, 'lost'),
       keep: (connection) => tracker.stay(connection),

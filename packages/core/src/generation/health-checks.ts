@@ -2,7 +2,7 @@
 
 import { isRecord } from '../base/guards.js'
 import type { HealthCheck, HealthPaths } from '../base/settings.js'
-import { LimitReached, withLimit } from '../base/timeouts.js'
+import { TimeoutError, withTimeout } from '../base/timeouts.js'
 
 /** The default timeout of a check. */
 const defaultTimeoutMs = 5_000
@@ -102,13 +102,13 @@ const isStatus = (value: unknown): value is number =>
 /** Never rejects. */
 async function run({ check, timeoutMs = defaultTimeoutMs }: HealthCheck): Promise<Outcome> {
   try {
-    const result = await withLimit(timeoutMs, (limit) => Promise.race([check?.(limit), aborted(limit)]))
+    const result = await withTimeout(timeoutMs, (limit) => Promise.race([check?.(limit), aborted(limit)]))
     // A value that JSON cannot represent is a failure of the check, not of the answer.
     if (result !== undefined) JSON.stringify(result)
     const isBad = result === false || (isRecord(result) && isStatus(result.status) && result.status >= 400)
     return { ok: !isBad, ...(typeof result === 'boolean' ? {} : { result }) }
   } catch (error) {
-    const why = error instanceof LimitReached ? `the check did not end within ${error.ms} ms` : undefined
+    const why = error instanceof TimeoutError ? `the check did not end within ${error.ms} ms` : undefined
     return { ok: false, error: why ?? (error as Error)?.message ?? String(error) }
   }
 }

@@ -3,7 +3,7 @@ import { HandoverError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 import type { FinalReport, HookFailure } from '../base/report.js'
 import type { DrainReason } from '../base/state-names.js'
-import { LimitReached, unlessAborted, within } from '../base/timeouts.js'
+import { TimeoutError, timeout, unlessAborted } from '../base/timeouts.js'
 
 type Hook = () => unknown
 
@@ -88,9 +88,9 @@ export class Hooks {
   /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and the error of the hook. */
   async limited(hook: Hook, name: string): Promise<unknown> {
     try {
-      return await within(this.#limitMs(), Promise.resolve().then(hook))
+      return await timeout(this.#limitMs(), Promise.resolve().then(hook))
     } catch (error) {
-      if (!(error instanceof LimitReached)) throw error
+      if (!(error instanceof TimeoutError)) throw error
       throw new HandoverError(
         'ERR_HANDOVER_HOOK_TIMEOUT',
         `${name} timed out after ${error.ms} ms; continuing without it.`,

@@ -3,11 +3,11 @@ import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
 import type { Listeners } from '../listeners/listeners.js'
 import type { Platform } from '../platform/process.js'
-import type { Awaited } from './readiness.js'
+import type { ReadyCondition } from './readiness.js'
 import type { SharedParts } from './shared-parts.js'
 
 /** The server of a registration, if the registration comes too late for a reload. */
-export function lateServer(what: Awaited, listeners: Listeners | undefined): net.Server | undefined {
+export function lateServer(what: ReadyCondition, listeners: Listeners | undefined): net.Server | undefined {
   const server = 'server' in what && what.server.listening ? what.server : undefined
   return server && !listeners?.has(server) ? server : undefined
 }

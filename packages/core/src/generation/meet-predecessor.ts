@@ -2,7 +2,7 @@ import type { ControlEndpoint } from '../control/endpoint.js'
 import { withoutHandleQueue } from '../platform/ipc-channel.js'
 import type { Inheritance } from '../protocol/inheritance.js'
 import { Predecessor } from '../succession/predecessor.js'
-import type { Arrivals } from '../transfer/incoming.js'
+import type { IncomingConnections } from '../transfer/incoming.js'
 import type { ControlTarget } from './control-target.js'
 import type { DrainingLimit } from './draining-limit.js'
 import type { SharedParts } from './shared-parts.js'
@@ -11,7 +11,7 @@ import type { TakeOver } from './take-over.js'
 
 export interface MeetParts extends Pick<SharedParts, 'logger' | 'machine' | 'platform'> {
   readonly takeOver: TakeOver
-  readonly arrivals: Arrivals
+  readonly incoming: IncomingConnections
   readonly control: ControlTarget
   readonly endpoint: ControlEndpoint
   readonly drainingLimit: DrainingLimit
@@ -22,7 +22,7 @@ export interface MeetParts extends Pick<SharedParts, 'logger' | 'machine' | 'pla
 /** `undefined` where the supervisor started a process that replaces none. */
 export function meetPredecessor(
   { predecessor, predecessorStart, supervisor, generation }: Inheritance,
-  { logger, machine, platform, takeOver, arrivals, control, endpoint, ...parts }: MeetParts,
+  { logger, machine, platform, takeOver, incoming, control, endpoint, ...parts }: MeetParts,
 ): Predecessor | undefined {
   if (predecessor === undefined) return undefined
   const channel = platform.channel()
@@ -38,11 +38,11 @@ export function meetPredecessor(
       parts.shutdown()
     },
     onEnded: () => {
-      arrivals.close()
+      incoming.close()
       takeOver.onPredecessorEnded()
     },
-    onConnection: (message, handle) => arrivals.arrive(message, handle),
-    onLate: (id, data) => arrivals.arriveLate(id, data),
+    onConnection: (message, handle) => incoming.arrive(message, handle),
+    onFollowUp: (id, data) => incoming.receiveFollowUp(id, data),
     onFinished: (report) => machine.notify('predecessor-finished', report),
     onStatus: (message) => {
       control.onPredecessorStatus(message)

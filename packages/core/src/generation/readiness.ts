@@ -1,7 +1,7 @@
 import type net from 'node:net'
 
 /** What must listen before this generation is ready. */
-export type Awaited =
+export type ReadyCondition =
   /** This very server. */
   | { readonly server: net.Server }
   /** A server that calls one of these functions: adapters know their application, not its server. */
@@ -17,12 +17,12 @@ export type Awaited =
 
 /** Whether everything that was registered listens. */
 export class Readiness {
-  #awaited: Awaited[] = []
+  #awaited: ReadyCondition[] = []
   /** How many servers, from the first on, listened at the last check: a thousand may begin one after another. */
   #there = 0
   readonly #listening = new Set<net.Server>()
 
-  await(what: Awaited): void {
+  await(what: ReadyCondition): void {
     this.#awaited.push(what)
   }
 
@@ -62,14 +62,14 @@ export class Readiness {
     return missing && 'application' in missing && this.#listening.size > 0 ? missing.application : undefined
   }
 
-  #isThere(awaited: Awaited): boolean {
+  #isThere(awaited: ReadyCondition): boolean {
     if ('nothing' in awaited) return true
     if ('server' in awaited) return this.#listening.has(awaited.server)
     return [...this.#listening].some((server) => matches(awaited, server))
   }
 }
 
-function matches(awaited: Awaited, server: net.Server): boolean {
+function matches(awaited: ReadyCondition, server: net.Server): boolean {
   if ('server' in awaited) return awaited.server === server
   if ('isHandler' in awaited) return server.listeners('request').some(awaited.isHandler)
   return 'any' in awaited

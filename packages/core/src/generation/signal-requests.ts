@@ -13,7 +13,7 @@ export interface SignalParts extends Pick<SharedParts, 'self' | 'logger' | 'mach
   /** Requests the reload from the supervisor. Returns `false` where there is none. */
   readonly askSupervisor: () => boolean
   /** Passes the signal on to a successor that serves. Returns whether there is one. */
-  readonly passOn: (signal: string) => boolean
+  readonly forward: (signal: string) => boolean
   readonly reload: () => Promise<unknown>
   readonly shutdown: (signal: string) => void
   readonly cutShort: () => void
@@ -79,14 +79,14 @@ export class SignalRequests {
   }
 
   requestReload(signal: string): void {
-    const { self, logger, machine, askSupervisor, passOn } = this.#parts
+    const { self, logger, machine, askSupervisor, forward } = this.#parts
     if (askSupervisor()) return
     if (machine.state.name === 'starting' || machine.isOnProbation) {
       this.#keptReload = signal
       logger.info({ signal }, `${signal}: kept until generation ${self.number} is in charge`)
       return
     }
-    if (!passOn(signal)) this.#requests.request(signal)
+    if (!forward(signal)) this.#requests.request(signal)
   }
 
   #start(kept?: readonly string[]): void {

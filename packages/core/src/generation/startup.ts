@@ -2,7 +2,7 @@
 import type net from 'node:net'
 import { deferred } from '../base/deferred.js'
 import type { Listeners } from '../listeners/listeners.js'
-import { type Awaited, Readiness } from './readiness.js'
+import { Readiness, type ReadyCondition } from './readiness.js'
 import type { SharedParts } from './shared-parts.js'
 
 /** How often a generation on probation reports its open connections. */
@@ -50,7 +50,7 @@ export class Startup {
   }
 
   /** What must listen before this generation is ready. */
-  await(what: Awaited): void {
+  await(what: ReadyCondition): void {
     this.#readiness.await(what)
     const isThere = 'nothing' in what || ('server' in what && what.server.listening)
     if (isThere) setImmediate(() => this.consider())

@@ -7,7 +7,7 @@ import type { Drain } from './drain.js'
 import type { SharedParts } from './shared-parts.js'
 
 /** How many connections are named that are not idle. */
-const mostHolding = 10
+const mostActiveWork = 10
 
 export type Release = NonNullable<GenerationStatus['release']>
 
@@ -27,7 +27,7 @@ export function statusOf({ self, machine, tracker, release, uptimeMs }: StatusPa
     uptimeMs: Math.round(uptimeMs()),
     release,
     connections: tracker.counts(),
-    holding: tracker.holding().slice(0, mostHolding),
+    activeWork: tracker.activeWork().slice(0, mostActiveWork),
   }
 }
 

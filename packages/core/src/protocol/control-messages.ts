@@ -2,7 +2,14 @@
 import { type ErrorData, errorData } from '../base/error-data.js'
 import { HandoverError } from '../base/errors.js'
 import { isRecord } from '../base/guards.js'
-import type { Connections, DrainReport, FinalReport, Holding, Phase, ReloadReport } from '../base/report.js'
+import type {
+  ActiveWork,
+  Connections,
+  DrainReport,
+  FinalReport,
+  Phase,
+  ReloadReport,
+} from '../base/report.js'
 import type { DrainReason, StateName } from '../base/state-names.js'
 import type { Check } from './message-table.js'
 
@@ -46,7 +53,7 @@ export interface GenerationStatus {
   readonly release?: { readonly cwd: string; readonly script: string }
   readonly connections?: Connections
   /** The oldest connections that are not idle, at most ten. */
-  readonly holding?: readonly Holding[]
+  readonly activeWork?: readonly ActiveWork[]
   /** While it drains: milliseconds until the remaining connections are cut. */
   readonly msLeft?: number
 }

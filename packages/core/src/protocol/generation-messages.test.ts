@@ -48,7 +48,7 @@ test.each([
     protocol: 'x',
     state: new Uint8Array(2),
   } as const,
-  { type: 'late', id: 1, data: 'more' } as const,
+  { type: 'follow-up', id: 1, data: 'more' } as const,
   { type: 'no-more' } as const,
 ])('a predecessor can say $type', (message) => {
   expect(readFromPredecessor(envelope<FromPredecessor>(message))).toMatchObject(message)
@@ -96,7 +96,7 @@ const foreign: readonly unknown[] = [
     inode: 3,
     state: { cloned: false },
   },
-  { handover: wireVersion, type: 'late', data: 'more' },
+  { handover: wireVersion, type: 'follow-up', data: 'more' },
   { handover: wireVersion, type: 'open' },
   { handover: wireVersion, type: 'end-drain' },
   { handover: wireVersion, type: 'open', connections: '3' },

@@ -54,7 +54,7 @@ export type FromPredecessor =
   /** All connections up to this number have been sent. Answered with `received`. */
   | { readonly type: 'sent'; readonly upTo: number }
   /** More data for a connection that was sent before, by its `id`. */
-  | { readonly type: 'late'; readonly id: number; readonly data: unknown }
+  | { readonly type: 'follow-up'; readonly id: number; readonly data: unknown }
   /** The answer to `hello`: the keys to resume TLS sessions, by the descriptor of the listener. */
   | { readonly type: 'greeting'; readonly tlsSessions: readonly (readonly [number, TlsSessions])[] }
   /** The answer to `no-more`: no connection follows. */
@@ -146,7 +146,7 @@ const fromPredecessor: MessageTable<FromPredecessor> = {
   connection: ({ listener, id, number, inode, state }) =>
     [listener, id, number, inode].every(isNatural) && (state === undefined || state instanceof Uint8Array),
   sent: ({ upTo }) => isNatural(upTo),
-  late: ({ id }) => isNatural(id),
+  'follow-up': ({ id }) => isNatural(id),
   greeting: ({ tlsSessions }) => isList(tlsSessions, isTlsSessions),
   'no-more': anything,
   finished: anything,

@@ -83,11 +83,11 @@ const isGeneration = { generation: isNatural, pid: isNatural }
 /** A successor has no pid until it is started. */
 const isSuccessor = shape({ generation: isNatural, pid: optional(isNatural) })
 const isPhase = shape({ name: isString, ms: isNumber })
-const isHolding = shape({ kind: isString, what: isString, ageMs: isNumber })
+const isActiveWork = shape({ kind: isString, what: isString, ageMs: isNumber })
 const isConnections = shape({ total: isCount, inFlight: isCount, requests: isCount })
 const isFailure = shape({ ...errorFields, cause: optional(isErrorData), lost: isCount })
 
-const isFates = shape({ moved: isCount, lost: isCount, closed: isCount, cut: isCount })
+const areOutcomes = shape({ moved: isCount, lost: isCount, closed: isCount, cut: isCount })
 
 const isDrain = shape({
   because: oneOf('handed-over', 'shutdown', 'drain'),
@@ -99,8 +99,8 @@ const isDrain = shape({
   refused: isCount,
   longestWaitMs: isNumber,
   closed: isCount,
-  cut: listOf(isHolding),
-  kinds: (kinds) => isRecord(kinds) && Object.values(kinds).every(isFates),
+  cut: listOf(isActiveWork),
+  kinds: (kinds) => isRecord(kinds) && Object.values(kinds).every(areOutcomes),
   timedOut: isFlag,
 })
 
@@ -125,7 +125,7 @@ const isStatus = shape({
   uptimeMs: optional(isNumber),
   release: optional(shape({ cwd: isString, script: isString })),
   connections: optional(isConnections),
-  holding: optional(listOf(isHolding)),
+  activeWork: optional(listOf(isActiveWork)),
   msLeft: optional(isNumber),
 })
 

@@ -34,7 +34,7 @@ const reload = {
 const failure = { ...error, cause: error, lost: 0 }
 const report = { ...reload, connections, foreignMessages: ['x'], failure } as never
 const final = { ...pids, requests: 7, drain: { ...drain, cut: [], kinds: {}, timedOut: false } } as never
-const status = { ...pids, state: 'ready', connections, holding: [] } as never
+const status = { ...pids, state: 'ready', connections, activeWork: [] } as never
 const event = { ...pids, event: 'phase', phase: 'starting', limitMs: 1, successor } as never
 const handle = { fd: 4, close() {}, listen: () => 0 }
 const needsHandle = new Set(['listener'])
@@ -42,8 +42,8 @@ const wanted = { generation: 2, signals: ['SIGHUP'], listeners: [entry] }
 
 test.each([
   { type: 'registered', readyTimeoutMs: 60_000, reloadMs: 91_000, drainMs: 30_000, hooksMs: 0 } as const,
-  { type: 'stranger' } as const,
-  { type: 'now', state: 'ready', drainMs: 30_000, hooksMs: 10_000 } as const,
+  { type: 'not-participating' } as const,
+  { type: 'state', state: 'ready', drainMs: 30_000, hooksMs: 10_000 } as const,
   { type: 'listener', entry } as const,
   { type: 'serves', held: ['1:1'] } as const,
   { type: 'closed', held: '1:1' } as const,
@@ -56,8 +56,8 @@ test.each([
   { type: 'to-peer', share: 1, held: '1:1', betweenRequests: true, number: 2, inode: 3 } as const,
   { type: 'sent-to-peer', share: 1, upTo: 2 } as const,
   { type: 'shared' } as const,
-  { type: 'takes' } as const,
-  { type: 'peer-has', share: 1, numbers: [2], upTo: 2 } as const,
+  { type: 'can-accept' } as const,
+  { type: 'peer-accepted', share: 1, numbers: [2], upTo: 2 } as const,
   { type: 'drained', report: final } as const,
   { type: 'start-successor', successor: 1, wanted } as const,
   { type: 'to-successor', successor: 1, message: { handover: 1, type: 'anything' } } as const,
@@ -73,13 +73,13 @@ test.each([
   { type: 'cut-short' } as const,
   { type: 'status-wanted' } as const,
   { type: 'listener', entry } as const,
-  { type: 'unlisten', held: ['1:1'] } as const,
+  { type: 'close-listeners', held: ['1:1'] } as const,
   { type: 'predecessor-ended' } as const,
-  { type: 'takes' } as const,
+  { type: 'can-accept' } as const,
   { type: 'share', share: 1, connections: 7 } as const,
   { type: 'from-peer', share: 1, held: '1:1', betweenRequests: false, number: 2, inode: 3 } as const,
   { type: 'sent-to-peer', share: 1, upTo: 2 } as const,
-  { type: 'peer-has', share: 1, numbers: [], upTo: 2, full: true } as const,
+  { type: 'peer-accepted', share: 1, numbers: [], upTo: 2, full: true } as const,
   { type: 'successor-started', successor: 1, pid: 4711 } as const,
   { type: 'successor-refused', successor: 1, error } as const,
   { type: 'from-successor', successor: 1, message: 'anything' } as const,
@@ -96,10 +96,10 @@ const foreign: readonly unknown[] = [
   { handover: wireVersion, type: 'toString' },
   { handover: wireVersion, type: 'hello' },
   { handover: wireVersion, type: 'registered', readyTimeoutMs: -1, reloadMs: 1, drainMs: 0, hooksMs: 0 },
-  { handover: wireVersion, type: 'now', state: 7, drainMs: 0, hooksMs: 0 },
+  { handover: wireVersion, type: 'state', state: 7, drainMs: 0, hooksMs: 0 },
   { handover: wireVersion, type: 'listener', entry: { ...entry, fd: 'x' } },
   { handover: wireVersion, type: 'serves', held: [1] },
-  { handover: wireVersion, type: 'unlisten' },
+  { handover: wireVersion, type: 'close-listeners' },
   { handover: wireVersion, type: 'reload-failed', error: 'broken' },
   { handover: wireVersion, type: 'start-successor', successor: 1, wanted: { ...wanted, signals: 'SIGHUP' } },
   { handover: wireVersion, type: 'start-successor', wanted },
@@ -110,12 +110,12 @@ const foreign: readonly unknown[] = [
   { handover: wireVersion, type: 'share', connections: 7 },
   { handover: wireVersion, type: 'to-peer', share: 1, held: 1, betweenRequests: true, number: 2, inode: 3 },
   { handover: wireVersion, type: 'from-peer', share: 1, held: '1:1', betweenRequests: true },
-  { handover: wireVersion, type: 'peer-has', share: 1, numbers: 1, upTo: 2 },
+  { handover: wireVersion, type: 'peer-accepted', share: 1, numbers: 1, upTo: 2 },
   { handover: wireVersion, type: 'sent-to-peer', upTo: 2 },
-  { handover: wireVersion, type: 'now', state: 'unknown', drainMs: 0, hooksMs: 0 },
+  { handover: wireVersion, type: 'state', state: 'unknown', drainMs: 0, hooksMs: 0 },
   { handover: wireVersion, type: 'reloaded', report: {} },
   { handover: wireVersion, type: 'drained', report: { ...pids, requests: 1, drain: {} } },
-  { handover: wireVersion, type: 'status', status: { ...pids, state: 'ready', holding: [1] } },
+  { handover: wireVersion, type: 'status', status: { ...pids, state: 'ready', activeWork: [1] } },
   { handover: wireVersion, type: 'progress', event: { event: 'status', ok: true } },
   { handover: wireVersion, type: 'reload-failed', error: { name: {}, message: 'broken' } },
   { handover: wireVersion, type: 'to-successor', successor: 1, message: 'anything' },
@@ -149,9 +149,9 @@ test('C73: a message must have the handle of its type, and no other', () => {
   expect(readFromWorker(listener, handle)).toBe(listener)
   for (const wrong of [undefined, {}, { fd: 4, close() {} }])
     expect(readFromWorker(listener, wrong)).toBeUndefined()
-  const stranger = { handover: wireVersion, type: 'stranger' }
-  expect(readFromWorker(stranger)).toBe(stranger)
-  expect(readFromWorker(stranger, handle)).toBeUndefined()
+  const outsider = { handover: wireVersion, type: 'not-participating' }
+  expect(readFromWorker(outsider)).toBe(outsider)
+  expect(readFromWorker(outsider, handle)).toBeUndefined()
 })
 
 test('a message of another version is refused with both versions', () => {

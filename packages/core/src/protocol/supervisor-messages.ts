@@ -55,10 +55,10 @@ export type FromWorker =
   /** The first message: the worker participates. How long it may take to be ready, and for a reload, even a failed one. */
   | ({ readonly type: 'registered'; readonly readyTimeoutMs: number; readonly reloadMs: number } & Ending)
   /** The worker listens but does not participate: core is not loaded, or `graceful` was not called. */
-  | { readonly type: 'stranger' }
+  | { readonly type: 'not-participating' }
   /** Its new state. */
   | ({
-      readonly type: 'now'
+      readonly type: 'state'
       readonly state: StateName
       readonly because?: DrainReason
       readonly onProbation?: true
@@ -82,14 +82,14 @@ export type FromWorker =
   | { readonly type: 'shareable'; readonly connections: number }
   /** One connection of a `share`. */
   | ({ readonly type: 'to-peer' } & PassedConnection)
-  /** This worker has sent all connections up to this number. The answer is `peer-has`. */
+  /** This worker has sent all connections up to this number. The answer is `peer-accepted`. */
   | ({ readonly type: 'sent-to-peer'; readonly upTo: number } & OfShare)
   /** The share is complete. */
   | { readonly type: 'shared' }
-  /** The answer to `takes`. */
-  | { readonly type: 'takes' }
+  /** The answer to `can-accept`. */
+  | { readonly type: 'can-accept' }
   /** The answer to `from-peer` and `sent-to-peer`: the connections that this worker received. */
-  | ({ readonly type: 'peer-has' } & OfShare & Receipt)
+  | ({ readonly type: 'peer-accepted' } & OfShare & Receipt)
   /** The worker has drained, and exits when its hooks have run. */
   | { readonly type: 'drained'; readonly report: FinalReport }
   | ({ readonly type: 'start-successor'; readonly wanted: Wanted } & Relay)
@@ -107,10 +107,10 @@ export type FromSupervisor =
   /** With a handle: a listener that another worker has bound since this one was started. */
   | { readonly type: 'listener'; readonly entry: ListenerEntry }
   /** Close these listeners: no worker serves them. */
-  | { readonly type: 'unlisten'; readonly held: readonly string[] }
+  | { readonly type: 'close-listeners'; readonly held: readonly string[] }
   | { readonly type: 'predecessor-ended' }
-  /** Another worker has more connections. A worker that can take some answers `takes`. */
-  | { readonly type: 'takes' }
+  /** Another worker has more connections. A worker that can take some answers `can-accept`. */
+  | { readonly type: 'can-accept' }
   /** Hand this many connections to the worker with the fewest. */
   | ({ readonly type: 'share'; readonly connections: number } & OfShare)
   /** A connection from another worker. */
@@ -118,7 +118,7 @@ export type FromSupervisor =
   /** Another worker has sent all connections up to this number. */
   | ({ readonly type: 'sent-to-peer'; readonly upTo: number } & OfShare)
   /** The answer to `to-peer` and `sent-to-peer`. */
-  | ({ readonly type: 'peer-has' } & OfShare & Receipt)
+  | ({ readonly type: 'peer-accepted' } & OfShare & Receipt)
   | ({ readonly type: 'successor-started'; readonly pid: number } & Relay)
   /** The successor could not be started. */
   | ({ readonly type: 'successor-refused'; readonly error: ErrorData } & Relay)
@@ -154,13 +154,13 @@ const isWanted = shape({
 const fromWorker: MessageTable<FromWorker> = {
   registered: ({ readyTimeoutMs, reloadMs, drainMs, hooksMs }) =>
     isCount(reloadMs) && isCount(readyTimeoutMs) && isCount(drainMs) && isCount(hooksMs),
-  now: ({ state, because, onProbation, drainMs, hooksMs }) =>
+  state: ({ state, because, onProbation, drainMs, hooksMs }) =>
     isState(state) &&
     (because === undefined || isReason(because)) &&
     (onProbation === undefined || onProbation === true) &&
     isCount(drainMs) &&
     isCount(hooksMs),
-  stranger: anything,
+  'not-participating': anything,
   listener: [({ entry }) => isListenerEntry(entry) && entry.held !== undefined && isData(entry), 'handle'],
   serves: ({ held }) => isList(held, isString),
   closed: ({ held }) => isString(held),
@@ -174,8 +174,8 @@ const fromWorker: MessageTable<FromWorker> = {
   'to-peer': [isPassed, 'maybe-handle'],
   'sent-to-peer': isSent,
   shared: anything,
-  takes: anything,
-  'peer-has': hasTaken,
+  'can-accept': anything,
+  'peer-accepted': hasTaken,
   drained: ({ report }) => isFinalReport(report),
   'start-successor': (raw) => isRelay(raw) && isWanted(raw.wanted) && isData(raw.wanted),
   'to-successor': [
@@ -191,13 +191,13 @@ const fromSupervisor: MessageTable<FromSupervisor> = {
   'cut-short': anything,
   'status-wanted': anything,
   listener: ({ entry }) => isListenerEntry(entry),
-  unlisten: ({ held }) => isList(held, isString),
+  'close-listeners': ({ held }) => isList(held, isString),
   'predecessor-ended': anything,
-  takes: anything,
+  'can-accept': anything,
   share: (raw) => isOfShare(raw) && isNatural(raw.connections),
   'from-peer': isPassed,
   'sent-to-peer': isSent,
-  'peer-has': hasTaken,
+  'peer-accepted': hasTaken,
   'successor-started': (raw) => isRelay(raw) && isNatural(raw.pid),
   'successor-refused': (raw) => isRelay(raw) && isErrorData(raw.error),
   'from-successor': isRelay,

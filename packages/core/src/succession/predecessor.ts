@@ -38,7 +38,7 @@ export interface PredecessorEvents {
   /** Returns whether this process continues the connection. */
   onConnection(message: ConnectionMessage, handle: object): boolean
   /** More data for a connection that arrived before. */
-  onLate(id: number, data: unknown): void
+  onFollowUp(id: number, data: unknown): void
 }
 
 export class Predecessor {
@@ -63,7 +63,7 @@ export class Predecessor {
     'state-failed': ({ error }) => this.#answers.state.reject(errorFrom(error)),
     connection: (message, handle) => this.#onConnection(message, handle),
     sent: ({ upTo }) => this.#receipts.sent(upTo),
-    late: ({ id, data }) => this.#events.onLate(id, data),
+    'follow-up': ({ id, data }) => this.#events.onFollowUp(id, data),
     greeting: ({ tlsSessions }) => this.#answers.greeting.resolve(tlsSessions),
     'no-more': () => this.#answers.noMore.resolve(),
     finished: ({ report }) => this.#onFinished(report),

@@ -16,7 +16,7 @@ function handleOn(path: string) {
 }
 
 const inodeOf = ({ fd }: { fd: number }) => fstatSync(fd).ino
-const turn = () => new Promise(setImmediate)
+const nextTurn = () => new Promise(setImmediate)
 
 test('C72: a receipt names the connections that were taken, and rules out the others', async () => {
   const receipts: Receipt[] = []
@@ -28,11 +28,11 @@ test('C72: a receipt names the connections that were taken, and rules out the ot
   all.take({ number: 4, inode: inodeOf(unwanted) }, unwanted, () => false)
   all.take({ number: 5, inode: 1 }, undefined, () => true)
   all.sent(7)
-  await turn()
+  await nextTurn()
   expect(receipts).toEqual([{ numbers: [1], upTo: 7 }])
   expect([one, other, unwanted].map(({ isOpen }) => isOpen)).toEqual([true, false, false])
 
   all.sent(8)
-  await turn()
+  await nextTurn()
   expect(receipts.slice(1)).toEqual([{ numbers: [], upTo: 8 }])
 })

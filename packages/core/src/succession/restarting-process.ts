@@ -2,7 +2,7 @@
 import type { SendHandle } from 'node:child_process'
 import { deferred } from '../base/deferred.js'
 import { HandoverError } from '../base/errors.js'
-import { within } from '../base/timeouts.js'
+import { timeout } from '../base/timeouts.js'
 import type { Exit } from './successor-errors.js'
 import { notStarted, type SuccessorProcess } from './successor-process.js'
 
@@ -61,7 +61,7 @@ export class RestartingProcess {
   async end(signal: 'SIGTERM' | 'SIGKILL', killAfterMs: number): Promise<void> {
     if (this.#exit) return
     this.#child.kill(signal)
-    await within(killAfterMs, this.#ended.promise).catch(() => this.kill())
+    await timeout(killAfterMs, this.#ended.promise).catch(() => this.kill())
     await this.#ended.promise
   }
 
@@ -115,7 +115,7 @@ export class RestartingProcess {
   /** Its exit gives the reason of a failure. */
   #onDisconnect(child: SuccessorProcess): void {
     this.#events.onDisconnect()
-    void within(exitMs, this.#ended.promise).catch(() => {
+    void timeout(exitMs, this.#ended.promise).catch(() => {
       // The process that a signal ended while it booted was started again.
       if (child === this.#child) this.#events.onChannelLost()
     })
@@ -123,7 +123,7 @@ export class RestartingProcess {
 
   /** The last message may say that the successor exits on purpose. */
   async #whenAllIsRead(disconnected: Promise<void>, exit: Exit): Promise<void> {
-    await within(exitMs, disconnected).catch(() => {})
+    await timeout(exitMs, disconnected).catch(() => {})
     this.#events.onAllRead(exit)
   }
 }

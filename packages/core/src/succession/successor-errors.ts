@@ -40,7 +40,7 @@ export function notReadyInTime(pid: number | undefined, readyTimeoutMs: number):
   )
 }
 
-export const endInWords = ({ code, signal }: Exit): string =>
+export const formatExit = ({ code, signal }: Exit): string =>
   signal ? `was ended by ${signal}` : `exited with code ${code}`
 
 /** `lost` counts connections that had moved to the successor, or were in transit. */
@@ -52,7 +52,7 @@ export function lostSuccessor(
 ): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_SUCCESSOR_LOST',
-    `Successor ${pid} ${endInWords(exit)} shortly after it had taken over. Connections that had moved to it are lost: ${lost}. ` +
+    `Successor ${pid} ${formatExit(exit)} shortly after it had taken over. Connections that had moved to it are lost: ${lost}. ` +
       `Generation ${generation} still drained and serves again.`,
     { pid, exitCode: exit.code, signal: exit.signal, lost },
   )

@@ -1,12 +1,12 @@
 /** The next generation, as the generation that starts it sees it: starts it, watches it, gives it the service, ends it. */
 import type { HandoverError } from '../base/errors.js'
 import type { FinalReport } from '../base/report.js'
-import { withLimit } from '../base/timeouts.js'
+import { withTimeout } from '../base/timeouts.js'
 import type { ConnectionMessage, FromPredecessor } from '../protocol/generation-messages.js'
 import { envelope } from '../protocol/message-table.js'
 import { type Grant, type GrantEvent, type GrantStep, nextGrant } from './ownership.js'
 import { type ProcessEvents, RestartingProcess } from './restarting-process.js'
-import { type Exit, endInWords, notReadyInTime, successorFailed } from './successor-errors.js'
+import { type Exit, formatExit, notReadyInTime, successorFailed } from './successor-errors.js'
 import type { SuccessorEvents, TakenOver } from './successor-events.js'
 import { SuccessorMessages } from './successor-messages.js'
 import type { SuccessorProcess } from './successor-process.js'
@@ -145,7 +145,9 @@ export class Successor {
    */
   async finish(report: FinalReport): Promise<void> {
     this.send({ type: 'finished', report })
-    await withLimit(hearMs, (limit) => this.#waits.until(this.#messages.heard.promise, limit)).catch(() => {})
+    await withTimeout(hearMs, (limit) => this.#waits.until(this.#messages.heard.promise, limit)).catch(
+      () => {},
+    )
   }
 
   /**
@@ -231,8 +233,8 @@ export class Successor {
     this.#events.onGone()
     this.fail(
       this.isReady
-        ? this.#failed('ERR_HANDOVER_PROBATION', `${endInWords(exit)} within its probation`)
-        : this.#failed('ERR_HANDOVER_SUCCESSOR_EXITED', `${endInWords(exit)} before it was ready`),
+        ? this.#failed('ERR_HANDOVER_PROBATION', `${formatExit(exit)} within its probation`)
+        : this.#failed('ERR_HANDOVER_SUCCESSOR_EXITED', `${formatExit(exit)} before it was ready`),
     )
   }
 

@@ -1,6 +1,6 @@
 /** Waits for the steps of a successor: each wait ends with the step, at a limit, or when the successor fails. */
 import type { HandoverError } from '../base/errors.js'
-import { LimitReached, turn, unlessAborted, withLimit } from '../base/timeouts.js'
+import { nextTurn, TimeoutError, unlessAborted, withTimeout } from '../base/timeouts.js'
 
 /** How many turns of the event loop read pending messages after a limit was reached. */
 const lateTurns = 3
@@ -29,16 +29,16 @@ export class Waits {
 
   /** Resolves with whether `promise` takes longer than `ms`. Rejects when the successor fails. */
   async isLate(ms: number, promise: Promise<unknown>): Promise<boolean> {
-    const settled = () => withLimit(ms, (limit) => this.until(promise, limit))
+    const settled = () => withTimeout(ms, (limit) => this.until(promise, limit))
     try {
       await settled()
       return false
     } catch (error) {
-      if (!(error instanceof LimitReached)) throw error
+      if (!(error instanceof TimeoutError)) throw error
     }
     // This process itself may have been stopped: it reads pending messages before the limit counts.
-    for (let turns = 0; turns < lateTurns; turns++) await turn()
+    for (let turns = 0; turns < lateTurns; turns++) await nextTurn()
     this.throwIfFailed()
-    return !(await Promise.race([promise.then(() => true), turn().then(() => false)]))
+    return !(await Promise.race([promise.then(() => true), nextTurn().then(() => false)]))
   }
 }

@@ -5,7 +5,7 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import { endStream, type StreamOptions } from '../connections/end-stream.js'
 import { Http1Connection } from '../connections/http1.js'
-import type { Arrival, Departure, Movable } from '../connections/movable.js'
+import type { IncomingConnection, MovableConnection, OutgoingTransfer } from '../connections/movable.js'
 import type { Tracker } from '../connections/tracker.js'
 import { markBetweenRequests, resumeResponse } from '../platform/socket-handle.js'
 
@@ -46,7 +46,7 @@ export function makeMovable(
   response.once('close', () => tracker.setMovable(connection, undefined))
 }
 
-class MovableStream implements Movable {
+class MovableStream implements MovableConnection {
   readonly protocol = streamProtocol
   readonly #connection: Http1Connection
   readonly #response: ServerResponse
@@ -66,12 +66,12 @@ class MovableStream implements Movable {
   }
 
   /** The head must exist, and no other request may have been read: the successor gets neither. */
-  prepare(departure: Departure): boolean {
+  prepare(transfer: OutgoingTransfer): boolean {
     const response = this.#response
     if (!response.headersSent || !response.req.complete || this.#connection.inFlight() > 1) return false
     // Node holds the head until the first byte of the body.
     response.flushHeaders()
-    this.#hook((state) => this.#whenTaken(() => this.#leave(departure, state)))
+    this.#hook((state) => this.#whenTaken(() => this.#leave(transfer, state)))
     return true
   }
 
@@ -79,11 +79,11 @@ class MovableStream implements Movable {
     endStream(this.#response, this.#options)
   }
 
-  #leave(departure: Departure, state: unknown): void {
+  #leave(transfer: OutgoingTransfer, state: unknown): void {
     const response = this.#response
     const { method, url, rawHeaders } = response.req
     const { chunkedEncoding: chunked } = response
-    departure.give({ state, chunked, method, url, rawHeaders } satisfies StreamState)
+    transfer.send({ state, chunked, method, url, rawHeaders } satisfies StreamState)
     response.write = () => true
     response.end = () => response
   }
@@ -99,7 +99,7 @@ class MovableStream implements Movable {
 
 /** Continues a stream of the predecessor. */
 export function resumeStream(
-  { server, socket, state }: Arrival,
+  { server, socket, state }: IncomingConnection,
   tracker: Tracker,
   resume: ResumeStream,
 ): void {

@@ -3,7 +3,7 @@ import type http from 'node:http'
 import type net from 'node:net'
 import type { Logger } from '../base/logger.js'
 import { Http1Connection } from '../connections/http1.js'
-import type { Arrival, Receiver } from '../connections/movable.js'
+import type { ConnectionReceiver, IncomingConnection } from '../connections/movable.js'
 import type { Tracker } from '../connections/tracker.js'
 import { v8 } from '../platform/lazy-modules.js'
 import { isPlainHttp } from '../platform/server-kind.js'
@@ -11,24 +11,24 @@ import { markBetweenRequests, markUpgraded, socketOf } from '../platform/socket-
 import type { ConnectionMessage } from '../protocol/generation-messages.js'
 
 /** Data for a moved connection, until its protocol receives it. */
-interface LatePost {
+interface FollowUps {
   readonly waiting: unknown[]
   receive: ((data: unknown) => void) | undefined
 }
 
-export interface ArrivalsParts {
+export interface IncomingParts {
   readonly tracker: Tracker
   readonly logger: Logger
   /** The server of the listener that was inherited as this descriptor. */
   readonly serverOf: (listener: number) => net.Server | undefined
 }
 
-export class Arrivals {
-  readonly #parts: ArrivalsParts
-  readonly #receivers = new Map<string, Receiver>()
-  readonly #late = new Map<number, LatePost>()
+export class IncomingConnections {
+  readonly #parts: IncomingParts
+  readonly #receivers = new Map<string, ConnectionReceiver>()
+  readonly #followUps = new Map<number, FollowUps>()
 
-  constructor(parts: ArrivalsParts) {
+  constructor(parts: IncomingParts) {
     this.#parts = parts
   }
 
@@ -38,7 +38,7 @@ export class Arrivals {
   }
 
   /** Registers the receiver of connections of `protocol`. */
-  receive(protocol: string, receiver: Receiver): void {
+  receive(protocol: string, receiver: ConnectionReceiver): void {
     this.#receivers.set(protocol, receiver)
   }
 
@@ -61,25 +61,25 @@ export class Arrivals {
     if (connection instanceof Http1Connection) connection.armKeepAlive()
   }
 
-  arriveLate(id: number, data: unknown): void {
-    const post = this.#postOf(id)
-    if (post.receive) post.receive(data)
-    else post.waiting.push(data)
+  receiveFollowUp(id: number, data: unknown): void {
+    const followUps = this.#followUpsOf(id)
+    if (followUps.receive) followUps.receive(data)
+    else followUps.waiting.push(data)
   }
 
   /** The predecessor has ended and sends nothing more. */
   close(): void {
-    this.#late.clear()
+    this.#followUps.clear()
   }
 
   #resume({ id, protocol = '', state }: ConnectionMessage, server: net.Server, socket: net.Socket): void {
     markUpgraded(socket)
     this.#parts.tracker.adopt(server, socket)
-    const onLate: Arrival['onLate'] = (receive) => this.#deliver(id, receive)
+    const onFollowUp: IncomingConnection['onFollowUp'] = (receive) => this.#deliver(id, receive)
     try {
       const receiver = this.#receivers.get(protocol)
       if (!receiver) throw new Error('no receiver is registered for it')
-      receiver({ server, socket, state: state && v8().deserialize(state), onLate })
+      receiver({ server, socket, state: state && v8().deserialize(state), onFollowUp })
     } catch (error) {
       this.#parts.logger.error(
         { err: error, protocol },
@@ -90,16 +90,16 @@ export class Arrivals {
   }
 
   #deliver(id: number, receive: (data: unknown) => void): void {
-    const post = this.#postOf(id)
-    for (const data of post.waiting.splice(0)) receive(data)
-    post.receive = receive
+    const followUps = this.#followUpsOf(id)
+    for (const data of followUps.waiting.splice(0)) receive(data)
+    followUps.receive = receive
   }
 
-  #postOf(id: number): LatePost {
-    const known = this.#late.get(id)
+  #followUpsOf(id: number): FollowUps {
+    const known = this.#followUps.get(id)
     if (known) return known
-    const post: LatePost = { waiting: [], receive: undefined }
-    this.#late.set(id, post)
-    return post
+    const fresh: FollowUps = { waiting: [], receive: undefined }
+    this.#followUps.set(id, fresh)
+    return fresh
   }
 }

@@ -20,7 +20,7 @@ export interface MoverParts extends TransitParts {
   /** Protocols for which the receiver has code. */
   readonly protocols: ReadonlySet<string>
   /** Sends `data` for a connection that has left. */
-  readonly sendLate: (id: number, data: unknown) => void
+  readonly sendFollowUp: (id: number, data: unknown) => void
   /** The connection stays in this process. */
   readonly keep: (connection: Http1Connection) => void
   /** The protocol failed to prepare a connection. */
@@ -51,7 +51,7 @@ export class Mover {
     this.#protocol = new OutgoingProtocol({
       ...shared,
       send: (connection, state) => this.#send(connection, state),
-      sendLate: parts.sendLate,
+      sendFollowUp: parts.sendFollowUp,
       keep: (connection) => this.#keep(connection),
       failed: parts.failed,
     })

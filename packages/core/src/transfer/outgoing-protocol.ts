@@ -1,6 +1,6 @@
 /** Moves connections in the middle of their protocol: asks each protocol for a boundary, and passes on its answer. */
 import type { Http1Connection } from '../connections/http1.js'
-import type { Departure, Movable } from '../connections/movable.js'
+import type { MovableConnection, OutgoingTransfer } from '../connections/movable.js'
 import { v8 } from '../platform/lazy-modules.js'
 import type { PausedConnections } from './paused-connections.js'
 import { RetryQueue } from './retry-queue.js'
@@ -13,7 +13,7 @@ export interface OutgoingProtocolParts {
   /** Sends the connection. Returns its id; `undefined` if it cannot move. */
   readonly send: (connection: Http1Connection, state: ProtocolState) => number | undefined
   /** Sends `data` for a connection that has left. */
-  readonly sendLate: (id: number, data: unknown) => void
+  readonly sendFollowUp: (id: number, data: unknown) => void
   /** The connection cannot move. */
   readonly keep: (connection: Http1Connection) => void
   /** The protocol failed to prepare the connection. */
@@ -58,27 +58,27 @@ export class OutgoingProtocol {
   #prepare(connection: Http1Connection): boolean {
     const { movable } = connection
     if (!movable || connection.socket.destroyed || !this.#parts.isWaiting(connection)) return true
-    return movable.prepare(this.#departureOf(connection, movable))
+    return movable.prepare(this.#transferOf(connection, movable))
   }
 
-  #departureOf(connection: Http1Connection, { protocol }: Movable): Departure {
-    const { paused, send, sendLate, keep, failed } = this.#parts
-    const decline = (error?: unknown) => {
+  #transferOf(connection: Http1Connection, { protocol }: MovableConnection): OutgoingTransfer {
+    const { paused, send, sendFollowUp, keep, failed } = this.#parts
+    const cancel = (error?: unknown) => {
       if (error !== undefined) failed(protocol, error)
       keep(connection)
     }
     return {
-      hold: () => paused.pause(connection),
-      give: (state) => {
+      pause: () => paused.pause(connection),
+      send: (state) => {
         let id: number | undefined
         try {
           id = send(connection, { protocol, state: v8().serialize(state) })
         } catch (error) {
-          decline(error)
+          cancel(error)
         }
-        return { send: (data) => id !== undefined && sendLate(id, data) }
+        return { send: (data) => id !== undefined && sendFollowUp(id, data) }
       },
-      decline,
+      cancel,
     }
   }
 }

@@ -73,7 +73,7 @@ export class OutgoingShare {
       sent: (upTo) => post({ type: 'sent-to-peer', share, upTo }),
       // This worker keeps the connections that the other one cannot take.
       short: () => this.stop(),
-      sendLate() {},
+      sendFollowUp() {},
       moved: (connection) => this.#ended(connection, 'moved'),
       lost: (connection) => this.#ended(connection, 'lost'),
       keep: (connection) => {
@@ -102,8 +102,8 @@ export class OutgoingShare {
     )
   }
 
-  #ended(connection: Http1Connection, fate: 'moved' | 'lost'): void {
-    this.#parts.tracker.end(connection, fate)
+  #ended(connection: Http1Connection, outcome: 'moved' | 'lost'): void {
+    this.#parts.tracker.end(connection, outcome)
     this.#settled()
   }
 

@@ -10,7 +10,7 @@ import { isPlainHttp } from '../platform/server-kind.js'
 import type { Receipt } from '../protocol/generation-messages.js'
 import type { PassedConnection } from '../protocol/supervisor-messages.js'
 import { Receipts } from '../succession/receipts.js'
-import type { Arrivals } from '../transfer/incoming.js'
+import type { IncomingConnections } from '../transfer/incoming.js'
 import { OutgoingShare, type OutgoingShareParts } from './outgoing-share.js'
 
 /** How often to report the number of connections to the supervisor, while it changes. */
@@ -18,7 +18,7 @@ const reportMs = 250
 
 export interface RebalancingParts extends OutgoingShareParts {
   readonly tracker: Tracker
-  readonly arrivals: Arrivals
+  readonly incoming: IncomingConnections
   readonly isEnding: () => boolean
   /** Whether the program allows connections to move. */
   readonly maySendAway: () => boolean
@@ -40,7 +40,7 @@ export class Rebalancing {
 
   /** Answers that this worker can receive connections. A worker with a blocked event loop does not answer, and gets none. */
   answer(): void {
-    this.#parts.post({ type: 'takes' })
+    this.#parts.post({ type: 'can-accept' })
   }
 
   /** Hands at most `most` connections to another worker, and then reports the end of the share. */
@@ -61,11 +61,11 @@ export class Rebalancing {
 
   /** Receives a connection of another worker. Only a plain HTTP/1.1 server can continue it. */
   receive(message: PassedConnection, handle: unknown): void {
-    const { arrivals, servers } = this.#parts
+    const { incoming, servers } = this.#parts
     this.#receiptsOf(message.share).take(message, handle, (own) => {
       const [server] = servers().find(([, name]) => name === message.held) ?? []
       if (!isPlainHttp(server)) return false
-      arrivals.serve(server, own, message.betweenRequests)
+      incoming.serve(server, own, message.betweenRequests)
       return true
     })
   }
@@ -87,7 +87,9 @@ export class Rebalancing {
 
   #receiptsOf(share: number): Receipts {
     if (this.#incoming?.share !== share) {
-      const receipts = new Receipts((receipt) => this.#parts.post({ type: 'peer-has', share, ...receipt }))
+      const receipts = new Receipts((receipt) =>
+        this.#parts.post({ type: 'peer-accepted', share, ...receipt }),
+      )
       this.#incoming = { share, receipts }
     }
     return this.#incoming.receipts

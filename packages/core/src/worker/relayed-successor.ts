@@ -53,7 +53,7 @@ export class RelayedChild extends EventEmitter implements SuccessorProcess {
     dispatch(message, this.#handlers, undefined)
   }
 
-  /** The supervisor has gone: the fate of the successor is unknown. */
+  /** The supervisor has gone: the outcome of the successor is unknown. */
   lose(): void {
     this.#end(() => this.emit('exit', null, null))
   }

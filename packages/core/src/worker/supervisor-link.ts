@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import { errorData } from '../base/error-data.js'
 import { type HandoverError, isReported } from '../base/errors.js'
-import { within } from '../base/timeouts.js'
+import { timeout } from '../base/timeouts.js'
 import { wrapClose } from '../platform/listener-handle.js'
 import type { ControlEvent } from '../protocol/control-messages.js'
 import type { FromSuccessor } from '../protocol/generation-messages.js'
@@ -37,13 +37,13 @@ export class Supervisor {
     'cut-short': () => this.#parts.orders.cutShort(),
     'status-wanted': () => this.#reportStatus(),
     listener: ({ entry }, handle) => this.#onListener(entry, handle),
-    unlisten: ({ held }) => this.#parts.listeners.closeUnclaimed(held),
+    'close-listeners': ({ held }) => this.#parts.listeners.closeUnclaimed(held),
     'predecessor-ended': () => this.#parts.predecessorEnded(),
-    takes: () => this.#rebalancing?.answer(),
+    'can-accept': () => this.#rebalancing?.answer(),
     share: ({ share, connections }) => this.#rebalancing?.send(share, connections),
     'from-peer': (message, handle) => this.#rebalancing?.receive(message, handle),
     'sent-to-peer': ({ share, upTo }) => this.#rebalancing?.onSent(share, upTo),
-    'peer-has': (message) => this.#rebalancing?.confirm(message.share, message),
+    'peer-accepted': (message) => this.#rebalancing?.confirm(message.share, message),
   }
 
   constructor(entry: SupervisorEntry, parts: SupervisorParts) {
@@ -130,14 +130,14 @@ export class Supervisor {
         () => resolve(),
       )
     })
-    return within(sayMs, sent).catch(() => {})
+    return timeout(sayMs, sent).catch(() => {})
   }
 
   #newRebalancing(): Rebalancing {
-    const { tracker, arrivals, isEnding, settings, events } = this.#parts
+    const { tracker, incoming, isEnding, settings, events } = this.#parts
     const rebalancing = new Rebalancing({
       tracker,
-      arrivals,
+      incoming,
       isEnding,
       maySendAway: () => settings().moveConnections,
       servers: () => this.#held.servers(),
@@ -157,7 +157,7 @@ export class Supervisor {
     events.on('state', ({ state, because, onProbation }) => {
       this.#held.keepNow()
       const more = { ...(because && { because }), ...(onProbation && { onProbation }) }
-      this.#post({ type: 'now', state, ...more, ...this.#ending() })
+      this.#post({ type: 'state', state, ...more, ...this.#ending() })
     })
     events.on('handed-over', (report) => this.#post({ type: 'reloaded', report }))
     events.on('reload-failed', (error) => this.#reportFailed(error))

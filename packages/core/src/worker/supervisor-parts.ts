@@ -7,7 +7,7 @@ import type { Tracker } from '../connections/tracker.js'
 import type { Listeners } from '../listeners/listeners.js'
 import type { Platform } from '../platform/process.js'
 import type { ControlEvent, GenerationStatus } from '../protocol/control-messages.js'
-import type { Arrivals } from '../transfer/incoming.js'
+import type { IncomingConnections } from '../transfer/incoming.js'
 
 /** What a supervisor can order a generation to do. */
 export interface SupervisorOrders {
@@ -27,7 +27,7 @@ export interface SupervisorParts {
   readonly logger: Logger
   readonly listeners: Listeners
   readonly tracker: Tracker
-  readonly arrivals: Arrivals
+  readonly incoming: IncomingConnections
   readonly events: EventEmitter<GracefulEvents>
   readonly orders: SupervisorOrders
   readonly settings: () => Settings
