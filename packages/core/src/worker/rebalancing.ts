@@ -1,7 +1,7 @@
 /**
  * Rebalancing in a worker: at an order of the supervisor it hands open connections to another worker, and receives
  * theirs. Which worker accepts a connection is chance, and the one that wakes first wins more often
- * (docs/decisions/0016-workers-even-out-by-moving.md).
+ * (docs/decisions/0016-workers-rebalance-by-moving.md).
  */
 import type net from 'node:net'
 import type { Http1Connection } from '../connections/http1.js'
