@@ -12,6 +12,7 @@ export type { ActiveWork, Connections, DrainReport, FinalReport, ReloadReport } 
 export { formatOutcomes } from './base/report-text.js'
 export { defaults } from './base/settings.js'
 export { longestMs, TimeoutError, timeout, unlessAborted, withTimeout } from './base/timeouts.js'
+export type { Controlled, ReloadUnderway } from './control/controlled.js'
 export { ControlServer } from './control/server.js'
 export { activatedListeners } from './listeners/activation.js'
 export { bindPrivately } from './listeners/bind-private.js'

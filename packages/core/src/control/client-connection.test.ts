@@ -1,8 +1,8 @@
 import type net from 'node:net'
 import { Duplex } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { Controlled } from '../protocol/control-messages.js'
 import { ControlClient, longestLine } from './client-connection.js'
+import type { Controlled } from './controlled.js'
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })

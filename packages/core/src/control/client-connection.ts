@@ -4,13 +4,13 @@ import type { HandoverError } from '../base/errors.js'
 import {
   busy,
   type ControlLine,
-  type Controlled,
   type ControlRequest,
   failureOf,
   type RequestId,
   readRequest,
   wrong,
 } from '../protocol/control-messages.js'
+import type { Controlled } from './controlled.js'
 
 /** How long a line may be, in bytes and in characters. */
 export const longestLine = 64 * 1024

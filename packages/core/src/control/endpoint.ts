@@ -3,8 +3,8 @@ import type { Logger } from '../base/logger.js'
 import type { Listeners } from '../listeners/listeners.js'
 import type { Platform } from '../platform/process.js'
 import { closeConnection, giveSocket } from '../platform/socket-handle.js'
-import type { Controlled } from '../protocol/control-messages.js'
 import type { CarriedClient } from './client-connection.js'
+import type { Controlled } from './controlled.js'
 import { ControlServer } from './server.js'
 
 /** How often to retry a path that another process still serves. */

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { tempDir } from '../../../../test/support/temp-dir.js'
-import type { Controlled, ControlStatus } from '../protocol/control-messages.js'
+import type { ControlStatus } from '../protocol/control-messages.js'
+import type { Controlled } from './controlled.js'
 import { ControlServer } from './server.js'
 
 test('C70: an answer of 12 MB arrives complete, even at a client that reads slowly', async () => {

@@ -2,8 +2,9 @@
 import net from 'node:net'
 import { timeout } from '../base/timeouts.js'
 import { socketOf } from '../platform/socket-handle.js'
-import { busy, type Controlled } from '../protocol/control-messages.js'
+import { busy } from '../protocol/control-messages.js'
 import { type CarriedClient, ControlClient } from './client-connection.js'
+import type { Controlled } from './controlled.js'
 
 /** How many clients are served at a time. */
 const mostClients = 32

@@ -3,14 +3,13 @@ import { EventEmitter } from 'node:events'
 import { deferred } from '../base/deferred.js'
 import type { GracefulEvents } from '../base/events.js'
 import type { FinalReport, Phase, ReloadReport, ShutdownReport } from '../base/report.js'
+import type { Controlled, ReloadUnderway } from '../control/controlled.js'
 import type {
   ControlEvent,
-  Controlled,
   ControlStatus,
   GenerationStatus,
   ReloadResult,
   ReloadSummary,
-  ReloadUnderway,
   StopSummary,
 } from '../protocol/control-messages.js'
 import type { FromPredecessor } from '../protocol/generation-messages.js'

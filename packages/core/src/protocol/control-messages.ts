@@ -115,23 +115,6 @@ export interface ControlError {
 /** A line from the service. `id` is `null` where the request could not be read. */
 export type ControlLine = { readonly id: RequestId | null } & (ControlEvent | ControlAnswer)
 
-/** The target of a control socket: a generation, or the supervisor of `handover run`. */
-export interface Controlled {
-  status(): ControlStatus | Promise<ControlStatus>
-  reload(progress: (event: ControlEvent) => void): ReloadUnderway
-  stop(progress: (event: ControlEvent) => void): Promise<StopSummary>
-  /** Calls `onChange` after each change of the status. Returns a function that ends the subscription. */
-  subscribe(onChange: () => void): () => void
-}
-
-/** Both reject with a `HandoverError`. The answer includes its `reports`, or its `report`. */
-export interface ReloadUnderway {
-  /** Resolves when the successors serve and have passed their probation. */
-  readonly proven: Promise<ReloadSummary>
-  /** Resolves when the predecessors have also drained. */
-  readonly drained: Promise<ReloadSummary>
-}
-
 const longestId = 100
 
 const hasWait: Check = ({ wait }) => wait === undefined || typeof wait === 'boolean'
