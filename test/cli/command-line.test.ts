@@ -14,7 +14,7 @@ import { tempDir } from '../support/temp-dir.js'
 const operating = ['reload', 'status', 'stop']
 
 test.each(operating)(
-  'handover %s --help has the service, what happens, exit codes and examples',
+  'handover %s --help shows the service options, what happens, exit codes and examples',
   async (name) => {
     const { code, stdout, stderr } = await cli([name, '--help'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -40,7 +40,7 @@ test('handover --help names every command', async () => {
   for (const name of ['run', ...operating]) expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
 })
 
-test('handover --version is that of the package', async () => {
+test('handover --version prints the version of the package', async () => {
   const { version } = JSON.parse(read('packages/cli/package.json'))
   expect(await cli(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
 })
@@ -56,13 +56,13 @@ test.each([
   [['status', '1', '--control', 'x'], /Name the service only once/],
   [['reload', '--control'], /argument missing/],
   [[], /Usage: handover/],
-])('a wrong command line, %j, is an error with exit code 2', async (args, why) => {
+])('handover rejects the command line %j with exit code 2', async (args, why) => {
   const { code, stdout, stderr } = await cli(args)
   expect(stderr).toMatch(why)
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
 })
 
-test('C53: a missing socket, one without a server, and one of another program each have their error and exit code 3', async () => {
+test('C53: a missing socket, a socket without a server and a socket of another program each get their own error and exit code 3', async () => {
   const folder = tempDir()
   const served = join(folder, 'served.sock')
   const other = net.createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
@@ -103,7 +103,7 @@ test.runIf(process.getuid?.() === 0)(
   },
 )
 
-test.each(['', 'x', '-1', '0', '1 2'])('a PID file that holds %j is refused', async (text) => {
+test.each(['', 'x', '-1', '0', '1 2'])('a command rejects a PID file that contains %j', async (text) => {
   const pidFile = join(tempDir(), 'app.pid')
   writeFileSync(pidFile, text)
   const { code, stderr } = await cli(['reload', '--pid-file', pidFile])

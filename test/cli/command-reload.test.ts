@@ -11,7 +11,7 @@ import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-test('C53: handover reload returns when the successor serves and its predecessor has drained, and says so', async () => {
+test('C53: handover reload returns and reports when the successor serves and the predecessor has drained', async () => {
   const { path, service } = await startControlled()
   const { code, stdout, stderr } = await cli(['reload', '--control', path])
   const { pid } = await whoServes(service.target)
@@ -36,7 +36,7 @@ const failures: [string, object, object, RegExp][] = [
   ['throws', { throw: 'no database' }, {}, /SUCCESSOR_EXITED\): .*no database.*Error: no database\n {4}at /s],
   ['exits 0', { exit: 0 }, {}, /SUCCESSOR_EXITED\): .*exited with code 0/],
   ['hangs', { hang: true }, { readyTimeoutMs: 1_000 }, /READY_TIMEOUT\): .*not ready after 1000 ms/],
-  ['needs too long', { slowMs: 20_000 }, { readyTimeoutMs: 1_000 }, /READY_TIMEOUT\): .*not ready after/],
+  ['takes too long', { slowMs: 20_000 }, { readyTimeoutMs: 1_000 }, /READY_TIMEOUT\): .*not ready after/],
   [
     'listens on another port',
     { listen: { port: 0, host: '::1' } },
@@ -46,7 +46,7 @@ const failures: [string, object, object, RegExp][] = [
 ]
 
 test.each(failures)(
-  'C53: of a release that %s, handover reload says so and ends with 1, and handover status shows it',
+  'C53: when a release %s, handover reload prints the reason and exits with 1, and handover status shows it',
   async (_, behaviour, graceful, reason) => {
     const { path, service, next } = await startControlled(graceful)
     next(behaviour)
@@ -63,7 +63,7 @@ test.each(failures)(
   },
 )
 
-test('C53: a release that needs its time is waited for', async () => {
+test('C53: handover reload waits for a release that starts slowly', async () => {
   const { path, next } = await startControlled()
   next({ slowMs: 3_000 })
   const { code, stdout } = await cli(['reload', '--control', path])
@@ -71,7 +71,7 @@ test('C53: a release that needs its time is waited for', async () => {
   expect(code).toBe(0)
 })
 
-test('C53: --json prints the report alone, of a reload that went well, one that failed, and one that was refused', async () => {
+test('C53: --json prints only the report of a successful, a failed and a refused reload', async () => {
   const { path, service, next } = await startControlled()
   const json = ['reload', '--control', path, '--json']
   const well = await cli(json)
@@ -101,7 +101,7 @@ test('C53: --json prints the report alone, of a reload that went well, one that 
   expect(await first.ended).toMatchObject({ code: 0 })
 })
 
-test('C53: with --no-wait it returns while the predecessor drains', async () => {
+test('C53: handover reload --no-wait returns while the predecessor drains', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
   const { open } = await inFlight(service.target)
   const { code, stdout } = await cli(['reload', '--control', path, '--no-wait'])
@@ -112,7 +112,7 @@ test('C53: with --no-wait it returns while the predecessor drains', async () => 
   await service.exitOf(service.pid)
 })
 
-test('C53: what a drain cut is named', async () => {
+test('C53: handover reload names each connection that the drain cut', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 500 })
   await inFlight(service.target)
   const { code, stdout } = await cli(['reload', '--control', path])
@@ -120,7 +120,7 @@ test('C53: what a drain cut is named', async () => {
   expect(code).toBe(0)
 })
 
-test('C53: Ctrl-C ends the command, not the reload', async () => {
+test('C53: Ctrl-C ends the command but not the reload', async () => {
   const { path, service, next } = await startControlled()
   next({ slowMs: 1_000 })
   const reload = startCli(['reload', '--control', path])
@@ -131,7 +131,7 @@ test('C53: Ctrl-C ends the command, not the reload', async () => {
   expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
 })
 
-test('C53: on a terminal there is a line for each phase, and a bar for the drain', async () => {
+test('C53: on a terminal handover reload prints a line for each phase and a progress bar for the drain', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
   const { open } = await inFlight(service.target)
   const reload = startOnTerminal(['reload', '--control', path], { env: { TERM: 'xterm', COLUMNS: '120' } })
@@ -143,7 +143,7 @@ test('C53: on a terminal there is a line for each phase, and a bar for the drain
   expect(code).toBe(0)
 })
 
-test('C53: with --pid-file it waits until the file names the successor, and its predecessor has left', async () => {
+test('C53: with --pid-file handover reload waits until the file names the successor and the predecessor has exited', async () => {
   const pidFile = join(tempDir(), 'app.pid')
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 50, pidFile } } })
   const { code, stdout } = await cli(['reload', '--pid-file', pidFile])
@@ -158,7 +158,7 @@ test('C53: with --pid-file it waits until the file names the successor, and its 
   await service.exitOf(pid)
 })
 
-test('C53: with --pid-file it tells that a reload failed, and that the reason is in the log', async () => {
+test('C53: with --pid-file handover reload reports a failed reload and refers to the log for the reason', async () => {
   const folder = tempDir()
   const pidFile = join(folder, 'app.pid')
   const release = join(folder, 'release')
@@ -174,7 +174,7 @@ test('C53: with --pid-file it tells that a reload failed, and that the reason is
   expect(readFileSync(pidFile, 'utf8')).toBe(`${service.pid}\n`)
 })
 
-test('C53: with the PID file of handover run, which never changes, it says at once that nothing can be told', async () => {
+test('C53: with the PID file of handover run, which never changes, handover reload reports at once that the outcome is unknown', async () => {
   const pidFile = join(tempDir(), 'app.pid')
   const service = await startRun('http.mjs', { run: ['--pid-file', pidFile] })
   const { pid } = await whoServes(service.target)
@@ -187,7 +187,7 @@ test('C53: with the PID file of handover run, which never changes, it says at on
   expect((await whoServes(service.target)).generation).toBe(2)
 })
 
-test('C53: with --pid-file it says when nothing can be told within --timeout', async () => {
+test('C53: with --pid-file handover reload reports that the outcome is unknown after --timeout', async () => {
   const folder = tempDir()
   const pidFile = join(folder, 'app.pid')
   const release = join(folder, 'release')
@@ -201,7 +201,7 @@ test('C53: with --pid-file it says when nothing can be told within --timeout', a
   await service.exitOf(service.pid)
 })
 
-test('C53: by PID the signal is sent, and it is said that no more can be told', async () => {
+test('C53: with a PID handover reload sends the signal and reports that the outcome is unknown', async () => {
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 50 } } })
   const { code, stdout, stderr } = await cli(['reload', String(service.pid)])
   expect(stderr).toMatch(
@@ -212,7 +212,7 @@ test('C53: by PID the signal is sent, and it is said that no more can be told', 
   expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
 })
 
-test('C53: a process that SIGHUP would end is not sent one', async () => {
+test('C53: handover reload sends no signal to a process that SIGHUP would end', async () => {
   const service = await startService('http.mjs', { config: { graceful: { reloadSignals: ['SIGUSR2'] } } })
   const { code, stderr } = await cli(['reload', String(service.pid)])
   expect(stderr).toMatch(/does not listen for SIGHUP, which would end it\. Nothing was sent\./)
@@ -231,7 +231,7 @@ test('C53: when the service is killed during a request, the command says that th
   expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
 })
 
-test('C63: with --queue the command waits for the reload under way, then runs its own; without it the service refuses', async () => {
+test('C63: with --queue handover reload waits for the current reload and then starts its own; without it the service refuses', async () => {
   const { path, service, next } = await startControlled()
   next({ slowMs: 1_500 })
   const first = startCli(['reload', '--control', path])

@@ -1,4 +1,4 @@
-// The commands speak to `handover run` as they do to a process alone.
+// The commands work with `handover run` as they do with a single process.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -19,7 +19,7 @@ async function startWorkers(workers: number) {
   return { path, service, next: (behaviour: object) => writeFileSync(release, JSON.stringify(behaviour)) }
 }
 
-test('C53: handover reload tells of each worker, with its drain, and handover status shows them all', async () => {
+test('C53: handover reload reports each worker with its drain, and handover status shows all workers', async () => {
   const { path, service } = await startWorkers(2)
   const { code, stdout } = await cli(['reload', '--control', path])
   const served = 'generation 2 \\(pid \\d+\\) serves, after .*\n'
@@ -35,7 +35,7 @@ test('C53: handover reload tells of each worker, with its drain, and handover st
   )
 })
 
-test('C53: a release that a worker refuses is told, the others serve on, and status shows it', async () => {
+test('C53: when a release fails in a worker, reload and status report it and the other workers keep serving', async () => {
   const { path, next } = await startWorkers(2)
   next({ throw: 'no database' })
   const { code, stderr } = await cli(['reload', '--control', path])
@@ -45,7 +45,7 @@ test('C53: a release that a worker refuses is told, the others serve on, and sta
   expect(stdout).toMatch(/(generation 1 .*: ready.*\n.*\n.*\n){2}last reload: failed at .*no database/)
 })
 
-test('C53: a release of handover run that listens on another port is told, and the workers serve on', async () => {
+test('C53: when a release listens on another port, handover reload reports it and the workers keep serving', async () => {
   const { path, service, next } = await startWorkers(2)
   next({ listen: { port: 0, host: '::1' } })
   const { code, stderr } = await cli(['reload', '--control', path])
@@ -56,7 +56,7 @@ test('C53: a release of handover run that listens on another port is told, and t
   expect(await whoServes(service.target)).toMatchObject({ generation: 1 })
 })
 
-test('C53: handover stop waits until the supervisor has left', async () => {
+test('C53: handover stop waits until the supervisor has exited', async () => {
   const { path, service } = await startWorkers(1)
   const { open } = await inFlight(service.target)
   const stop = startCli(['stop', '--control', path])
@@ -68,7 +68,7 @@ test('C53: handover stop waits until the supervisor has left', async () => {
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('C53: whoever watches handover run does so through a reload, on one connection', async () => {
+test('C53: a client that watches handover run keeps its connection through a reload', async () => {
   const { path } = await startWorkers(1)
   const watching = startCli(['status', '--watch', '--json', '--control', path])
   await watching.printed(/"generation":1/)
@@ -78,7 +78,7 @@ test('C53: whoever watches handover run does so through a reload, on one connect
   await watching.ended
 })
 
-test('C53: unless told otherwise, handover run has its control socket where it was started, and the commands look there', async () => {
+test('C53: by default handover run creates its control socket in its working directory, and the commands look there', async () => {
   const cwd = tempDir()
   const service = await startRun('http.mjs', { cwd, config: { graceful: { probationMs: 20 } } })
   expect(await cli(['reload'], { cwd })).toMatchObject({ code: 0 })
@@ -88,14 +88,14 @@ test('C53: unless told otherwise, handover run has its control socket where it w
   expect(readdirSync(cwd)).toEqual([])
 })
 
-test('C53: HANDOVER_CONTROL says where it is to handover run, too', async () => {
+test('C53: handover run also reads the path of its control socket from HANDOVER_CONTROL', async () => {
   const path = join(tempDir(), 'control.sock')
   const env = { HANDOVER_CONTROL: path }
   await startRun('http.mjs', { env })
   expect(await cli(['status'], { env })).toMatchObject({ code: 0 })
 })
 
-test('where the usual control socket cannot be, the service is there without; one that was asked for must be', async () => {
+test('handover run starts without its default control socket if it cannot create it, but not without one from --control', async () => {
   const cwd = tempDir()
   const path = join(cwd, 'handover.sock')
   writeFileSync(path, 'something else')

@@ -4,7 +4,7 @@ import { startControlled } from '../support/controlled.js'
 import { connect, inFlight } from '../support/http.js'
 import { startService } from '../support/service.js'
 
-test('C53: handover status shows who serves, what it runs, what is open, and what holds a drain', async () => {
+test('C53: handover status shows the serving generation, its program, open connections and what holds a drain', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
   const { open } = await inFlight(service.target)
   expect((await cli(['status', '--control', path])).stdout).toMatch(
@@ -28,7 +28,7 @@ test('C53: handover status shows who serves, what it runs, what is open, and wha
   await service.exitOf(service.pid)
 })
 
-test('C53: --json prints the status alone; HANDOVER_CONTROL and ./handover.sock say where', async () => {
+test('C53: --json prints only the status, and HANDOVER_CONTROL or ./handover.sock gives the path of the socket', async () => {
   const { folder, path, service } = await startControlled()
   const { stdout, ...rest } = await cli(['status', '--json'], { env: { HANDOVER_CONTROL: path } })
   expect(rest).toEqual({ code: 0, stderr: '' })
@@ -40,7 +40,7 @@ test('C53: --json prints the status alone; HANDOVER_CONTROL and ./handover.sock 
   expect(missing.code).toBe(3)
 })
 
-test('C53: --watch goes on through a reload, and ends with 3 when the service has stopped', async () => {
+test('C53: --watch continues through a reload and exits with 3 when the service has stopped', async () => {
   const { path } = await startControlled()
   const watching = startCli(['status', '--watch', '--json', '--control', path])
   await watching.printed(/"generation":1/)
@@ -58,7 +58,7 @@ test('C53: --watch goes on through a reload, and ends with 3 when the service ha
   ).toBe(true)
 })
 
-test('C53: on a terminal --watch shows the status on a screen of its own, again and again', async () => {
+test('C53: on a terminal --watch redraws the status on a cleared screen', async () => {
   const { path, service } = await startControlled()
   const watching = startOnTerminal(['status', '--watch', '--control', path], { env: { TERM: 'xterm' } })
   await watching.printed(/0 connections/)
@@ -68,7 +68,7 @@ test('C53: on a terminal --watch shows the status on a screen of its own, again 
   await watching.ended
 })
 
-test('C53: by PID it says whether the process runs, and that more needs the control socket', async () => {
+test('C53: with a PID handover status reports whether the process runs and refers to --control for more', async () => {
   const service = await startService('http.mjs')
   const { pid } = service
   expect(await cli(['status', String(pid)])).toEqual({

@@ -4,7 +4,7 @@ import { startControlled } from '../support/controlled.js'
 import { inFlight } from '../support/http.js'
 import { startService } from '../support/service.js'
 
-test('C53: handover stop drains, waits until the process has left, and says what became of connections', async () => {
+test('C53: handover stop drains, waits until the process has exited and reports what happened to its connections', async () => {
   const { path, service } = await startControlled()
   const { open } = await inFlight(service.target)
   const stop = startCli(['stop', '--control', path])
@@ -21,7 +21,7 @@ test('C53: handover stop drains, waits until the process has left, and says what
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('C53: what was cut is named, and the command ends with 1', async () => {
+test('C53: handover stop names each connection that was cut and exits with 1', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 300 })
   await inFlight(service.target)
   const { code, stdout } = await cli(['stop', '--control', path])
@@ -32,7 +32,7 @@ test('C53: what was cut is named, and the command ends with 1', async () => {
   await service.exitOf(service.pid)
 })
 
-test('C53: --json prints the report alone', async () => {
+test('C53: --json prints only the report', async () => {
   const { path, service } = await startControlled()
   const { code, stdout, stderr } = await cli(['stop', '--control', path, '--json'])
   expect(JSON.parse(stdout)).toMatchObject({
@@ -42,7 +42,7 @@ test('C53: --json prints the report alone', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
 })
 
-test('C53: by PID it waits for the end of the process, and says what cannot be told', async () => {
+test('C53: with a PID handover stop waits until the process exits and refers to the log for cut connections', async () => {
   const service = await startService('http.mjs')
   const { pid } = service
   const { code, stdout } = await cli(['stop', String(pid)])
@@ -56,7 +56,7 @@ test('C53: by PID it waits for the end of the process, and says what cannot be t
   })
 })
 
-test('C53: by PID it says when the process still runs after --timeout', async () => {
+test('C53: with a PID handover stop reports that the process still runs after --timeout', async () => {
   const service = await startService('http.mjs')
   const { open } = await inFlight(service.target)
   const { code, stderr } = await cli(['stop', String(service.pid), '--timeout', '300ms'])

@@ -1,4 +1,4 @@
-// Workers that die, and releases that do not come up, under `handover run`.
+// Workers that crash and releases that fail to start, under `handover run`.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newConnections } from '@handover/load'
@@ -11,7 +11,7 @@ import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-/** The file that says how the next generation behaves. */
+/** A file that determines how the next generation behaves. */
 function behaviour(): { readonly path: string; be(how: object): void; beGood(): void } {
   const path = join(tempDir(), 'release.json')
   return {
@@ -21,7 +21,7 @@ function behaviour(): { readonly path: string; be(how: object): void; beGood(): 
   }
 }
 
-test('C54: kill -9 of the only worker refuses nobody: who connects waits for the next one', async () => {
+test('C54: after kill -9 of the only worker, new connections wait for its replacement instead of being refused', async () => {
   const service = await startRun('http.mjs')
   const clients = 4
   const load = await underLoad(service.target, async () => {
@@ -30,22 +30,22 @@ test('C54: kill -9 of the only worker refuses nobody: who connects waits for the
     await service.event(isReady, { afterIndex })
     expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
   }, [newConnections({ clients })])
-  // What it had begun, and nothing else.
+  // Only requests that the killed worker had started may fail.
   expect(load.failures.filter(({ kind }) => kind === 'refused' || kind === 'timeout')).toEqual([])
   expect(load.failures.length).toBeLessThanOrEqual(clients)
   expect(load.servedBy.get(2)).toBeGreaterThan(0)
 })
 
-test('C54: a worker that dies again and again is started again after a growing pause', async () => {
+test('C54: the supervisor restarts a worker that keeps crashing with a growing backoff', async () => {
   const { path, be, beGood } = behaviour()
   const service = await startRun('http.mjs', { config: { release: path } })
-  be({ throw: 'it does not come up' })
+  be({ throw: 'cannot start' })
   service.signal('SIGKILL', service.serving.pid)
   for (const pause of [1000, 1500, 2250]) {
     await service.line(new RegExp(`starting a replacement in ${pause} ms`))
   }
-  await service.line(/exited with code 1 before it was ready: Error: it does not come up/)
-  // A reload does not wait for the pause.
+  await service.line(/exited with code 1 before it was ready: Error: cannot start/)
+  // A reload does not wait for the backoff.
   beGood()
   service.signal('SIGHUP', service.pid)
   await service.line(/workers on the new release: 1 of 1/)
@@ -53,10 +53,10 @@ test('C54: a worker that dies again and again is started again after a growing p
   expect(await whoServes(service.target)).toBeTruthy()
 })
 
-test('C54: a worker that had served for ten seconds is followed by another at once', async () => {
+test('C54: the supervisor replaces a worker that has served for ten seconds without a backoff', async () => {
   const service = await startRun('http.mjs')
   const startedAt = performance.now()
-  await until('ten seconds are over', () => performance.now() - startedAt > 10_000)
+  await until('ten seconds have passed', () => performance.now() - startedAt > 10_000)
   service.signal('SIGKILL', service.serving.pid)
   await service.line(/was ended by SIGKILL; starting a replacement now/)
   expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
@@ -70,7 +70,7 @@ const failures = [
 ] as const
 
 test.each(failures)(
-  'C54: a first start that %s ends it with exit code 1 and the reason',
+  'C54: handover run exits with code 1 and the reason when its first worker %s',
   async (_, how, reason) => {
     const { path, be } = behaviour()
     be(how)
@@ -81,7 +81,7 @@ test.each(failures)(
   },
 )
 
-test('C54: a first worker that takes part and does not become ready is ended, too', async () => {
+test('C54: the supervisor also ends a first worker that uses Handover but does not become ready', async () => {
   const run = ['--ready-timeout', '1s']
   const service = launchRun('http.mjs', { run, config: { graceful: { ready: 'manual' } } })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
@@ -96,7 +96,7 @@ const badReleases = [
 ] as const
 
 test.each(badReleases)(
-  'C54: a release that %s is refused with the reason, and no client notices',
+  'C54: when a release %s, the reload fails with the reason and no client notices',
   async (_, how, reason) => {
     const { path, be, beGood } = behaviour()
     const run = ['--ready-timeout', '10s']

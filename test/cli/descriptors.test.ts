@@ -1,4 +1,4 @@
-// Programs that listen on a descriptor by its number, under `handover run`.
+// Programs that listen on a file descriptor number, under `handover run`.
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { isRefused } from '../support/http.js'
@@ -7,14 +7,14 @@ import { rollWorkers, startRun } from '../support/supervised.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-/** How the supervisor gets the socket, descriptor 3 at first, and the number on which the program listens. */
+/** How the supervisor inherits the socket, initially descriptor 3, and the descriptor on which the program listens. */
 const ways = [
   ['standard input', 'exec 0<&3 3<&-;', 0],
   ['a socket from systemd', 'export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web;', 3],
 ] as const
 
 test.each(ways)(
-  'C64: a service that listens on %s by its number is reloaded and stopped',
+  'C64: a service that listens on the descriptor of %s reloads and stops',
   async (_, shell, fd) => {
     const server = await listener()
     const { address: host, port } = server.address() as AddressInfo
@@ -39,7 +39,7 @@ test.each(ways)(
   },
 )
 
-test('C64: the replacement of a killed worker gets the descriptor, too', async () => {
+test('C64: the replacement of a killed worker also gets the descriptor', async () => {
   const server = await listener()
   const { address: host, port } = server.address() as AddressInfo
   const [, shell, fd] = ways[0]

@@ -1,4 +1,4 @@
-// Where `handover run` runs: in a container, under systemd, with what it is given, and with programs that cannot take part.
+// The environment of `handover run`: containers, systemd, its options and programs that do not use Handover.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -23,7 +23,7 @@ import { whoServes } from '../support/who.js'
 
 const quick = { graceful: { probationMs: 20 } }
 
-test('C54: as PID 1 of a PID namespace it reloads, follows a crash and stops, and leaves no zombie', async () => {
+test('C54: as PID 1 of a PID namespace handover run reloads, replaces a crashed worker and stops without leaving a zombie', async () => {
   const own = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user']
   const namespace = [...own, '--pid', '--fork', '--mount-proc', '--kill-child']
   const service = launchService('http.mjs', {
@@ -51,7 +51,7 @@ test('C54: as PID 1 of a PID namespace it reloads, follows a crash and stops, an
   expect(service.processes()).toEqual([])
 })
 
-/** A listening socket that is held and not accepted on, as systemd does. */
+/** A listening socket that stays open but never accepts, like one that systemd holds. */
 async function heldSocket() {
   const server = await listener()
   const { address: host, port } = server.address() as AddressInfo
@@ -67,7 +67,7 @@ async function heldSocket() {
   return { fd: descriptorOf({ _handle: handle }), target: { host, port } }
 }
 
-test('C54: with socket activation even the end of the supervisor and the start of the next refuse nobody', async () => {
+test('C54: with socket activation no connection is refused between the exit of a supervisor and the start of the next', async () => {
   const { fd, target } = await heldSocket()
   const activated = {
     config: { listen: target },
@@ -86,7 +86,7 @@ test('C54: with socket activation even the end of the supervisor and the start o
   expect(load.requests).toBeGreaterThan(10)
 })
 
-test('C54: a Unix socket is there through reloads and a crash, and gone in the end', async () => {
+test('C54: a Unix socket exists through reloads and a crash, and handover run removes it at the end', async () => {
   const path = join(tempDir(), 'app.sock')
   const service = await startRun('http.mjs', { config: { ...quick, listen: { path } } })
   const load = await underLoad({ path }, async () => {
@@ -103,26 +103,29 @@ test('C54: a Unix socket is there through reloads and a crash, and gone in the e
   expect(existsSync(path)).toBe(false)
 })
 
-test('C54: what a new release does not listen on any more is refused, soon after the last worker is of it', async () => {
+test('C54: an address that a new release no longer listens on refuses connections soon after the last worker is replaced', async () => {
   const release = join(tempDir(), 'release.json')
   const control = join(tempDir(), 'control.sock')
   const two = [1, 2].map(() => ({ port: 0, host: '127.0.0.1' }))
   const config = { ...quick, release, listen: two }
   const service = await startRun('http.mjs', { config, run: ['--control', control] })
-  // Whoever watches asks the workers every second.
+  // While a client watches, the supervisor queries the workers every second.
   const watch = await connect({ path: control })
   await watch.write('{"handover":1,"id":1,"request":"watch"}\n')
   writeFileSync(release, JSON.stringify({ listen: two.slice(1) }))
   const [kept, dropped] = service.targets as [Target, Target]
   const held = listenersOf(service.pid)
   await rollWorkers(service)
-  // A client that asks again and again would fill the queue, and wait.
-  await until('it is held no more', () => listenersOf(service.pid).length === held.length - 1)
-  await until('it is refused', () => isRefused(dropped))
+  // A client that keeps connecting would fill the accept queue and then wait.
+  await until(
+    'the supervisor has closed the listener',
+    () => listenersOf(service.pid).length === held.length - 1,
+  )
+  await until('the address refuses connections', () => isRefused(dropped))
   expect(await whoServes(kept)).toMatchObject({ generation: 2 })
 })
 
-/** Tells the variables that it has, whenever it starts. */
+/** Reports its environment variables each time it starts. */
 const teller = (names: readonly string[]) => `
   import http from 'node:http'
   const server = http.createServer((_request, response) => response.end('ok'))
@@ -131,7 +134,7 @@ const teller = (names: readonly string[]) => `
   server.listen({ port: 0, host: '127.0.0.1' }, () =>
     tell('listening', { variables, cwd: process.cwd(), addresses: [server.address()] }))`
 
-test('C54: --env-file is read at each start, and the environment wins', async () => {
+test('C54: handover run reads --env-file at each start, and the environment overrides it', async () => {
   const file = join(tempDir(), 'env')
   writeFileSync(file, 'FROM_FILE=one\nFROM_BOTH=file\n')
   const program = programFile(teller(['FROM_FILE', 'FROM_BOTH', 'NOTIFY_SOCKET']))
@@ -145,7 +148,7 @@ test('C54: --env-file is read at each start, and the environment wins', async ()
   expect(next.variables).toEqual({ FROM_FILE: 'two', FROM_BOTH: 'environment' })
 })
 
-test('C54: --cwd is followed through a "current" link at each start', async () => {
+test('C54: handover run resolves --cwd through a "current" link at each start', async () => {
   const root = tempDir()
   const deploy = (release: string) => {
     mkdirSync(join(root, release))
@@ -156,7 +159,7 @@ test('C54: --cwd is followed through a "current" link at each start', async () =
     renameSync(join(root, 'next'), join(root, 'current'))
   }
   deploy('one')
-  // The name of the program comes first, as a path of this test: the shell takes it away.
+  // The shell replaces the program's absolute path with server.mjs, which is relative to --cwd.
   const service = launchRun('http.mjs', {
     config: quick,
     run: ['--cwd', join(root, 'current')],
@@ -173,7 +176,7 @@ test('C54: --cwd is followed through a "current" link at each start', async () =
 test.each([
   ['a shell', ['sh', '-c', 'sleep 60'], '"sh" is not Node'],
   ['a script by its name', ['./server.js'], '"./server.js" is not Node'],
-])('C54: %s is refused at once', async (_, command, reason) => {
+])('C54: handover run rejects %s at once', async (_, command, reason) => {
   const service = launchRun('http.mjs', { command })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 2 })
   expect(service.output).toContain(reason)
@@ -192,7 +195,7 @@ const plain = `
   const plain = createServer((_request, response) => response.end('plain'))
   plain.listen({ port: 0, host: '127.0.0.1' }, () => tell('listening', { addresses: [plain.address()] }))`
 
-test('C54: a server that does not take part is ended, and it is said what to do', async () => {
+test('C54: handover run ends a server that does not use Handover and says how to add it', async () => {
   const service = launchRun(programFile(plain), { run: ['--ready-timeout', '1s'] })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
   expect(service.output).toMatch(
@@ -201,7 +204,7 @@ test('C54: a server that does not take part is ended, and it is said what to do'
   expect(service.processes()).toEqual([])
 })
 
-test('C54: it is said early that a server does not take part', async () => {
+test('C54: handover run warns early about a server that does not use Handover', async () => {
   const service = launchRun(programFile(plain))
   await service.line(
     /worker \d+ listens, but never becomes ready\. It does not use Handover: .*@handover\/core\/register/,
@@ -210,7 +213,7 @@ test('C54: it is said early that a server does not take part', async () => {
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 128 + 15 })
 })
 
-test('C54: with @handover/core/register it takes part', async () => {
+test('C54: a server without Handover reloads with @handover/core/register', async () => {
   const register = fileURLToPath(new URL('register.js', coreUrl))
   const service = launchRun(programFile(plain), {
     command: [testNode, '--import', register],
@@ -222,17 +225,20 @@ test('C54: with @handover/core/register it takes part', async () => {
   expect((await askOnce(service.target, '/')).text).toBe('plain')
 })
 
-test('C54: systemd and the PID file know the supervisor, and hear of each reload', async () => {
+test('C54: the PID file and MAINPID name the supervisor, and systemd is notified of each reload', async () => {
   const systemd = fakeServiceManager()
   const [pidFile, release] = [join(tempDir(), 'pid'), join(tempDir(), 'release.json')]
   const service = await startRun('http.mjs', {
     run: ['--pid-file', pidFile],
     env: systemd.env,
-    // Of the program: the supervisor sees to it.
+    // The supervisor overrides the PID file of the program.
     config: { graceful: { probationMs: 20, pidFile: join(tempDir(), 'other') }, release },
   })
   const told = (pattern: RegExp, times: number) =>
-    until(`${pattern} is told`, () => systemd.told.filter((line) => pattern.test(line)).length === times)
+    until(
+      `systemd is notified with ${pattern}`,
+      () => systemd.told.filter((line) => pattern.test(line)).length === times,
+    )
   await told(/^READY=1/, 1)
   expect(readFileSync(pidFile, 'utf8').trim()).toBe(String(service.pid))
   await rollWorkers(service)
@@ -255,7 +261,7 @@ test('C54: systemd and the PID file know the supervisor, and hear of each reload
   expect(await ended(service.pid, 0)).toBe(true)
 })
 
-test('C28: workers and their successors have the umask and the variables of the command, whatever the program does', async () => {
+test('C28: workers and their successors keep the umask and the variables of the command, whatever the program changes', async () => {
   const program = programFile(`
     import http from 'node:http'
     tell('process', { umask: process.umask(), PWD: process.env.PWD ?? 'none' })

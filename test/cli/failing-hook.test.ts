@@ -1,4 +1,4 @@
-// A release whose `beforeReady` hook fails, as the supervisor and systemd show it.
+// How the supervisor and systemd report a release whose `beforeReady` hook fails.
 import { expect, test } from 'vitest'
 import { programFile } from '../support/program.js'
 import { launchService } from '../support/service.js'
@@ -12,14 +12,14 @@ const failing = `
   server.listen({ port: 0, host: '127.0.0.1' })`
 const reason = 'the self-test failed'
 
-test('C11: the reason of a failing beforeReady hook is in the status that systemd shows', async () => {
+test('C11: the status for systemd contains the reason why a beforeReady hook fails', async () => {
   const systemd = fakeServiceManager()
   const service = launchService(programFile(failing), { env: systemd.env })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
   expect(systemd.told).toEqual([`STATUS=generation 1 cannot come up: ${reason}`])
 })
 
-test('C11: under handover run the log line of the supervisor has it, too', async () => {
+test("C11: the supervisor's log line contains the reason why a beforeReady hook fails", async () => {
   const systemd = fakeServiceManager()
   const service = launchRun(programFile(failing), { env: systemd.env })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })

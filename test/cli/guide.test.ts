@@ -1,4 +1,4 @@
-// The script of docs/guides/deploying.md, as it stands there but for its paths.
+// Runs the script of docs/guides/deploying.md; only its paths differ.
 import { mkdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -13,7 +13,7 @@ import { whoServes } from '../support/who.js'
 const script =
   blocksOf('docs/guides/deploying.md').find(({ code }) => code.startsWith('#!/bin/sh'))?.code ?? ''
 
-/** Releases by name; the first one is current. */
+/** Installs releases by name and makes the first one current. */
 function install(releases: Readonly<Record<string, string>>) {
   const app = tempDir()
   const run = tempDir()
@@ -34,7 +34,7 @@ function install(releases: Readonly<Record<string, string>>) {
   }
 }
 
-test('C53: the deploy script of the guide switches releases, and back when the new one does not serve', async () => {
+test("C53: the guide's deploy script switches to a new release, and back when that release fails", async () => {
   const good = release()
   const bad = release({ beforeListen: "throw new Error('no database')" })
   const { app, control, current, deploy } = install({ 41: good, 42: good, 43: bad })

@@ -1,4 +1,4 @@
-// A release whose first worker becomes ready and whose second one fails, under `handover run`.
+// A release whose first worker becomes ready and whose second worker fails, under `handover run`.
 import { copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import type { Service } from '../support/service.js'
 import { accepting, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 
-/** `release` is its name. With a file in `once`, only its first process becomes ready. */
+/** A program that reports `release` as its name. With a path in `once`, only its first process becomes ready. */
 const program = (release: string, once?: string): string =>
   programFile(`
   import { existsSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ const program = (release: string, once?: string): string =>
   server.listen({ port: 0, host: '127.0.0.1' }, () =>
     tell('listening', { release: '${release}', addresses: [server.address()] }))`)
 
-/** A service of two workers, started through a link. The link then leads to another release. */
+/** Starts a service of two workers through a link, and then points the link at another release. */
 async function deployed() {
   const root = tempDir()
   const control = join(root, 'control')
@@ -40,13 +40,13 @@ async function deployed() {
   return { root, control, service }
 }
 
-/** Of the workers that accept. */
+/** The releases of the workers that accept connections. */
 const releases = (service: Service) =>
   accepting(service).map(
     (pid) => service.facts.find((fact) => fact.event === 'listening' && fact.pid === pid)?.release,
   )
 
-test('C54: workers that were replaced before the reload failed get their previous release back', async () => {
+test('C54: after a failed reload, workers that were already replaced return to their previous release', async () => {
   const { control, service, root } = await deployed()
   const { code, stderr } = await cli(['reload', '--control', control])
   expect(code).toBe(1)
@@ -55,7 +55,7 @@ test('C54: workers that were replaced before the reload failed get their previou
   expect(releases(service)).toEqual(['one', 'one'])
 })
 
-test('C54: the error names a previous release that is gone, and every worker keeps serving', async () => {
+test('C54: when the previous release no longer exists, the error names it and every worker keeps serving', async () => {
   const { control, service, root } = await deployed()
   rmSync(join(root, 'one'), { recursive: true })
   const { code, stderr } = await cli(['reload', '--control', control])

@@ -1,11 +1,11 @@
-// A program with many listeners under `handover run`: the cost of a reload grows linearly with their number.
+// Under `handover run`, the cost of a reload grows linearly with the number of listeners.
 import { expect, test } from 'vitest'
 import { programFile } from '../support/program.js'
 import { rollWorkers, startRun } from '../support/supervised.js'
 
 const listeners = 200
 
-/** Counts what its worker sends, and how often its servers are asked for their address. */
+/** Counts the messages that its worker sends and the calls to `address()` of its servers. */
 const program = `
   import http from 'node:http'
   import net from 'node:net'
@@ -30,7 +30,7 @@ const program = `
   tell('listening', { addresses: [servers[0].address()] })
   handle.on('report', () => tell('counts', counts))`
 
-test('a worker reports 200 bound and 200 inherited listeners in a number of messages that grows linearly', async () => {
+test('the number of messages for 200 bound and 200 inherited listeners grows linearly', async () => {
   const service = await startRun(programFile(program), { config: { graceful: { probationMs: 20 } } })
   await rollWorkers(service)
   await rollWorkers(service)

@@ -1,4 +1,4 @@
-// Messages from a worker's program on the channel to the supervisor, by mistake or on purpose.
+// Messages that a worker's program sends to the supervisor, by mistake or on purpose.
 import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import type { ControlStatus } from '@handover/core/supervision'
@@ -21,7 +21,7 @@ async function statusOf(path: string): Promise<ControlStatus> {
   return JSON.parse(stdout)
 }
 
-/** All workers serve, and the supervisor reloads them and answers. */
+/** Expects that all workers serve and that the supervisor answers and reloads them. */
 async function expectWhole(service: Service, path: string): Promise<void> {
   expect(service.processes()).toContain(service.pid)
   await until('it serves', async () => (await statusOf(path)).generations[0]?.state === 'ready')
@@ -30,7 +30,7 @@ async function expectWhole(service: Service, path: string): Promise<void> {
   expect((await statusOf(path)).lastReload).toMatchObject({ outcome: 'handed-over' })
 }
 
-/** A program that sends the value of this expression at SIGUSR2. It knows `server`, `socket` and `native`. */
+/** A program that sends the value of this expression at SIGUSR2. The expression may use `other`, `socket` and `native`. */
 const sends = (expression: string): string => `
   import http from 'node:http'
   import net from 'node:net'
@@ -71,14 +71,14 @@ const hostile = [
     `[[{ handover: 1, type: 'reload-failed', error: { message: { toString: 1 } } }]]`,
   ],
   [
-    'a message for a process that is not a successor',
+    'a message to a process that is not a successor',
     `[[{ handover: 1, type: 'to-successor', successor: 1 }]]`,
   ],
-  ["Node's own message of no type", `[[{ cmd: 'NODE_HANDLE', type: 'none' }, native]]`],
-  ["Node's own message of a server", `[[{ cmd: 'NODE_HANDLE', type: 'net.Server' }, native]]`],
+  ['a Node-internal message of an unknown type', `[[{ cmd: 'NODE_HANDLE', type: 'none' }, native]]`],
+  ['a Node-internal message with a server', `[[{ cmd: 'NODE_HANDLE', type: 'net.Server' }, native]]`],
 ] as const
 
-test.each(hostile)('C73: %s from a program is logged and ignored', async (_, expression) => {
+test.each(hostile)('C73: the supervisor logs and ignores %s from a program', async (_, expression) => {
   const path = control()
   const withEntry = expression.replace(
     'entry: entry',
@@ -90,11 +90,11 @@ test.each(hostile)('C73: %s from a program is logged and ignored', async (_, exp
   const open = descriptorsOf(service.pid).length
   service.signal('SIGUSR2', service.serving.pid)
   await service.line(/worker \d+ sent .*: ignored/)
-  await until('nothing of it is left open', () => descriptorsOf(service.pid).length <= open)
+  await until('no descriptor from it is left open', () => descriptorsOf(service.pid).length <= open)
   await expectWhole(service, path)
 })
 
-test('C73: the supervisor replaces a worker whose message cannot be read', async () => {
+test('C73: the supervisor replaces a worker that sends an unreadable message', async () => {
   const path = control()
   const program = programFile(sends(`[[{ handover: 1, type: 'status', status: deep }]]`))
   const service = await startRun(program, { run: ['--control', path], config: { graceful: quick } })
@@ -106,7 +106,7 @@ test('C73: the supervisor replaces a worker whose message cannot be read', async
   await expectWhole(service, path)
 })
 
-test('C73: a program that keeps requesting successors gets one', async () => {
+test('C73: a program that keeps requesting successors gets only one', async () => {
   const ask = `Array.from({ length: 50 }, (_, i) => [{ handover: 1, type: 'start-successor', successor: i + 1,
     wanted: { generation: 2, signals: [], listeners: [] } }])`
   const service = await startRun(programFile(sends(ask)), { config: { graceful: quick } })
@@ -118,7 +118,7 @@ test('C73: a program that keeps requesting successors gets one', async () => {
 
 test('C73: thousands of messages of any kind do not end the supervisor', { timeout: 120_000 }, async () => {
   const seed = Number(process.env.HANDOVER_TEST_SEED ?? randomInt(2 ** 31))
-  console.log(`the seed of the messages: ${seed} (HANDOVER_TEST_SEED=${seed})`)
+  console.log(`seed of the messages: ${seed} (HANDOVER_TEST_SEED=${seed})`)
   const path = control()
   const babble = { seed, messages: 4_000, done: join(tempDir(), 'done') }
   const service = await startRun('babble.mjs', {
@@ -127,7 +127,7 @@ test('C73: thousands of messages of any kind do not end the supervisor', { timeo
   })
   const { pid } = service.serving
   const begun = performance.now()
-  // A client that waits for the end of a reload also gets the messages of the program.
+  // A client that waits for a reload also receives the program's messages.
   while (service.processes().includes(pid)) {
     await statusOf(path)
     if (performance.now() - begun > 100_000) throw new Error(`seed ${seed}: ${pid} has not ended`)

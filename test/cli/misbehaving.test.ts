@@ -1,4 +1,4 @@
-// Commands exit with a documented code, whatever the service does to the connection, even without a reader of their output.
+// Commands exit with a documented code, whatever the service sends and even if no process reads their output.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import net, { type Socket } from 'node:net'
@@ -12,7 +12,7 @@ import { handover } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { whoServes } from '../support/who.js'
 
-/** The path of a socket that does this to each client, once that has sent something. */
+/** Serves a socket that runs `act` for each client after its first data (or `atOnce`), and returns its path. */
 async function served(act: (socket: Socket) => void, atOnce = false): Promise<string> {
   const path = join(tempDir(), 'control.sock')
   const sockets = new Set<Socket>()
@@ -44,16 +44,16 @@ function endless(socket: Socket): void {
 
 // The exit codes of status, reload and stop: 4 when the service may have read the request.
 const misbehaviors: [string, (socket: Socket) => void, number, number][] = [
-  ['closes the connection when it is asked', (socket) => socket.destroy(), 3, 4],
+  ['closes the connection after a request', (socket) => socket.destroy(), 3, 4],
   ['answers with half a line', says('{"id":1,"ok":tr'), 3, 4],
   ['answers only with an event', says(phase), 3, 4],
   ['answers with an event, then with garbage', says(`${phase}garbage\n`), 3, 4],
   ['answers with bytes that are not text', says('\xff\xfe\x00\n'), 3, 3],
   ['answers with JSON that is not an answer', says('null\n5\n{}\n[]\n'), 3, 3],
   ['answers with a line that never ends', endless, 3, 3],
-  ['answers something else', says('{"id":1,"ok":true,"else":{}}\n'), 3, 4],
+  ['answers another request', says('{"id":1,"ok":true,"else":{}}\n'), 3, 4],
   [
-    'answers with half of the facts',
+    'answers with incomplete data',
     says('{"id":1,"ok":true,"status":{"generations":[null]},"reload":{"reports":[{}]},"stop":{}}\n'),
     3,
     4,
@@ -115,7 +115,7 @@ test('C71: every command reports that the service refuses client 33, and exits w
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-/** Runs a command whose output has no reader. */
+/** Runs a command whose output no process reads. */
 async function unread(args: readonly string[], streams: readonly ('stdout' | 'stderr')[]) {
   const child = spawn(testNode, [handover, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -123,13 +123,13 @@ async function unread(args: readonly string[], streams: readonly ('stdout' | 'st
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
   })
-  // Long before it prints anything: writing fails with EPIPE.
+  // Close the pipe before the command prints, so that writing fails with EPIPE.
   for (const stream of streams) child[stream].destroy()
   const [code] = await once(child, 'close')
   return { code, stderr }
 }
 
-test('C71: a command whose output has no reader continues, and exits with its own code', async () => {
+test('C71: a command whose output no process reads continues and exits with its usual code', async () => {
   const { path, next } = await startControlled()
   expect(await unread(['--help'], ['stdout'])).toEqual({ code: 0, stderr: '' })
   expect(await unread(['status', '--control', path], ['stdout'])).toEqual({ code: 0, stderr: '' })
@@ -139,7 +139,7 @@ test('C71: a command whose output has no reader continues, and exits with its ow
   expect(await unread(['reload', '--control', path], ['stdout', 'stderr'])).toMatchObject({ code: 1 })
 })
 
-test('C74: messages of a service reach the terminal without control characters', async () => {
+test('C74: commands escape control characters in messages from a service', async () => {
   const evil = '\u001b]0;owned\u0007\nhandover: all is well\u009b2J'
   const told = '\\u001b]0;owned\\u0007\\u000ahandover: all is well\\u009b2J'
   const activeWork = [{ kind: 'http1', what: evil, ageMs: 1 }]

@@ -1,4 +1,4 @@
-// Connections that move between two workers go through the supervisor: all that core does must work that way, too.
+// Under `handover run`, connections move through the supervisor, and every kind of move must still work.
 import type { TcpTarget } from '@handover/load'
 import { expect, test } from 'vitest'
 import { ask, connect, gate, get, givenBy } from '../support/http.js'
@@ -12,7 +12,7 @@ import { moving, openConversations } from '../support/websockets.js'
 const quick = { probationMs: 50 }
 const untouched = { closed: 0, lost: 0, cut: [] }
 
-test('C54: 2000 connections that were silent go on in the new workers, reload after reload', async () => {
+test('C54: 2000 idle connections continue in the new workers through three reloads', async () => {
   const config = { graceful: quick, server: { keepAliveTimeout: 120_000 } }
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config })
   const connections = await openConnections(service.target, 2_000)
@@ -28,7 +28,7 @@ test('C54: 2000 connections that were silent go on in the new workers, reload af
   for (const connection of connections) connection.close()
 })
 
-test('C54: WebSockets talk on through reloads of 2 workers, and hear what comes late', async () => {
+test('C54: WebSockets continue through reloads of 2 workers and receive late messages', async () => {
   const service = await startRun('ws.mjs', {
     run: ['--workers', '2'],
     ...moving({ everyMs: 20, late: true }, quick),
@@ -38,7 +38,7 @@ test('C54: WebSockets talk on through reloads of 2 workers, and hear what comes 
   for (let reloads = 1; reloads <= 3; reloads++) {
     await rollWorkers(service, 2)
     const generation = `generation-${reloads + 1}`
-    await until(`all are served by ${generation}`, () =>
+    await until(`${generation} serves all WebSockets`, () =>
       conversations.every(({ heardFrom }) => heardFrom === generation),
     )
   }
@@ -48,7 +48,7 @@ test('C54: WebSockets talk on through reloads of 2 workers, and hear what comes 
   for (const conversation of conversations) conversation.close()
 })
 
-test('C54: a connection goes through a worker that drains itself, to the one that serves', async () => {
+test('C54: a connection moves through a worker that is itself draining to the serving worker', async () => {
   const service = await startRun('http.mjs', { config: { graceful: quick } })
   const [{ path, open }, busy, resting] = [
     gate(),
@@ -66,7 +66,7 @@ test('C54: a connection goes through a worker that drains itself, to the one tha
   expect(givenBy(await ask(busy, '/')).generation).toBe(3)
 })
 
-test('C54: TLS sessions from before a reload are resumed after it', async () => {
+test('C54: clients resume TLS sessions from before a reload', async () => {
   const service = await startRun('http.mjs', { config: { tls: true, graceful: quick } })
   const target = { ...(service.target as TcpTarget), tls: true }
   const { session } = await visit(target, 'TLSv1.3')

@@ -1,4 +1,4 @@
-// Reloads, crashes and requests for reloads that meet, under `handover run`.
+// Reloads, crashes and reload requests that overlap, under `handover run`.
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ControlSocket } from '../support/control.js'
@@ -12,13 +12,13 @@ import { whoServes } from '../support/who.js'
 
 const quick = { graceful: { probationMs: 50 } }
 const patient = { graceful: { probationMs: 60_000 } }
-/** So many workers have told it, and no more. */
+/** Waits until exactly `count` workers have reported a handover. */
 const handedOver = (service: Service, count: number) =>
-  until(`${count} have handed over`, () => service.facts.filter(isHandedOver).length === count)
+  until(`${count} workers have handed over`, () => service.facts.filter(isHandedOver).length === count)
 
 const allNew = /workers on the new release: 2 of 2/
 
-test('C54: a signal that is sent many times at once is one reload', async () => {
+test('C54: ten SIGHUPs at once start one reload', async () => {
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config: quick })
   for (let n = 0; n < 10; n++) process.kill(service.pid, 'SIGHUP')
   await service.line(allNew)
@@ -26,7 +26,7 @@ test('C54: a signal that is sent many times at once is one reload', async () => 
   await handedOver(service, 2)
 })
 
-test('C54: a program that reloads itself reloads all workers, and hears of its own', async () => {
+test('C54: a program that calls reload() reloads all workers and gets the report of its own worker', async () => {
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config: quick })
   const { report } = await requestReload(service.target)
   expect(report).toMatchObject({ outcome: 'handed-over', successor: { generation: 2 } })
@@ -34,7 +34,7 @@ test('C54: a program that reloads itself reloads all workers, and hears of its o
   await handedOver(service, 2)
 })
 
-test('C54: a reload signal of the program, sent to the supervisor, is one reload of all workers', async () => {
+test("C54: the program's reload signal, sent to the supervisor, reloads all workers once", async () => {
   const config = { graceful: { ...quick.graceful, reloadSignals: ['SIGUSR2'] } }
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config })
   service.signal('SIGUSR2', service.pid)
@@ -42,7 +42,7 @@ test('C54: a reload signal of the program, sent to the supervisor, is one reload
   await handedOver(service, 2)
 })
 
-test('C54: a worker that is killed while its successor is on probation is followed by that', async () => {
+test('C54: a successor on probation takes over when its worker is killed', async () => {
   const service = await startRun('http.mjs', { config: patient })
   const { pid } = service.serving
   service.signal('SIGHUP', service.pid)
@@ -53,14 +53,14 @@ test('C54: a worker that is killed while its successor is on probation is follow
   expect(service.output).not.toContain('starting a replacement')
 })
 
-test('C54: the new release at once replaces a worker that is killed before it begins its reload', async () => {
+test('C54: the new release immediately replaces a worker that is killed before it starts its reload', async () => {
   const control = join(tempDir(), 'control.sock')
   const service = await startRun('http.mjs', { run: ['--control', control], config: quick })
   const { pid } = service.serving
   service.signal('SIGSTOP', pid)
   const socket = await ControlSocket.connect(control)
   for (const id of [1, 2]) socket.send({ handover: 1, id, request: 'reload' })
-  // The first one is under way.
+  // The first reload is already in progress.
   expect(await socket.answer(2)).toMatchObject({ error: { code: 'ERR_HANDOVER_IN_PROGRESS' } })
   service.signal('SIGKILL', pid)
   expect(await socket.answer(1)).toMatchObject({ ok: true, reload: { outcome: 'handed-over' } })
@@ -68,7 +68,7 @@ test('C54: the new release at once replaces a worker that is killed before it be
   socket.close()
 })
 
-test('C54: a successor that is killed on probation fails the reload, and its worker serves on', async () => {
+test('C54: a reload fails when its successor is killed on probation, and the worker keeps serving', async () => {
   const service = await startRun('http.mjs', { config: patient })
   const { pid } = service.serving
   service.signal('SIGHUP', service.pid)
@@ -78,7 +78,7 @@ test('C54: a successor that is killed on probation fails the reload, and its wor
   expect(await whoServes(service.target)).toEqual({ pid, generation: 1 })
 })
 
-test('C54: a reload while no worker serves starts the new release at once', async () => {
+test('C54: a reload while no worker serves starts the new release immediately', async () => {
   const service = await startRun('http.mjs', { config: quick })
   service.signal('SIGKILL', service.serving.pid)
   await service.line(/starting a replacement/)
@@ -100,7 +100,7 @@ test('C63: SIGHUPs to any process during a reload of all workers start exactly o
   for (const pid of [service.pid, worker]) process.kill(pid, 'SIGHUP')
   await service.line(/: a reload is under way; reloading again when it ends/)
   await handedOver(service, 4)
-  await until('all are of generation 3', async () => (await whoServes(service.target)).generation === 3)
-  await until('the others have left', () => service.processes().length === 3)
+  await until('generation 3 serves', async () => (await whoServes(service.target)).generation === 3)
+  await until('the other workers have exited', () => service.processes().length === 3)
   expect(service.facts.filter(({ event }) => event === 'started')).toHaveLength(6)
 })

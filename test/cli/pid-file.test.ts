@@ -27,11 +27,11 @@ async function stranger(): Promise<number> {
 test('C66: a later process with the PID of a killed service gets no signal, and status reports that', async () => {
   const pidFile = join(tempDir(), 'app.pid')
   const service = await startService('http.mjs', { config: { graceful: { pidFile } } })
-  await until('the PID file is there', () => existsSync(pidFile))
+  await until('the PID file exists', () => existsSync(pidFile))
   service.signal('SIGKILL')
   await service.exitOf(service.pid)
   const pid = await stranger()
-  // As if the system had given it the PID again: the file is the one that the service left.
+  // Simulates a reused PID: the file is the one that the service left behind.
   writeFileSync(pidFile, `${pid}\n`)
   for (const name of ['stop', 'reload', 'status']) {
     const { code, stdout, stderr } = await cli([name, '--pid-file', pidFile])
@@ -47,7 +47,7 @@ test('C66: a later process with the PID of a killed service gets no signal, and 
 test('C66: with the PID file of a killed service, commands report that the service does not run', async () => {
   const pidFile = join(tempDir(), 'app.pid')
   const service = await startService('http.mjs', { config: { graceful: { pidFile } } })
-  await until('the PID file is there', () => existsSync(pidFile))
+  await until('the PID file exists', () => existsSync(pidFile))
   service.signal('SIGKILL')
   await service.exitOf(service.pid)
   const { code, stderr } = await cli(['stop', '--pid-file', pidFile])
@@ -57,14 +57,14 @@ test('C66: with the PID file of a killed service, commands report that the servi
   expect(code).toBe(3)
 })
 
-test('C66: commands recognize the service by its PID file: at first, after a failed reload, after a reload, and under handover run', async () => {
+test('C66: commands recognize a service by its PID file: after its start, a failed reload and a reload, and under handover run', async () => {
   const folder = tempDir()
   const pidFile = join(folder, 'app.pid')
   const release = join(folder, 'release')
   const service = await startService('http.mjs', {
     config: { graceful: { probationMs: 20, pidFile }, release },
   })
-  await until('the PID file is there', () => existsSync(pidFile))
+  await until('the PID file exists', () => existsSync(pidFile))
   expect(await cli(['status', '--pid-file', pidFile])).toMatchObject({ code: 0 })
   writeFileSync(release, JSON.stringify({ exit: 7 }))
   expect(await cli(['reload', '--pid-file', pidFile])).toMatchObject({ code: 1 })
@@ -79,7 +79,7 @@ test('C66: commands recognize the service by its PID file: at first, after a fai
   await run.exitOf(run.pid)
 })
 
-/** Loaded into each generation: as long as the file `full` exists, the disk is full for PID files of a successor. */
+/** Preloaded in each generation: while the file $FULL exists, writing a PID file fails with ENOSPC. */
 const fullDisk = `
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -92,7 +92,7 @@ fs.writeSync = (fd, text, ...more) => {
 syncBuiltinESMExports()
 `
 
-test('C66: after a full disk the PID file is written when there is room, and reload does not claim that the service ended', async () => {
+test('C66: after a full disk the successor writes the PID file as soon as it can, and reload does not report that the service ended', async () => {
   const folder = tempDir()
   const [pidFile, full, preload] = ['app.pid', 'full', 'full-disk.mjs'].map((name) => join(folder, name)) as [
     string,
@@ -105,7 +105,7 @@ test('C66: after a full disk the PID file is written when there is room, and rel
     execArgv: ['--import', preload],
     env: { FULL: full },
   })
-  await until('the PID file is there', () => existsSync(pidFile))
+  await until('the PID file exists', () => existsSync(pidFile))
   writeFileSync(full, '')
   const { code, stderr } = await cli(['reload', '--pid-file', pidFile])
   expect(stderr).toMatch(
@@ -120,7 +120,7 @@ test('C66: after a full disk the PID file is written when there is room, and rel
   rmSync(full)
   await service.line(/the PID file .* names process \d+ now/)
   expect(readFileSync(pidFile, 'utf8')).toBe(`${second.pid}\n`)
-  // And when there is room at once.
+  // This time the disk has room as soon as the predecessor has exited.
   writeFileSync(full, '')
   const reload = startCli(['reload', '--pid-file', pidFile])
   await service.exitOf(second.pid)

@@ -1,4 +1,4 @@
-// `handover run` with one worker: one stable process, whatever becomes of what it runs.
+// `handover run` with one worker: the supervisor's process stays the same while workers come and go.
 import { expect, test } from 'vitest'
 import { isReady } from '../support/generations.js'
 import { askOnce, inFlight } from '../support/http.js'
@@ -6,7 +6,7 @@ import { underLoad } from '../support/load.js'
 import { rollWorkers, startRun } from '../support/supervised.js'
 import { whoServes } from '../support/who.js'
 
-test('C54: the pid stays through reloads, and no client notices them', async () => {
+test('C54: handover run keeps its PID through reloads, and no client notices them', async () => {
   const service = await startRun('http.mjs')
   const load = await underLoad(service.target, async () => {
     for (let reloads = 0; reloads < 3; reloads++) await rollWorkers(service)
@@ -16,7 +16,7 @@ test('C54: the pid stays through reloads, and no client notices them', async () 
   expect(service.processes()).toContain(service.pid)
 })
 
-test('C54: a worker that was killed is followed by another, and who connects meanwhile waits for it', async () => {
+test('C54: the supervisor replaces a killed worker, and new connections wait for the replacement', async () => {
   const service = await startRun('http.mjs')
   const { pid } = service.serving
   const afterIndex = service.lastIndex
@@ -27,7 +27,7 @@ test('C54: a worker that was killed is followed by another, and who connects mea
   expect(service.processes()).toContain(service.pid)
 })
 
-test('C54: SIGTERM drains, and the exit code is that of the worker', async () => {
+test("C54: after SIGTERM handover run drains and exits with its worker's exit code", async () => {
   const service = await startRun('http.mjs')
   const { pid } = service.serving
   const { request: connection, open } = await inFlight(service.target)

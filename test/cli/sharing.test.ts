@@ -1,4 +1,4 @@
-// Who accepts a connection is chance: workers of `handover run` even out what is open, and no client notices.
+// The kernel picks the worker that accepts a connection, so `handover run` rebalances open connections unnoticed.
 import { join } from 'node:path'
 import type { ControlStatus } from '@handover/core/supervision'
 import { keepAlive, type RawConnection, type Target } from '@handover/load'
@@ -15,7 +15,7 @@ import { until } from '../support/until.js'
 
 const quick = { probationMs: 50 }
 
-/** Two workers, of which one had to accept everything that `open` opens; the other goes on when that is done. */
+/** Starts two workers and stops one of them until `open` is done, so that the other accepts every connection. */
 async function unevenly<T>(
   open: (service: Service) => Promise<T>,
   options: RunOptions = {},
@@ -35,42 +35,42 @@ async function unevenly<T>(
   })
   const [full = 0, empty = 0] = accepting(service)
   process.kill(empty, 'SIGSTOP')
-  onTestFinished(() => goOn(empty))
+  onTestFinished(() => resume(empty))
   const opened = await open(service)
-  goOn(empty)
+  resume(empty)
   return { service, opened, full, empty, openAt: (pid) => openAt(control, pid) }
 }
 
-/** How many connections a worker says to have. */
+/** The number of open connections that a worker reports. */
 async function openAt(control: string, pid: number): Promise<number> {
   const { stdout } = await cli(['status', '--json', '--control', control])
   const { generations }: ControlStatus = JSON.parse(stdout)
   return generations.find((each) => each.pid === pid)?.connections?.total ?? 0
 }
 
-function goOn(pid: number): void {
+function resume(pid: number): void {
   try {
     process.kill(pid, 'SIGCONT')
   } catch {
-    // It has ended.
+    // The process has exited.
   }
 }
 
-/** Connections that have been served: none of them is in the kernel's queue, for whoever accepts next. */
+/** Opens connections and waits for a response on each, so that none is still in the kernel's accept queue. */
 async function openServed({ target }: Service, count: number): Promise<RawConnection[]> {
   const connections = await openConnections(target, count)
   expect([...(await shares(connections)).values()]).toEqual([count])
   return connections
 }
 
-/** Whoever connects after others is accepted after them. */
+/** Waits until all earlier connections are accepted: the kernel queues connections in order. */
 async function openServedBeside(target: Target): Promise<void> {
   const [last] = await openConnections(target, 1)
   if (last) await shares([last])
   last?.close()
 }
 
-/** One request on each: how many connections each worker serves. Each must be answered. */
+/** Sends one request on each connection and counts the connections by worker. */
 async function shares(connections: readonly RawConnection[]): Promise<Map<number, number>> {
   const counts = new Map<number, number>()
   for (const connection of connections) {
@@ -89,7 +89,7 @@ test.each([
   { what: 'Express', fixture: 'express.mjs', listen: {} },
   { what: 'Koa', fixture: 'koa.mjs', listen: {} },
 ])(
-  'C54: connections that one worker had to accept alone are shared with the other, and each goes on ($what)',
+  'C54: a worker that accepted every connection hands some to the other, and each keeps working ($what)',
   async ({ fixture, listen: { path } }) => {
     const config = { graceful: quick, ...(path !== undefined && { listen: { path: join(tempDir(), path) } }) }
     const held = ({ pid }: Service) => descriptorsOf(pid).length
@@ -99,52 +99,49 @@ test.each([
     })
     const { opened, service, full, empty } = await unevenly(open, { config }, fixture)
     let counts = new Map<number, number>()
-    await until('they are shared', async () => {
+    await until('the connections are rebalanced', async () => {
       counts = await shares(opened.connections)
       return (counts.get(empty) ?? 0) >= 16
     })
-    // Not more than its share, and not back again.
+    // The other worker gets at most its share, and no connection moves back.
     expect(counts.get(full)).toBeGreaterThanOrEqual(16)
-    await until(
-      'the supervisor, through which they came, has kept none',
-      () => held(service) === opened.before,
-    )
+    await until('the supervisor has kept no descriptor of them', () => held(service) === opened.before)
     for (const connection of opened.connections) connection.close()
   },
 )
 
-test('C54: connections that never pause are shared, each after an answer', async () => {
+test('C54: the workers rebalance connections that are never idle, each after a response', async () => {
   const over = new AbortController()
   const { opened, openAt, empty } = await unevenly(async ({ target }) => {
     const load = keepAlive({ clients: 24, think: { minMs: 0, maxMs: 0 } })(target, { signal: over.signal })
     await openServedBeside(target)
     return { load }
   })
-  await until('the other worker has its share', async () => (await openAt(empty)) >= 8)
+  await until('the other worker has at least 8 connections', async () => (await openAt(empty)) >= 8)
   over.abort()
   const { failures, connectionsOpened } = await opened.load
   expect(failures).toEqual([])
   expect(connectionsOpened).toBe(24)
 })
 
-test('C54: connections that have not spoken yet are shared', async () => {
+test('C54: the workers rebalance connections that have not sent a request', async () => {
   const { opened, openAt, empty } = await unevenly(async ({ target }) => {
     const silent = await openConnections(target, 24)
     await openServedBeside(target)
     return silent
   })
-  await until('the other worker has its share', async () => (await openAt(empty)) >= 8)
+  await until('the other worker has at least 8 connections', async () => (await openAt(empty)) >= 8)
   expect((await shares(opened)).size).toBe(2)
   for (const connection of opened) connection.close()
 })
 
-test('C54: a worker that is killed before it has taken what it was given costs no connection', async () => {
+test('C54: no connection is lost when a worker is killed before it takes the connections that it was offered', async () => {
   const { service, opened, empty } = await unevenly(
     (service) => openServed(service, 40),
     {},
     'stops-when-given.mjs',
   )
-  await until('it was given something, and hangs', () => statusOf(empty)?.state === 'T')
+  await until('the other worker was offered a connection and hangs', () => statusOf(empty)?.state === 'T')
   service.signal('SIGKILL', empty)
   const counts = await shares(opened)
   expect(counts.get(empty)).toBeUndefined()
@@ -152,17 +149,17 @@ test('C54: a worker that is killed before it has taken what it was given costs n
   for (const connection of opened) connection.close()
 })
 
-test('C72: a worker that is short of descriptors gets connections when it has room; until then the other workers keep serving them', async () => {
+test('C72: a worker without free descriptors gets connections when it has room, and the other workers keep them until then', async () => {
   const { service, opened, full, empty } = await unevenly(async (service) => {
     allowDescriptors(accepting(service)[1] ?? 0, 0)
     return openServed(service, 40)
   })
   const startedAt = performance.now()
-  await until('there was time for a share', () => performance.now() - startedAt > 2_000)
+  await until('two seconds have passed', () => performance.now() - startedAt > 2_000)
   expect([...(await shares(opened)).keys()]).toEqual([full])
   allowDescriptors(empty)
-  // The supervisor asks a worker that could not give any again when its number of connections changes.
-  await until('they are shared', async () => {
+  // The supervisor retries with the busy worker when its number of connections changes.
+  await until('the connections are rebalanced', async () => {
     const [more] = await openConnections(service.target, 1)
     if (more) opened.push(more)
     return ((await shares(opened)).get(empty) ?? 0) >= 16
@@ -170,7 +167,7 @@ test('C72: a worker that is short of descriptors gets connections when it has ro
   for (const connection of opened) connection.close()
 })
 
-test('C54: a reload in the middle of a share loses no connection', { timeout: 120_000 }, async () => {
+test('C54: a reload during rebalancing loses no connection', { timeout: 120_000 }, async () => {
   const { service, opened, empty } = await unevenly((service) => openServed(service, 200))
   const failures: string[] = []
   for (let generation = 2; generation <= 6; generation++) {
@@ -184,7 +181,7 @@ test('C54: a reload in the middle of a share loses no connection', { timeout: 12
   for (const connection of opened) connection.close()
 })
 
-test('C54: a reload under load in which workers even out fails no request', async () => {
+test('C54: no request fails when reload and rebalancing overlap under load', async () => {
   const { service } = await unevenly(async () => {})
   const load = await underLoad(service.target, async () => {
     for (let n = 0; n < 5; n++) await rollWorkers(service, 2)
@@ -193,11 +190,11 @@ test('C54: a reload under load in which workers even out fails no request', asyn
   expect(load.closedByAnswer).toBe(0)
 })
 
-test('C54: with moveConnections off every connection stays with the worker that accepted it', async () => {
+test('C54: with moveConnections: false every connection stays with the worker that accepted it', async () => {
   const config = { graceful: { ...quick, moveConnections: false } }
   const { opened, full } = await unevenly((service) => openServed(service, 20), { config })
   const startedAt = performance.now()
-  await until('there was time for a share', () => performance.now() - startedAt > 2_000)
+  await until('two seconds have passed', () => performance.now() - startedAt > 2_000)
   expect([...(await shares(opened)).keys()]).toEqual([full])
   for (const connection of opened) connection.close()
 })

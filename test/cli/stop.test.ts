@@ -1,4 +1,4 @@
-// How a service under `handover run` ends: politely, when told twice at once, at its limit, and with which code.
+// How a service under `handover run` stops: gracefully, after a second signal or at its limit, and with which exit code.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -11,27 +11,27 @@ import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-/** What a terminal does at Ctrl-C: every process of the group gets it. */
+/** Sends SIGINT to every process of the group, as a terminal does at Ctrl-C. */
 function interrupt(service: Service): void {
-  // The supervisor last: it ends the others at the second one.
+  // The supervisor is last because it ends the workers at the second signal.
   for (const pid of service.processes().sort((one, other) => other - one)) process.kill(pid, 'SIGINT')
 }
 
 const isShutdown = ({ because }: { because?: string }) => because === 'shutdown'
 
-test('C54: Ctrl-C once drains, although every process gets the signal: the request is answered', async () => {
+test('C54: one Ctrl-C drains and the in-flight request is answered, although every process gets the signal', async () => {
   const service = await startRun('http.mjs')
   const { request: connection, open } = await inFlight(service.target)
   interrupt(service)
   await service.event(isShutdown)
-  await until('nobody accepts', () => isRefused(service.target))
+  await until('new connections are refused', () => isRefused(service.target))
   open()
   expect((await connection.response()).text).toBe('ok')
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
   expect(service.processes()).toEqual([])
 })
 
-test('C54: Ctrl-C twice cuts, and the exit code says so', async () => {
+test('C54: a second Ctrl-C cuts connections, and handover run exits with 1', async () => {
   const service = await startRun('http.mjs')
   const { request: connection } = await inFlight(service.target)
   interrupt(service)
@@ -43,7 +43,7 @@ test('C54: Ctrl-C twice cuts, and the exit code says so', async () => {
   expect(service.processes()).toEqual([])
 })
 
-test('a successor that was not ready yet and is ended with the service has no part in the exit code', async () => {
+test('a successor that is not ready when the service stops does not affect the exit code', async () => {
   const file = join(tempDir(), 'release')
   const service = await startRun('http.mjs', { config: { release: file } })
   writeFileSync(file, JSON.stringify({ hang: true }))
@@ -55,7 +55,7 @@ test('a successor that was not ready yet and is ended with the service has no pa
   expect(service.processes()).toEqual([])
 })
 
-/** Answers, and never gives the event loop back. */
+/** Answers, and then blocks the event loop forever. */
 const deaf = `
     import http from 'node:http'
     const server = http.createServer((request, response) => {
@@ -65,7 +65,7 @@ const deaf = `
     tellOf(graceful(server, config.graceful))
     server.listen({ port: 0, host: '127.0.0.1' }, () => tell('listening', { addresses: [server.address()] }))`
 
-test('C54: a worker that ignores everything is ended at its limit, and the exit code tells of the signal', async () => {
+test('C54: the supervisor kills an unresponsive worker at its limit, and the exit code shows the signal', async () => {
   const service = await startRun(programFile(deaf), { run: ['--drain-timeout', '100ms'] })
   await ask(await connect(service.target), '/spin')
   service.signal('SIGTERM', service.pid)
@@ -73,7 +73,7 @@ test('C54: a worker that ignores everything is ended at its limit, and the exit 
   expect(service.processes()).toEqual([])
 })
 
-test('C54: a reload says of a worker that hangs that it does, and another one can take its place', async () => {
+test('C54: a reload reports a hanging worker, and a replacement starts when it is killed', async () => {
   const service = await startRun(programFile(deaf), { config: { graceful: { probationMs: 20 } } })
   await ask(await connect(service.target), '/spin')
   service.signal('SIGHUP', service.pid)
@@ -86,7 +86,7 @@ test('C54: a reload says of a worker that hangs that it does, and another one ca
   expect((await ask(await connect(service.target), '/')).text).toBe('ok')
 })
 
-test('C54: a stopped worker ignores an order to reload that it reads too late', async () => {
+test('C54: a suspended worker ignores a reload order that it reads too late', async () => {
   const service = await startRun('http.mjs', { config: { graceful: { probationMs: 20 } } })
   const { pid } = service.serving
   service.signal('SIGSTOP', pid)
@@ -99,7 +99,7 @@ test('C54: a stopped worker ignores an order to reload that it reads too late', 
   expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
 })
 
-test('C54: --drain-timeout wins over the option of the program', async () => {
+test("C54: --drain-timeout overrides the program's option", async () => {
   const service = await startRun('http.mjs', {
     run: ['--drain-timeout', '200ms'],
     config: { graceful: { drainTimeoutMs: 60_000 } },
@@ -111,7 +111,7 @@ test('C54: --drain-timeout wins over the option of the program', async () => {
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
 })
 
-test('C54: SIGTERM while the first worker starts ends both', async () => {
+test('C54: SIGTERM while the first worker starts ends the worker and the supervisor', async () => {
   const service = launchRun('http.mjs', { config: { release: '' }, env: { EVIL: '{"hang":true}' } })
   await service.event('started')
   service.signal('SIGTERM', service.pid)
@@ -119,7 +119,7 @@ test('C54: SIGTERM while the first worker starts ends both', async () => {
   expect(service.processes()).toEqual([])
 })
 
-test('C54: SIGTERM in the middle of a reload ends the successor, too', async () => {
+test('C54: SIGTERM during a reload also ends the successor', async () => {
   const service = await startRun('http.mjs', { config: { graceful: { probationMs: 60_000 } } })
   service.signal('SIGHUP', service.pid)
   await service.event(({ onProbation }) => onProbation === true)
@@ -128,7 +128,7 @@ test('C54: SIGTERM in the middle of a reload ends the successor, too', async () 
   expect(service.processes()).toEqual([])
 })
 
-test('C54: SIGTERM to one worker alone drains it, and another takes its place', async () => {
+test('C54: SIGTERM to a single worker drains it, and the supervisor replaces it', async () => {
   const service = await startRun('http.mjs')
   const { pid } = service.serving
   const afterIndex = service.lastIndex
@@ -138,7 +138,7 @@ test('C54: SIGTERM to one worker alone drains it, and another takes its place', 
   expect(service.processes()).toContain(service.pid)
 })
 
-test('C54: SIGUSR1 and SIGUSR2 are for the workers', async () => {
+test('C54: the supervisor forwards SIGUSR1 and SIGUSR2 to the workers', async () => {
   const program = `
     import http from 'node:http'
     const server = http.createServer((_request, response) => response.end('ok'))
@@ -152,7 +152,7 @@ test('C54: SIGUSR1 and SIGUSR2 are for the workers', async () => {
   await service.event(({ event, signal }) => event === 'signal' && signal === 'SIGUSR1')
 })
 
-test('C54: when the supervisor is killed its workers finish, and another one can start at once', async () => {
+test('C54: when the supervisor is killed, its workers drain and a new supervisor can start at once', async () => {
   const service = await startRun('http.mjs', { run: ['--workers', '2'] })
   const { request: connection, open } = await inFlight(service.target)
   const listen = { host: '127.0.0.1', port: 'port' in service.target ? service.target.port : 0 }

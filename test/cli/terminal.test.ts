@@ -1,4 +1,4 @@
-// `handover run` in a terminal, which `script` of util-linux makes: Ctrl-C is typed, and the terminal may be gone.
+// `handover run` in a pseudo-terminal of util-linux `script`: the tests type Ctrl-C and close the terminal.
 import { execFileSync } from 'node:child_process'
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,8 +10,8 @@ import { handover } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 
 /**
- * What the workers tell comes through a pipe; `type` types into the terminal. Ctrl-C reaches the shell in the terminal
- * too: a trap, which `run` does not inherit, makes it outlive that, whichever shell it is.
+ * Facts from the workers come through a pipe, and `type` types into the terminal. Ctrl-C also reaches the shell in the
+ * terminal, which survives it through a trap that `run` does not inherit.
  */
 async function inTerminal(): Promise<{ service: Service; type(keys: string): void }> {
   const fifo = join(tempDir(), 'keyboard')
@@ -30,7 +30,7 @@ async function inTerminal(): Promise<{ service: Service; type(keys: string): voi
 
 const ctrlC = '\x03'
 
-test('C54: Ctrl-C in a terminal, which tells every process, drains', async () => {
+test('C54: Ctrl-C in a terminal, which signals every process, drains', async () => {
   const { service, type } = await inTerminal()
   const { request: connection, open } = await inFlight(service.target)
   type(ctrlC)
@@ -40,7 +40,7 @@ test('C54: Ctrl-C in a terminal, which tells every process, drains', async () =>
   await service.line(/ended with 0/)
 })
 
-test('C54: Ctrl-C twice in a terminal cuts', async () => {
+test('C54: a second Ctrl-C in a terminal cuts connections', async () => {
   const { service, type } = await inTerminal()
   const { request: connection } = await inFlight(service.target)
   type(ctrlC)
@@ -50,10 +50,10 @@ test('C54: Ctrl-C twice in a terminal cuts', async () => {
   await service.line(/ended with 1/)
 })
 
-test('C54: a terminal that is gone is a shutdown: what is in flight is answered', async () => {
+test('C54: closing the terminal starts a shutdown that answers the in-flight request', async () => {
   const { service } = await inTerminal()
   const { request: connection, open } = await inFlight(service.target)
-  // The terminal ends with the process that holds its other end.
+  // The terminal closes when the process that holds its other end exits.
   service.signal('SIGKILL', service.pid)
   expect(await service.event(({ state }) => state === 'draining')).toMatchObject({ because: 'shutdown' })
   open()

@@ -11,7 +11,7 @@ const workers = 4
 const reloads = 20
 const config = { graceful: { probationMs: 100 } }
 
-test('C54: 20 reloads of 4 workers under every kind of load: no request fails, no connection ends, never more than 5 accept', {
+test('C54: 20 reloads of 4 workers under every kind of load fail no request, close no connection and never have more than 5 acceptors', {
   timeout: 600_000,
 }, async () => {
   const service = await startRun('http.mjs', { run: ['--workers', String(workers)], config })
@@ -28,7 +28,7 @@ test('C54: 20 reloads of 4 workers under every kind of load: no request fails, n
   )
   clearInterval(watch)
   expect(load.failures).toEqual([])
-  // A connection that ends without an answer that says so is a failure.
+  // The load counts a connection that closes without a `Connection: close` response as a failure.
   expect(load.closedByAnswer).toBe(0)
   expect(most).toBe(workers + 1)
   const drains = (await finalReports(service, reloads * workers)).map(({ drain }) => drain)
@@ -41,10 +41,10 @@ test('C54: 20 reloads leave no descriptor behind, in the supervisor or in a work
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config })
   const open = (pid: number) => descriptorsOf(pid).length
   await rollWorkers(service, 2)
-  await until('all has drained', () => service.processes().length === 3)
+  await until('all predecessors have exited', () => service.processes().length === 3)
   const [supervisor, worker] = [open(service.pid), open(accepting(service)[0] ?? 0)]
   for (let n = 0; n < reloads; n++) await rollWorkers(service, 2)
-  await until('all has drained', () => service.processes().length === 3)
-  await until('the supervisor has no more open', () => open(service.pid) <= supervisor)
+  await until('all predecessors have exited', () => service.processes().length === 3)
+  await until('the supervisor has no additional descriptor open', () => open(service.pid) <= supervisor)
   for (const pid of accepting(service)) expect(open(pid)).toBe(worker)
 })

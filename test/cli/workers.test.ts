@@ -1,4 +1,4 @@
-// `handover run --workers 4`: all accept on the same sockets, and are replaced one after another.
+// `handover run --workers 4`: all workers accept on the same sockets, and reloads replace them one by one.
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { newConnections } from '@handover/load'
@@ -16,7 +16,7 @@ const workers = 4
 const run = ['--workers', String(workers)]
 const quick = { graceful: { probationMs: 100 } }
 
-/** Whoever answers, when so many have answered. */
+/** The PIDs of the workers that answer, once there are `count` of them. */
 async function servers(service: Service, count: number): Promise<Set<number>> {
   const pids = new Set<number>()
   await until(`${count} workers answer`, async () => {
@@ -26,7 +26,7 @@ async function servers(service: Service, count: number): Promise<Set<number>> {
   return pids
 }
 
-test('C54: N workers answer on one port, and each has its turn in a reload', async () => {
+test('C54: 4 workers answer on one port, and a reload replaces each of them', async () => {
   const service = await startRun('http.mjs', { run, config: quick })
   const before = await servers(service, workers)
   await rollWorkers(service, workers)
@@ -34,7 +34,7 @@ test('C54: N workers answer on one port, and each has its turn in a reload', asy
   expect([...after].filter((pid) => before.has(pid))).toEqual([])
 })
 
-test('C54: who connects while workers are replaced is answered', async () => {
+test('C54: the service answers new connections while its workers are replaced', async () => {
   const service = await startRun('http.mjs', { run, config: quick })
   const load = await underLoad(service.target, () => rollWorkers(service, workers), [
     newConnections({ clients: 4 }),
@@ -43,13 +43,13 @@ test('C54: who connects while workers are replaced is answered', async () => {
   expect(load.requests).toBeGreaterThan(100)
 })
 
-test('C54: a worker that fails in a reload ends it: all others serve, and the log says how many are new', async () => {
+test('C54: a reload ends when one worker fails: the others keep serving, and the log says how many are new', async () => {
   const release = join(tempDir(), 'release.json')
   const service = await startRun('http.mjs', { run, config: { ...quick, release } })
   const before = await servers(service, workers)
   service.signal('SIGHUP', service.pid)
   await service.event(isHandedOver)
-  // The second one of the four.
+  // The second of the four workers fails.
   writeFileSync(release, JSON.stringify({ throw: 'a bad release' }))
   const { message } = await service.event('reload-failed')
   expect(message).toContain('a bad release')
@@ -60,15 +60,15 @@ test('C54: a worker that fails in a reload ends it: all others serve, and the lo
   await rollWorkers(service, workers)
 })
 
-test('C54: a listener that a worker makes late is that of all, and one that it closes is closed', async () => {
+test('C54: all workers share a listener that one of them opens late, and it closes when they close it', async () => {
   const service = await startRun('late.mjs', { run: ['--workers', '3'] })
   const late = targetOf((await service.event('late')).address as Address)
   const pids = new Set<number>()
-  await until('all answer there', async () => {
+  await until('all workers answer on the late listener', async () => {
     pids.add(givenBy(await askOnce(late, '/')).pid)
     return pids.size === 3
   })
   for (const pid of pids) service.signal('SIGUSR2', pid)
-  await until('it is closed', () => isRefused(late))
+  await until('the late listener is closed', () => isRefused(late))
   expect(await whoServes(service.target)).toMatchObject({ generation: 1 })
 })

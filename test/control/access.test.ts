@@ -15,7 +15,7 @@ import { whoServes } from '../support/who.js'
 const run = promisify(execFile)
 const isRoot = process.getuid?.() === 0
 
-test('C53: the control socket has mode 0600, also after a reload', async () => {
+test('C53: the control socket has mode 0600 before and after a reload', async () => {
   const { path } = await startControlled()
   const mode = () => lstatSync(path).mode & 0o777
   expect(mode()).toBe(0o600)
@@ -23,7 +23,7 @@ test('C53: the control socket has mode 0600, also after a reload', async () => {
   expect(mode()).toBe(0o600)
 })
 
-test.runIf(isRoot)('C53: another user may not connect, though he can see the socket', async () => {
+test.runIf(isRoot)('C53: another user can see the socket but cannot connect to it', async () => {
   const { folder, path } = await startControlled()
   await run('chmod', ['0755', folder])
   const connect = `require('node:net').connect(${JSON.stringify(path)})
@@ -34,7 +34,7 @@ test.runIf(isRoot)('C53: another user may not connect, though he can see the soc
   expect(await ask(path, 'status')).toMatchObject({ ok: true })
 })
 
-test('C53: the socket is there after a reload, and gone after a shutdown', async () => {
+test('C53: the socket still exists after a reload, and a shutdown removes it', async () => {
   const { folder, path, service } = await startControlled()
   expect(await ask(path, 'reload')).toMatchObject({ ok: true })
   const { pid } = await whoServes(service.target)
@@ -44,19 +44,19 @@ test('C53: the socket is there after a reload, and gone after a shutdown', async
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('C53: the socket of a service that was killed is replaced by the next one', async () => {
+test('C53: a new service replaces the socket of a killed service', async () => {
   const { path, service } = await startControlled()
   service.signal('SIGKILL', service.pid)
   await service.exitOf(service.pid)
   expect(lstatSync(path).isSocket()).toBe(true)
   const next = await startService('http.mjs', { config: { graceful: { control: path } } })
-  await until('the next one answers', async () => {
+  await until('the new service answers', async () => {
     const { status } = (await ask(path, 'status').catch(() => ({}))) as { status?: { generations: object[] } }
     return (status?.generations[0] as { pid?: number } | undefined)?.pid === next.pid
   })
 })
 
-test('C53: a path that another process serves is left to it, and taken when that has gone', async () => {
+test('C53: a service leaves a path to the process that serves it, and serves the path after that process stops', async () => {
   const path = join(tempDir(), 'control.sock')
   const other = net.createServer()
   await new Promise<void>((resolve) => other.listen(path, resolve))
@@ -70,7 +70,7 @@ test('C53: a path that another process serves is left to it, and taken when that
   expect(await ask(path, 'status')).toMatchObject({ ok: true })
 })
 
-test('C53: a file that is not a socket is left alone', async () => {
+test('C53: a service does not touch a file that is not a socket', async () => {
   const path = join(tempDir(), 'control.sock')
   writeFileSync(path, 'mine')
   const service = await startService('http.mjs', { config: { graceful: { control: path } } })
@@ -79,7 +79,7 @@ test('C53: a file that is not a socket is left alone', async () => {
   await service.line(/is served now/)
 })
 
-test('C53: a successor without the option removes the socket, one with another path moves it', async () => {
+test('C53: a successor with another path moves the socket, and a successor without the option removes it', async () => {
   const folder = tempDir()
   const first = join(folder, 'a.sock')
   const second = join(folder, 'b.sock')
@@ -91,20 +91,20 @@ test('C53: a successor without the option removes the socket, one with another p
   const started = await startService('http.mjs', {
     config: { graceful: { control: first, ...followedBy(later) } },
   })
-  await until('there is a socket', () => readdirSync(folder).join() === 'a.sock')
+  await until('the socket exists', () => readdirSync(folder).join() === 'a.sock')
   const client = await ControlSocket.connect(first)
   client.send({ handover: 1, id: 1, request: 'watch' })
   await client.line(({ event }) => event === 'status')
   expect(await ask(first, 'reload')).toMatchObject({ ok: true })
-  await until('it is at the other path', () => readdirSync(folder).join() === 'b.sock')
+  await until('the socket is at the other path', () => readdirSync(folder).join() === 'b.sock')
   expect(client.isClosed).toBe(false)
   expect(await ask(second, 'reload')).toMatchObject({ ok: true })
   await client.closed()
-  await until('there is none any more', () => readdirSync(folder).length === 0)
+  await until('the socket is removed', () => readdirSync(folder).length === 0)
   expect(await whoServes(started.target)).toMatchObject({ generation: 3 })
 })
 
-test('C53: a path that comes free while a predecessor drains is served by its successor', async () => {
+test('C53: the successor serves a path that becomes free while the predecessor drains', async () => {
   const path = join(tempDir(), 'control.sock')
   const other = net.createServer()
   await new Promise<void>((resolve) => other.listen(path, resolve))

@@ -1,4 +1,4 @@
-// Text from clients of a service is bounded and harmless when its operator reads it.
+// Output for operators truncates and escapes text from clients of a service.
 import { expect, test } from 'vitest'
 import { cli } from '../support/cli.js'
 import { ask } from '../support/control.js'
@@ -7,7 +7,7 @@ import { connect, gate, get } from '../support/http.js'
 import { programFile } from '../support/program.js'
 import { until } from '../support/until.js'
 
-/** A URL decoded by the program, as a middleware may do; requests are never answered. */
+/** A program that decodes URLs, as a middleware may do, and never answers a request. */
 const decoding = `import http from 'node:http'
 const server = http.createServer((request) => {
   request.url = decodeURIComponent(request.url)
@@ -32,7 +32,7 @@ async function activeWork(path: string, requests: number): Promise<string[]> {
   return status?.generations[0]?.activeWork.map(({ what }) => what) ?? []
 }
 
-test('C70: 120 cut requests with URLs of 15,000 characters are named within bounds, and status works afterwards', async () => {
+test('C70: 120 cut requests with URLs of 15,000 characters produce bounded names, and status works afterward', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 300 }, {}, programFile(decoding))
   const long = `/${'a'.repeat(7_500)}?token=SECRET${'b'.repeat(7_000)}`
   for (let i = 0; i < 120; i++) await (await connect(service.target)).write(get(long))
@@ -65,7 +65,7 @@ test('C74: control characters in a URL are escaped in reports and in the log', a
   await service.exitOf(service.pid)
 })
 
-test('C70: a request to a mounted Express router is named by the URL that the client sent', async () => {
+test('C70: the name of a request to a mounted Express router is the URL that the client sent', async () => {
   const { path, service } = await startControlled({}, {}, 'express.mjs')
   const held = gate()
   const request = await connect(service.target)

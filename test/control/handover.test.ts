@@ -14,14 +14,14 @@ async function connect(path: string): Promise<ControlSocket> {
   return client
 }
 
-/** A status whose first generation, the one that serves, is that one. */
+/** Whether the first generation of a status, which is the serving one, has this number. */
 const servedBy =
   (generation: number) =>
   ({ status }: Line): boolean =>
     (status as { generations: { generation: number }[] } | undefined)?.generations[0]?.generation ===
     generation
 
-test('C53: whoever watches does so on the same connection through three reloads', async () => {
+test('C53: a watching client keeps its connection through three reloads', async () => {
   const { path, service } = await startControlled()
   const client = await connect(path)
   client.send({ handover: 1, id: 'w', request: 'watch' })
@@ -33,7 +33,7 @@ test('C53: whoever watches does so on the same connection through three reloads'
   expect(client.lines.every(({ id, event }) => id === 'w' && event === 'status')).toBe(true)
 })
 
-test('C53: whoever watches sees a reload that fails, and goes on watching', async () => {
+test('C53: a watching client sees a failed reload and continues to watch', async () => {
   const { path, service, next } = await startControlled()
   const client = await connect(path)
   client.send({ handover: 1, id: 1, request: 'watch' })
@@ -47,12 +47,12 @@ test('C53: whoever watches sees a reload that fails, and goes on watching', asyn
   await client.line(servedBy(2))
 })
 
-test('C53: a client that has sent half of a request sends the rest of it to the successor', async () => {
+test('C53: a client that has sent half of a request can send the other half to the successor', async () => {
   const { path, service } = await startControlled()
   const client = await connect(path)
   const request = JSON.stringify({ handover: 1, id: 'half', request: 'status' })
   client.write(request.slice(0, 20))
-  // It is read before what comes on a later connection is answered.
+  // The service reads this half before it answers a request on a later connection.
   await ask(path, 'status')
   const { from } = await service.reload()
   await service.exitOf(from.pid)
@@ -60,7 +60,7 @@ test('C53: a client that has sent half of a request sends the rest of it to the 
   expect(await client.answer('half')).toSatisfy(servedBy(2))
 })
 
-test('C53: clients of the control socket are not counted, and no drain waits for them', async () => {
+test('C53: connection counts and drains ignore clients of the control socket', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
   for (let i = 0; i < 5; i++) {
     const client = await connect(path)
@@ -76,7 +76,7 @@ test('C53: clients of the control socket are not counted, and no drain waits for
   expect(await service.exitOf(pid, 10_000)).toMatchObject({ pid })
 })
 
-test('C53: whoever waits for a reload stays with the generation that it asked, until that has drained', async () => {
+test('C53: a client that waits for a reload stays connected to the predecessor until it has drained', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
   const { open } = await inFlight(service.target)
   const client = await connect(path)
@@ -90,7 +90,7 @@ test('C53: whoever waits for a reload stays with the generation that it asked, u
   await client.closed()
 })
 
-test('C53: a program that has nothing else to do ends, though its control socket is served', async () => {
+test('C53: the control socket does not keep a program running that has nothing else to do', async () => {
   const folder = tempDir()
   const control = `${folder}/control.sock`
   const service = await startProgram(
@@ -99,14 +99,14 @@ test('C53: a program that has nothing else to do ends, though its control socket
     setTimeout(() => tell('over'), 500)`,
     { config: { graceful: { control } } },
   )
-  await until('the socket is there', () => readdirSync(folder).includes('control.sock'))
+  await until('the socket exists', () => readdirSync(folder).includes('control.sock'))
   const client = await connect(control)
   await service.event('over')
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
   await client.closed()
 })
 
-test('C53: a program without any listener but the control socket is reloaded and stopped by it', async () => {
+test('C53: a program whose only listener is the control socket reloads and stops through it', async () => {
   const folder = tempDir()
   const control = `${folder}/control.sock`
   const service = await startProgram(
@@ -114,13 +114,13 @@ test('C53: a program without any listener but the control socket is reloaded and
     setInterval(() => {}, 1_000)`,
     { config: { graceful: { control, probationMs: 50 } } },
   )
-  await until('the socket is there', () => readdirSync(folder).includes('control.sock'))
+  await until('the socket exists', () => readdirSync(folder).includes('control.sock'))
   expect(await ask(control, 'reload')).toMatchObject({ ok: true })
   expect(await ask(control, 'stop')).toMatchObject({ ok: true, stop: { reports: [{ generation: 2 }] } })
   await service.exitOf(service.pid)
 })
 
-test('C53: a predecessor leaves when its clients have come, however long the successor reads nothing', async () => {
+test('C53: a predecessor exits after its control clients have moved, even if the successor is busy', async () => {
   const folder = tempDir()
   const path = `${folder}/control.sock`
   const service = await startProgram(
@@ -132,7 +132,7 @@ test('C53: a predecessor leaves when its clients have come, however long the suc
       if (handle.generation > 1 && state === 'ready' && !onProbation) setImmediate(busy)
     })`,
   )
-  await until('the socket is there', () => readdirSync(folder).includes('control.sock'))
+  await until('the socket exists', () => readdirSync(folder).includes('control.sock'))
   const clients = await Promise.all([1, 2, 3, 4].map(() => connect(path)))
   for (const client of clients) client.send({ handover: 1, id: 1, request: 'watch' })
   await Promise.all(clients.map((client) => client.line(servedBy(1))))
@@ -141,7 +141,7 @@ test('C53: a predecessor leaves when its clients have come, however long the suc
   await Promise.all(clients.map((client) => client.line(servedBy(2))))
 })
 
-test('C53: twelve reloads with clients that watch leave no descriptor behind', async () => {
+test('C53: twelve reloads with watching clients leave no descriptor behind', async () => {
   const { path, service } = await startControlled()
   const clients = await Promise.all([1, 2, 3].map(() => connect(path)))
   for (const client of clients) client.send({ handover: 1, id: 1, request: 'watch' })
@@ -152,6 +152,6 @@ test('C53: twelve reloads with clients that watch leave no descriptor behind', a
     await Promise.all(clients.map((client) => client.line(servedBy(generation))))
     counts.push(descriptorsOf(to.pid).length)
   }
-  // The channel to a predecessor that has just left may still count.
+  // The count may still include the channel to a predecessor that has just exited.
   expect(counts.at(-1)).toBeLessThanOrEqual((counts[1] ?? 0) + 1)
 })

@@ -13,9 +13,9 @@ async function connect(path: string): Promise<ControlSocket> {
 const status = { handover: 1, id: 1, request: 'status' }
 
 const malformed: [string, string, unknown, RegExp][] = [
-  ['no JSON', 'status please', null, /one line of JSON/],
+  ['text that is not JSON', 'status please', null, /one line of JSON/],
   ['half a line of JSON', '{"handover":1,', null, /one line of JSON/],
-  ['bytes that are no text', '\xff\x00\x01', null, /one line of JSON/],
+  ['bytes that are not text', '\xff\x00\x01', null, /one line of JSON/],
   ['a list', '[]', null, /is an object/],
   ['null', 'null', null, /is an object/],
   ['another version', '{"handover":2,"id":7,"request":"status"}', 7, /"handover" must be 1/],
@@ -30,7 +30,7 @@ const malformed: [string, string, unknown, RegExp][] = [
     /one of status, watch, reload, stop/,
   ],
   [
-    'a request that is inherited',
+    'a request named like an inherited property',
     '{"handover":1,"id":1,"request":"toString"}',
     1,
     /"request" must be one of/,
@@ -38,12 +38,12 @@ const malformed: [string, string, unknown, RegExp][] = [
   ['a wrong "wait"', '{"handover":1,"id":1,"request":"reload","wait":"no"}', 1, /"wait" must be/],
 ]
 
-test('C53: malformed and unknown input is answered, and the client may go on', async () => {
+test('C53: the service answers malformed and unknown input, and the client can continue', async () => {
   const { path, service } = await startControlled()
   const client = await connect(path)
   for (const [i, [what, line, id, why]] of malformed.entries()) {
     client.write(`${line}\n`)
-    await until(`${what} is answered`, () => client.lines.length > i)
+    await until(`the service has answered ${what}`, () => client.lines.length > i)
     expect(client.lines[i], what).toMatchObject({
       id,
       ok: false,
@@ -59,8 +59,8 @@ test('C53: malformed and unknown input is answered, and the client may go on', a
 
 test.each([
   ['a whole line', `${'x'.repeat(70_000)}\n`],
-  ['a line without an end', 'x'.repeat(70_000)],
-])('C53: %s that is too long is answered, and the connection closed', async (_, text) => {
+  ['an unfinished line', 'x'.repeat(70_000)],
+])('C53: the service answers %s that is too long and closes the connection', async (_, text) => {
   const { path } = await startControlled()
   const client = await connect(path)
   client.write(text)
@@ -69,7 +69,7 @@ test.each([
   expect(await ask(path, 'status')).toMatchObject({ ok: true })
 })
 
-test('C53: several requests in one piece, and one in many pieces, are answered', async () => {
+test('C53: the service answers several requests in one chunk and one request in many chunks', async () => {
   const { path } = await startControlled()
   const client = await connect(path)
   client.write([1, 2, 3].map((id) => `${JSON.stringify({ ...status, id })}\r\n`).join(''))
@@ -81,7 +81,7 @@ test('C53: several requests in one piece, and one in many pieces, are answered',
   expect(await client.answer('ü')).toMatchObject({ ok: true })
 })
 
-test('C53: whoever closes his side after the request is still answered', async () => {
+test('C53: a client that ends its side after the request still gets its answer', async () => {
   const { path } = await startControlled()
   const client = await connect(path)
   client.write(JSON.stringify({ handover: 1, id: 1, request: 'reload' }))
@@ -90,7 +90,7 @@ test('C53: whoever closes his side after the request is still answered', async (
   await client.closed()
 })
 
-test('C53: a client that does not read is dropped, and nobody else notices', async () => {
+test('C53: the service drops a client that does not read, and keeps serving the others', async () => {
   const { path, service } = await startControlled()
   const client = await connect(path)
   client.pause()
@@ -99,12 +99,12 @@ test('C53: a client that does not read is dropped, and nobody else notices', asy
     await new Promise((resolve) => setImmediate(resolve))
   }
   expect(await ask(path, 'status')).toMatchObject({ ok: true })
-  // What it still has to write fails.
+  // The remaining writes of the client fail.
   await client.closed()
   expect(await whoServes(service.target)).toMatchObject({ generation: 1 })
 })
 
-test('C53: the 33rd client is refused, and served when another has gone', async () => {
+test('C53: the service refuses client 33 until another client leaves', async () => {
   const { path, service } = await startControlled()
   const clients: ControlSocket[] = []
   for (let i = 0; i < 32; i++) clients.push(await connect(path))
@@ -114,11 +114,14 @@ test('C53: the 33rd client is refused, and served when another has gone', async 
   })
   await refused.closed()
   clients[31]?.close()
-  await until('there is room', async () => (await ask(path, 'status').catch(() => undefined))?.ok === true)
+  await until(
+    'the service accepts a client',
+    async () => (await ask(path, 'status').catch(() => undefined))?.ok === true,
+  )
   expect(await whoServes(service.target)).toMatchObject({ generation: 1 })
 })
 
-test('C53: one client gets at most 16 answers at a time', async () => {
+test('C53: a client can have at most 16 requests pending', async () => {
   const { path } = await startControlled()
   const client = await connect(path)
   for (let id = 1; id <= 17; id++) client.send({ handover: 1, id, request: 'watch' })
@@ -127,7 +130,7 @@ test('C53: one client gets at most 16 answers at a time', async () => {
   })
 })
 
-test('C53: a client that leaves in the middle of a reload does not stop it', async () => {
+test('C53: a reload continues when the client that started it disconnects', async () => {
   const { path, service } = await startControlled()
   const client = await connect(path)
   client.send({ handover: 1, id: 1, request: 'reload' })

@@ -4,7 +4,7 @@ import { startControlled } from '../support/controlled.js'
 import { inFlight } from '../support/http.js'
 import { until } from '../support/until.js'
 
-test('C53: stop drains, answers with the report and the exit code, and closes when the process has left', async () => {
+test('C53: stop drains, returns the report and the exit code, and the connection closes when the process exits', async () => {
   const { path, service } = await startControlled()
   const { request, open } = await inFlight(service.target)
   const client = await ControlSocket.connect(path)
@@ -25,7 +25,7 @@ test('C53: stop drains, answers with the report and the exit code, and closes wh
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('C53: stop says what was cut', async () => {
+test('C53: stop names each connection that was cut', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 500 })
   await inFlight(service.target)
   expect(await ask(path, 'stop')).toMatchObject({
@@ -39,7 +39,7 @@ test('C53: stop says what was cut', async () => {
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
 })
 
-test('C53: during a stop the socket is served: status tells what it waits for, a reload is refused, a second stop joins', async () => {
+test('C53: during a stop status shows what holds the drain, a reload is refused and a second stop joins the first', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000, shutdownDelayMs: 200 })
   const { open } = await inFlight(service.target)
   const client = await ControlSocket.connect(path)
@@ -58,14 +58,14 @@ test('C53: during a stop the socket is served: status tells what it waits for, a
   })
   expect(await ask(path, 'reload')).toMatchObject({ ok: false, error: { code: 'ERR_HANDOVER_DRAINING' } })
   const second = ask(path, 'stop')
-  await until('it has joined', async () => (await ask(path, 'status')).ok === true)
+  await until('the second stop has joined', async () => (await ask(path, 'status')).ok === true)
   open()
   expect(await second).toMatchObject({ ok: true, stop: { code: 0 } })
   expect(await client.answer(1)).toMatchObject({ ok: true, stop: { code: 0 } })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('C53: stop of a successor ends it while its predecessor still drains', async () => {
+test('C53: stop ends a successor while its predecessor still drains', async () => {
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
   const { request, open } = await inFlight(service.target)
   expect(await ask(path, 'reload', { wait: false })).toMatchObject({ ok: true })
@@ -75,11 +75,11 @@ test('C53: stop of a successor ends it while its predecessor still drains', asyn
   await service.exitOf(service.pid)
 })
 
-test('C53: the answer gets to a client that is slow to read, before the process leaves', async () => {
+test('C53: a client that reads slowly gets its answer before the process exits', async () => {
   const { path, service } = await startControlled()
   const client = await ControlSocket.connect(path)
   client.pause()
-  // More than the kernel keeps for it, less than it is dropped for.
+  // More than the kernel buffers, but less than the limit at which the service drops a client.
   for (let i = 0; i < 40; i++) {
     for (let id = 0; id < 10; id++) client.send({ handover: 1, id, request: 'status' })
     await ask(path, 'status')

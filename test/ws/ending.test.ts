@@ -11,14 +11,14 @@ async function closings(conversations: readonly Conversation[]): Promise<Closing
   return all
 }
 
-/** Generation 1 has ended them in order, and has not waited for its limit. */
+/** Expects that generation 1 closed all WebSockets gracefully and before its limit. */
 async function expectClosed(service: Service, count: number): Promise<void> {
   const [report] = await finalReports(service, 1)
   expect(report?.drain).toMatchObject({ moved: 0, lost: 0, cut: [], timedOut: false })
   expect(report?.drain.kinds.upgraded.closed).toBe(count)
 }
 
-test('C43: with permessage-deflate they are closed with 1012, not cut, and not all at once', async () => {
+test('C43: the service closes WebSockets with permessage-deflate with 1012 and spread over time', async () => {
   const service = await startService('ws.mjs', moving({ ws: { perMessageDeflate: true }, spreadMs: 1_000 }))
   const conversations = await openConversations(service.target, 100)
   expect(conversations.every(({ websocket }) => websocket.extensions !== '')).toBe(true)
@@ -36,11 +36,11 @@ describe.each([
   ['when serialize rejects', { serialize: 'throw' }, {}],
   ['when serialize takes too long', { serialize: 'never' }, { hookTimeoutMs: 200 }],
   ['when the state cannot be cloned', { serialize: 'function' }, {}],
-  ['when connections are not to be moved', {}, { moveConnections: false }],
-  ['when the next release does not go on with them', { onlyFirst: 'graceful' }, {}],
-  ['when ws is not as it is known', { foreign: true }, {}],
+  ['when moveConnections is off', {}, { moveConnections: false }],
+  ['when the next release does not use @handover/ws', { onlyFirst: 'graceful' }, {}],
+  ['when the internals of ws are unknown', { foreign: true }, {}],
 ])('%s', (_, more, graceful) => {
-  test('they are closed with 1012, and until then they are served', async () => {
+  test('the predecessor serves WebSockets until it closes them with 1012', async () => {
     const service = await startService('ws.mjs', moving({ everyMs: 10, ...more }, graceful))
     const target = 'tls' in more ? { ...service.target, tls: true } : service.target
     const conversations = await openConversations(target, 10)
@@ -55,7 +55,7 @@ describe.each([
   })
 })
 
-test('what serialize fails with is in the log, and what of ws is missing', async () => {
+test('the log contains the error of serialize and the missing internals of ws', async () => {
   const failing = await startService('ws.mjs', moving({ serialize: 'throw' }))
   const conversations = await openConversations(failing.target, 1)
   await failing.reload()
@@ -69,8 +69,8 @@ test('what serialize fails with is in the log, and what of ws is missing', async
 
 test.each([
   ['restore fails', { restore: 'throw' }],
-  ['its subprotocol is not spoken any more', { onlyFirst: 'protocol' }],
-])('a WebSocket that has moved is closed with 1012 when %s', async (_, more) => {
+  ['the successor no longer supports its subprotocol', { onlyFirst: 'protocol' }],
+])('the successor closes a moved WebSocket with 1012 when %s', async (_, more) => {
   const service = await startService('ws.mjs', moving(more))
   const conversation = await Conversation.open(service.target, '/', {}, ['first'])
   await service.reload()
@@ -82,7 +82,7 @@ test.each([
   )
 })
 
-test('at a shutdown they are closed with 1012, one after the other, before the limit', async () => {
+test('a shutdown closes WebSockets one by one with 1012 before the limit', async () => {
   const service = await startService('ws.mjs', moving({ spreadMs: 60_000 }, { drainTimeoutMs: 2_000 }))
   const conversations = await openConversations(service.target, 300)
   service.signal('SIGTERM')
@@ -94,7 +94,7 @@ test('at a shutdown they are closed with 1012, one after the other, before the l
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('a single WebSocket does not hold a shutdown', async () => {
+test('a single WebSocket does not delay a shutdown', async () => {
   const service = await startService('ws.mjs', moving({ spreadMs: 60_000 }))
   const [conversation] = await openConversations(service.target, 1)
   service.signal('SIGTERM')
@@ -102,7 +102,7 @@ test('a single WebSocket does not hold a shutdown', async () => {
   expect(await service.exitOf(service.pid, 10_000)).toMatchObject({ code: 0 })
 })
 
-test('a second signal closes at once, with 1012', async () => {
+test('a second signal closes all WebSockets at once with 1012', async () => {
   const service = await startService('ws.mjs', moving({ spreadMs: 60_000 }, { drainTimeoutMs: 60_000 }))
   const conversations = await openConversations(service.target, 1_500)
   service.signal('SIGTERM')
@@ -112,7 +112,7 @@ test('a second signal closes at once, with 1012', async () => {
   await service.exitOf(service.pid, 10_000)
 })
 
-test('a client that never completes its message is told 1012 before the limit', async () => {
+test('the predecessor closes a WebSocket with an unfinished message with 1012 before the limit', async () => {
   const service = await startService('ws.mjs', moving({}, { drainTimeoutMs: 1_500 }))
   const [conversation] = (await openConversations(service.target, 1)) as [Conversation]
   conversation.websocket.send('wh', { fin: false })
@@ -121,7 +121,7 @@ test('a client that never completes its message is told 1012 before the limit', 
   await expectClosed(service, 1)
 })
 
-test('a client that has connected while the predecessor drains moves as well', async () => {
+test('a WebSocket that opens while the predecessor drains moves, too', async () => {
   const service = await startService('ws.mjs', moving({ noServer: 'late' }))
   const opening = Conversation.open(service.target)
   await service.event('upgrading')

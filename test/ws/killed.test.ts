@@ -7,7 +7,7 @@ import { Conversation, moving, openConversations } from '../support/websockets.j
 
 const count = 500
 
-/** WebSockets that talk, at the moment when they have begun to move. */
+/** Opens busy WebSockets and resolves when they begin to move. */
 async function whileMoving() {
   const options = moving({ everyMs: 500, spreadMs: 1_000 }, { drainTimeoutMs: 20_000 })
   const service = await startService('ws.mjs', { ...options, leftOvers: 'allowed' })
@@ -19,7 +19,7 @@ async function whileMoving() {
   return { service, conversations, successor }
 }
 
-/** What every client heard was in order, whatever became of it. */
+/** Expects that every client received its messages in order, even if its connection closed. */
 function expectInOrder(conversations: readonly Conversation[]): void {
   const faults = conversations.flatMap((conversation) => conversation.faults)
   expect(faults.filter((fault) => !fault.includes('ECONNRESET'))).toEqual([])
@@ -28,12 +28,12 @@ function expectInOrder(conversations: readonly Conversation[]): void {
 const closed = (conversations: readonly Conversation[], code: number) =>
   conversations.filter(({ closing }) => closing?.code === code).length
 
-test('C43: the successor is killed while 500 WebSockets move: those that it has not got continue in the predecessor', async () => {
+test('C43: when the successor is killed while 500 WebSockets move, the others continue in the predecessor', async () => {
   const { service, conversations, successor } = await whileMoving()
   service.signal('SIGKILL', successor)
   const { report } = await service.event(({ code }) => code === 'ERR_HANDOVER_SUCCESSOR_LOST')
   const { lost = Number.NaN } = (report as unknown as ReloadReport).failure ?? {}
-  await until('those that went with the successor are closed', () => closed(conversations, 1006) === lost)
+  await until('the WebSockets of the successor are closed', () => closed(conversations, 1006) === lost)
   const rest = conversations.filter(({ closing }) => closing === undefined)
   expect(rest).toHaveLength(count - lost)
   expectInOrder(conversations)
@@ -41,13 +41,13 @@ test('C43: the successor is killed while 500 WebSockets move: those that it has 
   for (const conversation of rest) conversation.close()
 })
 
-test('C43: the predecessor is killed while 500 WebSockets move: those that the successor has got go on, none hangs', async () => {
+test('C43: when the predecessor is killed while 500 WebSockets move, those in the successor continue and none hangs', async () => {
   const { service, conversations, successor } = await whileMoving()
   service.signal('SIGKILL', service.pid)
   await service.exitOf(service.pid)
   const served = ({ heardFrom, closing }: Conversation) =>
     heardFrom === 'generation-2' || closing !== undefined
-  await until('each is served by the successor, or knows that it is not', () => conversations.every(served))
+  await until('each WebSocket is served by the successor or closed', () => conversations.every(served))
   expectInOrder(conversations)
   await expectServes(service, successor, 2)
   for (const conversation of conversations) conversation.close()

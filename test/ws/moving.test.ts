@@ -6,7 +6,7 @@ import { Conversation, moving, openConversations } from '../support/websockets.j
 
 const untouched = { closed: 0, lost: 0, cut: [] }
 
-/** Every one goes on, nothing was lost, doubled or out of order on either side, and both agree on what was said. */
+/** Expects that all WebSockets are open and that no message was lost, duplicated or reordered on either side. */
 async function conclude(service: Service, conversations: readonly Conversation[]): Promise<void> {
   await Promise.all(conversations.map((conversation) => conversation.conclude()))
   expect(conversations.flatMap(({ faults }) => faults)).toEqual([])
@@ -15,7 +15,7 @@ async function conclude(service: Service, conversations: readonly Conversation[]
   for (const conversation of conversations) conversation.close()
 }
 
-test('C43: 100 WebSockets talk in both directions through five reloads: none is closed, no message lost, doubled or out of order', {
+test('C43: 100 WebSockets stay open through five reloads, and no message is lost, duplicated or reordered', {
   timeout: 180_000,
 }, async () => {
   const service = await startService('ws.mjs', moving({ everyMs: 50 }))
@@ -24,17 +24,17 @@ test('C43: 100 WebSockets talk in both directions through five reloads: none is 
   for (let generation = 2; generation <= 6; generation++) {
     await service.reload()
     const allServed = () => conversations.every(({ heardFrom }) => heardFrom === `generation-${generation}`)
-    await until(`all are served by generation ${generation}`, allServed, 60_000)
+    await until(`generation ${generation} serves all WebSockets`, allServed, 60_000)
   }
-  // The longest message is one of 400.
-  await until('each has said a megabyte', () => conversations.every(({ sent }) => sent > 400), 60_000)
+  // One message in 400 is the longest.
+  await until('each client has sent a megabyte', () => conversations.every(({ sent }) => sent > 400), 60_000)
   await conclude(service, conversations)
   for (const { drain } of await finalReports(service, 5)) {
     expect(drain).toMatchObject({ ...untouched, moved: 100 })
   }
 })
 
-test('C43: 1000 WebSockets that say nothing go on through five reloads', { timeout: 180_000 }, async () => {
+test('C43: 1000 idle WebSockets continue through five reloads', { timeout: 180_000 }, async () => {
   const service = await startService('ws.mjs', moving({ serialize: 'sync' }))
   const conversations = await openConversations(service.target, 1_000)
   for (let generation = 2; generation <= 6; generation++) {
@@ -47,7 +47,7 @@ test('C43: 1000 WebSockets that say nothing go on through five reloads', { timeo
   await conclude(service, conversations)
 })
 
-test('C43: back to back, WebSockets that talk pass through generations that drain themselves', async () => {
+test('C43: busy WebSockets continue through six reloads in a row, in which they pass through draining generations', async () => {
   const service = await startService('ws.mjs', moving({ everyMs: 20 }, { probationMs: 0 }))
   const conversations = await openConversations(service.target, 20)
   for (const conversation of conversations) conversation.talk(20)
@@ -56,10 +56,10 @@ test('C43: back to back, WebSockets that talk pass through generations that drai
   await conclude(service, conversations)
 })
 
-test('C43: what the predecessor says while a WebSocket goes, and after it has gone, comes once, in order', async () => {
+test('C43: messages that the predecessor sends during and after a move arrive once and in order', async () => {
   const service = await startService('ws.mjs', moving({ late: true, everyMs: 1 }))
   const conversations = await openConversations(service.target, 20)
-  // One in the middle of a message keeps the predecessor alive until the others have heard everything.
+  // An unfinished message keeps the predecessor alive until the other clients have received everything.
   const [keeper] = (await openConversations(service.target, 1)) as [Conversation]
   keeper.websocket.send('wh', { fin: false })
   await service.reload()
@@ -69,7 +69,7 @@ test('C43: what the predecessor says while a WebSocket goes, and after it has go
   await conclude(service, [keeper, ...conversations])
 })
 
-test('C43: what a client says while the predecessor makes up its mind is heard once, and what it asked before is answered', async () => {
+test('C43: messages that arrive during serialize are delivered once, and earlier requests get their response', async () => {
   const service = await startService('ws.mjs', moving({ serializeMs: 200, restore: 'late' }))
   const conversations = await openConversations(service.target, 20)
   for (const conversation of conversations) conversation.talk(10)
@@ -81,7 +81,7 @@ test('C43: what a client says while the predecessor makes up its mind is heard o
   await conclude(service, conversations)
 })
 
-test('C43: a WebSocket in the middle of a message moves when the message is complete', async () => {
+test('C43: a WebSocket with an unfinished message moves when the message is complete', async () => {
   const service = await startService('ws.mjs', moving())
   const [conversation] = (await openConversations(service.target, 1)) as [Conversation]
   const { websocket } = conversation
@@ -102,9 +102,9 @@ describe.each([
   ['Express', 'ws.mjs', { framework: 'express' }],
   ['Koa', 'ws.mjs', { framework: 'koa' }],
   ['@fastify/websocket', 'ws-fastify.mjs', {}],
-  ['events that are not synchronous', 'ws.mjs', { ws: { allowSynchronousEvents: false } }],
+  ['allowSynchronousEvents: false', 'ws.mjs', { ws: { allowSynchronousEvents: false } }],
 ])('%s', (_, fixture, more) => {
-  test('C43: WebSockets move, know the path that they came by, and are among the clients until they leave', async () => {
+  test('C43: moved WebSockets keep their path and stay in the set of clients until they close', async () => {
     const service = await startService(fixture, moving({ everyMs: 20, ...more }))
     const conversations = [
       await Conversation.open(service.target),
@@ -128,7 +128,7 @@ describe.each([
   })
 })
 
-test('C43: the options of the WebSocketServer apply after a reload: pings, limits, the subprotocol', async () => {
+test('C43: the WebSocketServer options for pings, limits and the subprotocol apply after a reload', async () => {
   const options = { maxPayload: 1_000, autoPong: false }
   const service = await startService('ws.mjs', moving({ ws: options }))
   const conversation = await Conversation.open(service.target, '/', {}, ['first', 'second'])

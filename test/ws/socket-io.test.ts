@@ -1,4 +1,4 @@
-// Other servers of WebSockets bring their own close: what docs/guides/websockets.md says of Socket.IO.
+// Other WebSocket servers close their connections themselves: tests what docs/guides/websockets.md says about Socket.IO.
 import type { TcpTarget } from '@handover/load'
 import { io, type Socket } from 'socket.io-client'
 import { expect, onTestFinished, test } from 'vitest'
@@ -9,7 +9,7 @@ import { until } from '../support/until.js'
 const start = (end: string, graceful: object = {}) =>
   startService('socket-io.mjs', { config: { end, graceful: { probationMs: 50, ...graceful } } })
 
-/** A client that is connected, by the transports that are named; what became of its connection is told in order. */
+/** Connects a client with these transports; `told` records its connect and disconnect events. */
 async function connected(
   service: Service,
   transports: string[],
@@ -23,42 +23,46 @@ async function connected(
   onTestFinished(() => void socket.disconnect())
   const told: string[] = []
   socket.on('connect', () => told.push('connect'))
-  socket.on('disconnect', (reason) => told.push(`disconnect: ${reason}, will return: ${socket.active}`))
-  await until('it is connected', () => socket.connected)
+  socket.on('disconnect', (reason) => told.push(`disconnect: ${reason}, will reconnect: ${socket.active}`))
+  await until('the client is connected', () => socket.connected)
   return { socket, told }
 }
 
 const who = (socket: Socket): Promise<number> => socket.timeout(20_000).emitWithAck('who')
 
 test.each([[['websocket']], [['polling']]])(
-  'a client of Socket.IO by %s comes back to the successor by itself when the program closes the engine',
+  'a Socket.IO client with %s reconnects to the successor when the program closes the engine',
   async (transports) => {
     const service = await start('engine.close')
     const { socket, told } = await connected(service, transports)
     expect(await who(socket)).toBe(1)
     await service.reload()
-    await until('it has come back', () => socket.connected && told.length === 3)
+    await until('the client has reconnected', () => socket.connected && told.length === 3)
     expect(await who(socket)).toBe(2)
-    expect(told).toEqual(['connect', expect.stringMatching(/^disconnect: .*, will return: true$/), 'connect'])
+    expect(told).toEqual([
+      'connect',
+      expect.stringMatching(/^disconnect: .*, will reconnect: true$/),
+      'connect',
+    ])
     expect((await finalReports(service, 1))[0]?.drain).toMatchObject({ cut: [], timedOut: false })
   },
 )
 
-test('after disconnectSockets a client of Socket.IO does not come back', async () => {
+test('a Socket.IO client does not reconnect after disconnectSockets', async () => {
   const service = await start('disconnectSockets')
   const { told } = await connected(service, ['websocket'])
   await service.reload()
-  await until('it is told', () => told.length === 2)
-  expect(told[1]).toBe('disconnect: io server disconnect, will return: false')
+  await until('the client is disconnected', () => told.length === 2)
+  expect(told[1]).toBe('disconnect: io server disconnect, will reconnect: false')
 })
 
-test('a client of Socket.IO that nobody ends is served by the predecessor until the limit', async () => {
+test('the predecessor serves a Socket.IO client that the program does not close until the limit', async () => {
   const service = await start('not at all', { drainTimeoutMs: 4_000 })
   const { socket, told } = await connected(service, ['websocket'])
   await service.reload()
   expect(await who(socket)).toBe(1)
   const [report] = await finalReports(service, 1)
   expect(report?.drain.cut).toMatchObject([{ kind: 'upgraded' }])
-  await until('it was cut, and has come back', () => told.length === 3)
+  await until('the client was cut and has reconnected', () => told.length === 3)
   expect(await who(socket)).toBe(2)
 })
