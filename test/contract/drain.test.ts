@@ -5,9 +5,9 @@ import { type Service, startService } from '../support/service.js'
 import { until } from '../support/until.js'
 import { frameworks } from './frameworks.js'
 
-/** From the last thing that kept a drain to the end of the process, as that itself sees it. */
+/** From the end of the last open work to the end of the process, as the process measures it. */
 const promisedMs = 250
-/** Beside the limit, for a machine that is busy. Less than Node's own keep-alive limit. */
+/** Tolerance for a busy machine, in addition to the limit. Less than Node's keep-alive timeout. */
 const busyMs = 2000
 
 const leaving = [
@@ -25,14 +25,17 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     })
 
   test.each(leaving)(
-    'C45: after a %s the drain says every second what keeps it, and ends with the last thing that did',
+    'C45: after a %s the drain logs every second what holds it, and ends with the last open work',
     async (_, leave) => {
       const service = await start({ drainTimeoutMs: 20_000 })
       const [connection, idle] = [await connect(service.target), await connect(service.target)]
       await ask(idle, '/')
       const held = gate()
       await connection.write(get(held.path))
-      await until('it is in flight', async () => (await stateOf(service.target)).connections.inFlight === 2)
+      await until(
+        'the request is in flight',
+        async () => (await stateOf(service.target)).connections.inFlight === 2,
+      )
 
       await leave(service)
       const said = await service.line(/draining: \d connections? open/)
@@ -46,13 +49,16 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     },
   )
 
-  test('a predecessor that still drains leaves when it gets a SIGTERM: its idle connections have lingerMs, its requests end', async () => {
+  test('a draining predecessor exits after a SIGTERM: requests finish, and idle connections have lingerMs', async () => {
     const service = await start({ drainTimeoutMs: 20_000 })
     const [busy, idle] = [await connect(service.target), await connect(service.target)]
     await ask(idle, '/')
     const held = gate()
     await busy.write(get(held.path))
-    await until('it is in flight', async () => (await stateOf(service.target)).connections.inFlight === 2)
+    await until(
+      'the request is in flight',
+      async () => (await stateOf(service.target)).connections.inFlight === 2,
+    )
     const { from } = await service.reload()
     service.signal('SIGTERM', from.pid)
     expect(await idle.closed).toMatchObject({ how: 'end' })
@@ -63,7 +69,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
   })
 
   test.each(leaving)(
-    'C46: after a %s the process is gone at drainTimeoutMs whatever is open, and has logged what it cut',
+    'C46: after a %s the process exits at drainTimeoutMs, whatever is open, and logs what it cut',
     async (_, leave) => {
       const service = await start({ drainTimeoutMs: 800 })
       const [stuck, header, body, idle] = await Promise.all([1, 2, 3, 4].map(() => connect(service.target)))
@@ -71,7 +77,10 @@ describe.each(frameworks)('$name', ({ fixture }) => {
       await header?.write('GET / HTTP/1.1\r\nHos')
       await body?.write('POST /upload HTTP/1.1\r\nHost: test\r\nContent-Length: 8\r\n\r\nhalf')
       if (idle) await ask(idle, '/')
-      await until('all is begun', async () => (await stateOf(service.target)).connections.http1.busy === 4)
+      await until(
+        'all requests have started',
+        async () => (await stateOf(service.target)).connections.http1.busy === 4,
+      )
 
       await leave(service)
       expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })

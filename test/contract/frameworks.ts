@@ -1,4 +1,4 @@
-/** Every framework that the contract holds for, and the service that is made with it. */
+/** Every framework that the contract covers, with its fixture. */
 export const frameworks = [
   { name: 'node:http', fixture: 'http.mjs' },
   { name: 'Fastify', fixture: 'fastify.mjs' },

@@ -1,4 +1,4 @@
-// TLS connections cannot be moved: they drain politely.
+// TLS connections cannot move: they drain politely.
 import { keepAlive, mixedLoad, newConnections, Tally, type TcpTarget } from '@handover/load'
 import { describe, expect, test } from 'vitest'
 import { ask, askOnce, connect, gate, get, givenBy, isRefused, stateOf } from '../support/http.js'
@@ -14,14 +14,14 @@ const lastAnswer = { status: 200, keepAlive: false }
 const overTls = ({ target }: Service): TcpTarget => ({ ...(target as TcpTarget), tls: true })
 
 describe.each(frameworks)('$name over TLS', ({ fixture }) => {
-  test('a request in flight ends in the process that began it, and the connection leaves after an answer that says so', async () => {
+  test('the process that started a request answers it, and the response closes the connection', async () => {
     const service = await startService(fixture, { config: { tls: true, graceful } })
     const target = overTls(service)
     const [busy, idle] = [await connect(target), await connect(target)]
     expect(await ask(idle, '/')).toMatchObject({ status: 200, keepAlive: true })
     const held = gate()
     await busy.write(get(held.path))
-    await until('it is in flight', async () => (await stateOf(target)).connections.inFlight === 2)
+    await until('the request is in flight', async () => (await stateOf(target)).connections.inFlight === 2)
 
     const { from, to } = await service.reload()
     expect(givenBy(await askOnce(target, '/'))).toEqual(to)

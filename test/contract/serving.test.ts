@@ -7,17 +7,20 @@ import { startService } from '../support/service.js'
 import { until } from '../support/until.js'
 import { frameworks } from './frameworks.js'
 
-/** Connections that cannot be moved, for whatever reason: the polite drain. */
+/** For connections that cannot move: the polite drain. */
 const polite = { moveConnections: false, probationMs: 100 }
 const lastAnswer = { status: 200, keepAlive: false }
 
 describe.each(frameworks)('$name', ({ fixture }) => {
   const start = (more = {}) => startService(fixture, { config: { graceful: polite, ...more } })
 
-  test('C38: a connection that was opened before the reload and spoke after it is answered', async () => {
+  test('C38: a connection opened before the reload gets a response to its first request after the reload', async () => {
     const service = await start()
     const silent = await connect(service.target)
-    await until('it is accepted', async () => (await stateOf(service.target)).connections.total === 2)
+    await until(
+      'the connection is accepted',
+      async () => (await stateOf(service.target)).connections.total === 2,
+    )
     const { from, to } = await service.reload()
     const answer = await ask(silent, '/')
     expect(answer).toMatchObject(lastAnswer)
@@ -26,12 +29,15 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     await service.exitOf(from.pid)
   })
 
-  test('C39: requests that were half received, header or body, are answered', async () => {
+  test('C39: requests whose header or body is half received at the reload get their responses', async () => {
     const service = await start()
     const [header, body] = [await connect(service.target), await connect(service.target)]
     await header.write('GET / HTTP/1.1\r\nHos')
     await body.write('POST /upload HTTP/1.1\r\nHost: test\r\nContent-Length: 8\r\n\r\nhalf')
-    await until('both are begun', async () => (await stateOf(service.target)).connections.http1.busy === 3)
+    await until(
+      'both requests have started',
+      async () => (await stateOf(service.target)).connections.http1.busy === 3,
+    )
     const { from } = await service.reload()
     await header.write('t: test\r\n\r\n')
     await body.write('half')
@@ -44,12 +50,15 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     await service.exitOf(from.pid)
   })
 
-  test('C39: two pipelined requests, from before the reload or after it, are both answered, in order, and the second answer is the last', async () => {
+  test('C39: two pipelined requests, sent before or after the reload, get responses in order, and the second one closes the connection', async () => {
     const service = await start()
     const [one, two] = [gate(), gate()]
     const [before, after] = [await connect(service.target), await connect(service.target)]
     await before.write(get(one.path) + get(two.path))
-    await until('both are read', async () => (await stateOf(service.target)).connections.inFlight === 3)
+    await until(
+      'both requests are read',
+      async () => (await stateOf(service.target)).connections.inFlight === 3,
+    )
     const { from } = await service.reload()
     await after.write(get(one.path) + get(two.path))
     await service.line(/draining: 2 connections open; .*GET .*GET /)
@@ -63,12 +72,15 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     await service.exitOf(from.pid)
   })
 
-  test('C40: a request in flight ends in the process that began it, and the next one is answered by the successor', async () => {
+  test('C40: the process that started a request answers it, and the successor answers the next one', async () => {
     const service = await start()
     const connection = await connect(service.target)
     const held = gate()
     await connection.write(get(held.path))
-    await until('it is in flight', async () => (await stateOf(service.target)).connections.inFlight === 2)
+    await until(
+      'the request is in flight',
+      async () => (await stateOf(service.target)).connections.inFlight === 2,
+    )
     const { from, to } = await service.reload()
     held.open()
     const answer = await connection.response()
@@ -79,7 +91,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     await service.exitOf(from.pid)
   })
 
-  test('C44: without moving connections, keep-alive clients see no failure over 3 reloads: each leaves after an answer that says so', async () => {
+  test('C44: without moving connections, no keep-alive client sees a failure over 3 reloads: a response announces each close', async () => {
     const service = await start()
     const tally = new Tally()
     const over = new AbortController()
@@ -89,7 +101,10 @@ describe.each(frameworks)('$name', ({ fixture }) => {
       workloads: [keepAlive({ clients: 8 }), keepAlive({ clients: 50, think: { minMs: 0, maxMs: 400 } })],
     })
     for (const generation of [1, 2, 3]) {
-      await until(`every client has an answer of ${generation}`, () => tally.open.get(generation) === 58)
+      await until(
+        `generation ${generation} has answered every client`,
+        () => tally.open.get(generation) === 58,
+      )
       const { from } = await service.reload()
       await service.exitOf(from.pid)
     }
@@ -100,12 +115,12 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     expect(closedByAnswer).toBe(3 * 58)
     for (const { drain } of await finalReports(service, 3)) {
       expect(drain).toMatchObject({ open: 58, closed: 58, cut: [], timedOut: false })
-      // They think for 400 ms at most. Node's own limit for idle connections is 5 seconds.
+      // Clients pause for at most 400 ms. Node's own timeout for idle connections is 5 seconds.
       expect(drain.ms).toBeLessThan(4000)
     }
   })
 
-  test('an application that says "Connection: keep-alive" itself does not win over the drain', async () => {
+  test('an application that sets "Connection: keep-alive" itself does not override the drain', async () => {
     const service = await start({ headers: { connection: 'keep-alive' } })
     const connection = await connect(service.target)
     expect((await ask(connection, '/')).headers.get('connection')).toBe('keep-alive')
@@ -118,12 +133,12 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     const next = await connect(service.target)
     expect((await ask(next, '/')).headers.get('connection')).toBe('keep-alive')
     service.signal('SIGTERM')
-    await until('nobody is accepted any more', () => isRefused(service.target))
+    await until('no connection is accepted', () => isRefused(service.target))
     expect((await ask(next, '/')).headers.get('connection')).toBe('close')
     await service.exitOf(to.pid)
   })
 
-  test('C48: connections() and the reports say what the clients know', async () => {
+  test('C48: connections() and the reports agree with what the clients know', async () => {
     const service = await start()
     const idle = await Promise.all([1, 2, 3, 4, 5].map(() => connect(service.target)))
     for (const connection of idle) await ask(connection, '/')
@@ -136,7 +151,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
 
     const asker = await connect(service.target)
     const counted = async () => JSON.parse((await ask(asker, '/state')).text).connections
-    await until('all are accepted, and read', async () => {
+    await until('all connections are accepted and their requests read', async () => {
       const { total, inFlight, http1 } = await counted()
       return total === 12 && inFlight === 4 && http1.busy === 5
     })

@@ -7,11 +7,11 @@ import { until } from '../support/until.js'
 import { frameworks } from './frameworks.js'
 
 const lingerMs = 1500
-/** So long that a shutdown which waits for it is told from one that does not. */
+/** Long enough to distinguish a shutdown that waits for it from one that does not. */
 const drainTimeoutMs = 20_000
-/** From the last thing that kept a drain to the end of the process, as that itself sees it. */
+/** From the end of the last open work to the end of the process, as the process measures it. */
 const promisedMs = 250
-/** Beside a limit, for a machine that is busy. */
+/** Tolerance for a busy machine, in addition to a limit. */
 const busyMs = 2000
 
 const clients = { saturated: 8, thinking: 50, slow: 10 }
@@ -19,7 +19,7 @@ const everyClient = clients.saturated + clients.thinking + clients.slow
 
 const isDraining = ({ event, state }: Fact) => event === 'state' && state === 'draining'
 
-/** SIGTERM; resolves when the service has taken notice. */
+/** Sends SIGTERM and resolves when the service drains. */
 async function terminate(service: Service): Promise<void> {
   service.signal('SIGTERM')
   await service.event(isDraining)
@@ -29,7 +29,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
   const start = (graceful: object, more = {}) =>
     startService(fixture, { config: { graceful: { lingerMs, drainTimeoutMs, ...graceful }, ...more } })
 
-  test('at SIGTERM under load no request fails, every connection leaves with an answer that says so, and the process goes', async () => {
+  test('a SIGTERM under load fails no request, a response announces the close of every connection, and the process exits', async () => {
     const service = await start({ lingerMs: 3000 }, { stopwatch: true })
     const tally = new Tally()
     const load = mixedLoad(service.target, {
@@ -57,7 +57,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     expect(report?.drain).toMatchObject({ because: 'shutdown', cut: [], timedOut: false })
   })
 
-  test('an idle connection may speak for lingerMs after a SIGTERM, and a silent one is closed in order after it', async () => {
+  test('after a SIGTERM an idle connection may send a request for lingerMs, then the server closes it cleanly', async () => {
     const service = await start({})
     const speaker = await connect(service.target)
     const silent = await connect(service.target)
@@ -74,7 +74,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     expect(performance.now() - from).toBeLessThan(lingerMs + busyMs)
   })
 
-  test('C47: at SIGTERM readiness says no at once, the service serves on for shutdownDelayMs, drains, runs its hooks in order and exits 0', async () => {
+  test('C47: at SIGTERM readiness fails at once; the service keeps serving for shutdownDelayMs, drains, runs its hooks in order and exits with 0', async () => {
     const service = await start(
       { shutdownDelayMs: 3000, health: { liveness: '/livez', readiness: '/readyz' } },
       {
@@ -102,7 +102,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
 
     const held = gate()
     await kept.write(get(held.path))
-    await until('nobody is accepted any more', () => isRefused(service.target))
+    await until('no connection is accepted', () => isRefused(service.target))
     expect(service.facts.filter(({ event }) => event === 'hook')).toEqual([])
     held.open()
     expect(await kept.response()).toMatchObject({ status: 200, keepAlive: false })
@@ -112,11 +112,14 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     expect(told.map(({ event, name }) => name ?? event)).toEqual(['report', 'first', 'second'])
   })
 
-  test('C47: a second signal cuts the shutdown short: exit 1, and what was cut is named', async () => {
+  test('C47: a second signal cuts the shutdown short: exit code 1, and the report names what was cut', async () => {
     const service = await start({})
     const connection = await connect(service.target)
     await connection.write(get(gate().path))
-    await until('it is in flight', async () => (await stateOf(service.target)).connections.inFlight === 2)
+    await until(
+      'the request is in flight',
+      async () => (await stateOf(service.target)).connections.inFlight === 2,
+    )
     await terminate(service)
     service.signal('SIGTERM')
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
@@ -124,7 +127,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     await connection.closed
   })
 
-  test('C47: a hook that hangs is given up at hookTimeoutMs; the others have their turn, and the exit code is 1', async () => {
+  test('C47: a hook that hangs times out at hookTimeoutMs; the other hooks still run, and the exit code is 1', async () => {
     const service = await start(
       { hookTimeoutMs: 300 },
       {
@@ -141,7 +144,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     expect(told.name).toBe('second')
   })
 
-  test('C47: readiness stays 200 through a reload, in the predecessor that drains too', async () => {
+  test('C47: readiness stays 200 through a reload, even in the draining predecessor', async () => {
     const service = await start({
       probationMs: 200,
       moveConnections: false,

@@ -1,4 +1,4 @@
-// Compares a framework with and without the adapter, in one process.
+// Compares a framework with and without the adapter in one process.
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { evaluate } from '../support/program.js'
 const { resolve } = createRequire(import.meta.url)
 const urlOf = (name: string) => JSON.stringify(pathToFileURL(resolve(name)).href)
 
-/** What the text comes to without the adapter, and with it: it makes an application, and says what is to be compared. */
+/** Runs the text without and with the adapter. The text creates an application and returns what to compare. */
 async function compare(
   framework: string,
   adapter: string,
@@ -42,19 +42,19 @@ const asked = `
     return answers`
 
 const express = {
-  'that sets strict and case sensitive routing after it': `
+  'that sets strict and case sensitive routing after the adapter': `
     if (tie) app.use(tie(app))
     app.enable('strict routing').enable('case sensitive routing')`,
-  'that sets them after it, and calls it in two steps': `
+  'that sets both after the adapter, which it calls in two steps': `
     const handle = tie?.(app)
     if (handle) app.use(handle)
     app.enable('strict routing').enable('case sensitive routing')`,
-  'that sets them after its first route': `
+  'that sets both after its first route': `
     const handle = tie?.(app)
     app.get('/first', (_request, response) => response.end())
     if (handle) app.use(handle)
     app.enable('strict routing').enable('case sensitive routing')`,
-  'that sets them before': `
+  'that sets both before the adapter': `
     app.enable('strict routing').enable('case sensitive routing')
     if (tie) app.use(tie(app))`,
 }
@@ -118,7 +118,7 @@ test.each([
   ['3', 'koa'],
   ['2', 'koa-2'],
 ])(
-  'C69: an application of Koa %s has the same members, middleware and answers with the adapter',
+  'C69: an application of Koa %s has the same members, middleware and responses with the adapter',
   async (_, name) => {
     const compared = await compare(
       name,
@@ -134,7 +134,7 @@ test.each([
   },
 )
 
-/** Every listener of a server and of its connections, before and while it serves, and after. */
+/** Counts every listener of a server and of its connections, before and while it serves, and afterwards. */
 const counting = `
     const countsOf = (emitter) => Object.fromEntries([...emitter.eventNames(), 'error', 'listening', 'close'].map((name) => [String(name), emitter.listenerCount(name)]))
     const counts = []
@@ -190,7 +190,7 @@ const servers = {
 } as const
 
 test.each(Object.entries(servers))(
-  'C69: the listeners of a server of %s, and of its connections, are its own',
+  'C69: with the adapter, a server of %s and its connections have the same listeners as without',
   async (_, text) => {
     const compared = await compare(
       '@handover/core',

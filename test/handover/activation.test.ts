@@ -10,7 +10,7 @@ import { whoServes } from '../support/who.js'
 
 const quick = { probationMs: 20 }
 
-test('C22: a socket of socket activation is used, and survives reloads', async () => {
+test('C22: a socket from socket activation is used and survives reloads', async () => {
   const socket = await activated()
   const service = await startService('http.mjs', socket.options({ listen: socket.address }))
   socket.close()
@@ -30,7 +30,7 @@ test.each([
   ['localhost, which is IPv6', '::1', (port: number) => ({ port, host: 'localhost' })],
   ['another spelling', '::1', (port: number) => ({ port, host: '0:0:0:0:0:0:0:1' })],
   ['the descriptor, as sd_listen_fds(3) numbers it', '127.0.0.1', () => ({ fd: 3 })],
-])('C22: a program that asks for %s gets the socket that is bound there', async (_, host, asksFor) => {
+])('C22: a program that listens on %s gets the activated socket', async (_, host, asksFor) => {
   const socket = await activated({ port: 0, host })
   const service = await startService('http.mjs', socket.options({ listen: asksFor(socket.address.port) }))
   expect(listenersOf(service.pid)).toEqual([socket.inode])
@@ -38,7 +38,7 @@ test.each([
   expect(listenersOf(to.pid)).toEqual([socket.inode])
 })
 
-test('C22: a Unix socket is found by its path', async () => {
+test('C22: a program gets an activated Unix socket by its path', async () => {
   const path = join(tempDir(), 'app.sock')
   const socket = await activated({ path })
   const service = await startService('http.mjs', socket.options({ listen: { path } }))
@@ -47,7 +47,7 @@ test('C22: a Unix socket is found by its path', async () => {
   expect(listenersOf(to.pid)).toEqual([socket.inode])
 })
 
-test('C22: the variables are gone for the program, its sub-processes and its successors', async () => {
+test('C22: the program, its sub-processes and its successors do not see the variables of socket activation', async () => {
   const socket = await activated()
   const service = await startProgram(
     `import http from 'node:http'
@@ -70,7 +70,7 @@ test('C22: the variables are gone for the program, its sub-processes and its suc
 
 test.each([
   ['names another process', 'export LISTEN_PID=1 LISTEN_FDS=1;'],
-  ['names nobody', 'export LISTEN_FDS=1;'],
+  ['is not set', 'export LISTEN_FDS=1;'],
   ['is not a number', 'export LISTEN_PID=$$x LISTEN_FDS=1;'],
 ])('C22: sockets are ignored when LISTEN_PID %s', async (_, shell) => {
   const socket = await activated()
@@ -79,7 +79,7 @@ test.each([
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
 })
 
-test('C22: a socket that nobody asks for is closed, and named as systemd names it', async () => {
+test('C22: an activated socket that no server uses is closed, and the log has its name from systemd', async () => {
   const [wanted, unwanted] = [await activated(), await activated()]
   const service = await startService('http.mjs', {
     ...wanted.options({ listen: wanted.address }),
@@ -91,11 +91,11 @@ test('C22: a socket that nobody asks for is closed, and named as systemd names i
   expect(line).toContain(`127.0.0.1:${unwanted.address.port} (systemd's metrics)`)
 })
 
-/** As systemd does: the variables name the process that the shell becomes. */
+/** Sets the variables as systemd does. They name the process that the shell becomes. */
 const activation = (fds: number, names: string): string =>
   `export LISTEN_PID=$$ LISTEN_FDS=${fds} LISTEN_FDNAMES=${names} LISTEN_PIDFDID=1;`
 
-/** A socket that listens already, and how to start a service with it as descriptor 3. */
+/** A listening socket, and options that start a service with it as descriptor 3. */
 async function activated(on: object = { port: 0, host: '127.0.0.1' }) {
   const server = await listener(on)
   const fd = descriptorOf(server)
@@ -109,7 +109,7 @@ async function activated(on: object = { port: 0, host: '127.0.0.1' }) {
       fds: [fd],
       shell: activation(1, 'web'),
     }),
-    /** The test has it no more: what answers now is the service. */
+    /** Closes the socket in the test, so that only the service answers on it. */
     close: () => server.close(),
   }
 }

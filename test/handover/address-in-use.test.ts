@@ -11,13 +11,13 @@ import { whoServes } from '../support/who.js'
 
 const quick = { probationMs: 20 }
 
-/** An address that somebody else has. */
+/** An address that is in use. */
 async function taken() {
   const { address: host, port } = (await listener()).address() as AddressInfo
   return { host, port }
 }
 
-test('an address in use at the first start: the error of the server is that of Node, and ready() rejects by name', async () => {
+test('at the first start, an address in use causes the usual error of the server, and ready() rejects with a HandoverError', async () => {
   const { host, port } = await taken()
   const service = launchProgram(
     `import http from 'node:http'
@@ -47,13 +47,13 @@ test('an address in use at the first start: the error of the server is that of N
   })
   expect(message).toContain(`${host}:${port} is in use, and this process did not inherit it.`)
   expect(message).toContain('call graceful() first')
-  // What the program does now is its own affair.
+  // Handover does not decide how the program continues.
   expect(await service.event('state')).toMatchObject({ state: 'starting' })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
 test.each(['http.mjs', 'express.mjs', 'koa.mjs', 'fastify.mjs'])(
-  'an address in use in a successor of %s: the reload fails with that reason, and the service serves on',
+  'an address in use in a successor of %s fails the reload with that reason, and the service keeps serving',
   async (fixture) => {
     const release = join(tempDir(), 'release')
     const service = await startService(fixture, { config: { graceful: quick, release } })
@@ -68,7 +68,7 @@ test.each(['http.mjs', 'express.mjs', 'koa.mjs', 'fastify.mjs'])(
   },
 )
 
-test('an address in use in a successor that takes no notice of it: the reload fails with that reason', async () => {
+test('an address in use in a successor that ignores the error fails the reload with that reason', async () => {
   const port = join(tempDir(), 'port')
   writeFileSync(port, String((await taken()).port))
   const service = await startProgram(
@@ -77,7 +77,7 @@ test('an address in use in a successor that takes no notice of it: the reload fa
     const [server, other] = [http.createServer(), http.createServer()]
     const handle = graceful(server, config.graceful)
     tellOf(handle)
-    // Nobody made it graceful, and nobody misses it: Fastify does so with its second server for localhost.
+    // Not registered, and its errors are ignored, as Fastify does with its second server for localhost.
     other.on('error', () => {})
     if (handle.predecessor) other.listen(Number(readFileSync(config.port)), '127.0.0.1')
     server.listen(0, '127.0.0.1')`,
@@ -90,7 +90,7 @@ test('an address in use in a successor that takes no notice of it: the reload fa
   expect(listenersOf(service.pid)).toEqual(sockets)
 })
 
-test('a successor that collides with what its predecessor listened on before graceful() says so', async () => {
+test('a failed reload names the cause when the predecessor listened before its first graceful()', async () => {
   const service = await startProgram(
     `import http from 'node:http'
     import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -112,7 +112,7 @@ test('a successor that collides with what its predecessor listened on before gra
   expect(service.serving.pid).toBe(service.pid)
 })
 
-/** Listens on an address that another process has, and does without: generation 1 is ready all the same. */
+/** Tries an address that is in use and continues without it, so that generation 1 gets ready anyway. */
 const tolerant = (listenOptional: string) => `
   import http from 'node:http'
   const [server, optional] = [http.createServer((_, response) => response.end('ok')), http.createServer()]
@@ -128,7 +128,7 @@ test.each([
     `graceful(optional); optional.on('error', () => optional.listen(0, '127.0.0.1')); optional.listen(config.taken)`,
   ],
 ])(
-  'C62: an address in use that the program tolerates in generation 1 fails no reload (%s)',
+  'C62: an address in use that the program tolerates in generation 1 does not fail a reload (%s)',
   async (_, listenOptional) => {
     const service = await startProgram(tolerant(listenOptional), {
       config: { graceful: quick, taken: await taken() },
@@ -141,7 +141,7 @@ test.each([
   },
 )
 
-test('C62: the same under handover run', async () => {
+test('C62: under handover run, an address in use that the program tolerates does not fail a reload', async () => {
   const program = programFile(tolerant(`optional.listen(config.taken)`))
   const service = await startRun(program, { config: { graceful: quick, taken: await taken() } })
   for (let reloads = 0; reloads < 2; reloads++) await rollWorkers(service)

@@ -13,7 +13,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { startProgram } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
 
-/** Everything in a process that `graceful` changes when it is right. */
+/** Everything in a process that a valid `graceful` call changes. */
 function world() {
   const generation = Reflect.get(globalThis, Symbol.for('@handover/core'))?.generation
   return {
@@ -27,7 +27,7 @@ function world() {
 const observersOf = (emitter: NodeJS.EventEmitter) =>
   emitter.eventNames().map((name) => [name, emitter.listenerCount(name)])
 
-/** What the call threw; and that it changed nothing before. */
+/** The error that the call throws. Checks that the call changed nothing. */
 async function refusal(call: () => unknown): Promise<HandoverError> {
   const before = world()
   let thrown: unknown
@@ -45,7 +45,7 @@ async function refusal(call: () => unknown): Promise<HandoverError> {
 
 const wrong = (value: unknown) => value as never
 
-test('graceful(app) of core, where a server is meant, says what it was given and what to use', async () => {
+test('graceful(app) of core names what it got instead of a server, and what to use', async () => {
   const server = http.createServer()
   const given: readonly [unknown, string][] = [
     [express(), 'an Express application'],
@@ -78,17 +78,14 @@ test('graceful(app) of core, where a server is meant, says what it was given and
 test.each([
   ['Express', (value: unknown) => gracefulExpress(wrong(value)), new Koa()],
   ['Koa', (value: unknown) => gracefulKoa(wrong(value)), express()],
-])(
-  'graceful(server) of the %s adapter, where an application is meant, says so',
-  async (name, call, other) => {
-    for (const value of [http.createServer(), other, Fastify(), null, undefined, () => {}, {}, 'app']) {
-      const { code, message } = await refusal(() => call(value))
-      expect(code).toBe('ERR_HANDOVER_NOT_AN_APP')
-      expect(message).toContain(`@handover/${name.toLowerCase()} wants a`)
-      expect(message).toContain('For a server use graceful(server) of @handover/core. Nothing was changed.')
-    }
-  },
-)
+])('graceful(server) of the %s adapter refers to graceful(server) of core', async (name, call, other) => {
+  for (const value of [http.createServer(), other, Fastify(), null, undefined, () => {}, {}, 'app']) {
+    const { code, message } = await refusal(() => call(value))
+    expect(code).toBe('ERR_HANDOVER_NOT_AN_APP')
+    expect(message).toContain(`@handover/${name.toLowerCase()} wants a`)
+    expect(message).toContain('For a server use graceful(server) of @handover/core. Nothing was changed.')
+  }
+})
 
 const options = { probationMs: -1 }
 
@@ -98,7 +95,7 @@ test.each<[string, (options: object) => unknown]>([
   ['Express', (options) => gracefulExpress(express(), options)],
   ['Koa', (options) => gracefulKoa(new Koa(), options)],
   ['Fastify', async (options) => void (await Fastify().register(gracefulFastify, options))],
-])('a wrong option is refused by %s before anything is changed', async (_, call) => {
+])('%s rejects an invalid option before it changes anything', async (_, call) => {
   expect(await refusal(() => call({ probationMs: -1 }))).toMatchObject({
     code: 'ERR_HANDOVER_OPTION',
     option: 'probationMs',
@@ -110,7 +107,7 @@ test.each<[string, (options: object) => unknown]>([
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('the server and the application of a refused call are untouched', async () => {
+test('a rejected call leaves the server and the application untouched', async () => {
   const server = http.createServer()
   const app = new Koa()
   const before = { observers: observersOf(server), callback: app.callback, listen: app.listen }
@@ -119,7 +116,7 @@ test('the server and the application of a refused call are untouched', async () 
   expect({ observers: observersOf(server), callback: app.callback, listen: app.listen }).toEqual(before)
 })
 
-test('two registrations that contradict each other: the second is refused, and the first one stands', async () => {
+test('a second registration with conflicting options is rejected, and the first one still applies', async () => {
   const service = await startProgram(
     `import http from 'node:http'
     const [first, second] = [http.createServer(), http.createServer()]
@@ -139,7 +136,7 @@ test('two registrations that contradict each other: the second is refused, and t
       handle: graceful(first, { lingerMs: config.graceful.lingerMs }) === handle,
       untouched: second.eventNames().join() === before.join(),
     })
-    // The second is not waited for.
+    // The rejected registrations do not count: only the first server has to listen.
     first.listen(0, '127.0.0.1')`,
     { config: { folder: tempDir(), graceful: { probationMs: 20, lingerMs: 5 } } },
   )
@@ -161,7 +158,7 @@ test('two registrations that contradict each other: the second is refused, and t
   expect((await service.reload()).to.generation).toBe(2)
 })
 
-test('options of a program that does not know of them, which are no JSON, are refused before anything is changed', async () => {
+test('HANDOVER_OPTIONS that is not JSON is rejected before anything is changed', async () => {
   process.env.HANDOVER_OPTIONS = 'drainTimeoutMs=1'
   onTestFinished(() => void delete process.env.HANDOVER_OPTIONS)
   const { code, message } = await refusal(() => import('@handover/core/register'))
@@ -169,7 +166,7 @@ test('options of a program that does not know of them, which are no JSON, are re
   expect(message).toBe('HANDOVER_OPTIONS is not JSON: drainTimeoutMs=1. Nothing was changed.')
 })
 
-test('a registration that is right does change all that, and a close takes it back', async () => {
+test('a valid registration changes the process, and app.close() restores it', async () => {
   const before = world()
   const app = Fastify()
   await app.register(gracefulFastify)

@@ -10,7 +10,7 @@ import { tempDir } from '../support/temp-dir.js'
 const story = JSON.stringify(new URL('../fixtures/story.mjs', import.meta.url))
 const options: ServiceOptions = { config: { graceful: { probationMs: 20 } } }
 
-/** A program with a library beside it, each of which has its own installation of core. */
+/** A program and a library, each with its own installation of core. */
 function withLibrary(program: string, library: string): { library: string; launch(): Service } {
   const folder = tempDir()
   const inLibrary = join(folder, 'library')
@@ -42,7 +42,7 @@ const library = `
     return { isTheSame: own === handle, from: require.resolve('@handover/core') }
   }`
 
-test('C34: two installations in one process are one generation, and the servers of both survive', async () => {
+test('C34: two installations in one process form one generation, and the servers of both survive a reload', async () => {
   const { launch } = withLibrary(usesLibrary, library)
   const service = launch()
   await service.event(isReady)
@@ -56,14 +56,14 @@ test('C34: two installations in one process are one generation, and the servers 
   await service.exitOf(from.pid)
   service.signal('SIGTERM')
   await service.exitOf(to.pid)
-  // One state machine told its story, not two.
+  // One state machine reported its states, not two.
   const ready = service.facts.filter(
     ({ pid, state, onProbation }) => pid === to.pid && state === 'ready' && !onProbation,
   )
   expect(ready).toHaveLength(1)
 })
 
-test('C34: loaded as a module and by require, it is one', async () => {
+test('C34: core loaded by import and by require is one instance', async () => {
   const { launch } = withLibrary(
     `import { createRequire } from 'node:module'
     import http from 'node:http'
@@ -84,7 +84,7 @@ test('C34: loaded as a module and by require, it is one', async () => {
   expect(listenersOf((await service.reload()).to.pid)).toEqual(sockets)
 })
 
-test('C34: an installation of another version is refused by name, and the first one works on', async () => {
+test('C34: an installation of another version is rejected with a named error, and the first one keeps working', async () => {
   const { library: inLibrary, launch } = withLibrary(
     usesLibrary,
     `const { graceful } = require('@handover/core')

@@ -1,4 +1,4 @@
-// Many reloads leave no descriptor behind.
+// Reloads leak no descriptors.
 import { expect, test } from 'vitest'
 import { descriptorsOf } from '../support/processes.js'
 import { startService } from '../support/service.js'
@@ -6,13 +6,18 @@ import { until } from '../support/until.js'
 
 const loopback = { port: 0, host: '127.0.0.1' }
 
-test('C24: the descriptors are the same after 50 reloads as after one', { timeout: 240_000 }, async () => {
+test('C24: a process has the same descriptors after 50 reloads as after one', {
+  timeout: 240_000,
+}, async () => {
   const service = await startService('http.mjs', {
     config: { listen: [loopback, loopback], graceful: { probationMs: 0 } },
   })
-  // What it has open once the channel to its predecessor is closed, which comes as descriptor 3.
+  // The open descriptors after the channel to the predecessor (descriptor 3) has closed.
   const openIn = async (pid: number, channel: string | undefined) => {
-    await until('it is alone', () => !descriptorsOf(pid).some(({ target }) => target === channel))
+    await until(
+      'the channel to the predecessor is closed',
+      () => !descriptorsOf(pid).some(({ target }) => target === channel),
+    )
     return descriptorsOf(pid)
       .map(({ target }) => target.replace(/\d+/, ''))
       .sort()

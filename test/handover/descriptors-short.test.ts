@@ -1,4 +1,4 @@
-// C72: a process that is short of file descriptors loses no connection, and the report has the number it could not take.
+// C72: a process that is short of file descriptors loses no connection and reports how many it could not take.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RawConnection } from '@handover/load'
@@ -17,7 +17,7 @@ import { whoServes } from '../support/who.js'
 const limit = 160
 const count = 60
 
-/** Takes all descriptors but `free` when it is ready, and gives them back when a file exists. */
+/** When ready, opens descriptors until only `free` are left. Closes them when the file `config.room` exists. */
 const hog = (free: number) => `
   const { existsSync, openSync, closeSync } = await import('node:fs')
   const hogged = []
@@ -32,7 +32,7 @@ const hog = (free: number) => `
     }, 5)
   })`
 
-/** A service with resting connections, whose successor is short of descriptors. */
+/** A service with resting connections whose successor is short of descriptors. */
 async function withShortSuccessor(free: number, graceful: object = {}) {
   const room = join(tempDir(), 'room')
   const { service, deploy } = await startRelease({
@@ -47,7 +47,7 @@ async function withShortSuccessor(free: number, graceful: object = {}) {
   return { service, connections, makeRoom: () => writeFileSync(room, '') }
 }
 
-/** Sends one request on each connection. Resolves to the number of answers from generation 2. */
+/** Sends one request on each connection. Resolves with the number of responses from generation 2. */
 async function servedByNext(connections: readonly RawConnection[]): Promise<number> {
   const answers = await Promise.all(connections.map((connection) => askOn(connection)))
   return answers.filter((generation) => generation === 2).length
@@ -57,7 +57,7 @@ test.each([
   ['no descriptor is free', 3],
   ['a few are free', 12],
 ])(
-  'C72: a successor takes what it can, its predecessor serves the others and moves them later (%s)',
+  'C72: a successor takes what it can, and its predecessor serves the others and moves them later (%s)',
   async (_, free) => {
     const { service, connections, makeRoom } = await withShortSuccessor(free)
     await service.line(/successor \d+ is short of file descriptors and takes no more connections for now/)
@@ -79,7 +79,7 @@ test.each([
   },
 )
 
-test('C72: a successor that stays short: the predecessor serves until its limit, and the report has the number of refused connections', async () => {
+test('C72: if the successor stays short, the predecessor serves until its limit and reports the refused connections', async () => {
   const { service, connections } = await withShortSuccessor(3, { drainTimeoutMs: 2_000 })
   const [report] = await finalReports(service, 1)
   const { moved = NaN, closed = NaN, refused } = report?.drain ?? {}
@@ -89,7 +89,7 @@ test('C72: a successor that stays short: the predecessor serves until its limit,
   for (const connection of connections) connection.close()
 })
 
-test('C72: WebSockets stay open while the successor is short, and are moved later', async () => {
+test('C72: WebSockets stay open while the successor is short of descriptors and move later', async () => {
   const service = await startService('ws.mjs', moving({ everyMs: 20 }, { probationMs: 500 }))
   const conversations = await openConversations(service.target, 40)
   for (const conversation of conversations) conversation.talk(20)
@@ -123,7 +123,7 @@ test('C72: a supervisor that is short of descriptors loses no connection in tran
   for (const connection of connections) connection.close()
 })
 
-test('C72: a generation without free descriptors cannot reload and keeps serving; one that runs out later moves all connections', async () => {
+test('C72: a generation without free descriptors rejects a reload and keeps serving; one that runs out during a reload moves all connections', async () => {
   const { service } = await startRelease({ config: { graceful: { probationMs: 500 } } })
   const connections = await openConnections(service.target, count)
   for (const connection of connections) expect(await askOn(connection)).toBe(1)

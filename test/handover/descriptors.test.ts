@@ -34,7 +34,7 @@ const startsSubProcesses = `
   handle.on('state', ({ state }) => /ready|handing-over/.test(state) && start(state))
   for (const server of servers) server.listen(0, '127.0.0.1')`
 
-/** What one that the test starts has open beside files: whoever started the test may have left some open. */
+/** The descriptors of a sub-process of the test itself, without files. The test may have inherited some. */
 async function descriptorsOfASubProcess(): Promise<string[]> {
   const sub = spawn('sleep', ['60'], { stdio: 'ignore' })
   await once(sub, 'spawn')
@@ -43,27 +43,29 @@ async function descriptorsOfASubProcess(): Promise<string[]> {
   return targets.filter(isNoFile)
 }
 
-/** It may be opening its libraries right now. */
+/** Excludes files: the sub-process may be loading its libraries at that moment. */
 const isNoFile = (target: string) => /^[a-z_]+:/.test(target)
 
 test.each([1, 40])(
-  'C23: no descriptor reaches a sub-process of the program, with %i listeners, in three generations',
+  'C23: no descriptor of Handover reaches a sub-process of the program, with %i listeners, in three generations',
   async (count) => {
     const usual = await descriptorsOfASubProcess()
     const service = await startProgram(startsSubProcesses, { config: { count, graceful: quick } })
     const inTurn = [service.pid]
     for (const _ of ['first', 'second']) inTurn.push((await service.reload()).to.pid)
-    // Before anything else of the program, while it is ready, and while it hands over.
+    // At the start of the program, while it is ready, and while it hands over.
     for (const moment of ['first', 'ready', 'handing-over']) {
       for (const pid of moment === 'handing-over' ? inTurn.slice(0, 2) : inTurn) {
         const { has } = await service.event((fact) => fact.pid === pid && fact.when === moment)
-        expect((has as string[]).filter(isNoFile), `${moment} of ${pid}`).toEqual(usual)
+        expect((has as string[]).filter(isNoFile), `sub-process of ${pid} at the moment ${moment}`).toEqual(
+          usual,
+        )
       }
     }
   },
 )
 
-/** What becomes the successor, once the shell has changed its descriptors; 4 and 5 are the listeners. */
+/** An executable for the successor that changes its descriptors first. Descriptors 4 and 5 are the listeners. */
 function tamperedWith(redirections: string): string {
   const path = join(tempDir(), 'node')
   writeFileSync(path, `#!/bin/sh\nexec ${redirections}\nexec '${testNode}' "$@"\n`)
@@ -76,7 +78,7 @@ test.each([
   ['is closed', '4<&-', 'Descriptor 4 .* it is not a socket'],
   ['is a connection', '4<&3', 'Descriptor 4 was handed on as tcp:127.0.0.1:0, but it is a Unix socket'],
   [
-    'is of another address',
+    'has another address',
     '6<&4 4<&5 5<&6 6<&-',
     'Descriptor 4 was handed on as tcp:127.0.0.1:0, but it is 127.0.0.1:',
   ],
@@ -97,7 +99,7 @@ test.each([
     expect(await whoServes(targetOf(address))).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('C25: a listener that was closed behind our back fails the reload, not the service', async () => {
+test('C25: a listener whose descriptor the program has closed fails the reload, not the service', async () => {
   const service = await startProgram(
     `import http from 'node:http'
     import { closeSync } from 'node:fs'

@@ -7,7 +7,7 @@ import { until } from '../support/until.js'
 const drainTimeoutMs = 1500
 const graceful = { probationMs: 50, lingerMs: 100, drainTimeoutMs }
 
-/** Whoever is begun with, the process is gone at the limit. */
+/** The process exits at the limit, whatever is still open. */
 async function goneAtTheLimit(service: Service, cut: readonly object[]): Promise<void> {
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
   const [report] = await finalReports(service, 1)
@@ -16,7 +16,7 @@ async function goneAtTheLimit(service: Service, cut: readonly object[]): Promise
   await service.line(/wait timeout: \d connections? cut/)
 }
 
-test('C46: raw TCP connections that never end are cut at the limit of a reload; until then they are served', async () => {
+test('C46: a predecessor serves raw TCP connections until drainTimeoutMs, then cuts them', async () => {
   const service = await startService('tcp.mjs', { config: { graceful } })
   const [talking, silent] = [await connect(service.target), await connect(service.target)]
   await talking.write('ping')
@@ -29,7 +29,7 @@ test('C46: raw TCP connections that never end are cut at the limit of a reload; 
   await Promise.all([talking.closed, silent.closed])
 })
 
-test('C46: an upgraded connection is cut at the limit of a shutdown; until then it is served', async () => {
+test('C46: a shutdown serves an upgraded connection until drainTimeoutMs, then cuts it', async () => {
   const service = await startService('http.mjs', { config: { graceful } })
   const connection = await connect(service.target)
   await connection.write('GET / HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
@@ -42,11 +42,11 @@ test('C46: an upgraded connection is cut at the limit of a shutdown; until then 
   await connection.closed
 })
 
-test('C46: a client that does not read its answer is cut at the limit', async () => {
+test('C46: a client that does not read its response is cut at the limit', async () => {
   const service = await startService('http.mjs', { config: { graceful } })
   const connection = await connect(service.target)
   await connection.write(get('/download?bytes=100000000'))
-  await until('bytes came', () => connection.hasUnread)
+  await until('the first bytes have arrived', () => connection.hasUnread)
   service.signal('SIGTERM')
   await goneAtTheLimit(service, [{ kind: 'http1', what: 'GET /download' }])
 })

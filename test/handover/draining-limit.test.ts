@@ -1,4 +1,4 @@
-// maxDraining: when too many generations drain, the oldest ends, and the others finish what they began.
+// maxDraining: when too many generations drain, the oldest ends its drain early and the others finish their work.
 import { expect, test } from 'vitest'
 import { ask, connect, gate, get } from '../support/http.js'
 import { finalReports } from '../support/reports.js'
@@ -22,12 +22,12 @@ test.each(kinds)(
       const { pid } = service.serving
       const connection = await connect(service.target)
       const held = gate()
-      // The same connection first shows who answers it.
+      // The response on the same connection shows which process has it.
       expect((await ask(connection, '/')).headers.get('x-pid')).toBe(String(pid))
       await connection.write(get(held.path))
       const state = await connect(service.target)
       await until(
-        'it is in flight',
+        'the request is in flight',
         async () => JSON.parse((await ask(state, '/state')).text).connections.inFlight === 2,
       )
       state.close()
@@ -35,7 +35,7 @@ test.each(kinds)(
       await reload(service)
     }
     const [oldest, ...others] = generations
-    if (!oldest) throw new Error('there is none')
+    if (!oldest) throw new Error('no generation drains')
     await oldest.connection.closed
     await service.exitOf(oldest.pid)
     const reports = await finalReports(service, 1)

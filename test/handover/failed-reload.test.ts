@@ -1,4 +1,4 @@
-// A release that does not come up: the generation that runs serves on, and who asked is told why.
+// A release that fails to start: the running generation keeps serving, and the caller gets the reason.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { type Deployed, type Outcome, release, requestReload, startRelease } fro
 import { tempDir } from '../support/temp-dir.js'
 import { whoServes } from '../support/who.js'
 
-/** Reloads under load, and proves that the generation that ran before serves on as if nothing had been. */
+/** Reloads under load and checks that the running generation keeps serving as before. */
 async function failedReload({ service }: Deployed): Promise<Outcome> {
   const before = await whoServes(service.target)
   let outcome: Outcome = {}
@@ -36,13 +36,13 @@ test('C1: a successor that exits with 0 before it is ready fails the reload', as
   expect(report?.failure?.cause).toBeUndefined()
 })
 
-test('C1: a successor that has nothing to do ends by itself, which fails the reload', async () => {
+test('C1: a successor that has nothing to do exits by itself, which fails the reload', async () => {
   const app = await startRelease()
   app.deploy('')
   expect(await failedReload(app)).toMatchObject({ code: exited, report: { failure: { exitCode: 0 } } })
 })
 
-// A CommonJS program that starts the service, to be replaced by bad ones.
+// A CommonJS program that starts the service. Bad programs replace it.
 const commonJs = `import(${JSON.stringify(new URL('../fixtures/http.mjs', import.meta.url).href)})`
 
 const bad = {
@@ -56,9 +56,9 @@ const bad = {
     "Promise.reject(Object.assign(new Error('no database'), { code: 'ECONNREFUSED' })); setTimeout(() => {}, 60_000)",
     { message: 'no database', code: 'ECONNREFUSED' },
   ],
-  'a text that is thrown': ["throw 'only a text'", { name: 'Error', message: 'only a text' }],
-  'an object that is thrown': ['throw Object.create(null)', { message: '[Object: null prototype] {}' }],
-  'an error of a megabyte': [
+  'a thrown string': ["throw 'only a text'", { name: 'Error', message: 'only a text' }],
+  'a thrown object': ['throw Object.create(null)', { message: '[Object: null prototype] {}' }],
+  'a 1 MB error message': [
     "throw new Error('x'.repeat(1_000_000))",
     { message: expect.stringMatching(/^x{1000}/) },
   ],
@@ -76,7 +76,7 @@ const failures = (['server.mjs', 'server.cjs'] as const).flatMap((name) =>
 )
 
 test.each(failures)(
-  'C2: %s in %s is the reason in the report, with its stack',
+  'C2: the report names %s in %s as the cause, with its stack',
   async (_, name, text, cause) => {
     const app = await startRelease(name === 'server.cjs' ? { name, text: commonJs } : { name })
     app.deploy(text)
@@ -88,16 +88,19 @@ test.each(failures)(
   },
 )
 
-test.each(['server.mjs', 'server.cjs'])('C2: an exit with 7 in %s leaves its code alone', async (name) => {
-  const app = await startRelease(name === 'server.cjs' ? { name, text: commonJs } : { name })
-  app.deploy('process.exit(7)')
-  const { message, report } = await failedReload(app)
-  expect(message).toContain('exited with code 7 before it was ready')
-  expect(report?.failure).toMatchObject({ exitCode: 7, signal: null })
-})
+test.each(['server.mjs', 'server.cjs'])(
+  'C2: when %s exits with 7, the report has only the exit code',
+  async (name) => {
+    const app = await startRelease(name === 'server.cjs' ? { name, text: commonJs } : { name })
+    app.deploy('process.exit(7)')
+    const { message, report } = await failedReload(app)
+    expect(message).toContain('exited with code 7 before it was ready')
+    expect(report?.failure).toMatchObject({ exitCode: 7, signal: null })
+  },
+)
 
 test.each(['SIGKILL', 'SIGTERM', 'SIGSEGV'])(
-  'C2: a successor that %s ends is told by its signal',
+  'C2: the report has the signal when %s ends a successor',
   async (signal) => {
     const app = await startRelease()
     app.deploy(`process.kill(process.pid, '${signal}'); setTimeout(() => {}, 60_000)`)
@@ -107,7 +110,7 @@ test.each(['SIGKILL', 'SIGTERM', 'SIGSEGV'])(
   },
 )
 
-test('C2: what a bad release prints goes where its predecessor prints, on both streams', async () => {
+test('C2: a bad release prints to the standard output and standard error of its predecessor', async () => {
   const app = await startRelease()
   app.deploy(
     release({
@@ -119,7 +122,7 @@ test('C2: what a bad release prints goes where its predecessor prints, on both s
     expect(app.service.output).toContain(text)
 })
 
-test('C7: a successor that listens, and then throws while it still boots, has failed', async () => {
+test('C7: a successor that listens and then throws before it is ready fails the reload', async () => {
   const app = await startRelease()
   app.deploy(release({ options: "{ ready: 'manual' }", afterListen: "throw new Error('no cache')" }))
   const { code, report } = await failedReload(app)
@@ -127,7 +130,7 @@ test('C7: a successor that listens, and then throws while it still boots, has fa
   expect(report?.failure).toMatchObject({ exitCode: 1, cause: { message: 'no cache' } })
 })
 
-test('C7: the same when it would be ready as soon as it listens', async () => {
+test('C7: a successor that throws right after it listens fails the reload, even if listening makes it ready', async () => {
   const app = await startRelease()
   app.deploy(release({ afterListen: "throw new Error('no cache')" }))
   const { code, report } = await failedReload(app)
@@ -135,7 +138,7 @@ test('C7: the same when it would be ready as soon as it listens', async () => {
   expect(report?.failure).toMatchObject({ exitCode: 1, cause: { message: 'no cache' } })
 })
 
-test('C10: a program that is gone', async () => {
+test('C10: a missing program fails the reload with the reason', async () => {
   const app = await startRelease()
   rmSync(app.path)
   const { code, message, report } = await failedReload(app)
@@ -148,7 +151,7 @@ test.each([
   ['missing', () => {}, 'ENOENT'],
   ['not executable', (path: string) => writeFileSync(path, '', { mode: 0o644 }), 'EACCES'],
   ['a folder', (path: string) => mkdirSync(path), 'EACCES'],
-])('C10: an execPath that is %s', async (_, make, reason) => {
+])('C10: an execPath that is %s fails the reload with the reason', async (_, make, reason) => {
   const path = join(tempDir(), 'node')
   make(path)
   const text = release({ options: `{ successor: { execPath: '${path}' } }` })
@@ -158,14 +161,14 @@ test.each([
   expect(report?.failure?.cause).toMatchObject({ code: reason })
 })
 
-test('C10: a directory to start in that is gone', async () => {
+test('C10: a missing working directory fails the reload with the reason', async () => {
   const app = await startRelease({ text: release({ options: "{ successor: { cwd: '/no/such/folder' } }" }) })
   const { code, message } = await failedReload(app)
   expect(code).toBe('ERR_HANDOVER_PROGRAM_MISSING')
   expect(message).toContain('/no/such/folder')
 })
 
-test('C10: an environment that is too large to start a program with', async () => {
+test('C10: an environment that is too large fails the reload with the reason', async () => {
   const app = await startRelease({
     text: release({ options: "{ successor: { env: { LARGE: 'x'.repeat(200_000) } } }" }),
   })
@@ -175,7 +178,7 @@ test('C10: an environment that is too large to start a program with', async () =
   })
 })
 
-test('C11: a beforeReady hook that rejects is the reason in the report', async () => {
+test('C11: the report has the error of a beforeReady hook that rejects', async () => {
   const app = await startRelease()
   app.deploy(
     release({ beforeListen: "handle.beforeReady(async () => { throw new Error('the self-test failed') })" }),
@@ -187,7 +190,7 @@ test('C11: a beforeReady hook that rejects is the reason in the report', async (
   expect(report?.failure?.cause?.stack).toContain('server.mjs')
 })
 
-test('C11: a beforeReady hook that hangs ends at readyTimeoutMs', async () => {
+test('C11: a beforeReady hook that hangs fails the reload at readyTimeoutMs', async () => {
   const app = await startRelease({ config: { graceful: { readyTimeoutMs: 1_000 } } })
   app.deploy(release({ beforeListen: 'handle.beforeReady(() => new Promise(() => {}))' }))
   const { code, report } = await failedReload(app)

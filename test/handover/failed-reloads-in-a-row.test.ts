@@ -4,7 +4,7 @@ import { descendantsOf, descriptorsOf } from '../support/processes.js'
 import { hangs, release, requestReload, startRelease } from '../support/release.js'
 import { until } from '../support/until.js'
 
-// Each ends in another way, and at another time.
+// Each one fails in another way and at another time.
 const failures = [
   'process.exit(0)',
   "throw new Error('bad release')",
@@ -18,7 +18,7 @@ const failures = [
   release({ beforeListen: 'await handle.inheritedState()', afterListen: 'process.abort()' }),
 ]
 
-/** A program that tells, at SIGUSR2, what garbage collection has left of the processes that it started. */
+/** At SIGUSR2, reports how many ChildProcess objects survive garbage collection, and the heap size. */
 const text = release({
   first: `
     const { queryObjects } = await import('node:v8')
@@ -27,7 +27,7 @@ const text = release({
   `,
 })
 
-test('C9: ten failed reloads in a row under load lose no request, and leave nothing behind', async () => {
+test('C9: ten failed reloads in a row under load lose no request and leave nothing behind', async () => {
   const { service, deploy } = await startRelease({
     text,
     config: { graceful: { readyTimeoutMs: 2_000, drainTimeoutMs: 60_000 } },
@@ -39,7 +39,7 @@ test('C9: ten failed reloads in a row under load lose no request, and leave noth
     for (const bad of failures) {
       deploy(bad)
       expect(await requestReload(target)).toMatchObject({ report: { outcome: 'failed' } })
-      expect(descendantsOf(pid), 'neither a process nor a zombie').toEqual([])
+      expect(descendantsOf(pid), 'no running process and no zombie is left').toEqual([])
     }
     over.abort()
     return load
@@ -55,13 +55,13 @@ test('C9: ten failed reloads in a row under load lose no request, and leave noth
   expect((await failTenTimes()).failures).toEqual([])
   const first = await left()
   expect((await failTenTimes()).failures).toEqual([])
-  await until('the descriptors are those from before', () => {
+  await until('as many descriptors are open as before', () => {
     const now = descriptorsOf(pid).map(({ target }) => target)
     return now.length === descriptors.length
   })
   expect(descriptorsOf(pid).map(({ target }) => target)).toEqual(descriptors)
   const second = await left()
-  // Core makes one object to find out whether this Node can open a channel.
+  // Core creates one object to find out whether this Node can open a channel.
   expect(first.children).toBeLessThanOrEqual(1)
   expect(second.children).toBe(first.children)
   expect(second.heap - first.heap).toBeLessThan(1024 * 1024)

@@ -1,4 +1,4 @@
-// An application that closes itself behaves as Fastify documents it, with and without the adapter.
+// An application that closes itself behaves as Fastify documents, with and without the adapter.
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
@@ -8,8 +8,8 @@ const { resolve } = createRequire(import.meta.url)
 const url = (name: string) => pathToFileURL(resolve(name)).href
 
 /**
- * A handler closes the application and answers. The client sends its next request on the same connection if `again`.
- * Prints the heads of the answers, and who ended the connection.
+ * A handler closes the application and responds. If `again` is set, the client then sends another request on the same
+ * connection. Prints the status and the `Connection` header of each response.
  */
 const conversation = (options: object, adapter: boolean, again: boolean) => `
   import net from 'node:net'
@@ -40,7 +40,7 @@ const conversation = (options: object, adapter: boolean, again: boolean) => `
 
 test.each([
   ['503', {}],
-  ['its usual answer with return503OnClosing: false', { return503OnClosing: false }],
+  ['its usual response with return503OnClosing: false', { return503OnClosing: false }],
 ])('the next request after app.close() in a handler gets %s', async (_, options) => {
   const [plain, adapted] = await Promise.all(
     [false, true].map((adapter) => evaluate(conversation(options, adapter, true))),

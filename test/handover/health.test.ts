@@ -1,4 +1,4 @@
-// Health answers with checks of the program, and setReady().
+// Readiness with a check of the program, and setReady().
 import { expect, test } from 'vitest'
 import { ask, askOnce, connect } from '../support/http.js'
 import { startProgram } from '../support/program.js'
@@ -36,7 +36,7 @@ async function start() {
 
 const facts = { state: 'ready', generation: 1 }
 
-test('readiness has the result of the check, its failure or its timeout; liveness and the service do not change', async () => {
+test('readiness shows the result of the check, its failure or its timeout; liveness and other requests do not change', async () => {
   const { service, readiness, say } = await start()
   expect(await readiness()).toEqual([200, { status: 'ready', ...facts, result: { database: 'up' } }])
   await say('/database?is=down')
@@ -51,7 +51,7 @@ test('readiness has the result of the check, its failure or its timeout; livenes
   expect(await readiness()).toMatchObject([200, {}])
 })
 
-test('setReady(false) answers 503 and changes nothing else, until setReady(true); a successor begins with true', async () => {
+test('after setReady(false) readiness is 503 until setReady(true), and nothing else changes; a successor starts with true', async () => {
   const { service, readiness, say } = await start()
   await say('/ready?is=false')
   expect(await readiness()).toEqual([503, { status: 'not ready', ...facts }])

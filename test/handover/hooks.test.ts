@@ -20,7 +20,7 @@ const program = `
   process.on('SIGUSR2', async () => tell('shut-down', await handle.shutdown()))
   server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))`
 
-test('at a shutdown beforeDrain hooks run while the server still accepts and readiness is 503; both kinds get the signal', async () => {
+test('at a shutdown, beforeDrain hooks run while the server still accepts and readiness is 503; all hooks get the signal', async () => {
   const service = await startProgram(program)
   service.signal('SIGTERM')
   const before = await service.event('before-drain')
@@ -31,7 +31,7 @@ test('at a shutdown beforeDrain hooks run while the server still accepts and rea
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('at a handover beforeDrain hooks get that reason, and the listeners are closed', async () => {
+test('at a handover, beforeDrain hooks get that reason, and the listeners are already closed', async () => {
   const service = await startProgram(program)
   const { from } = await service.reload()
   const before = await service.event('before-drain')
@@ -41,7 +41,7 @@ test('at a handover beforeDrain hooks get that reason, and the listeners are clo
   expect(await service.exitOf(from.pid)).toMatchObject({ code: 0 })
 })
 
-test('shutdown() resolves with the failed hooks when all have run, and the process exits with 1', async () => {
+test('shutdown() resolves with the failed hooks after all have run, and the process exits with 1', async () => {
   const service = await startProgram(program, { config: { fail: true } })
   service.signal('SIGUSR2')
   const report = await service.event('shut-down')

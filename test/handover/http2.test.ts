@@ -11,7 +11,7 @@ import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
 const everyStream = 2 ** 31 - 1
-/** Far less than the limit of the drain, far more than what has to be done. */
+/** Far below the limit of the drain, far above the time that the work takes. */
 const atOnceMs = 5_000
 
 const start = (config: object = {}) =>
@@ -29,7 +29,7 @@ describe('over cleartext', () => {
     { socket: 'TCP', listen: () => ({ port: 0, host: '127.0.0.1' }) },
     { socket: 'a Unix socket', listen: () => ({ path: join(tempDir(), 'socket') }) },
   ])(
-    'C41: streams opened before a reload, and those that cross the GOAWAY, are served by the process that has them, on $socket',
+    'C41: on $socket, the process that has a session serves streams opened before a reload and streams that cross the GOAWAY',
     async ({ listen }) => {
       const service = await start({ listen: listen() })
       const client = await Http2Frames.connect(service.target, { silentOn: ['ping'] })
@@ -39,7 +39,7 @@ describe('over cleartext', () => {
       const { from, to } = await service.reload()
       expect(await client.goaways(1)).toEqual([everyStream])
 
-      // The PING is not answered yet: this client has heard the first GOAWAY only, and these streams crossed it.
+      // The PING is still unanswered, so the server has sent only the first GOAWAY and accepts these streams.
       const crossing = [client.get('/state'), client.get('/download?bytes=20000')]
       expect(JSON.parse(await client.answer(crossing[0] as number)).pid).toBe(from.pid)
       expect(await client.answer(crossing[1] as number)).toHaveLength(20_000)
@@ -56,7 +56,7 @@ describe('over cleartext', () => {
     },
   )
 
-  test('a peer that answers no PING hears of its last stream all the same', async () => {
+  test('a peer that answers no PING still gets a GOAWAY with its last stream', async () => {
     const service = await start()
     const client = await Http2Frames.connect(target(service), { silentOn: ['ping'] })
     await client.answer(client.get('/'))
@@ -65,7 +65,7 @@ describe('over cleartext', () => {
     await client.closed(atOnceMs)
   })
 
-  test('a peer that never acknowledged the settings is not told anything before them', async () => {
+  test('a peer that never acknowledges the settings gets only the final GOAWAY', async () => {
     const service = await start()
     const client = await Http2Frames.connect(target(service), { silentOn: ['settings'] })
     await client.answer(client.get('/'))
@@ -77,7 +77,7 @@ describe('over cleartext', () => {
 })
 
 describe('over TLS', () => {
-  test('C41: streams opened before a reload are served, and the GOAWAY says which those are', async () => {
+  test('C41: streams opened before a reload are served, and the GOAWAY names the last of them', async () => {
     const service = await start({ tls: true })
     const client = await Http2Frames.connect(target(service), { tls: true })
     const held = gate()
@@ -92,7 +92,7 @@ describe('over TLS', () => {
     expect((await service.exitOf(from.pid)).code).toBe(0)
   })
 
-  test('a client of HTTP/1.1 on the same port is answered with Connection: close', async () => {
+  test('an HTTP/1.1 client on the same port gets Connection: close', async () => {
     const service = await start({ tls: true, allowHTTP1: true })
     const held = gate()
     const answer = askOnce({ ...target(service), tls: true }, held.path)
@@ -108,7 +108,7 @@ describe('over TLS', () => {
   })
 })
 
-test('an idle client of HTTP/1.1 beside HTTP/2 has its linger at a shutdown, and holds it no longer', async () => {
+test('an idle HTTP/1.1 client of an HTTP/2 server holds a shutdown for lingerMs at most', async () => {
   const service = await start({ tls: true, allowHTTP1: true })
   const idle = await RawConnection.connect({ ...target(service), tls: true })
   await ask(idle, '/')
@@ -118,7 +118,7 @@ test('an idle client of HTTP/1.1 beside HTTP/2 has its linger at a shutdown, and
 })
 
 describe.each([{ tls: false }, { tls: true }])('with TLS: $tls', (config) => {
-  test('a peer that answers nothing any more, not even the end of the connection, holds no drain', async () => {
+  test('a peer that stops answering, even to the end of the connection, does not hold the drain', async () => {
     const service = await start(config)
     const client = await Http2Frames.connect(target(service), { ...config, silentOn: ['ping', 'end'] })
     await client.answer(client.get('/'))
@@ -146,10 +146,10 @@ describe.each([{ tls: false }, { tls: true }])('with TLS: $tls', (config) => {
   })
 })
 
-test("C41: over cleartext every request that Node's client sent is answered, through ten reloads", async () => {
+test("C41: over cleartext, every request of Node's client gets a response through ten reloads", async () => {
   const service = await start()
   const watch = await watchHttp2(target(service))
-  // Small answers and large ones: GOAWAY goes between the frames of either.
+  // Small and large responses, so that the GOAWAY goes between the frames of both.
   const clients = [undefined, undefined, 200_000].map(
     (bytes) => new Http2Client(watch.target, bytes ? { bytes } : {}),
   )
@@ -160,7 +160,7 @@ test("C41: over cleartext every request that Node's client sent is answered, thr
   expect(requested).toBe(clients.reduce((sum, { answered }) => sum + answered, 0))
 })
 
-test("C41: over TLS Node's client is answered, or told by the GOAWAY what it may repeat, through ten reloads", async () => {
+test("C41: over TLS, every request of Node's client gets a response, or a GOAWAY permits its retry, through ten reloads", async () => {
   const service = await start({ tls: true })
   const clients = Array.from({ length: 3 }, () => new Http2Client(target(service), { tls: true }))
   await throughReloads(service, clients, 10)
@@ -170,7 +170,7 @@ test("C41: over TLS Node's client is answered, or told by the GOAWAY what it may
   }
 })
 
-/** Each of the clients was served by every generation. */
+/** Reloads so often, and waits each time until the new generation has served every client. */
 async function throughReloads(service: Service, clients: readonly Http2Client[], reloads: number) {
   const over = new AbortController()
   const load = Promise.all(clients.map((client) => client.run(4, over.signal)))

@@ -1,4 +1,4 @@
-// A generation that hangs at the wrong moment: every wait for it has a limit.
+// A generation that hangs at a bad moment: every wait for it has a limit.
 import { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
@@ -7,12 +7,12 @@ import { requestReload, startRelease } from '../support/release.js'
 import { type Service, startService } from '../support/service.js'
 import { whoServes } from '../support/who.js'
 
-/** The process does nothing any more, and cannot even end by itself. */
+/** Stops the process: it does nothing more and cannot even exit by itself. */
 function stop(service: Service, pid: number): void {
   service.signal('SIGSTOP', pid)
 }
 
-test('a successor that hangs on its probation is ended, and its predecessor serves on', async () => {
+test('a successor that hangs on probation is killed, and its predecessor keeps serving', async () => {
   const { service } = await startRelease({ config: { graceful: { probationMs: 500, drainTimeoutMs: 500 } } })
   const reload = requestReload(service.target)
   const { pid } = await service.event(({ onProbation }) => onProbation === true)
@@ -27,7 +27,7 @@ test('a successor that hangs on its probation is ended, and its predecessor serv
 })
 
 test.each([false, true])(
-  'a successor that hangs while its predecessor drains does not keep that from leaving (connections move: %s)',
+  'a successor that hangs does not keep its draining predecessor from exiting (connections move: %s)',
   async (moveConnections) => {
     const service = await startService('http.mjs', {
       config: {
@@ -54,7 +54,7 @@ test.each([false, true])(
 )
 
 test.each([false, true])(
-  'a predecessor that hangs while it drains does not keep its successor from leaving (connections move: %s)',
+  'a draining predecessor that hangs does not keep its successor from exiting (connections move: %s)',
   async (moveConnections) => {
     const service = await startService('http.mjs', {
       config: {
@@ -75,7 +75,7 @@ test.each([false, true])(
   },
 )
 
-test('a predecessor that hangs during the probation keeps nobody waiting, and is succeeded when it is killed', async () => {
+test('a predecessor that hangs during probation delays no client, and its successor takes over when it is killed', async () => {
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 60_000 } } })
   service.signal('SIGHUP')
   const { pid } = await service.event((fact) => isReady(fact) && fact.pid !== service.pid)

@@ -10,7 +10,7 @@ const server = http.createServer((request, response) => {
     requests.push(new WeakRef(request))
     return response.end('ok')
   }
-  // In a turn of its own: whatever was looked at in this one stays alive until its end.
+  // In a separate turn: objects dereferenced in this turn stay alive until it ends.
   setImmediate(() => {
     gc()
     response.end(String(requests.filter((each) => each.deref()).length))
@@ -21,7 +21,7 @@ tellOf(handle, { onReady() {} })
 server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))
 `
 
-test('an idle connection holds nothing of the requests that were answered on it', async () => {
+test('an idle connection does not retain the requests that were answered on it', async () => {
   const service = await startProgram(program, { execArgv: ['--expose-gc'] })
   await service.event('listening')
   const pipelined = await connect(service.target)

@@ -14,7 +14,7 @@ import { whoServes } from '../support/who.js'
 
 const { wireVersion } = await import(new URL('protocol/version.js', coreUrl).href)
 
-/** A program that tells what `graceful` refused, and whether that left any trace. */
+/** Reports the error of `graceful` and whether the call left any trace. */
 const tellsTheRefusal = `
   import http from 'node:http'
   import net from 'node:net'
@@ -38,20 +38,18 @@ const tellsTheRefusal = `
   }
   process.exit()`
 
-/** What a process that was started like this refuses to go on with. */
+/** The error of a process that is started with these options. */
 async function refusal(options: ServiceOptions): Promise<Fact> {
   const folder = tempDir()
   const service = launchProgram(tellsTheRefusal, { ...options, config: { folder } })
-  const refused = await service.event(
-    /* whatever it is */ ({ event }) => event === 'refused' || event === 'taken',
-  )
+  const refused = await service.event(({ event }) => event === 'refused' || event === 'taken')
   await service.exitOf(service.pid)
   expect(refused).toMatchObject({ event: 'refused', name: 'HandoverError', unchanged: true, variables: [] })
   expect(readdirSync(folder)).toEqual([])
   return refused
 }
 
-/** As a predecessor sets it. The test is the predecessor. */
+/** The variable as a predecessor sets it. The test is the predecessor. */
 const inheritance = (change: object = {}) => ({
   version: wireVersion,
   predecessor: process.pid,
@@ -66,12 +64,12 @@ const withVariable = (value: unknown): ServiceOptions => ({
 })
 
 test.each<[string, unknown, string]>([
-  ['no JSON', 'not JSON', 'it is not JSON'],
+  ['not JSON', 'not JSON', 'it is not JSON'],
   ['empty', '', 'it is not JSON'],
   ['null', null, 'it is not an object'],
   ['a list', [], 'it is not an object'],
   ['without a pid', inheritance({ predecessor: 'x' }), '"predecessor" is not a pid'],
-  ['of generation 0', inheritance({ generation: 0 }), '"generation" is not a number'],
+  ['generation 0', inheritance({ generation: 0 }), '"generation" is not a number'],
   ['without listeners', inheritance({ listeners: {} }), '"listeners" is not a list'],
   [
     'with standard error as a listener',
@@ -79,21 +77,24 @@ test.each<[string, unknown, string]>([
     '"listeners" is not a list',
   ],
   [
-    'with a listener of no address',
+    'with a listener without an address',
     inheritance({ listeners: [{ ...entry, tcp: undefined }] }),
     '"listeners" is not',
   ],
   [
-    'with a listener of two kinds',
+    'with a listener that is both TCP and Unix',
     inheritance({ listeners: [{ ...entry, unix: { path: '/x' } }] }),
     '"listeners" is not',
   ],
-])('a handover variable that is %s is refused by name, and nothing is changed', async (_, value, why) => {
-  const { code, message } = await refusal(withVariable(value))
-  expect(code).toBe('ERR_HANDOVER_INHERITANCE_MALFORMED')
-  expect(message).toContain(`HANDOVER_INHERITANCE cannot be used: ${why}`)
-  expect(message).toContain('Only a predecessor sets it; unset it if it was set by hand.')
-})
+])(
+  'a handover variable (%s) is rejected with a named error, and nothing is changed',
+  async (_, value, why) => {
+    const { code, message } = await refusal(withVariable(value))
+    expect(code).toBe('ERR_HANDOVER_INHERITANCE_MALFORMED')
+    expect(message).toContain(`HANDOVER_INHERITANCE cannot be used: ${why}`)
+    expect(message).toContain('Only a predecessor sets it; unset it if it was set by hand.')
+  },
+)
 
 test('unknown or uncatchable signal names in the variable do not end a successor', async () => {
   const signals = ['SIGKILL', 'SIGSTOP', 'SIGNOPE', 'toString', '', 'SIGHUP']
@@ -109,7 +110,7 @@ test('unknown or uncatchable signal names in the variable do not end a successor
 })
 
 test.each([99, undefined])(
-  'a handover variable of version %s is refused by name, with both versions',
+  'a handover variable of version %s is rejected with an error that names both versions',
   async (version) => {
     const { code, message } = await refusal(withVariable(inheritance({ version })))
     expect(code).toBe('ERR_HANDOVER_WIRE_VERSION')
@@ -118,9 +119,9 @@ test.each([99, undefined])(
 )
 
 test.each([
-  ['a process that runs', () => process.ppid],
-  ['a process that is gone', () => 2 ** 22 - 1],
-])('a handover variable for a child of %s is refused by name', async (_, predecessor) => {
+  ['a running process', () => process.ppid],
+  ['a process that has ended', () => 2 ** 22 - 1],
+])('a handover variable for a child of %s is rejected with a named error', async (_, predecessor) => {
   const { code, message } = await refusal(withVariable(inheritance({ predecessor: predecessor() })))
   expect(code).toBe('ERR_HANDOVER_INHERITANCE_FOREIGN')
   expect(message).toMatch(
@@ -130,7 +131,7 @@ test.each([
   )
 })
 
-test('a program between two generations fails the reload by name, not the service', async () => {
+test('a program between two generations fails the reload, not the service', async () => {
   const wrapper = join(tempDir(), 'wrapper')
   writeFileSync(wrapper, `#!/bin/sh\n'${testNode}' "$@"\nexit $?\n`)
   chmodSync(wrapper, 0o755)
@@ -143,33 +144,39 @@ test('a program between two generations fails the reload by name, not the servic
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-/** Descriptors that are no listening socket, and what is said of each. */
+/** Descriptors that are not listening sockets, each with the reason in the error. */
 const descriptors: readonly [string, string, () => number | Promise<number>][] = [
   ['is a file', 'it is not a socket', () => openSync('/dev/null', 'r')],
   ['is a UDP socket', 'UDP', udp],
   ['is a connection', 'it is a connection, not a listening socket', connection],
 ]
 
-test.each(descriptors)('C25: an inherited descriptor that %s is refused by name', async (_, why, open) => {
-  const { code, message } = await refusal({
-    ...withVariable(inheritance({ listeners: [entry] })),
-    fds: [await open()],
-  })
-  expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
-  expect(message).toMatch(
-    new RegExp(`Descriptor 3 was handed to this process as a listening socket, but .*${why}`),
-  )
-})
+test.each(descriptors)(
+  'C25: an inherited descriptor that %s is rejected with a named error',
+  async (_, why, open) => {
+    const { code, message } = await refusal({
+      ...withVariable(inheritance({ listeners: [entry] })),
+      fds: [await open()],
+    })
+    expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
+    expect(message).toMatch(
+      new RegExp(`Descriptor 3 was handed to this process as a listening socket, but .*${why}`),
+    )
+  },
+)
 
-test.each(descriptors)('C25: an activated descriptor that %s is refused by name', async (_, why, open) => {
-  const { code, message } = await refusal({ shell: activation('1'), fds: [await open()] })
-  expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
-  expect(message).toMatch(
-    new RegExp(`Descriptor 3 was handed to this process as a listening socket, but .*${why}`),
-  )
-})
+test.each(descriptors)(
+  'C25: an activated descriptor that %s is rejected with a named error',
+  async (_, why, open) => {
+    const { code, message } = await refusal({ shell: activation('1'), fds: [await open()] })
+    expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
+    expect(message).toMatch(
+      new RegExp(`Descriptor 3 was handed to this process as a listening socket, but .*${why}`),
+    )
+  },
+)
 
-test('C25: a descriptor that is not open is refused by name', async () => {
+test('C25: a descriptor that is not open is rejected with a named error', async () => {
   const options = [
     withVariable(inheritance({ listeners: [{ ...entry, fd: 99 }] })),
     { shell: activation('97') },
@@ -181,7 +188,7 @@ test('C25: a descriptor that is not open is refused by name', async () => {
   }
 })
 
-test('C25: a listening socket of another address is refused by name, and so is one of another kind', async () => {
+test('C25: a listening socket with another address or of another kind is rejected with a named error', async () => {
   const [tcp, unix] = [await listener(), await listener({ path: join(tempDir(), 'x.sock') })]
   const { port } = tcp.address() as AddressInfo
   for (const [server, is] of [
@@ -197,7 +204,7 @@ test('C25: a listening socket of another address is refused by name, and so is o
   }
 })
 
-test.each(['x', '-1', '1.5', '100000'])('LISTEN_FDS that is %s is refused by name', async (count) => {
+test.each(['x', '-1', '1.5', '100000'])('LISTEN_FDS=%s is rejected with a named error', async (count) => {
   const { code, message } = await refusal({ shell: activation(count) })
   expect(code).toBe('ERR_HANDOVER_INHERITANCE_MALFORMED')
   expect(message).toContain(`LISTEN_FDS is "${count}", not a number of sockets. Nothing was inherited.`)
@@ -209,7 +216,7 @@ async function udp(): Promise<number> {
   const socket = dgram.createSocket('udp4')
   onTestFinished(() => void socket.close())
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
-  // A datagram socket keeps its handle elsewhere.
+  // A datagram socket stores its handle elsewhere.
   const state = Reflect.ownKeys(socket).find((key) => String(key) === 'Symbol(state symbol)') ?? ''
   return Reflect.get(socket, state).handle.fd
 }

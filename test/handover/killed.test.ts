@@ -1,4 +1,4 @@
-// SIGKILL at every step of a handover, to either side: nobody is refused, nobody waits, the other one serves.
+// SIGKILL at every step of a handover, to either side: no client is refused or hangs, and the other process serves.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LoadResult, RawConnection } from '@handover/load'
@@ -19,7 +19,7 @@ const waitFor = (file: string) => `
 
 interface Step {
   readonly text: (file: string) => string
-  /** The successor, once it has come so far. */
+  /** Resolves with the pid of the successor when it has reached the step. */
   readonly reached: (service: Service) => Promise<number>
 }
 
@@ -27,29 +27,29 @@ const fact = (is: (fact: Fact) => boolean) => async (service: Service) =>
   (await service.event((each) => each.pid !== service.pid && is(each))).pid
 
 const steps: Readonly<Record<string, Step>> = {
-  'right after it was started': {
+  'right after the successor starts': {
     text: () => release(),
     async reached({ pid }) {
-      await until('there is a successor', () => descendantsOf(pid).length > 0)
+      await until('the successor exists', () => descendantsOf(pid).length > 0)
       return descendantsOf(pid)[0] ?? 0
     },
   },
-  'before it has loaded core': {
+  'before the successor has loaded core': {
     text: (file) => release({ first: waitFor(file) }),
     reached: fact(({ event }) => event === 'started'),
   },
-  'when it listens': {
+  'when the successor listens': {
     text: (file) =>
       release({ options: "{ ready: 'manual' }", afterListen: `${waitFor(file)}; handle.ready()` }),
     reached: fact(({ event }) => event === 'listening'),
   },
-  'when it is ready': {
+  'when the successor is ready': {
     text: () => release(),
     reached: fact(({ onProbation }) => onProbation === true),
   },
 }
 
-/** Starts a reload to a release that stops at the step, under load; `kill` gets the pid of the successor. */
+/** Reloads under load to a release that stops at the step. `kill` gets the pid of the successor. */
 async function killedAt({ text, reached }: Step, kill: (app: Killed) => Promise<void>) {
   const pidFile = join(tempDir(), 'pid')
   const app = await startRelease({ config: { graceful: { probationMs: 60_000, pidFile } } })
@@ -68,20 +68,25 @@ interface Killed extends Deployed {
   goOn(): void
 }
 
-test.each(Object.entries(steps))('the successor is killed %s: the predecessor serves on', async (_, step) => {
-  const { service, load, pidFile, deploy } = await killedAt(step, async ({ service, successor }) => {
-    process.kill(successor, 'SIGKILL')
-    expect(await service.event('reload-failed')).toMatchObject({ report: { failure: { signal: 'SIGKILL' } } })
-    expect(statusOf(successor)).toBeUndefined()
-  })
-  expectOnlyConnectionsCut(load, 2)
-  expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
-  expect(pidFile).toBe(service.pid)
-  await expectNextReload({ service, deploy }, 2)
-})
+test.each(Object.entries(steps))(
+  'the predecessor keeps serving if the successor is killed (%s)',
+  async (_, step) => {
+    const { service, load, pidFile, deploy } = await killedAt(step, async ({ service, successor }) => {
+      process.kill(successor, 'SIGKILL')
+      expect(await service.event('reload-failed')).toMatchObject({
+        report: { failure: { signal: 'SIGKILL' } },
+      })
+      expect(statusOf(successor)).toBeUndefined()
+    })
+    expectOnlyConnectionsCut(load, 2)
+    expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
+    expect(pidFile).toBe(service.pid)
+    await expectNextReload({ service, deploy }, 2)
+  },
+)
 
 test.each(Object.entries(steps))(
-  'C17: the predecessor is killed %s: the successor serves',
+  'C17: the successor serves if the predecessor is killed (%s)',
   async (_, step) => {
     const { service, load, pidFile, deploy } = await killedAt(step, async ({ service, successor, goOn }) => {
       service.signal('SIGKILL', service.pid)
@@ -112,7 +117,7 @@ async function expectNextReload(
   expect(service.processes()).toEqual([])
 }
 
-/** Those of the killed generation were cut, once each. Nobody was refused, nobody waited in vain. */
+/** Only connections of the killed generation fail, once each. No client is refused or hangs. */
 function expectOnlyConnectionsCut({ failures, servedBy }: LoadResult, killed: number): void {
   for (const { kind, workload, servedBy } of failures) {
     expect(kind).toMatch(/^(reset|cut-short|closed-unannounced)$/)
@@ -129,7 +134,7 @@ const whenProven = (victim: string) =>
     })`,
   })
 
-test('the successor is killed when it was told that it is proven, before it took over: the predecessor serves on', async () => {
+test('the predecessor keeps serving if the successor is killed when it is proven but has not taken over yet', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 0 } } })
   deploy(whenProven('process.pid'))
   let outcome: Outcome = {}
@@ -144,7 +149,7 @@ test('the successor is killed when it was told that it is proven, before it took
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('C17: the predecessor is killed when its successor is proven, before that took over: the successor serves', async () => {
+test('C17: the successor serves if the predecessor is killed when the successor is proven but has not taken over yet', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 0 } } })
   deploy(whenProven('handle.predecessor.pid'))
   const load = await underLoad(service.target, async () => {
@@ -176,7 +181,7 @@ test.each([false, true])(
 )
 
 test.each([false, true])(
-  'a successor that is killed while its predecessor drains: requests end, and the predecessor serves again (connections move: %s)',
+  'if a successor is killed while its predecessor drains, requests finish and the predecessor serves again (connections move: %s)',
   async (moveConnections) => {
     const { service } = await startRelease({ config: { graceful: { probationMs: 0, moveConnections } } })
     const held = gate()
@@ -202,10 +207,10 @@ test.each([false, true])(
   },
 )
 
-test('C17: a predecessor that nobody reaps does not keep its successor from serving', async () => {
+test('C17: a predecessor that stays a zombie does not keep its successor from serving', async () => {
   const goOn = gate()
   const { service, deploy } = await startRelease({
-    // What started it waits for nothing, so it stays a zombie.
+    // The shell becomes `sleep`, which reaps no child, so the predecessor stays a zombie.
     shell: '"$0" "$@" & exec sleep 600;',
     config: { graceful: { probationMs: 0 } },
     leftOvers: 'allowed',

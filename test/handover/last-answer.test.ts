@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ask, connect } from '../support/http.js'
 import { startService } from '../support/service.js'
 
-/** The head of an answer as a proxy passes it on: what it says of the connection is another connection's. */
+/** Forms of a response head that a proxy copies. Its `Connection` header is about another connection. */
 const heads = {
   'an object': { Connection: 'keep-alive', 'X-One': '1' },
   'names and values': ['connection', 'keep-alive', 'X-One', '1', 'Set-Cookie', 'a', 'Set-Cookie', 'b'],
@@ -11,11 +11,11 @@ const heads = {
     ['CONNECTION', 'keep-alive'],
     ['Set-Cookie', 'b'],
   ],
-  'an object that says nothing of the connection': { 'X-One': '1' },
+  'an object without a Connection header': { 'X-One': '1' },
 }
 
 test.each(Object.entries(heads))(
-  'the last answer says "Connection: close" when its head is %s, and keeps every other header',
+  'the last response has "Connection: close" and every other header when writeHead gets %s',
   async (_, head) => {
     const graceful = { moveConnections: false, probationMs: 50 }
     const service = await startService('http.mjs', { config: { graceful } })

@@ -1,4 +1,4 @@
-// graceful(server) on a server that already listens: the shutdown is graceful, also for earlier connections.
+// graceful(server) on a server that already listens: a shutdown drains gracefully, including earlier connections.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
@@ -10,7 +10,7 @@ import { type Service, targetOf } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
-/** Listens on http, https and net, and calls graceful for each when the file exists. */
+/** Listens with http, https and net, and calls graceful() for each server when the file exists. */
 const program = `
   import http from 'node:http'
   import https from 'node:https'
@@ -38,7 +38,7 @@ const program = `
 const isReady = ({ event, state }: { event: string; state?: string }) =>
   event === 'state' && state === 'ready'
 
-/** The service, and a function that makes it call graceful. */
+/** The service, and `attach`, which makes it call graceful(). */
 async function start() {
   const file = join(tempDir(), 'attach')
   const service = launchProgram(program, { config: { file } })
@@ -57,7 +57,7 @@ async function start() {
 
 const countWarnings = (service: Service) => service.output.split('called after server.listen()').length - 1
 
-test('earlier connections drain: a response in flight says close, idle ones have lingerMs, and the drain waits for raw ones', async () => {
+test('connections from before graceful() drain: a response in flight announces the close, idle ones have lingerMs, raw ones hold the drain', async () => {
   const { service, attach, targets, ports } = await start()
   const [plain = targetOf(undefined), , raw = plain] = targets
   const held = gate()
@@ -71,7 +71,7 @@ test('earlier connections drain: a response in flight says close, idle ones have
   })
   secure.write(get(held.path))
   const state = async () => JSON.parse((await ask(idle, '/')).text)
-  await until('both are in flight', async () => (await state()).holding === 2)
+  await until('both requests are in flight', async () => (await state()).holding === 2)
   await attach()
   const { http1, https, raw: others } = (await state()).connections
   expect([http1, https, others]).toEqual([
@@ -86,14 +86,14 @@ test('earlier connections drain: a response in flight says close, idle ones have
   expect(await idle.closed).toMatchObject({ how: 'end' })
   held.open()
   expect(await busy.response()).toMatchObject({ text: 'ok', keepAlive: false })
-  await until('the answer over TLS has come', async () => told.includes('ok'))
+  await until('the response over TLS has arrived', async () => told.includes('ok'))
   expect(told).toMatch(/^connection: close\r$/im)
   expect(isRunning(service.pid)).toBe(true)
   talker.close()
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('a reload fails with the reason, by the handle and by a signal, and the service keeps serving', async () => {
+test('a reload by the handle or by a signal fails with the reason, and the service keeps serving', async () => {
   const { service, attach, targets } = await start()
   const [target = targetOf(undefined)] = targets
   await attach()

@@ -12,7 +12,7 @@ import { whoAnswers, whoServes, whoSpeaks } from '../support/who.js'
 const quick = { probationMs: 20 }
 const loopback = { port: 0, host: '127.0.0.1' }
 
-test('C18: a server keeps its socket, whatever the form of listen, and whatever the words for the same address', async () => {
+test('C18: a server keeps its socket, whatever the form of listen and the spelling of the address', async () => {
   const folder = tempDir()
   const ports = join(folder, 'ports.json')
   const lent = await listener()
@@ -26,7 +26,7 @@ test('C18: a server keeps its socket, whatever the form of listen, and whatever 
   const sockets = listenersOf(service.pid)
   expect(sockets).toHaveLength(Object.keys(forms).length)
 
-  // The first generation asked for any port, the second asks for the one it got, the third says that again.
+  // Generation 1 listens on any port, generations 2 and 3 on the ports that generation 1 got.
   writeFileSync(ports, JSON.stringify(portsIn(forms)))
   for (const generation of [2, 3]) {
     const { to } = await service.reload()
@@ -34,7 +34,7 @@ test('C18: a server keeps its socket, whatever the form of listen, and whatever 
     expect(addressesIn(told, 'forms')).toEqual(forms)
     expect(told.called).toEqual(first.called)
     expect(listenersOf(to.pid)).toEqual(sockets)
-    // How an abstract name is written depends on the version of Node: here is another than there.
+    // An abstract name differs in the output: how Node prints it depends on its version.
     const { 'an abstract name': _, ...others } = forms
     expect(await each(others, (address) => whoSpeaks(targetOf(address)))).toEqual(
       await each(others, async () => ({ pid: to.pid, generation })),
@@ -55,7 +55,7 @@ test('C18: a server of each kind keeps its socket and works on it', async () => 
   expect(answers).toEqual(await each(answers, async () => to))
 })
 
-test('C18: a server that nobody made graceful keeps its socket too', async () => {
+test('C18: a server that is not registered keeps its socket, too', async () => {
   const service = await startService('http.mjs', { config: { graceful: quick, metrics: true } })
   const sockets = listenersOf(service.pid)
   const { metrics } = await service.event('listening')
@@ -64,7 +64,7 @@ test('C18: a server that nobody made graceful keeps its socket too', async () =>
   expect(listenersOf(to.pid)).toEqual(sockets)
 })
 
-test('C18: a server that tries until its address is free is one listener, and handed on', async () => {
+test('C18: a server that retries until its address is free has one listener, and hands it over', async () => {
   const taken = await listener()
   const service = launchProgram(
     `import http from 'node:http'
@@ -88,7 +88,7 @@ test('C18: a server that tries until its address is free is one listener, and ha
   expect(service.facts.filter(isProven(service.pid))).toHaveLength(1)
 })
 
-test('C18: a signal given to listen closes an inherited server as well', async () => {
+test('C18: the signal option of listen also closes an inherited server', async () => {
   const service = await startProgram(
     `import http from 'node:http'
     const server = http.createServer()
@@ -104,7 +104,7 @@ test('C18: a signal given to listen closes an inherited server as well', async (
   await service.event(({ event, pid }) => event === 'closed' && pid === to.pid)
 })
 
-test('C19: listeners on port 0 keep their own ports, through two reloads', async () => {
+test('C19: listeners on port 0 keep their own ports through two reloads', async () => {
   const service = await startService('http.mjs', {
     config: { graceful: quick, listen: [loopback, loopback, loopback] },
   })
@@ -117,7 +117,7 @@ test('C19: listeners on port 0 keep their own ports, through two reloads', async
   }
 })
 
-test('C20: a listener that the successor does not want is closed when it is proven, and its port is free', async () => {
+test('C20: a listener that the successor does not use is closed when the successor is proven, and its port is free', async () => {
   const folder = tempDir()
   const release = join(folder, 'release')
   const service = await startService('http.mjs', {
@@ -134,7 +134,7 @@ test('C20: a listener that the successor does not want is closed when it is prov
   await listener({ port: dropped, host: '127.0.0.1' })
 })
 
-test('C20: a listener that only a failed successor did not want stays', async () => {
+test('C20: a listener stays open if only a failed successor did not use it', async () => {
   const release = join(tempDir(), 'release')
   const service = await startService('http.mjs', {
     config: { graceful: { probationMs: 2_000 }, listen: [loopback, loopback], release },
@@ -147,7 +147,7 @@ test('C20: a listener that only a failed successor did not want stays', async ()
     expect(await whoServes(targetOf(address))).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('C20: a listener that the successor asks for late, but within its probation, is still there', async () => {
+test('C20: a successor can still use a listener late in its probation', async () => {
   const service = await startProgram(
     `import http from 'node:http'
     const server = () => http.createServer((_request, response) => response.end(JSON.stringify({ pid: process.pid })))
@@ -170,7 +170,7 @@ test('C20: a listener that the successor asks for late, but within its probation
   expect(listenersOf(to.pid)).toEqual(sockets)
 })
 
-test('C20: a new listener works beside inherited ones, and is handed on in its turn', async () => {
+test('C20: a new listener works beside inherited ones, and the next reload hands it over', async () => {
   const release = join(tempDir(), 'release')
   const service = await startService('http.mjs', {
     config: { graceful: quick, listen: [loopback], release },
@@ -187,7 +187,7 @@ test('C20: a new listener works beside inherited ones, and is handed on in its t
   }
 })
 
-test('C20: a listener that the program closed itself is not handed on', async () => {
+test('C20: a listener that the program has closed is not handed over', async () => {
   const service = await startProgram(
     `import http from 'node:http'
     const server = http.createServer()
@@ -219,7 +219,7 @@ const portOf = (server: Server) => ({ port: (server.address() as AddressInfo).po
 const portsOf = (addresses: readonly Address[] | undefined): number[] =>
   (addresses ?? []).map((address) => (address as AddressInfo).port)
 
-/** An object with the same names, and what `ask` resolves to or rejects with. */
+/** An object with the same names. Its values are the results of `ask`, or its errors as strings. */
 async function each<T>(
   object: Record<string, T>,
   ask: (value: T, name: string) => Promise<unknown> | undefined,

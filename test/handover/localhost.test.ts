@@ -1,4 +1,4 @@
-// Fastify on localhost has a second, private server for the second address.
+// On localhost, Fastify has a second, private server for the second address.
 import { fileURLToPath } from 'node:url'
 import type { Target } from '@handover/load'
 import { expect, test, vi } from 'vitest'
@@ -22,7 +22,7 @@ async function fastifyOnLocalhost(graceful: object): Promise<OnLocalhost> {
   const [ipv4, ipv6] = ['127.0.0.1', '::1'].map((host) =>
     service.targets.find((target) => 'host' in target && target.host === host),
   )
-  if (!ipv4 || !ipv6) throw new Error(`it listens on ${JSON.stringify(service.targets)} only`)
+  if (!ipv4 || !ipv6) throw new Error(`Fastify listens only on ${JSON.stringify(service.targets)}`)
   return { service, ipv4, ipv6 }
 }
 
@@ -35,7 +35,7 @@ test('C26: Fastify on localhost keeps 127.0.0.1 and ::1 over 10 reloads, both un
 })
 
 test.each(['ipv4', 'ipv6'] as const)(
-  'C26: an idle connection on one of the two addresses, here %s, is kept when the other has drained',
+  'C26: an idle connection on one address (%s) stays open when the other address has finished its drain',
   async (address) => {
     const { service, ...targets } = await fastifyOnLocalhost({ probationMs: 50, moveConnections: false })
     const idle = await connect(targets[address])

@@ -1,4 +1,4 @@
-// Where a connection cannot move: it is served where it is, and ends after an answer that says so.
+// Connections that cannot move: their own process serves them, and a response announces the close.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { keepAlive, type RawConnection, type Target } from '@handover/load'
@@ -15,7 +15,7 @@ import { tempDir } from '../support/temp-dir.js'
 const graceful = { probationMs: 50 }
 const clients = 30
 
-test('C44: where Node shows no descriptor of a connection, the drain is polite, and no request fails', async () => {
+test('C44: if Node shows no descriptor of a connection, the drain is polite and no request fails', async () => {
   const hidden =
     "server.on('connection', ({ _handle }) => Object.defineProperty(_handle, 'fd', { value: -1 }))"
   const { service } = await startRelease({
@@ -35,7 +35,7 @@ test('C44: where Node shows no descriptor of a connection, the drain is polite, 
   }
 })
 
-test('C44: a connection of a listener that the next release does not have is answered, and told that it is the last time', async () => {
+test('C44: a connection to a listener that the next release does not have gets one more response, which announces the close', async () => {
   const file = join(tempDir(), 'release')
   const service = await startService('http.mjs', {
     config: {
@@ -56,7 +56,7 @@ test('C44: a connection of a listener that the next release does not have is ans
   expect(givenBy(await ask(stays, '/'))).toEqual(to)
 })
 
-/** The servers of a release on the listener on which its predecessor served plain HTTP/1.1. */
+/** Servers of a release, by protocol. The previous release serves plain HTTP/1.1 on the same listener. */
 const others: Readonly<Record<string, string>> = {
   https: `https.createServer({ key, cert }, (_request, response) => response.end('other'))`,
   'cleartext HTTP/2': `http2.createServer((_request, response) => response.end('other'))`,
@@ -79,7 +79,7 @@ const releaseOf = (server: string) => `
   server.listen({ port: 0, host: '127.0.0.1' })`
 
 test.each(Object.entries(others))(
-  'C60: the next release speaks %s on the listener: the predecessor serves its plain HTTP/1.1 connections, and none moves',
+  'C60: when the next release speaks %s on the listener, the predecessor serves its plain HTTP/1.1 connections, and none moves',
   async (_, server) => {
     const { service, deploy } = await startRelease({ config: { graceful } })
     const connections = await openConnections(service.target, 10)
@@ -96,7 +96,7 @@ test.each(Object.entries(others))(
   },
 )
 
-test('C60: the next release speaks TLS on the listener: a running event stream stays in the predecessor, and ends in order', async () => {
+test('C60: when the next release speaks TLS on the listener, a running event stream stays in the predecessor and ends cleanly', async () => {
   const streaming = `
     server.removeAllListeners('request')
     server.on('request', (_request, response) => {

@@ -10,17 +10,17 @@ import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
 const count = 2_000
-/** So many connections are between the two processes at a time. */
+/** At most this many connections are in transit between the two processes at a time. */
 const mostUnderway = 32
 
-/** A release that has taken over, and stops before it takes a connection. */
+/** A release that takes over, and then stops before it receives a connection. */
 const stopsWhenOwner = release({
   beforeListen: `handle.on('state', ({ state, onProbation }) => {
     if (state === 'ready' && !onProbation) setImmediate(() => process.kill(process.pid, 'SIGSTOP'))
   })`,
 })
 
-/** A service with resting connections, at the moment when they have begun to move. */
+/** A service with resting connections that have just started to move. */
 async function whileMoving(): Promise<{ service: Service; connections: RawConnection[]; successor: number }> {
   const service = await startService('http.mjs', {
     config: {
@@ -37,7 +37,7 @@ async function whileMoving(): Promise<{ service: Service; connections: RawConnec
   return { service, connections, successor }
 }
 
-test('the successor is killed while 2000 connections move: those that it has not got are served here, and all are counted', async () => {
+test('SIGKILL to the successor while 2000 connections move: the predecessor serves all that are not lost, and the report counts these', async () => {
   const { service, connections, successor } = await whileMoving()
   service.signal('SIGKILL', successor)
   const { servedBy, kept, failures } = await callPolitely(connections)
@@ -48,19 +48,19 @@ test('the successor is killed while 2000 connections move: those that it has not
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('the predecessor is killed while 2000 connections move: those that the successor has are served, none hangs', async () => {
+test('SIGKILL to the predecessor while 2000 connections move: the successor serves all that it has received, and none hangs', async () => {
   const { service, connections, successor } = await whileMoving()
   service.signal('SIGKILL', service.pid)
   const { servedBy, failures } = await callPolitely(connections)
   expect([...servedBy.keys()].filter((generation) => generation !== 2)).toEqual([])
   expect((servedBy.get(2) ?? 0) + failures.length).toBe(count)
-  // It is whole: it serves whoever comes.
+  // The successor is intact: it serves new clients.
   const [fresh] = await openConnections(service.target, 1)
   expect((await callAll([fresh as RawConnection])).servedBy).toEqual(new Map([[2, 1]]))
   expect(service.serving.pid).toBe(successor)
 })
 
-test('the successor is told to stop while 2000 connections move: those that it takes no more are served here, and no request fails', async () => {
+test('SIGTERM to the successor while 2000 connections move: the predecessor serves all that the successor refuses, and no request fails', async () => {
   const { service, connections, successor } = await whileMoving()
   service.signal('SIGTERM', successor)
   const { servedBy, kept, failures } = await callPolitely(connections)
@@ -73,7 +73,7 @@ test('the successor is told to stop while 2000 connections move: those that it t
   for (const pid of [service.pid, successor]) await service.exitOf(pid)
 })
 
-test('the successor hangs while connections move: those few that are on the way wait, the others are served here', async () => {
+test('the successor hangs while connections move: only those in transit wait, and the predecessor serves the others', async () => {
   const { service, deploy } = await startRelease({
     config: { graceful: { probationMs: 50, drainTimeoutMs: 20_000 } },
     leftOvers: 'allowed',
@@ -89,18 +89,18 @@ test('the successor hangs while connections move: those few that are on the way 
     unserved.delete(connection)
   }
   const all = Promise.allSettled(connections.map(askOften))
-  await until('all but those on the way are served', () => unserved.size <= mostUnderway)
+  await until('only connections in transit are unserved', () => unserved.size <= mostUnderway)
   for (const connection of connections) connection.close()
   await all
 })
 
-/** All that did not leave, and of those that did only some that were answered first, by an answer that kept them. */
+/** Generation 1 answered every connection that stayed, and perhaps some others before they moved. */
 function expectServedHere(answered: number, stayed: number, kept: number): void {
   expect(answered).toBeGreaterThanOrEqual(stayed)
   expect(answered).toBeLessThanOrEqual(stayed + kept)
 }
 
-/** One request on each: an answer may say that it is the last. `kept`: how many of generation 1 did not. */
+/** Sends one request on each connection. `kept`: how many responses of generation 1 did not announce the close. */
 async function callPolitely(connections: readonly RawConnection[]) {
   const servedBy = new Map<number, number>()
   const failures: string[] = []
@@ -124,7 +124,7 @@ async function callPolitely(connections: readonly RawConnection[]) {
   return { servedBy, kept, failures }
 }
 
-test('the successor stops in the middle of the move: every connection that was open has one fate in the report and in the log', async () => {
+test('the successor stops in the middle of the move: every open connection has one outcome in the report and in the log', async () => {
   const { service, deploy } = await startRelease({
     config: { graceful: { probationMs: 50, drainTimeoutMs: 1_500 } },
     leftOvers: 'allowed',

@@ -1,4 +1,4 @@
-// Many connections that move, through many reloads.
+// Many connections move through many reloads.
 import { keepAlive } from '@handover/load'
 import { expect, test } from 'vitest'
 import { underLoad } from '../support/load.js'
@@ -12,10 +12,10 @@ const graceful = { probationMs: 50 }
 const waitMs = 5_000
 
 test.each([200, 1_000, 10_000])(
-  'C37: %i connections that were silent through a reload are answered by the successor, five times in a row',
+  'C37: the successor answers %i connections that were silent during a reload, five times in a row',
   { timeout: 180_000 },
   async (count) => {
-    // Longer than the test on a slow machine: the server closes connections that are idle for longer, moved or not.
+    // Longer than the test takes on a slow machine: a server closes connections that are idle for longer.
     const service = await startService('http.mjs', {
       config: { graceful, server: { keepAliveTimeout: 120_000 } },
     })
@@ -25,7 +25,7 @@ test.each([200, 1_000, 10_000])(
       await service.reload()
       const drain = (await finalReports(service, generation - 1)).at(-1)?.drain
       expect(drain).toMatchObject({ closed: 0, lost: 0, cut: [], open: count, moved: count })
-      // No connection waits for long: its process serves it until it moves, however many there are.
+      // No connection waits for long: its process serves it until it moves, however many connections there are.
       expect(drain?.longestWaitMs).toBeLessThan(waitMs)
       expect(await callAll(connections)).toEqual({ servedBy: new Map([[generation, count]]), failures: [] })
     }
@@ -37,12 +37,12 @@ test.each([
   { clients: 64, think: { minMs: 0, maxMs: 40 } },
   { clients: 2_000, think: { minMs: 0, maxMs: 1_000 } },
 ])(
-  'C36: $clients keep-alive clients that think keep their connection through 20 reloads',
+  'C36: $clients keep-alive clients that pause between requests keep their connection through 20 reloads',
   { timeout: 180_000 },
   async (load) => {
     const service = await startService('http.mjs', {
       config: {
-        // Not under test: on an overloaded machine each 32 connections wait for a turn of two busy event loops.
+        // The limit is not under test: on a busy machine, each batch of 32 connections waits for both event loops.
         graceful: { ...graceful, drainTimeoutMs: 120_000 },
         // All clients connect at once. The kernel drops connections beyond the backlog (Node: 511) and resets them later.
         listen: { port: 0, host: '127.0.0.1', backlog: 4_096 },

@@ -1,4 +1,4 @@
-// What the report of a drain says of connections.
+// What the report of a drain contains about connections.
 import { once } from 'node:events'
 import http2 from 'node:http2'
 import { expect, onTestFinished, test } from 'vitest'
@@ -10,7 +10,7 @@ import { startService } from '../support/service.js'
 
 const none = { moved: 0, lost: 0, closed: 0, cut: 0 }
 
-test('the report says of each kind of connection how many were moved, closed and cut', async () => {
+test('the report has the number of moved, closed and cut connections of each kind', async () => {
   const service = await startService('kinds.mjs', {
     config: { graceful: { probationMs: 50, drainTimeoutMs: 1_000 } },
   })
@@ -43,9 +43,9 @@ test('the report says of each kind of connection how many were moved, closed and
   for (const connection of idle) connection.close()
 })
 
-test('the report says how long the connection waited that waited longest between the two processes', async () => {
+test('the report has the longest time that a connection waited between the two processes', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 50 } } })
-  // It has taken over, and then is busy with something else when the connections come.
+  // The successor takes over, and then blocks its event loop while the connections arrive.
   const spin = 'for (const until = Date.now() + 500; Date.now() < until; );'
   deploy(
     release({

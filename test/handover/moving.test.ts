@@ -18,7 +18,7 @@ const moving = (graceful: object = {}, more: object = {}): ServiceOptions => ({
 
 const untouched = { closed: 0, lost: 0, cut: [] }
 
-test('C35, C40: under every kind of load every connection goes on, over ten reloads', async () => {
+test('C35, C40: under every kind of load, all connections continue over ten reloads', async () => {
   const service = await startService('http.mjs', moving())
   const over = new AbortController()
   const tally = new Tally()
@@ -31,7 +31,7 @@ test('C35, C40: under every kind of load every connection goes on, over ten relo
   for (const { drain } of await finalReports(service, 10)) expect(drain).toMatchObject({ lost: 0, cut: [] })
 })
 
-test('C40: a request in flight is answered by the process that began it, and the next one by the successor', async () => {
+test('C40: the process that started a request answers it, and the successor answers the next one on the same connection', async () => {
   const service = await startService('http.mjs', moving())
   const connection = await RawConnection.connect(service.target)
   connection.write('GET /slow?ms=600 HTTP/1.1\r\nhost: test\r\n\r\n')
@@ -41,13 +41,13 @@ test('C40: a request in flight is answered by the process that began it, and the
   connection.close()
 })
 
-test('C40: clients that ask again the moment they are answered are served by the successor from the next request on', async () => {
+test('C40: clients that send the next request at once reach the successor with it', async () => {
   const service = await startService('http.mjs', moving())
   let draining = false
   const late: number[] = []
   const client = async () => {
     const connection = await RawConnection.connect(service.target)
-    // Answers that are out when a timer fires: the client may be read before anything else gets its turn.
+    // The responses are timed: a client's next request may be read before any other callback runs.
     for (let generation = 1, answers = 0; generation === 1; ) {
       generation = await askOn(connection, `/slow?ms=${50 + Math.floor(Math.random() * 4)}`)
       if (draining && generation === 1 && ++answers > 1) late.push(answers)
@@ -61,7 +61,7 @@ test('C40: clients that ask again the moment they are answered are served by the
   expect(late).toEqual([])
 })
 
-test('C38: a connection that was opened and said nothing is answered by the successor', async () => {
+test('C38: the successor answers on a connection that was silent until the reload', async () => {
   const service = await startService('http.mjs', moving())
   const connection = await RawConnection.connect(service.target)
   await service.reload()
@@ -70,7 +70,7 @@ test('C38: a connection that was opened and said nothing is answered by the succ
   connection.close()
 })
 
-test('C39: half a request, and two pipelined ones, are answered where they began, then the connection moves', async () => {
+test('C39: a half-received request and pipelined requests are answered where they started, then the connection moves', async () => {
   const service = await startService('http.mjs', moving())
   const half = await RawConnection.connect(service.target)
   half.write('GET /sl')
@@ -78,7 +78,7 @@ test('C39: half a request, and two pipelined ones, are answered where they began
   body.write('POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: 8\r\n\r\nhalf')
   const two = await RawConnection.connect(service.target)
   two.write('GET /slow?ms=300 HTTP/1.1\r\nhost: test\r\n\r\nGET /slow?ms=10 HTTP/1.1\r\nhost: test\r\n\r\n')
-  // All of it has come when a request that was sent later is answered.
+  // All bytes have arrived when the response to a later request arrives.
   expect(await askOn(await RawConnection.connect(service.target))).toBe(1)
   await service.reload()
   half.write('ow?ms=1 HTTP/1.1\r\nhost: test\r\n\r\n')
@@ -93,7 +93,7 @@ test('C39: half a request, and two pipelined ones, are answered where they began
 })
 
 test.each(['before', 'after'])(
-  'C39: an upload that was answered %s the reload, before all of it had come, ends here, and its connection moves',
+  'C39: an upload that was answered %s the reload, before its body was complete, ends in the predecessor, then its connection moves',
   async (when) => {
     const service = await startService('http.mjs', moving({}, { server: { keepAliveTimeout: 60_000 } }))
     const connection = await connect(service.target)
@@ -112,7 +112,7 @@ test.each(['before', 'after'])(
   },
 )
 
-test('line ends between two requests, which HTTP ignores, keep no connection from moving', async () => {
+test('empty lines between two requests, which HTTP ignores, do not keep a connection from moving', async () => {
   const count = 1_000
   const service = await startService('http.mjs', moving({}, { server: { keepAliveTimeout: 60_000 } }))
   const connections = await openConnections(service.target, count)
@@ -126,7 +126,7 @@ test('line ends between two requests, which HTTP ignores, keep no connection fro
   for (const connection of connections) connection.close()
 })
 
-test('C45: when the last answer is out, and its connection is with the successor, the drain has ended', async () => {
+test('C45: the drain ends when the last response is sent and its connection has moved', async () => {
   const service = await startService('http.mjs', moving({}, { stopwatch: true }))
   const connections = await openConnections(service.target, 20)
   await callAll(connections)
@@ -143,7 +143,7 @@ test('C45: when the last answer is out, and its connection is with the successor
   for (const connection of connections) connection.close()
 })
 
-test('connections of a Unix socket move as well', async () => {
+test('connections of a Unix socket move, too', async () => {
   const path = join(tempDir(), 'service.sock')
   const service = await startService(
     'http.mjs',
@@ -157,17 +157,17 @@ test('connections of a Unix socket move as well', async () => {
   for (const connection of connections) connection.close()
 })
 
-test('a connection that moved between two requests rests as long as the server lets any rest, and no shorter', async () => {
+test('a connection that moved between two requests may stay idle for the full keep-alive timeout', async () => {
   const limits = { keepAliveTimeout: 1_500, headersTimeout: 300, connectionsCheckingInterval: 50 }
   const service = await startService('http.mjs', moving({}, { server: limits }))
   const connection = await RawConnection.connect(service.target)
   await askOn(connection)
   await service.reload()
   await finalReports(service, 1)
-  // Longer than headersTimeout, after which Node would answer 408 to a connection that never spoke.
+  // Longer than headersTimeout, after which Node would answer 408 if the connection looked unused.
   await connection.quiet(700)
   expect(await askOn(connection)).toBe(2)
-  // The answer to a request is not limited by the time to rest.
+  // The keep-alive timeout does not limit the time of a response.
   expect(await askOn(connection, '/slow?ms=1800')).toBe(2)
   expect(await connection.closed).toMatchObject({ how: 'end' })
 })
@@ -185,7 +185,7 @@ test('a moved connection may be idle for the socket timeout if the server has no
   for (const { closed } of connections) expect(await closed).toMatchObject({ how: 'end' })
 })
 
-test('a request that waits when its connection comes to a generation that drains itself is answered there', async () => {
+test('a request that waits while its connection moves to a draining generation is answered there', async () => {
   const service = await startService('http.mjs', moving())
   const { path, open } = gate()
   const connection = await RawConnection.connect(service.target)
@@ -202,7 +202,7 @@ test('a request that waits when its connection comes to a generation that drains
   connection.close()
 })
 
-test('back to back, connections pass through generations that drain themselves', async () => {
+test('during back-to-back reloads, connections pass through draining generations', async () => {
   const service = await startService(
     'http.mjs',
     moving({ probationMs: 0 }, { server: { keepAliveTimeout: 60_000 } }),
@@ -215,7 +215,7 @@ test('back to back, connections pass through generations that drain themselves',
   for (const connection of connections) connection.close()
 })
 
-/** The generation that answers once the connection has moved: it moves in the turn after the last answer. */
+/** The generation that answers after the connection has moved, which happens one turn after the last response. */
 async function answeredByNext(connection: RawConnection, wanted: number): Promise<number> {
   let generation = await askOn(connection)
   for (let i = 0; i < 100 && generation !== wanted; i++) generation = await askOn(connection)

@@ -1,9 +1,9 @@
-// exit: false, for tests and embedding: a shutdown leaves nothing of Handover in the process, which keeps running.
+// exit: false, for tests and embedding: after a shutdown the process keeps running without any trace of Handover.
 import { expect, test } from 'vitest'
 import { coreUrl, evaluate, startProgram } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
 
-/** Two lives of one server in one process: the globals before, between and after. */
+/** One server starts and shuts down twice in one process. Records the globals before, during and after. */
 const twice = `
   import http from 'node:http'
   import net from 'node:net'
@@ -36,7 +36,7 @@ const twice = `
   }
   console.log(JSON.stringify({ ran, told }))`
 
-test('after a shutdown every global is restored, and the same server can start again; then the process ends by itself', async () => {
+test('a shutdown restores every global, the same server can start again, and then the process exits by itself', async () => {
   const life = [1, 'ok', '{"status":"ok"', 2, 'exited', false, 'shutdown', 1, 0, true, []]
   expect(await evaluate(twice)).toEqual({
     ran: ['first before', 'first drained', 'second before', 'second drained'],
@@ -56,7 +56,7 @@ const embedding = `
   }, 5)
   server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))`
 
-test('SIGTERM with exit: false drains and removes the PID file and the control socket; the process keeps running, and the next SIGTERM ends it', async () => {
+test('SIGTERM with exit: false drains and removes the PID file and the control socket; the process keeps running until the next SIGTERM', async () => {
   const [pidFile, control] = [`${tempDir()}/pid`, `${tempDir()}/control`]
   const service = await startProgram(embedding, {
     config: { graceful: { pidFile, control }, files: [pidFile, control] },
@@ -76,7 +76,7 @@ test('after a handover the predecessor still exits', async () => {
   expect(await service.exitOf(from.pid)).toMatchObject({ code: 0 })
 })
 
-test('a beforeReady hook that fails makes ready() reject, and the process keeps running', async () => {
+test('a failing beforeReady hook makes ready() reject, and the process keeps running', async () => {
   const program = `
     import http from 'node:http'
     import { graceful } from '${coreUrl}'

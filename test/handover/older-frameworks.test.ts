@@ -1,4 +1,4 @@
-// The oldest versions that the adapters say they are for. What every framework must do is in test/contract.
+// The oldest versions that the adapters support. The contract for every framework is in test/contract.
 import { everyWorkload } from '@handover/load'
 import { expect, test, vi } from 'vitest'
 import { stateOf } from '../support/http.js'
@@ -11,7 +11,7 @@ test.each([
   ['Express 4.18', 'express.mjs', 'express-4'],
   ['Koa 2', 'koa.mjs', 'koa-2'],
 ])(
-  '%s: five reloads under every kind of load cost no request, and a shutdown drains',
+  '%s: five reloads under every kind of load fail no request, and a shutdown drains',
   async (_, fixture, framework) => {
     const graceful = { probationMs: 150, drainTimeoutMs: 60_000 }
     const service = await startService(fixture, { config: { graceful, framework } })

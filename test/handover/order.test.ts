@@ -1,4 +1,4 @@
-// What is asked for at the wrong moment, twice, or too often.
+// Requests at the wrong moment, twice, or too often.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { RawConnection, type Target } from '@handover/load'
@@ -15,7 +15,7 @@ import { whoServes } from '../support/who.js'
 
 const started = (service: Service) => service.facts.filter(({ event }) => event === 'listening').length
 
-test('C12: ten SIGHUPs at once are one reload', async () => {
+test('C12: ten SIGHUPs at once start one reload', async () => {
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 100 } } })
   const load = await underLoad(service.target, async () => {
     for (let i = 0; i < 10; i++) process.kill(service.pid, 'SIGHUP')
@@ -43,7 +43,7 @@ test('C63: SIGHUPs during a reload start one more reload, which the successor ru
   expect(started(service)).toBe(3)
 })
 
-test('C63: a SIGHUP during a failing reload starts a reload of the release on disk by then', async () => {
+test('C63: a SIGHUP during a failing reload starts another reload, with the release that is on disk by then', async () => {
   const release = join(tempDir(), 'release')
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 5_000 }, release } })
   writeFileSync(release, JSON.stringify({ dieAfterReadyMs: 500 }))
@@ -57,7 +57,7 @@ test('C63: a SIGHUP during a failing reload starts a reload of the release on di
   expect(started(service)).toBe(3)
 })
 
-test('C63: a generation that has handed over passes a SIGHUP on to the generation that serves', async () => {
+test('C63: a generation that has handed over passes a SIGHUP on to the serving generation', async () => {
   const service = await startService('http.mjs', {
     config: { graceful: { probationMs: 50, drainTimeoutMs: 60_000 } },
   })
@@ -71,7 +71,7 @@ test('C63: a generation that has handed over passes a SIGHUP on to the generatio
   await service.exitOf(from.pid)
 })
 
-test('C12: a reload during a reload is refused, in both generations, and the first one is not affected', async () => {
+test('C12: both generations reject a reload during a reload, and the first one is not affected', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 500 } } })
   const { target } = service
   const goOn = gate()
@@ -93,7 +93,7 @@ test('C12: a reload during a reload is refused, in both generations, and the fir
   expect(await first).toMatchObject({ report: { outcome: 'handed-over' } })
 })
 
-/** A download that has begun; its end is read when the test says so. */
+/** A download that has started. `finish` reads it to the end. */
 async function slowDownload(
   target: Target,
 ): Promise<{ connection: RawConnection; finish(): Promise<number> }> {
@@ -122,7 +122,7 @@ test.each([false, true])(
         expect((await service.reload()).to.generation).toBe(generation)
         downloads.push(await slowDownload(target))
       }
-      expect(service.processes(), 'each still has its download').toHaveLength(5)
+      expect(service.processes(), 'each process still has its download').toHaveLength(5)
       for (const { finish } of downloads) expect(await finish()).toBe(8_388_608)
       const reports = await finalReports(service, 4)
       expect(reports.map(({ generation, drain }) => [generation, drain.cut, drain.timedOut])).toEqual(
@@ -135,7 +135,7 @@ test.each([false, true])(
   },
 )
 
-test('C13: a generation that still drains when its limit is over ends then, however many came after it', async () => {
+test('C13: a draining generation exits at its limit, however many generations follow it', async () => {
   const service = await startService('http.mjs', {
     config: { graceful: { probationMs: 0, drainTimeoutMs: 2_000 } },
   })
@@ -165,7 +165,7 @@ const moments = {
 }
 
 test.each(Object.entries(moments))(
-  'C14: a shutdown while the successor %s ends it, then drains; later reloads are refused',
+  'C14: a shutdown while the successor %s ends the successor, then drains; later reloads are rejected',
   async (_, { text, event }) => {
     const { service, deploy } = await startRelease({
       config: { graceful: { probationMs: 60_000, lingerMs: 10_000 } },
@@ -194,7 +194,7 @@ test.each(Object.entries(moments))(
   },
 )
 
-test('C14: a request that the successor has begun on its probation is answered before a shutdown ends it', async () => {
+test('C14: a successor on probation answers a request that it has started before a shutdown ends it', async () => {
   const { service } = await startRelease({ config: { graceful: { probationMs: 60_000 } } })
   const { target, pid } = service
   void requestReload(target)
@@ -202,14 +202,14 @@ test('C14: a request that the successor has begun on its probation is answered b
   let connection: RawConnection
   do connection = await RawConnection.connect(target)
   while (givenBy(await ask(connection, '/')).pid === pid)
-  // Longer than a successor that hangs is waited for.
+  // Longer than the limit for a successor that hangs.
   await connection.write(get('/slow?ms=6000'))
   service.signal('SIGTERM', pid)
   expect(givenBy(await connection.response())).toEqual({ pid: successor.pid, generation: 2 })
   expect(await service.exitOf(pid)).toMatchObject({ code: 0 })
 })
 
-test('C14: a second signal cuts the successor short as well', async () => {
+test('C14: a second signal cuts the successor short, too', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 60_000 } } })
   const { pid } = service
   deploy(release({ afterListen: "process.on('SIGTERM', () => tell('asked'))" }))

@@ -1,4 +1,4 @@
-// The service has one owner: it moves by a message and its acknowledgement, whatever a process sees or reads later.
+// The service has one owner. Ownership moves with a message and its acknowledgement, whatever a process reads later.
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-/** A service with everything that a process can own. */
+/** A service with a socket file, a PID file and a control socket. */
 async function startOwner(graceful: object = {}) {
   const folder = tempDir()
   const [path, pidFile, control] = ['app.sock', 'pid', 'control.sock'].map((name) => join(folder, name)) as [
@@ -25,12 +25,12 @@ async function startOwner(graceful: object = {}) {
   ]
   const config = { listen: { path }, graceful: { probationMs: 50, pidFile, control, ...graceful } }
   const deployed = await startRelease({ config })
-  await until('the control socket is there', () => existsSync(control))
+  await until('the control socket exists', () => existsSync(control))
   const files = () => [path, control].map((each) => lstatSync(each).ino)
   return { ...deployed, path, pidFile, control, files }
 }
 
-/** Whether a signal waits for a process that is stopped, or whose event loop is blocked and has not seen it (proc(5)). */
+/** Whether a stopped or blocked process has not handled the signal yet (proc(5)). */
 function hasPending(pid: number, signal: number): boolean {
   const [, pending = '0'] = /^ShdPnd:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
   return ((BigInt(`0x${pending}`) >> BigInt(signal - 1)) & 1n) === 1n
@@ -49,14 +49,14 @@ async function expectFirstOwns(
   expect(service.processes()).toEqual([service.pid])
 }
 
-test('C56: a successor that is stopped in its probation and resumes after it was taken back touches nothing that its predecessor owns', async () => {
+test('C56: a successor that is stopped on probation and resumes after the rollback touches nothing that its predecessor owns', async () => {
   const owner = await startOwner({ probationMs: 1_000 })
   const { service, path, files } = owner
   const before = files()
   const reload = requestReload({ path })
   const { pid } = await service.event(({ onProbation }) => onProbation === true)
   service.signal('SIGSTOP', pid)
-  await until('its predecessor has taken it back', () => hasPending(pid, constants.signals.SIGTERM))
+  await until('the predecessor has sent SIGTERM to it', () => hasPending(pid, constants.signals.SIGTERM))
   service.signal('SIGCONT', pid)
   expect(await reload).toMatchObject({ code: 'ERR_HANDOVER_PROBATION' })
   await expectFirstOwns(owner, before)
@@ -85,7 +85,7 @@ test('C56: a successor that stops after it answered that it can take over is kil
   await expectFirstOwns(owner, before)
 })
 
-test('C56: a successor with a blocked event loop at its takeover touches nothing that its predecessor owns', async () => {
+test('C56: a successor whose event loop is blocked at the takeover touches nothing that its predecessor owns', async () => {
   const owner = await startOwner()
   const { service, deploy, folder, path, files } = owner
   const [blocked, go] = [join(folder, 'blocked'), join(folder, 'go')]
@@ -108,13 +108,13 @@ test('C56: a successor with a blocked event loop at its takeover touches nothing
   await expectFirstOwns(owner, before)
 })
 
-/** Another handle keeps the process running. */
+/** Closes the server. The timer keeps the process running. */
 const closesServer = `
   setInterval(() => {}, 60_000)
   handle.on('state', ({ onProbation }) => onProbation && server.close())
 `
 
-test('C57: a release that closes its server within its probation fails the reload', async () => {
+test('C57: a release that closes its server on probation fails the reload', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 300 } } })
   deploy(release({ beforeListen: closesServer }))
   const { result, failures } = await reloadUnderLoad(service.target)
@@ -124,7 +124,7 @@ test('C57: a release that closes its server within its probation fails the reloa
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('C57: the same under handover run, and the previous worker keeps serving', async () => {
+test('C57: under handover run, a release that closes its server on probation fails the reload, and the previous worker keeps serving', async () => {
   const { path, deploy } = program(release())
   const service = await startRun(path, { config: { graceful: { probationMs: 300 } }, args: [] })
   const [worker] = accepting(service)
@@ -133,7 +133,7 @@ test('C57: the same under handover run, and the previous worker keeps serving', 
   expect(await whoServes(service.target)).toMatchObject({ pid: worker })
 })
 
-test('C58: a successor that closes its channel does not take over, and fails the reload', async () => {
+test('C58: a successor that closes its channel does not take over and fails the reload', async () => {
   const owner = await startOwner()
   const { deploy, path, files } = owner
   deploy(
@@ -149,7 +149,7 @@ test('C58: a successor that closes its channel does not take over, and fails the
   await expectFirstOwns(owner, before)
 })
 
-test('C58: a worker that closes its channel leaves the socket file to the others, and is replaced', async () => {
+test('C58: a worker that closes its channel leaves the socket file to the other workers and is replaced', async () => {
   const socket = join(tempDir(), 'app.sock')
   const { path } = program(
     release({
@@ -173,7 +173,7 @@ test('C58: a worker that closes its channel leaves the socket file to the others
   expect(lstatSync(socket).ino).toBe(before)
 })
 
-/** A program in a folder of its own, and how to replace it. */
+/** A program in its own folder, and a function that replaces it. */
 function program(text: string) {
   const path = join(tempDir(), 'server.mjs')
   const deploy = (next: string) => writeFileSync(path, next)
@@ -189,9 +189,9 @@ async function reloadUnderLoad(target: Target) {
   return { result, failures }
 }
 
-/** Connections that were made while a request held the drain of the predecessor; all of them are answered. */
+/** A request holds the predecessor's drain. Connections that were open meanwhile all get responses. */
 test.each(['SIGKILL', 'process.exit(0)'])(
-  'a predecessor that still drains serves again when its successor ends by %s: no connection is refused',
+  'a predecessor that still drains serves again when its successor ends by %s, and no connection is refused',
   async (how) => {
     const owner = await startOwner()
     const { service, deploy, path, pidFile, control, files } = owner
@@ -220,16 +220,16 @@ test.each(['SIGKILL', 'process.exit(0)'])(
     held.open()
     expect((await slow.response()).status).toBe(200)
     for (const connection of [slow, ...resting]) connection.close()
-    // It can hand over again.
+    // The predecessor can hand over again.
     deploy(release())
     await service.reload()
     expect(await whoServes({ path })).toMatchObject({ generation: 2 })
   },
 )
 
-test('a predecessor that serves again without a duplicate of its control socket binds it anew', async () => {
+test('a predecessor that serves again without a duplicate of its control socket binds a new one', async () => {
   const { service, deploy, path, control } = await startOwner()
-  // A successor sends 100 duplicates at most.
+  // A successor sends at most 100 duplicates.
   const others = `const { createServer } = await import('node:net')
 for (let n = 0; n < 101; n++) createServer().listen(0, '127.0.0.1')`
   deploy(release({ beforeListen: others }))
@@ -245,7 +245,7 @@ for (let n = 0; n < 101; n++) createServer().listen(0, '127.0.0.1')`
   await service.event(
     ({ event, code }) => event === 'reload-failed' && code === 'ERR_HANDOVER_SUCCESSOR_LOST',
   )
-  await until('the control socket answers', async () => {
+  await until('the control socket reports the predecessor', async () => {
     const answer = await askControl(control, 'status').catch(() => undefined)
     return JSON.stringify(answer ?? {}).includes(`"pid":${owner.pid}`)
   })
@@ -256,7 +256,7 @@ for (let n = 0; n < 101; n++) createServer().listen(0, '127.0.0.1')`
   slow.close()
 })
 
-test('a successor that is shut down right after the switch ends the service: its predecessor does not serve again', async () => {
+test('a shutdown of the successor right after the switch ends the service: its predecessor does not serve again', async () => {
   const { service, path, pidFile, control } = await startOwner()
   const held = gate()
   const slow = await RawConnection.connect({ path })

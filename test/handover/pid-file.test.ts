@@ -11,7 +11,7 @@ import { whoServes } from '../support/who.js'
 
 const read = (path: string) => readFileSync(path, 'utf8')
 
-/** A service with a PID file in a folder of its own. */
+/** A service with a PID file in its own folder. */
 async function withPidFile(graceful: object = {}) {
   const folder = tempDir()
   const pidFile = join(folder, 'app.pid')
@@ -19,7 +19,7 @@ async function withPidFile(graceful: object = {}) {
   const service = await startService('http.mjs', {
     config: { graceful: { probationMs: 20, ...graceful, pidFile }, release },
   })
-  await until('the PID file is there', () => existsSync(pidFile))
+  await until('the PID file exists', () => existsSync(pidFile))
   return { folder, pidFile, service, deploy: (bad: object) => writeFileSync(release, JSON.stringify(bad)) }
 }
 
@@ -51,11 +51,11 @@ test('C30: the first generation writes the PID file when it is ready, and not be
   expect(readdirSync(folder)).toEqual(['app.pid'])
 })
 
-test('C30: it names the predecessor during the probation, and the successor when that is proven', async () => {
+test('C30: the PID file names the predecessor during probation, and the successor once it is proven', async () => {
   const { folder, pidFile, service } = await withPidFile({ probationMs: 1_500 })
   const reloading = service.reload()
   await service.event(({ state, onProbation }) => state === 'ready' && onProbation === true)
-  // Whatever it does when it is ready is done once it has answered.
+  // The successor has handled its ready event when it answers.
   await until('the successor answers', async () => (await whoServes(service.target)).generation === 2)
   expect(read(pidFile)).toBe(`${service.pid}\n`)
   const { from, to } = await reloading
@@ -65,7 +65,7 @@ test('C30: it names the predecessor during the probation, and the successor when
   expect(readdirSync(folder)).toEqual(['app.pid'])
 })
 
-test('C30: whoever reads it at any time reads a whole pid of a generation that serves', async () => {
+test('C30: a reader finds the complete pid of a serving generation in the PID file at any time', async () => {
   const { pidFile, service } = await withPidFile({ probationMs: 0 })
   const seen = new Set<string>()
   let reading = true
@@ -80,7 +80,7 @@ test('C30: whoever reads it at any time reads a whole pid of a generation that s
   expect(seen.size).toBeGreaterThan(1)
 })
 
-test('C30: a successor that fails leaves the file alone', async () => {
+test('C30: a successor that fails leaves the PID file alone', async () => {
   const { folder, pidFile, service, deploy } = await withPidFile({ probationMs: 5_000 })
   for (const bad of [{ exit: 7 }, { dieAfterReadyMs: 1 }]) {
     deploy(bad)
@@ -90,7 +90,7 @@ test('C30: a successor that fails leaves the file alone', async () => {
   }
 })
 
-test('C30: a shutdown removes it, in the first generation and in a later one', async () => {
+test('C30: a shutdown removes the PID file, in the first generation and in a later one', async () => {
   for (const reloads of [0, 1]) {
     const { folder, service } = await withPidFile()
     for (let done = 0; done < reloads; done++) await service.reload()
@@ -99,14 +99,14 @@ test('C30: a shutdown removes it, in the first generation and in a later one', a
   }
 })
 
-test.each(['4711\n', 'not a pid'])('C30: a shutdown leaves a file that says %j', async (text) => {
+test.each(['4711\n', 'not a pid'])('C30: a shutdown leaves a PID file that contains %j', async (text) => {
   const { pidFile, service } = await withPidFile()
   writeFileSync(pidFile, text)
   await shutDown(service)
   expect(read(pidFile)).toBe(text)
 })
 
-test('C30: a relative path is where the service was started, whatever its directory is later', async () => {
+test('C30: a relative path of the PID file starts at the directory of the start, even if the program changes its directory', async () => {
   const folder = tempDir()
   const service = launchProgram(
     `import http from 'node:http'
@@ -123,7 +123,7 @@ test('C30: a relative path is where the service was started, whatever its direct
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('C30: a PID file that cannot be written is an error in the log, and costs nothing else', async () => {
+test('C30: if the PID file cannot be written, the log has an error and nothing else changes', async () => {
   const pidFile = join(tempDir(), 'app.pid')
   mkdirSync(pidFile)
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 20, pidFile } } })

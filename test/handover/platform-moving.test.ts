@@ -1,8 +1,8 @@
-// What is assumed of Node's privates where connections, sessions and frames are concerned: see platform.test.ts.
+// What Handover assumes about Node internals for connections, sessions and frames: see platform.test.ts.
 import { expect, test } from 'vitest'
 import { privately, tlsUrl } from '../support/privates.js'
 
-test('not a byte is read after the handle was taken off a socket, and another socket of it goes on', async () => {
+test('nothing is read after a socket has lost its handle, and another socket continues with the handle', async () => {
   const told = await privately(`
     const server = http.createServer((_request, response) => response.end('answered'))
     const port = await listen(server)
@@ -20,7 +20,7 @@ test('not a byte is read after the handle was taken off a socket, and another so
   expect(told).toEqual({ unread: true, readAgain: true, gone: true })
 })
 
-test('a fresh connection can be marked as one that rests between two requests', async () => {
+test('a fresh connection can be marked as one between two requests', async () => {
   const told = await privately(`
     const server = http.createServer((_request, response) => response.end())
     const requests = []
@@ -52,7 +52,7 @@ test('a sub-process with a channel has a queue for handles, which can be hidden'
   expect(told).toEqual({ has: true, sent: null, left: [], disconnected: true })
 })
 
-test('a TLS server has keys and a context of its sessions, and takes others', async () => {
+test('a TLS server has session keys and a session context, and accepts those of another server', async () => {
   const told = await privately(`
     const { key, cert } = await import('${tlsUrl}')
     const [one, other] = [tls.createServer({ key, cert }), tls.createServer({ key, cert })]
@@ -65,7 +65,7 @@ test('a TLS server has keys and a context of its sessions, and takes others', as
   expect(told).toEqual({ keys: true, context: 'of the predecessor', native: 'function', plain: true })
 })
 
-test('the handle below an HTTP/2 session says how much waits to be written', async () => {
+test('the handle below an HTTP/2 session has the number of bytes that wait to be written', async () => {
   const told = await privately(`
     const server = http2.createServer()
     const port = await listen(server)

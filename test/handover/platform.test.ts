@@ -1,5 +1,5 @@
-// What is assumed of Node's privates (packages/core/src/platform): a Node that changes them fails here
-// first, and this says what it changed. Each runs in the Node that is tested.
+// What Handover assumes about Node internals (packages/core/src/platform). If a Node release changes one of them,
+// the name of the test that fails here first says which. Each test runs in the Node under test.
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { RawConnection } from '@handover/load'
@@ -21,7 +21,7 @@ const adopts = (before: string) => `${prelude}
   adopted.listen(server, 16, true)
   ${before}
   process.on('SIGUSR2', async () => {
-    // A client that could be accepted would be by now.
+    // By now the server would have accepted a waiting client.
     for (let turns = 0; turns < 5; turns++) await turn()
     tell('held', { accepted })
     adopted.startAccepting()
@@ -35,7 +35,7 @@ test.each([
     (path: string) => `privates.setSocketPath(server, '${path}')`,
   ],
 ])(
-  'an adopted %s listener accepts nothing until it is released, and then those who came before',
+  'an adopted %s listener accepts nothing until it is released, and then also earlier clients',
   async (_, open, setPath) => {
     const path = join(tempDir(), 'x.sock')
     const lent = await open(path)
@@ -46,7 +46,7 @@ test.each([
     expect((await service.event('listening')).addresses).toEqual([address])
     expect(listenersOf(service.pid)).toEqual([inode])
 
-    // From now on the service alone could accept. Node removes a path when it closes what it bound there.
+    // From now on only the service can accept. Node removes the path when it closes the socket that it bound there.
     const moved = `${path}.moved`
     if (address === path) renameSync(path, moved)
     lent.close()
@@ -57,7 +57,7 @@ test.each([
   },
 )
 
-test('a listener that is held keeps the process, as one that accepts does; closed, it does not', async () => {
+test('a paused listener keeps the process running until it is closed, as an accepting one does', async () => {
   const lent = await listener()
   const service = launchProgram(
     `${adopts('')}
@@ -70,11 +70,11 @@ test('a listener that is held keeps the process, as one that accepts does; close
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('a server can listen on a handle that it was given', async () => {
+test('a server can listen on a given handle', async () => {
   expect(await privately('told.can = privates.canListenOnHandle()')).toEqual({ can: true })
 })
 
-test('closing idle connections tells which are at a message boundary, and destroys none of them', async () => {
+test('closing idle connections shows which ones are at a message boundary, and destroys none of them', async () => {
   const told = await privately(`
     const server = http.createServer((request, response) => request.url === '/' && response.end())
     const port = await listen(server)
@@ -82,7 +82,7 @@ test('closing idle connections tells which are at a message boundary, and destro
       fresh: await pair(server, port),
       answered: await pair(server, port, get),
       half: await pair(server, port, get.slice(0, -2)),
-      'in flight': await pair(server, port, get.replace('/', '/never')),
+      'half of the second': await pair(server, port, get.replace('/', '/never')),
       'half of the second': await pair(server, port, get + get.slice(0, -2)),
     }
     const sockets = Object.values(pairs).map(({ socket }) => socket)
@@ -98,12 +98,12 @@ test('closing idle connections tells which are at a message boundary, and destro
     await until(() => pairs.answered.client.bytesRead > 200)
     told.works = true`)
   const { first, ...others } = told as { first: string[] }
-  // Fresh ones are among them from Node 26 on: `isUnused` does not need them.
+  // From Node 26 on, fresh connections are among them: `isUnused` does not need them.
   expect(first.filter((name) => name !== 'fresh')).toEqual(['answered'])
   expect(others).toEqual({ again: first, destroyed: 0, marked: 0, works: true })
 })
 
-test('Node takes the parser off a socket that is upgraded or a tunnel, and off no other', async () => {
+test('Node detaches the parser from an upgraded socket and from a tunnel, and from no other socket', async () => {
   const told = await privately(`
     const server = http.createServer((_request, response) => response.end())
     const sockets = {}
@@ -123,7 +123,7 @@ test('Node takes the parser off a socket that is upgraded or a tunnel, and off n
   expect(told).toEqual({ fresh: false, answered: false, upgraded: true, tunnel: true, raw: false })
 })
 
-test('a TLS socket names the TCP socket below it', async () => {
+test('a TLS socket refers to the TCP socket below it', async () => {
   const told = await privately(`
     const { key, cert } = await import('${tlsUrl}')
     const server = tls.createServer({ key, cert })
@@ -135,7 +135,7 @@ test('a TLS socket names the TCP socket below it', async () => {
   expect(told).toEqual({ same: true, plain: true })
 })
 
-test('the answer on a socket is known, with its head, until its last byte is with the kernel', async () => {
+test('a socket refers to its response, with the head, until the kernel has the last byte', async () => {
   const told = await privately(`
     const server = http.createServer()
     const port = await listen(server)
@@ -161,7 +161,7 @@ test('the answer on a socket is known, with its head, until its last byte is wit
   })
 })
 
-test('a listener is closed alone: idle connections stay, and the server says close when it is told to', async () => {
+test('a listener closes alone: idle connections stay, and the server emits close only when told to', async () => {
   const told = await privately(`
     const server = http.createServer((_request, response) => response.end())
     const port = await listen(server)
@@ -184,7 +184,7 @@ test('a listener is closed alone: idle connections stay, and the server says clo
   expect(told).toEqual({ listening: false, kept: true, silent: true, said: true, left: [] })
 })
 
-test('a server gets another listener unnoticed by its program, and also accepts on the old one', async () => {
+test('a server gets another listener without an event for its program, and still accepts on the old one', async () => {
   const told = await privately(`
     const server = http.createServer((_request, response) => response.end())
     let listenings = 0

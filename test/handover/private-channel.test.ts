@@ -1,4 +1,4 @@
-// The channel between two generations is hidden from the program: its own use of `process` does not change.
+// Handover hides the channel between two generations from the program, so `process` behaves as without Handover.
 import { fork } from 'node:child_process'
 import { expect, onTestFinished, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
@@ -13,7 +13,7 @@ import { whoServes } from '../support/who.js'
 
 const quick = { probationMs: 50 }
 
-/** Reports everything that the program sees of a channel. */
+/** Reports everything that the program can see of a channel. */
 const watches = `
   const listeners = ['message', 'disconnect', 'internalMessage'].map((each) => process.listenerCount(each))
   const { send, connected, channel, disconnect } = process
@@ -22,7 +22,7 @@ const watches = `
   process.on('disconnect', () => { tell('disconnected'); process.exit() })
 `
 
-test('C59: a program that exits on disconnect survives its predecessor, and sees no message of the handover', async () => {
+test('C59: a program that exits on disconnect survives its predecessor and sees no message of Handover', async () => {
   const { service } = await startRelease({ config: { graceful: quick }, text: release({ first: watches }) })
   for (const generation of [2, 3]) {
     await service.reload()
@@ -103,7 +103,7 @@ test('a program that disconnects from its parent right after it is ready loses n
   for (const connection of connections) connection.close()
 })
 
-test('a successor that closes its channel after it has taken over leaves the connections in flight to its predecessor', async () => {
+test('a successor that closes its channel after the takeover leaves connections in flight to its predecessor', async () => {
   const { service, deploy } = await startRelease({
     config: { graceful: { ...quick, drainTimeoutMs: 60_000 } },
   })
@@ -118,7 +118,7 @@ test('a successor that closes its channel after it has taken over leaves the con
   await service.event('alone')
   open()
   expect(await answeredBy(request)).toBe(1)
-  // It reads from the connection again, and announces the close once it knows that the successor keeps running.
+  // The predecessor reads again, and announces the close once it knows that the successor keeps running.
   await until('the response announces the close', async () => {
     request.write(get('/'))
     return !(await request.response()).keepAlive

@@ -1,4 +1,4 @@
-// Ready is not proven: until then the predecessor takes back, and afterwards all is as it was before.
+// Ready does not mean proven: until then the predecessor can roll back, and a rollback restores everything.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LoadResult, RawConnection, type Target } from '@handover/load'
@@ -12,7 +12,7 @@ import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-/** A release that comes up, does this when the file exists, and tells what it says to its predecessor. */
+/** A release that runs `how` when the file exists and reports its messages to the predecessor. */
 const endsWhen = (file: string, how: string) =>
   release({
     beforeListen: `
@@ -24,7 +24,7 @@ const endsWhen = (file: string, how: string) =>
     `,
   })
 
-/** Open connections that this generation has answered on. */
+/** Opens connections until this generation has answered on `count` of them. */
 async function connectionsTo(target: Target, generation: number, count: number): Promise<RawConnection[]> {
   const kept: RawConnection[] = []
   while (kept.length < count) {
@@ -44,7 +44,7 @@ const endings = [
 ] as const
 
 test.each(endings)(
-  'C6: a successor that %s within its probation fails the reload; what it had open is lost, and counted',
+  'C6: a successor that %s on probation fails the reload, and the report counts the connections that it had open',
   async (_, how, failure) => {
     const end = join(tempDir(), 'end')
     const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 60_000 } } })
@@ -71,7 +71,7 @@ test.each(endings)(
   },
 )
 
-/** What only clients of the successor may see when it dies; nobody is refused, nobody waits. */
+/** Only clients of the successor may notice when it dies. No client is refused or hangs. */
 function expectOnlyItsOwnLost({ failures }: LoadResult): void {
   for (const { workload, kind, servedBy } of failures) {
     expect(kind).toMatch(/^(reset|cut-short|closed-unannounced)$/)
@@ -98,7 +98,7 @@ const failing = {
   'before it was ready': release({ first: 'process.exit(1)' }),
   'at readyTimeoutMs, though it listens': release({ options: "{ ready: 'manual' }" }),
   'within its probation': release({ afterListen: 'setTimeout(() => process.exit(1), 50)' }),
-  // It is told that it is proven, and has not taken over yet.
+  // The successor has learned that it is proven, but has not taken over yet.
   'when it is proven': release({
     beforeListen: `handle.on('state', ({ state, onProbation }) => {
       if (state === 'ready' && !onProbation) process.kill(process.pid, 'SIGKILL')
@@ -107,17 +107,17 @@ const failing = {
 }
 
 test.each(Object.entries(failing))(
-  'C8: after a successor that ended %s, all is as before, and the next reload works',
+  'C8: after a failed successor (%s) everything is as before, and the next reload works',
   async (_, text) => {
     const manager = fakeServiceManager()
     const pidFile = join(tempDir(), 'pid')
     const { service, deploy } = await startRelease({
-      // Long enough for the good release at the end.
+      // Long enough for the good release at the end of the test.
       config: { graceful: { probationMs: 500, readyTimeoutMs: 5_000, pidFile } },
       env: manager.env,
     })
     const namedBy = () => Number(readFileSync(pidFile, 'utf8'))
-    await until('systemd is told', () => manager.told.length === 1)
+    await until('systemd has the first notification', () => manager.told.length === 1)
     deploy(text)
     expect((await requestReload(service.target)).report?.outcome).toBe('failed')
     expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
@@ -139,7 +139,7 @@ test.each(Object.entries(failing))(
   },
 )
 
-test('C8: a successor that dies after it took over, while systemd is still told, is taken back as well', async () => {
+test('C8: if a successor dies after the takeover, before systemd has confirmed it, its predecessor rolls back', async () => {
   const manager = fakeServiceManager()
   const pidFile = join(tempDir(), 'pid')
   const { service } = await startRelease({
@@ -151,11 +151,13 @@ test('C8: a successor that dies after it took over, while systemd is still told,
   const { pid = 0 } = await service.event(
     ({ generation, event }) => generation === 2 && event === 'listening',
   )
-  await until('systemd is told of the successor', () => manager.told.some((each) => each.includes(`=${pid}`)))
+  await until('systemd gets the notification about the successor', () =>
+    manager.told.some((each) => each.includes(`=${pid}`)),
+  )
   expect(readFileSync(pidFile, 'utf8')).toBe(`${pid}\n`)
   service.signal('SIGKILL', pid)
-  // A zombie may still have threads: its predecessor hears of the end when the last of them is gone.
-  await until('its predecessor has reaped it', () => statusOf(pid) === undefined)
+  // A zombie may still have threads. Its predecessor gets the exit event after the last thread has ended.
+  await until('the predecessor has reaped the successor', () => statusOf(pid) === undefined)
   manager.answer()
 
   expect(await outcome).toMatchObject({ code: 'ERR_HANDOVER_PROBATION', report: { outcome: 'failed' } })
@@ -164,11 +166,11 @@ test('C8: a successor that dies after it took over, while systemd is still told,
   expect(manager.told.at(-1)).toMatch(new RegExp(`^READY=1 MAINPID=${service.pid} STATUS=Successor ${pid}`))
 })
 
-test('C8: systemd hears of a reload that fails at once in the right order: first that it began', async () => {
+test('C8: when a reload fails at once, systemd gets its notifications in order: first the start, then the failure', async () => {
   const manager = fakeServiceManager()
   const text = release({ options: "{ successor: { cwd: '/no/such/folder' } }" })
   const { service } = await startRelease({ env: manager.env, text })
-  await until('systemd is told', () => manager.told.length === 1)
+  await until('systemd has the first notification', () => manager.told.length === 1)
   await requestReload(service.target)
   expect(manager.told.slice(1)).toEqual([
     expect.stringMatching(/^RELOADING=1/),

@@ -12,13 +12,13 @@ const quick = { probationMs: 20 }
 test.each([
   ['graceful(options) alone', 'tellOf(graceful(config.graceful))'],
   [
-    'ready when it says so',
+    "{ ready: 'manual' }",
     `const handle = graceful({ ...config.graceful, ready: 'manual' })
     tellOf(handle)
     await handle.ready()
     tell('manual')`,
   ],
-])('C27: a program with no listener starts, reloads and stops: %s', async (_, text) => {
+])('C27: a program without a listener starts, reloads and stops (%s)', async (_, text) => {
   const service = await startProgram(`${text}\nsetInterval(() => {}, 60_000)`, {
     config: { graceful: quick },
   })
@@ -36,12 +36,12 @@ test.each([
   await service.exitOf(pid)
 })
 
-test('C27: a program that has nothing to do any more ends by itself', async () => {
+test('C27: a program that has nothing left to do exits by itself', async () => {
   const service = launchProgram(`tellOf(graceful(config.graceful))`, { config: { graceful: quick } })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('C28: a successor has the umask of the start, even if the program changed it; and no PWD appears', async () => {
+test('C28: a successor starts with the umask of the first start and without an added PWD, even if the program changes its umask', async () => {
   const program = `
     tell('process', { umask: process.umask(), variables: Object.keys(process.env) })
     const handle = graceful(config.graceful)
@@ -59,7 +59,7 @@ test('C28: a successor has the umask of the start, even if the program changed i
   }
 })
 
-/** Tells what it was started with, before anything else. */
+/** Reports how the process was started, before anything else. */
 const tellsItself = `
   const { PWD, ...env } = process.env
   tell('process', { argv: process.argv, execArgv: process.execArgv, execPath: process.execPath, cwd: process.cwd(), env })
@@ -68,7 +68,7 @@ const tellsItself = `
 const processOf = (service: Service, pid: number) =>
   service.event((fact) => fact.event === 'process' && fact.pid === pid)
 
-test('C28: another pid, and the same arguments, execArgv, directory and environment, in three generations', async () => {
+test('C28: a successor has another pid and the same arguments, execArgv, directory and environment, in three generations', async () => {
   const service = await startProgram(`${tellsItself}\ntellOf(graceful(config.graceful))`, {
     config: { graceful: quick },
     args: ['', ' two  words ', '--flag=a=b', '', '"quoted"', "it's", 'ünï', 'line\nbreak', '$HOME', '*'],
@@ -84,7 +84,7 @@ test('C28: another pid, and the same arguments, execArgv, directory and environm
   }
 })
 
-test('C28: what the options say is changed for the successor, and nothing else', async () => {
+test('C28: the successor option changes what it contains, and nothing else', async () => {
   const folder = tempDir()
   const service = await startProgram(
     `${tellsItself}
@@ -116,7 +116,7 @@ test('C28: what the options say is changed for the successor, and nothing else',
   }
 })
 
-test('C28: the environment is the one the process was started with, whatever the program did to its own', async () => {
+test('C28: a successor has the environment of the first start, even if the program changes its own', async () => {
   const service = await startProgram(
     `${tellsItself}
     process.env.OF_THE_PROGRAM = 'yes'
@@ -134,7 +134,7 @@ test.each([
   ['execArgv', (port: number) => ({ execArgv: [`--inspect=127.0.0.1:${port}`] })],
   ['NODE_OPTIONS', (port: number) => ({ env: { NODE_OPTIONS: `--inspect=127.0.0.1:${port}` } })],
 ])(
-  'C28: the inspector of %s, whose port the predecessor has, is open in the successor on another one',
+  'C28: if %s opens the inspector, the successor opens it on another port than its predecessor',
   async (_, inspecting) => {
     const service = await startProgram(
       `import inspector from 'node:inspector'
@@ -164,7 +164,7 @@ test('C28: the command line does not grow from generation to generation', async 
   }
 })
 
-test('C28, C31: worker threads and forked processes of a successor work, and see nothing of the handover', async () => {
+test('C28, C31: worker threads and forked processes of a successor work and see nothing of Handover', async () => {
   const folder = tempDir()
   const sub = join(folder, 'sub.mjs')
   writeFileSync(
@@ -202,7 +202,7 @@ test('C28, C31: worker threads and forked processes of a successor work, and see
   }
 })
 
-/** A port that nobody has. */
+/** A free port. */
 async function freePort(): Promise<number> {
   const server = await listener()
   const { port } = server.address() as AddressInfo

@@ -1,4 +1,4 @@
-// A protocol that only the application knows: nobody can say when such a connection is idle. It is waited for.
+// With a protocol that only the application knows, no connection counts as idle: the drain waits for all of them.
 import { type Ending, RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { startProgram } from '../support/program.js'
@@ -6,7 +6,7 @@ import type { Service, ServiceOptions } from '../support/service.js'
 import { targetOf } from '../support/service.js'
 import { until } from '../support/until.js'
 
-/** Answers each line with the line and the generation; `flood` with four megabytes, `bye` by hanging up. */
+/** Answers each line with the line and the generation, `flood` with 4 MB, and `bye` by closing the connection. */
 const program = `
   import net from 'node:net'
   import { createInterface } from 'node:readline'
@@ -52,7 +52,7 @@ async function say(connection: RawConnection, line: string): Promise<string> {
 
 const draining = (service: Service) => service.event(({ state }) => state === 'draining')
 
-test('a connection stays where it is through reloads, and its generation leaves when it has ended', async () => {
+test('a connection stays in its process through reloads, and the generation exits when the connection has ended', async () => {
   const service = await start()
   const connections = [await connect(service)]
   for (const generation of [2, 3]) {
@@ -70,7 +70,7 @@ test('a connection stays where it is through reloads, and its generation leaves 
   }
 })
 
-test('half of a message that is sent before a reload is finished after it', async () => {
+test('a message that is half sent before a reload is completed after it', async () => {
   const service = await start()
   const connection = await connect(service)
   await say(connection, 'ping')
@@ -80,15 +80,15 @@ test('half of a message that is sent before a reload is finished after it', asyn
   connection.close()
 })
 
-test('at SIGTERM nobody new is let in; who is there goes on until he leaves, then the process ends with 0', async () => {
+test('a SIGTERM refuses new clients and serves the others until they leave, then the process exits with 0', async () => {
   const service = await start()
   const [speaks, silent, lastWord] = [await connect(service), await connect(service), await connect(service)]
   await say(speaks, 'ping')
   service.signal('SIGTERM')
   await draining(service)
   await say(speaks, 'ping')
-  await until('nobody is let in', () => isRefused(service))
-  // A client that has not said anything may be waiting for the server to speak: it is no idle one.
+  await until('no connection is accepted', () => isRefused(service))
+  // A silent client may be waiting for the server to send something, so it does not count as idle.
   expect(await say(silent, 'ping')).toBe('ping 1')
   expect(await say(lastWord, 'bye')).toBe('bye')
   await say(speaks, 'ping')
@@ -97,7 +97,7 @@ test('at SIGTERM nobody new is let in; who is there goes on until he leaves, the
   expect(service.output).not.toContain('wait timeout')
 })
 
-test('what was written before the end is read to its end, however slowly', async () => {
+test('a client can read everything that was written before the end, however slowly it reads', async () => {
   const service = await start()
   const connection = await connect(service)
   await connection.write('flood\nbye\n')
@@ -123,7 +123,7 @@ const endings: [string, (service: Service) => Promise<unknown>, object, RegExp][
 ]
 
 test.each(endings)(
-  '%s cuts who has not left, says so, and the process ends with 1',
+  '%s cuts the remaining connections, the log names them, and the process exits with 1',
   async (_, end, graceful, says) => {
     const service = await start(graceful)
     const connections = [await connect(service), await connect(service)]
@@ -137,7 +137,7 @@ test.each(endings)(
   },
 )
 
-test('a shutdown of the successor leaves the clients of its predecessor alone', async () => {
+test('a shutdown of the successor does not affect the clients of its predecessor', async () => {
   const service = await start()
   const connection = await connect(service)
   await say(connection, 'ping')

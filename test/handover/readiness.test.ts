@@ -1,4 +1,4 @@
-// Express and Koa are ready when a server that calls the application listens, whoever made it (docs/decisions, 6).
+// Express and Koa are ready when a server that calls the application listens (docs/decisions, 6).
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { evaluate } from '../support/program.js'
 const { resolve } = createRequire(import.meta.url)
 const url = (name: string) => pathToFileURL(resolve(name)).href
 
-/** The states before and after `listen`, beside a server that serves something else, and what was logged. */
+/** The states before and after `listen`, while an unrelated server runs, and the logged warnings. */
 function statesOf(make: string, listen: string): Promise<unknown> {
   return evaluate(`
     import http from 'node:http'
@@ -49,7 +49,7 @@ test.each([
   ],
   ['Koa', 'app.listen()', koa, 'app.listen(0)'],
   ['Koa', 'http.createServer(app.callback())', koa, 'http.createServer(app.callback()).listen(0)'],
-])('%s is ready with %s, and not with a server beside it', async (_, __, make, listen) => {
+])('%s is ready with %s, but not with an unrelated server', async (_, __, make, listen) => {
   expect(await statesOf(make, `${listen}; await handle.ready()`)).toEqual({
     states: ['starting', 'ready'],
     logged: [],

@@ -57,7 +57,10 @@ test('drain(server) finishes open requests, the other server keeps serving, and 
   for (const idle of [speaker, silent]) await ask(idle, '/')
   const held = gate()
   await busy.write(get(held.path))
-  await until('it is in flight', async () => JSON.parse((await askOnce(admin, '/')).text).inFlight === 2)
+  await until(
+    'the request is in flight',
+    async () => JSON.parse((await askOnce(admin, '/')).text).inFlight === 2,
+  )
 
   await askOnce(admin, '/drain')
   expect(await isRefused(target)).toBe(true)
@@ -109,7 +112,10 @@ test('a connection that was accepted after the server listened again is not part
   const held = gate()
   const busy = await connect(target)
   await busy.write(get(held.path))
-  await until('it is in flight', async () => JSON.parse((await askOnce(admin, '/')).text).inFlight === 2)
+  await until(
+    'the request is in flight',
+    async () => JSON.parse((await askOnce(admin, '/')).text).inFlight === 2,
+  )
   await askOnce(admin, '/drain')
   await askOnce(admin, '/listen')
   const later = await connect(target)
@@ -127,7 +133,10 @@ test('drain() closes every server, cuts connections that are open at drainTimeou
   const { target, admin } = await targetsOf(service)
   const busy = await connect(target)
   await busy.write(get(gate().path))
-  await until('it is in flight', async () => JSON.parse((await askOnce(admin, '/')).text).inFlight === 2)
+  await until(
+    'the request is in flight',
+    async () => JSON.parse((await askOnce(admin, '/')).text).inFlight === 2,
+  )
   const kept = await connect(admin)
   await ask(kept, '/drain-all')
   expect((await service.event('server-drained')).report).toMatchObject({

@@ -1,4 +1,4 @@
-// The `handover` command as people call it.
+// Runs the `handover` command as a user does.
 import { spawn } from 'node:child_process'
 import { onTestFinished } from 'vitest'
 import { testNode } from './service.js'
@@ -16,10 +16,10 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** A command that runs. */
+/** A running command. */
 export class Cli {
   readonly pid: number
-  /** Resolves when it has ended. */
+  /** Resolves when the command has ended. */
   readonly ended: Promise<Ended>
   stdout = ''
   stderr = ''
@@ -44,7 +44,7 @@ export class Cli {
     onTestFinished(() => void child.kill('SIGKILL'))
   }
 
-  /** Resolves when either stream has printed it. */
+  /** Resolves when the output on either stream matches the pattern. */
   printed(pattern: RegExp): Promise<void> {
     return until(`${pattern} is printed`, () => pattern.test(this.stdout) || pattern.test(this.stderr))
   }
@@ -58,11 +58,11 @@ export class Cli {
 export const startCli = (args: readonly string[], options?: CliOptions): Cli =>
   new Cli(testNode, [handover, ...args], options)
 
-/** Runs it to its end. */
+/** Runs `handover` until it exits. */
 export const cli = (args: readonly string[], options?: CliOptions): Promise<Ended> =>
   startCli(args, options).ended
 
-/** Starts it on a terminal of its own: everything that it prints there is on its standard output (script(1)). */
+/** Starts `handover` on its own terminal (script(1)). Its standard output has everything printed on that terminal. */
 export function startOnTerminal(args: readonly string[], options?: CliOptions): Cli {
   const line = [testNode, handover, ...args].map((each) => `'${each.replaceAll("'", "'\\''")}'`).join(' ')
   return new Cli('script', ['--quiet', '--return', '--command', line, '/dev/null'], options)

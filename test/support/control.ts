@@ -1,4 +1,4 @@
-// A client of a control socket that says what it is told to, right or wrong.
+// A control socket client that sends exactly what the test says, valid or not.
 import net from 'node:net'
 import { LIMIT_MS } from './story.js'
 import { until } from './until.js'
@@ -42,7 +42,7 @@ export class ControlSocket {
     this.write(`${JSON.stringify(request)}\n`)
   }
 
-  /** Reads nothing, until `resume`. */
+  /** Stops reading until `resume`. */
   pause(): void {
     this.#socket.pause()
   }
@@ -59,13 +59,13 @@ export class ControlSocket {
     this.#socket.destroy()
   }
 
-  /** The first line that matches, come already or to come. */
+  /** The first line that matches, whether it has arrived already or arrives later. */
   async line(is: (line: Line) => boolean, limitMs = LIMIT_MS): Promise<Line> {
     await until(
-      'the line has come',
+      'a matching line arrives',
       () => {
         if (this.#closed && !this.lines.some(is))
-          throw new Error(`closed; it said ${JSON.stringify(this.lines)}`)
+          throw new Error(`the connection closed after these lines: ${JSON.stringify(this.lines)}`)
         return this.lines.some(is)
       },
       limitMs,
@@ -73,7 +73,7 @@ export class ControlSocket {
     return this.lines.find(is) as Line
   }
 
-  /** The answer to the request of that number. */
+  /** The response to the request with that id. */
   answer(id: number | string | null): Promise<Line> {
     return this.line((line) => line.id === id && 'ok' in line)
   }
@@ -83,7 +83,7 @@ export class ControlSocket {
   }
 }
 
-/** One request on a connection of its own, and its answer. */
+/** Sends one request on its own connection and resolves with the response. */
 export async function ask(path: string, request: string, more: object = {}): Promise<Line> {
   const socket = await ControlSocket.connect(path)
   try {

@@ -7,14 +7,14 @@ import { until } from './until.js'
 
 export interface Controlled {
   readonly folder: string
-  /** Of the control socket. */
+  /** The path of the control socket. */
   readonly path: string
   readonly service: Service
-  /** How the next generation behaves: see `test/fixtures/release.mjs`. */
+  /** Sets how the next generation behaves: see `test/fixtures/release.mjs`. */
   next(behaviour: object): void
 }
 
-/** Starts `http.mjs`, and waits for its control socket. */
+/** Starts `http.mjs` and waits for its control socket. */
 export async function startControlled(
   graceful: object = {},
   config: FixtureConfig = {},
@@ -26,6 +26,6 @@ export async function startControlled(
   const service = await startService(fixture, {
     config: { graceful: { probationMs: 50, control: path, ...graceful }, release, ...config },
   })
-  await until('the control socket is there', () => readdirSync(folder).includes('control.sock'))
+  await until('the control socket exists', () => readdirSync(folder).includes('control.sock'))
   return { folder, path, service, next: (behaviour) => writeFileSync(release, JSON.stringify(behaviour)) }
 }

@@ -1,10 +1,10 @@
 import { RawConnection, type Target } from '@handover/load'
 
-/** A client of server-sent events that reads the answer itself, on a connection that nobody opens again. */
+/** A client of server-sent events that parses the response itself and never reconnects. */
 export class EventStream {
-  /** The data of each event, by its id; in the order in which they came. */
+  /** The id and data of each event, in order of arrival. */
   readonly events: { readonly id: number; readonly data: string }[] = []
-  /** What `retry:` asked for. */
+  /** The value of the last `retry:` field. */
   retryMs: number | undefined
   readonly #connection: RawConnection
   readonly #ended: Promise<string>
@@ -18,7 +18,7 @@ export class EventStream {
     return EventStream.#ask(await RawConnection.connect(target))
   }
 
-  /** Another stream on the same connection, when this one has ended. */
+  /** Requests another stream on the same connection, after this one has ended. */
   again(): EventStream {
     return EventStream.#ask(this.#connection)
   }
@@ -28,7 +28,7 @@ export class EventStream {
     return new EventStream(connection)
   }
 
-  /** Resolves when the answer is whole, with its last chunk: `complete`, or with what was wrong. */
+  /** Resolves with `complete` after the last chunk of the response, or with the error that ended it. */
   get ended(): Promise<string> {
     return this.#ended
   }
@@ -37,7 +37,7 @@ export class EventStream {
     this.#connection.close()
   }
 
-  /** The places where an id does not follow on the one before. */
+  /** The ids that break the sequence 1, 2, 3, … */
   get gaps(): number[] {
     return this.events.map(({ id }) => id).filter((id, i) => id !== i + 1)
   }
@@ -53,7 +53,7 @@ export class EventStream {
     }
   }
 
-  /** Takes whole events off the text, and returns the rest. */
+  /** Records the complete events in the text and returns the rest of it. */
   #take(text: string): string {
     const blocks = text.split('\n\n')
     for (const block of blocks.slice(0, -1)) {

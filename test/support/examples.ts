@@ -1,4 +1,4 @@
-// The examples, started as their READMEs say.
+// Starts the examples as their READMEs say.
 import { readFileSync } from 'node:fs'
 import { isReady } from './generations.js'
 import { launchService, type Service } from './service.js'
@@ -6,7 +6,7 @@ import type { ReadLine } from './story.js'
 
 export const examples = new URL('../../examples/', import.meta.url)
 
-/** The commands of a README, one list for each of its code blocks, without the comments. */
+/** The commands in a README without comments: one list for each code block. */
 export function commandsOf(example: string): string[][] {
   const text = readFileSync(new URL(`${example}/README.md`, examples), 'utf8')
   return [...text.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block = '']) =>
@@ -17,7 +17,7 @@ export function commandsOf(example: string): string[][] {
   )
 }
 
-/** What the lines of an example tell: Handover's in either format, and where it listens. */
+/** Reads an example's output: Handover's log lines in either format, and the line with the listening address. */
 export const readExampleLine: ReadLine = (line) => {
   const { pid, message } = pinoLine(line) ?? plainLine(line)
   const [, generation, state, because] =
@@ -37,17 +37,17 @@ export const readExampleLine: ReadLine = (line) => {
   return { event: message.startsWith('reload failed') ? 'reload-failed' : 'log', pid, message }
 }
 
-/** Runs `node file` with the working directory and the variables that its README speaks of. */
+/** Runs `node file` with the working directory and the variables that its README mentions. */
 export function launchExample(example: string, file: string, env: Record<string, string>): Service {
   const folder = new URL(`${example}/`, examples)
   return launchService(new URL(file, folder).href, { cwd: folder.pathname, env, readLine: readExampleLine })
 }
 
-/** The command of the first code block, when it listens, on a free port, and is ready. */
+/** Runs the command of the first code block on a free port, and waits until it listens and is ready. */
 export async function startExample(example: string, env: Record<string, string> = {}): Promise<Service> {
   const [[command = ''] = []] = commandsOf(example)
   const [, file] = /^node (\S+)$/.exec(command) ?? []
-  if (!file) throw new Error(`the README of ${example} does not begin with how to start it, but: ${command}`)
+  if (!file) throw new Error(`the README of ${example} does not begin with a start command: ${command}`)
   const service = launchExample(example, file, { PORT: '0', ...env })
   await Promise.all([service.event('listening'), service.event(isReady)])
   return service

@@ -10,11 +10,11 @@ function serving(states: readonly string[], { dead = [] as number[] } = {}): num
   return servingOf(facts, (pid) => !dead.includes(pid - 100))?.generation
 }
 
-test('nobody serves before the first is ready', () => {
+test('no generation serves before the first one is ready', () => {
   expect(serving(['1 starting'])).toBeUndefined()
 })
 
-test('the predecessor serves while its successor is in its probation', () => {
+test('the predecessor serves while its successor is on probation', () => {
   expect(serving(['1 ready', '1 handing-over', '2 ready'])).toBe(1)
 })
 
@@ -26,12 +26,12 @@ test('the successor serves when its predecessor is dead', () => {
   expect(serving(['1 ready', '1 handing-over', '2 ready'], { dead: [1] })).toBe(2)
 })
 
-test('after a failed reload the predecessor serves on, and the next successor follows it', () => {
+test('after a failed reload the predecessor keeps serving, and the next successor follows it', () => {
   const failed = ['1 ready', '1 handing-over', '2 ready', '1 ready']
   expect(serving(failed, { dead: [2] })).toBe(1)
   expect(serving([...failed, '1 handing-over', '3 ready', '1 draining'], { dead: [2] })).toBe(3)
 })
 
-test('the last one serves while two before it drain', () => {
+test('the latest generation serves while two predecessors drain', () => {
   expect(serving(['1 ready', '2 ready', '1 draining', '3 ready', '2 draining'])).toBe(3)
 })

@@ -1,4 +1,4 @@
-// What the facts say about who serves.
+// Finds out from the facts which generation serves.
 import type { Fact } from './story.js'
 
 export interface Generation {
@@ -14,13 +14,13 @@ export function isHandedOver({ event, state, because }: Fact): boolean {
   return event === 'state' && state === 'draining' && because === 'handed-over'
 }
 
-/** Nobody can take back any more what that generation has. */
+/** From this fact on, the predecessor can no longer take the service back from that generation. */
 export const isProven =
   (of: number) =>
   ({ pid, state, onProbation }: Fact): boolean =>
     pid === of && state === 'ready' && !onProbation
 
-/** The latest generation that was ready and whose predecessor leaves or no longer runs. */
+/** The latest generation that was ready and whose predecessor is draining or no longer runs. */
 export function servingOf(facts: readonly Fact[], runs: (pid: number) => boolean): Generation | undefined {
   const latest = new Map<number, string>()
   for (const { event, pid, state } of facts) if (event === 'state' && state) latest.set(pid, state)

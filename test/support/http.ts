@@ -1,4 +1,4 @@
-// Requests by hand, on connections that nobody looks after.
+// Sends single requests on raw connections.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault, RawConnection, type Response, type Target } from '@handover/load'
@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 import { tempDir } from './temp-dir.js'
 import { until } from './until.js'
 
-/** `connections()` of a handle, as `GET /state` tells it. */
+/** `connections()` of a handle, as `GET /state` returns it. */
 export interface Counts {
   readonly total: number
   readonly inFlight: number
@@ -21,14 +21,14 @@ export interface ServiceState {
   readonly connections: Counts
 }
 
-/** A connection that is closed when the test is over. */
+/** A connection that the test closes when it finishes. */
 export async function connect(target: Target): Promise<RawConnection> {
   const connection = await RawConnection.connect(target)
   onTestFinished(() => connection.close())
   return connection
 }
 
-/** Whether nobody accepts there. */
+/** Whether the target refuses a new connection. */
 export async function isRefused(target: Target): Promise<boolean> {
   try {
     const connection = await RawConnection.connect(target)
@@ -42,13 +42,13 @@ export async function isRefused(target: Target): Promise<boolean> {
 
 export const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`
 
-/** One request, and its whole answer. */
+/** Sends one request and reads the complete response. */
 export async function ask(connection: RawConnection, path: string): Promise<Response> {
   await connection.write(get(path))
   return connection.response()
 }
 
-/** One request on a connection of its own. */
+/** Sends one request on its own connection. */
 export async function askOnce(target: Target, path: string): Promise<Response> {
   const connection = await RawConnection.connect(target)
   try {
@@ -58,7 +58,7 @@ export async function askOnce(target: Target, path: string): Promise<Response> {
   }
 }
 
-/** What the serving generation says of itself. The connection that asks is one of those it counts, and gone then. */
+/** The state of the serving generation. Its counts include the connection of this request, which is closed by then. */
 export async function stateOf(target: Target): Promise<ServiceState> {
   const connection = await RawConnection.connect(target)
   await connection.write('GET /state HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')
@@ -67,23 +67,23 @@ export async function stateOf(target: Target): Promise<ServiceState> {
   return JSON.parse(text)
 }
 
-/** Who gave an answer. */
+/** The process and generation that sent the response. */
 export function givenBy({ headers }: Response): { pid: number; generation: number } {
   return { pid: Number(headers.get('x-pid')), generation: Number(headers.get('x-generation')) }
 }
 
-/** Requests to `path` are answered when the test says so. */
+/** The service answers requests to `path` after the test calls `open`. */
 export function gate(): { readonly path: string; readonly file: string; open(): void } {
   const file = join(tempDir(), 'open')
   return { path: `/held?by=${file}`, file, open: () => writeFileSync(file, '') }
 }
 
-/** A request that is in flight until `open` is called. */
+/** A request that stays in flight until `open` is called. */
 export async function inFlight(target: Target): Promise<{ request: RawConnection; open(): void }> {
   const { path, open } = gate()
   const request = await connect(target)
   await request.write(get(path))
-  // The one that asks is in flight as well.
-  await until('it is in flight', async () => (await stateOf(target)).connections.inFlight === 2)
+  // The request that asks for the state is also in flight.
+  await until('the request is in flight', async () => (await stateOf(target)).connections.inFlight === 2)
   return { request, open }
 }

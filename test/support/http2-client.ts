@@ -1,27 +1,27 @@
-// A client of Node's own http2 that does what RFC 9113 lets it do: no new request after a GOAWAY, and a request
-// above the last stream of the GOAWAY, which was not processed, again on another connection.
+// A client on Node's http2 that follows RFC 9113. After a GOAWAY it starts no new request on that connection.
+// It repeats requests above the last stream, which the server did not process, on another connection.
 import { once } from 'node:events'
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import { pattern, type TcpTarget } from '@handover/load'
 
 export interface Http2Load {
   readonly answered: number
-  /** Requests of which it was told, or knew without having sent them, that they were not processed. */
+  /** Requests that the server did not process, according to a GOAWAY or because the client never sent them. */
   readonly repeated: number
-  /** Every other request that was not answered rightly, in words. */
+  /** The errors of all other requests without a correct response. */
   readonly failures: readonly string[]
   readonly sessions: number
-  /** Generations that answered. */
+  /** The generations that answered. */
   readonly servedBy: ReadonlySet<number>
 }
 
 export interface Http2ClientOptions {
   readonly tls?: boolean
-  /** Each request is for so much of the pattern. */
+  /** Each request downloads this many bytes of the pattern. */
   readonly bytes?: number
 }
 
-/** One session at a time with `streams` requests at a time, until `over`. */
+/** Runs one session at a time with `streams` concurrent requests until `over` aborts. */
 export class Http2Client implements Http2Load {
   answered = 0
   repeated = 0
@@ -52,7 +52,7 @@ export class Http2Client implements Http2Load {
     try {
       stream = session.request({ ':path': this.#bytes ? `/download?bytes=${this.#bytes}` : '/' })
     } catch (error) {
-      this.failures.push(`not begun: ${error}`)
+      this.failures.push(`not started: ${error}`)
       return
     }
     try {
@@ -60,15 +60,16 @@ export class Http2Client implements Http2Load {
       const chunks: Buffer[] = []
       for await (const chunk of stream) chunks.push(chunk)
       if (headers[':status'] !== 200 || !this.#isRight(Buffer.concat(chunks)))
-        throw new Error(`${headers[':status']}, or another body`)
+        throw new Error(`status ${headers[':status']}, or a wrong body`)
       this.servedBy.add(Number(headers['x-generation']))
       this.answered++
     } catch (error) {
       const lastStream = this.#lastStreams.get(session) ?? Number.POSITIVE_INFINITY
-      // Node's client refuses by itself what it had not sent yet when a GOAWAY came: test/support/http2-watch.ts tells.
+      // Node's client refuses requests that it has not sent when a GOAWAY arrives (see test/support/http2-watch.ts).
       const refused = stream.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM
       if (refused || (stream.id !== undefined && stream.id > lastStream)) this.repeated++
-      else this.failures.push(`stream ${stream.id}, last ${lastStream}: ${error}`)
+      else
+        this.failures.push(`stream ${stream.id} failed (last stream of the GOAWAY: ${lastStream}): ${error}`)
     }
   }
 

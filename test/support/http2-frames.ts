@@ -1,4 +1,4 @@
-// HTTP/2 by hand (RFC 9113), to see each frame, and to be silent where a real client would answer.
+// Raw HTTP/2 frames (RFC 9113): shows every frame, and leaves unanswered what a real client would answer.
 import { once } from 'node:events'
 import net from 'node:net'
 import tls from 'node:tls'
@@ -19,7 +19,7 @@ export interface Frame {
   readonly payload: Buffer
 }
 
-/** Cuts bytes into frames. */
+/** Splits bytes into frames. */
 export class FrameReader {
   #unread = Buffer.alloc(0)
 
@@ -80,42 +80,42 @@ export class Http2Frames {
     this.#write(types.settings, 0, 0)
   }
 
-  /** Begins a GET request; returns its stream. */
+  /** Starts a GET request and returns its stream. */
   get(path: string): number {
     this.#lastStream += 2
-    // HPACK (RFC 7541): `:method: GET` and `:scheme: http` of the static table, `:path` and `:authority` spelled out.
+    // HPACK (RFC 7541): `:method: GET` and `:scheme: http` from the static table, `:path` and `:authority` as literals.
     const fields = Buffer.concat([Buffer.from([0x82, 0x86]), literal(4, path), literal(1, 'test')])
     this.#write(types.headers, endStream | endHeaders, this.#lastStream, fields)
     return this.#lastStream
   }
 
-  /** The body of the answer, when it is complete. */
+  /** Resolves with the body of the response when it is complete. */
   async answer(stream: number): Promise<string> {
     const data = () => this.frames.filter((frame) => frame.type === types.data && frame.stream === stream)
-    await until(`stream ${stream} is answered`, () => data().some(({ flags }) => (flags & endStream) > 0))
+    await until(`stream ${stream} is complete`, () => data().some(({ flags }) => (flags & endStream) > 0))
     return Buffer.concat(data().map(({ payload }) => payload)).toString()
   }
 
-  /** The last streams that GOAWAY frames told, one after the other. Node says the last of them twice, if it closes at once. */
+  /** The distinct last streams of the GOAWAY frames. Node repeats the last frame when it closes at once. */
   get lastStreams(): number[] {
     const goaways = this.frames.filter(({ type }) => type === types.goaway)
     return [...new Set(goaways.map(({ payload }) => payload.readUInt32BE(0)))]
   }
 
-  /** The first `count` of them, when they have come. */
+  /** Resolves with the first `count` last streams when these GOAWAY frames have arrived. */
   async goaways(count: number): Promise<readonly number[]> {
-    await until(`${count} GOAWAY frames`, () => this.lastStreams.length >= count)
+    await until(`${count} GOAWAY frames have arrived`, () => this.lastStreams.length >= count)
     return this.lastStreams.slice(0, count)
   }
 
-  /** Resolves when the server has acknowledged the settings: its session is there. */
+  /** Resolves when the server has acknowledged the settings: its session exists then. */
   ready(): Promise<void> {
-    return until('settings', () =>
+    return until('the server acknowledges the settings', () =>
       this.frames.some(({ type, flags }) => type === types.settings && (flags & acknowledged) > 0),
     )
   }
 
-  /** Answers every PING up to now, and all that come. */
+  /** Answers every PING received so far and every later one. */
   answerPings(): void {
     this.#silentOn.delete('ping')
     for (const payload of this.#unansweredPings.splice(0)) this.#write(types.ping, acknowledged, 0, payload)
@@ -145,12 +145,12 @@ export class Http2Frames {
   }
 }
 
-/** Where the first frame ends; 0 if it has not come whole. */
+/** Where the first frame ends, or 0 if it is incomplete. */
 function frameEnd(bytes: Buffer): number {
   const end = bytes.length < 9 ? 0 : 9 + bytes.readUIntBE(0, 3)
   return end <= bytes.length ? end : 0
 }
 
-/** A field with a name of the static table, without indexing. */
+/** A header field with a name from the static table, without indexing. */
 const literal = (name: number, value: string) =>
   Buffer.concat([Buffer.from([name, value.length]), Buffer.from(value)])

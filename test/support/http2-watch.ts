@@ -1,4 +1,4 @@
-// What really went over the wire: a relay in front of an HTTP/2 service over cleartext.
+// A relay in front of a cleartext HTTP/2 service that shows which frames were actually sent.
 import { once } from 'node:events'
 import net from 'node:net'
 import type { TcpTarget } from '@handover/load'
@@ -10,26 +10,26 @@ const noError = 0
 
 /** One connection of a client. */
 export class WatchedSession {
-  /** Streams on which a request was sent. */
+  /** Streams on which the client sent a request. */
   readonly requested = new Set<number>()
-  /** Those that the service answered to the end. */
+  /** Streams that the service answered completely. */
   readonly answered = new Set<number>()
-  /** The last streams that the GOAWAY frames of the service told, one after the other. */
+  /** The last stream of each GOAWAY frame from the service, in order. */
   readonly lastStreams: number[] = []
 
-  /** Requests within the GOAWAY that were not answered. */
+  /** Requests up to the last stream of the GOAWAY that got no complete response. */
   get unanswered(): number[] {
     const last = this.lastStreams.at(-1) ?? anyStream
     return [...this.requested].filter((stream) => stream <= last && !this.answered.has(stream))
   }
 
-  /** Requests that the client must send again on another connection. */
+  /** Requests that the client must repeat on another connection. */
   get beyond(): number[] {
     const last = this.lastStreams.at(-1) ?? anyStream
     return [...this.requested].filter((stream) => stream > last)
   }
 
-  /** Node says the last one again when it hangs up. */
+  /** Node repeats the last GOAWAY when it closes the connection. */
   #lastStreamIs(stream: number): void {
     if (this.lastStreams.at(-1) !== stream) this.lastStreams.push(stream)
   }
@@ -40,13 +40,13 @@ export class WatchedSession {
 
   fromService({ type, flags, stream, payload }: Frame): void {
     if (type === types.goaway) this.#lastStreamIs(payload.readUInt32BE(0))
-    // From Node 22 on a large answer may end so, with or without Handover; whether it was whole, its client knows.
+    // From Node 22 on, a large response may end like this, even without Handover. The client checks its length.
     if (type === types.reset && payload.readUInt32BE(0) === noError) this.answered.add(stream)
     if ((type === types.data || type === types.headers) && flags & endStream) this.answered.add(stream)
   }
 }
 
-/** Listens on a port of its own, and notes every frame on the way to the service and back. */
+/** Listens on its own port and records every frame to and from the service. */
 export async function watchHttp2(service: TcpTarget): Promise<{
   readonly target: TcpTarget
   readonly sessions: readonly WatchedSession[]

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 
 const { resolve } = createRequire(import.meta.url)
 
-/** Puts a copy of core into the folder, as an installation does. */
+/** Copies core into the folder as an installation does. */
 export function installCore(folder: string): void {
   const from = dirname(resolve('@handover/core/package.json'))
   const to = join(folder, 'node_modules', '@handover', 'core')

@@ -7,13 +7,13 @@ import {
   type Workload,
 } from '@handover/load'
 
-/** Few enough to leave the cores to what is tested, often enough to meet every moment of it. */
+/** Light enough to leave CPU time to the code under test, frequent enough to hit every moment of it. */
 const steady = (): Workload[] => [
   newConnections({ clients: 2 }),
   keepAlive({ clients: 6, think: { minMs: 0, maxMs: 20 } }),
 ]
 
-/** What clients saw while `work` was done. */
+/** Runs `work` under load and resolves with what the clients saw meanwhile. */
 export async function underLoad(
   target: Target,
   work: () => Promise<unknown>,

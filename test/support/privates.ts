@@ -1,11 +1,11 @@
-// Programs that look at what Node keeps private.
+// Programs that inspect Node internals.
 import { coreUrl, evaluate } from './program.js'
 
 const inCore = (name: string) => new URL(name, coreUrl).href
 /** `key` and `cert`. */
 export const tlsUrl = new URL('../fixtures/tls.mjs', import.meta.url).href
 
-/** What a program needs to look at Node's privates, as packages/core/src/platform does. */
+/** What a program needs to inspect Node internals as packages/core/src/platform does. */
 export const prelude = `
   import { fork } from 'node:child_process'
   import { once } from 'node:events'
@@ -26,7 +26,7 @@ export const prelude = `
     await once(server, 'listening')
     return server.address().port
   }
-  /** A client, and what the server has of it. */
+  /** A client and the server's socket for it. */
   const pair = async (server, port, bytes = '') => {
     const client = net.connect(port, '127.0.0.1')
     const [socket] = await once(server, 'connection')
@@ -36,7 +36,7 @@ export const prelude = `
   }
   const get = 'GET / HTTP/1.1\\r\\nHost: test\\r\\n\\r\\n'`
 
-/** In the Node that is tested: what the statements make of `told`. */
+/** Runs the statements in the Node under test and resolves with what they put into `told`. */
 export const privately = (text: string) =>
   evaluate(`${prelude}
     const told = {}

@@ -1,4 +1,4 @@
-// What Linux says about processes, of our own children or not.
+// Reads from /proc about any process, whether or not it is a child of the test.
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -10,27 +10,27 @@ export interface ProcessStatus {
   readonly parent: number
   /** `R`, `S`, `D`, `T`, `Z`…: see proc(5). */
   readonly state: string
-  /** In clock ticks since the boot: with the pid, it tells a process from a later one of the same number. */
+  /** In clock ticks since boot. Together with the pid it identifies a process even if the pid is reused. */
   readonly startedAt: string
 }
 
-/** `undefined` when there is no such process. A zombie has a status. */
+/** `undefined` when no such process exists. A zombie still has a status. */
 export function statusOf(pid: number): ProcessStatus | undefined {
   const stat = readOrUndefined(`/proc/${pid}/stat`)
   if (stat === undefined) return undefined
-  // The second field, the name of the program, may hold spaces and parentheses.
+  // The second field, the program's name, may contain spaces and parentheses.
   const [state = '', parent, ...more] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return { pid, parent: Number(parent), state, startedAt: more[17] ?? '' }
 }
 
-/** Whether it still runs, and is the one that was started then. A zombie does not run. */
+/** Whether the process that started at that time still runs. A zombie does not count as running. */
 export function isRunning(pid: number, startedAt?: string): boolean {
   const status = statusOf(pid)
   if (!status || status.state === 'Z' || status.state === 'X') return false
   return startedAt === undefined || status.startedAt === startedAt
 }
 
-/** Resolves when the process has ended, to false when it has not within the limit. */
+/** Resolves with `true` when the process has ended, or with `false` if it still runs after the limit. */
 export async function ended(pid: number, limitMs: number): Promise<boolean> {
   const startedAt = statusOf(pid)?.startedAt
   const deadline = performance.now() + limitMs
@@ -41,7 +41,7 @@ export async function ended(pid: number, limitMs: number): Promise<boolean> {
   return true
 }
 
-/** The processes that this one started, and those that they started; zombies too. */
+/** All descendants of the process, including zombies. */
 export function descendantsOf(pid: number): number[] {
   const all = allPids().flatMap((each) => statusOf(each) ?? [])
   const below = (parent: number): number[] =>
@@ -49,7 +49,7 @@ export function descendantsOf(pid: number): number[] {
   return below(pid)
 }
 
-/** The running processes in whose environment the variable was set to the value when they were started. */
+/** The running processes that were started with this environment variable set to this value. */
 export function processesWith(variable: string, value: string): number[] {
   const entry = `${variable}=${value}`
   return allPids().filter((pid) => {
@@ -60,7 +60,7 @@ export function processesWith(variable: string, value: string): number[] {
 
 export interface Descriptor {
   readonly fd: number
-  /** What it is: a path, `socket:[inode]`, `pipe:[inode]`, `anon_inode:[eventpoll]`… */
+  /** A path, `socket:[inode]`, `pipe:[inode]`, `anon_inode:[eventpoll]`… */
   readonly target: string
 }
 
@@ -71,11 +71,11 @@ export function descriptorsOf(pid: number): Descriptor[] {
   })
 }
 
-/** Limits how many more descriptors a process can open, by its soft limit. Without a number, removes the limit. */
+/** Sets the soft limit of a process so that it can open exactly this many more descriptors. */
 export function allowDescriptors(pid: number, more = 1_000): void {
   const taken = new Set(descriptorsOf(pid).map(({ fd }) => fd))
   let limit = 0
-  // The kernel gives out the lowest free number.
+  // The kernel assigns the lowest free number.
   for (let free = more; free > 0 || taken.has(limit); limit++) if (!taken.has(limit)) free--
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:`])
 }

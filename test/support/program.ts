@@ -1,4 +1,4 @@
-// Programs in the words of one test.
+// Programs whose source text is part of one test.
 import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -11,7 +11,7 @@ import { tempDir } from './temp-dir.js'
 
 const { resolve } = createRequire(import.meta.url)
 
-/** Where the built core is, to import it from a program that is in no workspace. */
+/** The URL of the built core, for programs outside the workspace. */
 export const coreUrl = pathToFileURL(resolve('@handover/core')).href
 const storyUrl = new URL('../fixtures/story.mjs', import.meta.url).href
 
@@ -20,26 +20,26 @@ import { graceful } from '${coreUrl}'
 import { config, tell, tellOf } from '${storyUrl}'
 `
 
-/** A service that is the given program: it knows `graceful`, `config`, `tell` and `tellOf`. */
+/** Launches the program text as a service. The text can use `graceful`, `config`, `tell` and `tellOf`. */
 export function launchProgram(text: string, options?: ServiceOptions): Service {
   return launchService(programFile(text), options)
 }
 
-/** The path of such a program. */
+/** Writes the program text to a file and returns its path. */
 export function programFile(text: string): string {
   const path = join(tempDir(), 'program.mjs')
   writeFileSync(path, prelude + text)
   return path
 }
 
-/** As `launchProgram`, when it is ready. */
+/** Launches the program text and waits until it is ready. */
 export async function startProgram(text: string, options?: ServiceOptions): Promise<Service> {
   const service = launchProgram(text, options)
   await service.event(isReady)
   return service
 }
 
-/** What the program prints, as JSON, in the Node that is tested. */
+/** Runs the text in the Node under test and parses its output as JSON. */
 export async function evaluate(text: string, execArgv: readonly string[] = []): Promise<unknown> {
   const args = [...execArgv, '--input-type=module', '--eval', text]
   const { stdout } = await promisify(execFile)(testNode, args, { timeout: 20_000 })

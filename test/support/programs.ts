@@ -1,4 +1,4 @@
-// Clients and proxies of Debian, for test/interop. They end with the test, by their process id.
+// Clients and proxies from Debian packages, for test/interop. Each one is killed by its pid when its test finishes.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -6,7 +6,7 @@ import { onTestFailed, onTestFinished } from 'vitest'
 import { LIMIT_MS } from './story.js'
 import { until } from './until.js'
 
-/** The programs, each with its package. */
+/** Each program with its Debian package. */
 const packages = {
   chromium: 'chromium',
   curl: 'curl',
@@ -19,7 +19,7 @@ const packages = {
 
 export type ProgramName = keyof typeof packages
 
-/** Where the program is. Debian keeps servers where only root looks. */
+/** The path of the program. Debian installs servers in /usr/sbin, which may not be in `PATH`. */
 export function pathOf(name: ProgramName): string {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']
   const found = folders.map((folder) => join(folder, name)).find(isExecutable)
@@ -27,7 +27,7 @@ export function pathOf(name: ProgramName): string {
   throw new Error(`${name} is missing: "bash tools/debian-packages.sh" installs Debian's ${packages[name]}`)
 }
 
-/** A program that runs, and what it prints. */
+/** A running program and its output. */
 export class Program {
   readonly pid: number
   readonly #child: ChildProcess
@@ -49,17 +49,17 @@ export class Program {
     onTestFinished(() => this.kill())
   }
 
-  /** Gives it something to read. */
+  /** Writes to the program's standard input. */
   write(text: string): void {
     this.#child.stdin?.write(text)
   }
 
-  /** Resolves when it has printed that. */
+  /** Resolves when the program has printed something that matches. */
   printed(pattern: RegExp, limitMs = LIMIT_MS): Promise<void> {
     return until(`${pattern} is printed`, () => pattern.test(this.output), limitMs)
   }
 
-  /** How it ended, when it has. */
+  /** Closes the program's standard input and resolves with its exit code or signal. */
   async exit(): Promise<number | NodeJS.Signals> {
     this.#child.stdin?.end()
     return this.#ended
@@ -71,7 +71,7 @@ export class Program {
   }
 }
 
-/** Runs it to its end; rejects, with what it printed, unless it ends well. */
+/** Runs the program until it exits. Rejects with its output unless the exit code is 0. */
 export async function run(name: ProgramName, args: readonly string[]): Promise<string> {
   const program = new Program(name, args)
   const code = await program.exit()

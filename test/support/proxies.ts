@@ -1,4 +1,4 @@
-// Keep-alive proxies in front of a service. None of them tries a request again, which would hide a failure.
+// Keep-alive proxies in front of a service. None of them retries a request: a retry would hide a failure.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Target } from '@handover/load'
@@ -8,7 +8,7 @@ import { until } from './until.js'
 
 export interface RunningProxy {
   readonly target: Target
-  /** Everything that it complained of. */
+  /** Every error or unexpected status that the proxy logged. */
   complaints(): readonly string[]
 }
 
@@ -51,7 +51,7 @@ export const startNginx: StartProxy = async (port) => {
   }
 }
 
-/** `protocol` is what it speaks with the service: `h1` or `h2`. */
+/** `protocol` is the one between the proxy and the service: `h1` or `h2`. */
 export const startHaproxy =
   (protocol: 'h1' | 'h2'): StartProxy =>
   async (port) => {

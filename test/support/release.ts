@@ -1,4 +1,4 @@
-// A program that a test replaces while it runs, as a deploy does: the next generation runs another text.
+// A program that a test replaces while it runs, as a deploy does. The next generation runs the new text.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ReloadReport } from '@handover/core'
@@ -10,23 +10,23 @@ import { tempDir } from './temp-dir.js'
 
 const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url).href
 
-/** An expression: the channel to the process that started this one, which programs do not see. */
+/** An expression for the channel to the process that started this one. Handover hides it from programs. */
 export const privateChannel = "globalThis[Symbol.for('handover.early')].channel"
 
-/** Statements: hangs until it is ended. The timer keeps the process; a pending promise alone does not. */
+/** Statements that hang until the process is killed. The timer keeps the process alive; a pending promise does not. */
 export const hangs = 'setInterval(() => {}, 2 ** 30); await new Promise(() => {})'
 
-/** Statements at the turns of a release that is a good one otherwise. They know `handle`, `server`, `config`, `tell`. */
+/** Statements to insert into an otherwise good release. They can use `handle`, `server`, `config` and `tell`. */
 export interface ReleaseParts {
-  /** Before core is loaded; there is no `handle` yet. */
+  /** Runs before core is loaded, when `handle` does not exist yet. */
   readonly first?: string
   readonly beforeListen?: string
   readonly afterListen?: string
-  /** Options beside those that the configuration has in `graceful`; an expression. */
+  /** An expression for options in addition to `graceful` in the configuration. */
   readonly options?: string
 }
 
-/** The text of a release: an HTTP server with the routes of the fixtures. */
+/** The text of a release: an HTTP server with the fixtures' routes. */
 export function release({
   first = '',
   beforeListen = '',
@@ -52,16 +52,16 @@ export function release({
   `
 }
 
-/** A service, and the place where its program lies. */
+/** A service and the file with its program. */
 export interface Deployed {
   readonly service: Service
-  /** What the next generation runs. */
+  /** Replaces the program that the next generation runs. */
   deploy(text: string): void
   readonly path: string
   readonly folder: string
 }
 
-/** Starts a good release from a folder of its own. The name decides whether Node loads it as CommonJS. */
+/** Starts a good release in its own folder. The file name decides whether Node loads it as CommonJS. */
 export async function startRelease(
   options: ServiceOptions & { readonly name?: string; readonly text?: string } = {},
 ): Promise<Deployed> {
@@ -73,14 +73,14 @@ export async function startRelease(
   return { service: await startService(path, more), deploy, path, folder }
 }
 
-/** What `handle.reload()` came to in the process that answered. */
+/** The result of `handle.reload()` in the process that answered. */
 export interface Outcome {
   readonly code?: string
   readonly message?: string
   readonly report?: ReloadReport
 }
 
-/** Calls `handle.reload()` of the serving generation, and waits for what it comes to. */
+/** Calls `handle.reload()` in the serving generation and waits for the result. */
 export async function requestReload(target: Target): Promise<Outcome> {
   return JSON.parse((await askOnce(target, '/reload')).text)
 }

@@ -1,4 +1,4 @@
-// Reloads with clients, who may not notice.
+// Reloads under load that clients must not notice.
 
 import type { FinalReport } from '@handover/core'
 import {
@@ -17,12 +17,12 @@ import { finalReports } from './reports.js'
 import type { Fact, Service } from './service.js'
 import { until } from './until.js'
 
-/** For the whole test; ten reloads take 10 s on a machine with nothing else to do. */
+/** The limit for a whole test. Ten reloads take 10 s on an idle machine. */
 export const longestMs = 300_000
 
 export const think = { minMs: 0, maxMs: 400 }
 
-/** Half of every kind of load, for each of two addresses. */
+/** Half of each kind of load, for each of two addresses. */
 export const halfOfEveryWorkload = (): Workload[] => [
   newConnections({ clients: 4 }),
   keepAlive({ clients: 4 }),
@@ -32,17 +32,17 @@ export const halfOfEveryWorkload = (): Workload[] => [
   downloads({ clients: 2 }),
 ]
 
-/** Clients: where, and what they do. */
+/** Where the clients connect, and their workloads. */
 export type Clients = readonly [Target, readonly Workload[]]
 
 interface Reloaded {
-  /** Of every generation but the last, in their order. */
+  /** The final reports of all generations but the last, in order. */
   readonly reports: readonly FinalReport[]
-  /** Generation to number of answers. */
+  /** The number of responses by generation. */
   readonly servedBy: ReadonlyMap<number, number>
 }
 
-/** Reloads it so many times: no client's request fails, nothing is cut, each leaves, and it listens where it did. */
+/** Reloads under load. No request fails, nothing is cut, every predecessor exits, and the addresses stay the same. */
 export async function reloadUnder(
   service: Service,
   reloads: number,
@@ -70,6 +70,6 @@ export async function reloadUnder(
   return { reports, servedBy: tally.servedBy }
 }
 
-/** In an order of its own: that of Fastify is that in which its servers came up. */
+/** The addresses in sorted order: Fastify reports them in the order in which its servers started. */
 const where = ({ addresses = [], metrics }: Fact): string =>
   JSON.stringify([...addresses.map((address) => JSON.stringify(address)).sort(), metrics])

@@ -2,13 +2,13 @@ import type { DrainReport, FinalReport } from '@handover/core'
 import { expect } from 'vitest'
 import type { Service } from './service.js'
 
-/** No connection is forgotten, and none counts twice. */
+/** Every connection has exactly one outcome in the report. */
 export function expectOneFateEach({ open, arrived, kinds }: DrainReport): void {
   const ended = Object.values(kinds).flatMap((fates) => Object.values(fates))
   expect(ended.reduce((sum, each) => sum + each, 0)).toBe(open + arrived)
 }
 
-/** The reports of the first `count` generations that have drained, in the order of generations. */
+/** The reports of the first `count` generations that have drained, by generation. */
 export async function finalReports(service: Service, count: number): Promise<FinalReport[]> {
   const reports = () => service.facts.filter(({ event }) => event === 'report')
   while (reports().length < count)

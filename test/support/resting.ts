@@ -1,6 +1,6 @@
 import { RawConnection, type Target } from '@handover/load'
 
-/** What connections that had rested answered: how many by which generation, and how many not at all. */
+/** The responses on resting connections: their number by generation, and the failures. */
 export interface Roll {
   readonly servedBy: ReadonlyMap<number, number>
   readonly failures: readonly string[]
@@ -8,7 +8,7 @@ export interface Roll {
 
 const ATONCE = 200
 
-/** Opens connections, `ATONCE` at a time, so that no queue overflows. */
+/** Opens connections, `ATONCE` at a time so that the accept queue does not overflow. */
 export async function openConnections(target: Target, count: number): Promise<RawConnection[]> {
   const connections: RawConnection[] = []
   while (connections.length < count) {
@@ -20,7 +20,7 @@ export async function openConnections(target: Target, count: number): Promise<Ra
   return connections
 }
 
-/** One request on each connection. */
+/** Sends one request on each connection. */
 export async function callAll(connections: readonly RawConnection[]): Promise<Roll> {
   const servedBy = new Map<number, number>()
   const failures: string[] = []
@@ -39,13 +39,13 @@ export async function callAll(connections: readonly RawConnection[]): Promise<Ro
   return { servedBy, failures }
 }
 
-/** One request on an open connection; which generation answered. The answer must leave it open. */
+/** Sends one request and returns the generation that answered. The response must keep the connection open. */
 export async function askOn(connection: RawConnection, path = '/'): Promise<number> {
   connection.write(`GET ${path} HTTP/1.1\r\nhost: test\r\n\r\n`)
   return answeredBy(connection)
 }
 
-/** Which generation gives the next answer, which must leave the connection open. */
+/** The generation that sends the next response, which must keep the connection open. */
 export async function answeredBy(connection: RawConnection): Promise<number> {
   const { status, keepAlive, headers } = await connection.response()
   if (status !== 200 || !keepAlive) throw new Error(`status ${status}, keep-alive ${keepAlive}`)

@@ -14,14 +14,14 @@ const prelude = `
   const stay = () => setTimeout(() => {}, 60_000)
 `
 
-/** A service that is the given program: it knows `config`, `tell`, `again` (start itself) and `stay`. */
+/** Launches the program text. It can use `config`, `tell`, `again` (starts the program once more) and `stay`. */
 function program(text: string, options: ServiceOptions = {}): Service {
   const path = join(tempDir(), 'program.mjs')
   writeFileSync(path, prelude + text)
   return launchService(path, options)
 }
 
-test('a fact is waited for, or found when it was told before', async () => {
+test('waits for a fact, or finds it when it was printed before', async () => {
   const service = program(`tell('a', { n: 1 }); tell('b'); tell('a', { n: 2 })`)
   const first = await service.event('a')
   expect(first).toMatchObject({ index: 0, pid: service.pid, n: 1 })
@@ -29,34 +29,36 @@ test('a fact is waited for, or found when it was told before', async () => {
   expect(await service.event(({ n }) => n === 2)).toMatchObject({ index: 2 })
 })
 
-test('waiting ends with the whole output when all processes are gone', async () => {
+test('waiting fails with the whole output when all processes have ended', async () => {
   const service = program(`tell('a'); console.error('its last words')`)
   const waiting = service.event('b')
   await expect(waiting).rejects.toThrow(
-    /"b" was not told: all processes are gone.*"event":"a".*its last words/s,
+    /"b" was not printed: all processes have ended.*"event":"a".*its last words/s,
   )
-  await expect(service.event('c')).rejects.toThrow('"c" was not told: all processes are gone')
+  await expect(service.event('c')).rejects.toThrow('"c" was not printed: all processes have ended')
 })
 
-test('a printed line is waited for on either stream, or found when it was printed before', async () => {
+test('waits for a line on either stream, or finds it when it was printed before', async () => {
   const service = program(`console.log('one 1'); setTimeout(() => console.error('two 2'), 1); stay()`)
   expect(await service.line(/^two/)).toBe('two 2')
   expect(await service.line(/^one/)).toBe('one 1')
-  await expect(service.line(/^three/, 10)).rejects.toThrow('/^three/ was not printed: 10 ms are over')
+  await expect(service.line(/^three/, 10)).rejects.toThrow('/^three/ was not printed: timed out after 10 ms')
 })
 
-test('waiting ends at its limit while a process still runs', async () => {
+test('waiting times out while a process still runs', async () => {
   const service = program(`stay()`)
-  await expect(service.event('a', { limitMs: 10 })).rejects.toThrow('"a" was not told: 10 ms are over')
+  await expect(service.event('a', { limitMs: 10 })).rejects.toThrow(
+    '"a" was not printed: timed out after 10 ms',
+  )
 })
 
-test('a program that cannot be started is told of', async () => {
+test('reports that a program cannot be started', async () => {
   const service = program('', { node: '/no/such/node' })
   await expect(service.event('a')).rejects.toThrow(/ENOENT/)
   expect(await service.exitOf(service.pid)).toEqual({ pid: 0 })
 })
 
-test('a service goes on in the process that its first process started', async () => {
+test('a service continues in the process that its first process started', async () => {
   const service = program(`
     if (config.second) { tell('started'); stay() }
     else again({ second: true }).on('spawn', () => process.exit(3))`)
@@ -65,7 +67,7 @@ test('a service goes on in the process that its first process started', async ()
   expect(service.processes()).toEqual([pid])
   service.signal('SIGKILL', pid)
   expect(await service.exitOf(pid)).toEqual({ pid })
-  await expect(service.event('more')).rejects.toThrow('all processes are gone')
+  await expect(service.event('more')).rejects.toThrow('all processes have ended')
 })
 
 test('stop ends every process of the service and no other', async () => {
@@ -85,7 +87,7 @@ test('stop ends every process of the service and no other', async () => {
   expect(isRunning(bystander.pid ?? 0)).toBe(true)
 })
 
-test('a process that is left over is found, the serving generation is not one', async () => {
+test('finds a process that is left over; the serving generation does not count', async () => {
   const service = program(
     `
     tell('state', { generation: 1, state: 'ready' })
@@ -97,8 +99,8 @@ test('a process that is left over is found, the serving generation is not one', 
   expect(await service.leftOvers(0)).toEqual(service.processes().filter((pid) => pid !== service.pid))
 })
 
-// It ends when the shell has become something that reaps nobody.
-test('a zombie is not running and has a status', async () => {
+// The zombie disappears with its parent: the shell becomes a program that reaps no child.
+test('a zombie counts as ended and still has a status', async () => {
   const service = program(
     `
     spawn('sh', ['-c', '(while [ "$(cat /proc/$$/comm)" != sleep ]; do :; done) & echo "{\\\\"event\\\\":\\\\"zombie\\\\",\\\\"pid\\\\":$!}"; exec sleep 60'], { stdio: 'inherit' })
@@ -111,7 +113,7 @@ test('a zombie is not running and has a status', async () => {
   expect(statusOf(pid)).toMatchObject({ state: 'Z' })
 })
 
-test('the descriptors of a process are listed', async () => {
+test('lists the descriptors of a process', async () => {
   const service = program(`tell('started'); stay()`)
   await service.event('started')
   expect(descriptorsOf(service.pid)).toEqual(
@@ -122,11 +124,11 @@ test('the descriptors of a process are listed', async () => {
   )
 })
 
-test('a process that is not of the service gets no signal, whatever was told', async () => {
+test('a process outside the service gets no signal, whatever the output says', async () => {
   const service = program(`tell('state', { pid: ${process.pid}, generation: 1, state: 'ready' })`)
   await service.event('state')
   expect(service.serving.pid).toBe(process.pid)
-  expect(() => service.signal('SIGTERM')).toThrow(`${process.pid} is no process of this service`)
+  expect(() => service.signal('SIGTERM')).toThrow(`${process.pid} is not a process of this service`)
   expect(service.processes()).not.toContain(process.pid)
 })
 
@@ -148,20 +150,23 @@ test.each([
   ['exits', { exit: 7 }, { code: 7 }],
   ['throws after it listens', { throwAfterListen: 'too late' }, { code: 1 }],
   ['dies after it was ready', { dieAfterReadyMs: 1 }, { code: 9 }],
-])('a release that %s', async (_, behaviour, exit) => {
+])('the fixture release.mjs %s', async (_, behaviour, exit) => {
   const service = release(behaviour)
   expect(await service.event('started')).toMatchObject({ pid: service.pid })
   expect(await service.exitOf(service.pid)).toMatchObject(exit)
 })
 
-test.each(['hang', 'spin'])('a release that must %s is alive and never comes up', async (what) => {
-  const service = release({ [what]: true })
-  await service.event('started')
-  await expect(service.event('imported', { limitMs: 100 })).rejects.toThrow('100 ms are over')
-  expect(isRunning(service.pid)).toBe(true)
-})
+test.each(['hang', 'spin'])(
+  'the fixture release.mjs stays alive and never gets ready when told to %s',
+  async (what) => {
+    const service = release({ [what]: true })
+    await service.event('started')
+    await expect(service.event('imported', { limitMs: 100 })).rejects.toThrow('timed out after 100 ms')
+    expect(isRunning(service.pid)).toBe(true)
+  },
+)
 
-test('a release that listens elsewhere', async () => {
+test('the fixture release.mjs listens on another address', async () => {
   const service = release({ listen: { port: 0, host: '::1' } })
   expect(await service.event('imported')).toMatchObject({ listen: { port: 0, host: '::1' } })
 })

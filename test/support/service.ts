@@ -18,55 +18,55 @@ import {
 export type { Generation } from './generations.js'
 export type { Address, Fact, Match, WaitOptions } from './story.js'
 
-/** What the fixtures of `test/fixtures` are told. */
+/** The configuration of the fixtures in `test/fixtures`. */
 export interface FixtureConfig {
   readonly listen?: object | readonly object[]
   readonly graceful?: object
   readonly metrics?: boolean
   readonly tls?: boolean
-  /** The package of the framework; the latest that is supported when not given. */
+  /** The package of the framework. Default: the latest supported version. */
   readonly framework?: string
-  /** More headers on every answer. */
+  /** Additional headers for every response. */
   readonly headers?: Readonly<Record<string, string>>
-  /** What runs when all has drained, in order; each is told as `hook`. */
+  /** Hooks that run in order after the drain. Each one prints a `hook` fact. */
   readonly hooks?: readonly { readonly name: string; readonly ms: number }[]
-  /** The path of a file that says how the release behaves: see `test/fixtures/release.mjs`. */
+  /** The path of a file that sets how the release behaves: see `test/fixtures/release.mjs`. */
   readonly release?: string
   readonly [more: string]: unknown
 }
 
 export interface ServiceOptions {
-  /** The first argument, as JSON. */
+  /** The first argument of the program, as JSON. */
   readonly config?: FixtureConfig
-  /** More arguments. */
+  /** Additional arguments. */
   readonly args?: readonly string[]
-  /** Beside the environment of the test; `undefined` takes a variable away. */
+  /** Added to the environment of the test. `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>
-  /** The Node that runs it; `HANDOVER_TEST_NODE` or that of the test when not given. */
+  /** The Node that runs the service. Default: `HANDOVER_TEST_NODE`, or the Node of the test. */
   readonly node?: string
   readonly cwd?: string
-  /** Descriptors of the test that the first process gets, from 3 on. */
+  /** Descriptors of the test that the first process gets, starting at 3. */
   readonly fds?: readonly number[]
-  /** What a shell does first, like `cd current &&` or `NAME=value`; then it becomes the program. */
+  /** Shell commands such as `cd current &&` or `NAME=value`. The shell runs them, then execs the program. */
   readonly shell?: string
   readonly execArgv?: readonly string[]
-  /** How lines of both streams tell facts; for a program that is no fixture, and gets no configuration. */
+  /** Reads facts from the lines of both streams, for a program that is not a fixture and gets no configuration. */
   readonly readLine?: ReadLine
-  /** When the test is over, only the serving generation may run, unless this says `allowed`. */
+  /** Unless this is `allowed`, the test fails when other processes than the serving generation still run at its end. */
   readonly leftOvers?: 'refused' | 'allowed'
 }
 
-/** How a process ended; of one that is not a child of the test, only that it did. */
+/** How a process ended. A process that is not a child of the test has neither `code` nor `signal`. */
 export interface Exit {
   readonly pid: number
   readonly code?: number
   readonly signal?: NodeJS.Signals
 }
 
-/** The Node that runs what is tested. */
+/** The Node under test. */
 export const testNode = process.env.HANDOVER_TEST_NODE ?? process.execPath
 
-/** Every process of a service inherits it in its environment, whoever started it. */
+/** An environment variable that every process of a service inherits. */
 const MARK = 'TEST_SERVICE'
 const LEFT_OVER_LIMIT_MS = 5000
 const fixtures = new URL('../fixtures/', import.meta.url)
@@ -78,7 +78,7 @@ export async function startService(fixture: string, options: ServiceOptions = {}
   return service
 }
 
-/** As `startService`, without waiting for anything. */
+/** Starts a service like `startService`, but does not wait for it. */
 export function launchService(fixture: string, options: ServiceOptions = {}): Service {
   const service = new Service(fileURLToPath(new URL(fixture, fixtures)), options)
   onTestFailed(() => console.error(`${fixture} printed:\n${service.output}`))
@@ -86,15 +86,15 @@ export function launchService(fixture: string, options: ServiceOptions = {}): Se
     const leftOvers = options.leftOvers === 'allowed' ? [] : await service.leftOvers()
     await service.stop()
     if (leftOvers.length > 0) {
-      throw new Error(`left over when the test was over: ${leftOvers.join(', ')}\n${service.output}`)
+      throw new Error(`processes left over after the test: ${leftOvers.join(', ')}\n${service.output}`)
     }
   })
   return service
 }
 
-/** A service under test: the process that was started, and all generations after it. */
+/** A service under test: its first process and all later generations. */
 export class Service {
-  /** Of the first generation. */
+  /** The pid of the first generation. */
   readonly pid: number
   readonly #id = randomUUID()
   readonly #story: Story
@@ -127,32 +127,32 @@ export class Service {
     this.#listen(readLine !== undefined)
   }
 
-  /** Everything that was told up to now. */
+  /** All facts that the service has printed so far. */
   get facts(): readonly Fact[] {
     return this.#story.facts
   }
 
-  /** Of the fact that was told last, for `afterIndex`. */
+  /** The index of the latest fact, for `afterIndex`. */
   get lastIndex(): number {
     return this.facts.length - 1
   }
 
-  /** What all processes printed, both streams. */
+  /** The output of all processes on both streams. */
   get output(): string {
     return this.#story.output
   }
 
-  /** Where the first generation listened first. */
+  /** The first address of the first generation. */
   get target(): Target {
     return this.targets[0] ?? targetOf(undefined)
   }
 
-  /** Everywhere that the first generation listened. */
+  /** All addresses of the first generation. */
   get targets(): Target[] {
     return (this.facts.find(({ event }) => event === 'listening')?.addresses ?? []).map(targetOf)
   }
 
-  /** The generation that serves: the latest that was ready and whose predecessor left or is leaving. */
+  /** The serving generation: the latest that was ready and whose predecessor is draining or has ended. */
   get serving(): Generation {
     const generation = servingOf(this.facts, isRunning)
     if (!generation) throw new Error(`no generation was ready\n${this.output}`)
@@ -163,18 +163,18 @@ export class Service {
     return this.#story.wait(match, options)
   }
 
-  /** The first line that any process printed, on either stream, and that matches: printed already or to come. */
+  /** The first matching line on either stream, whether it was printed already or comes later. */
   line(pattern: RegExp, limitMs?: number): Promise<string> {
     return this.#story.line(pattern, limitMs)
   }
 
-  /** To the serving generation, or to another process of the service. */
+  /** Signals the serving generation, or another process of the service. */
   signal(signal: NodeJS.Signals, pid = this.serving.pid): void {
-    if (!this.processes().includes(pid)) throw new Error(`${pid} is no process of this service`)
+    if (!this.processes().includes(pid)) throw new Error(`${pid} is not a process of this service`)
     process.kill(pid, signal)
   }
 
-  /** Sends SIGHUP, and resolves when the successor is ready and proven. Rejects when the reload failed. */
+  /** Sends SIGHUP and resolves when the successor is ready and proven. Rejects when the reload fails. */
   async reload(): Promise<{ from: Generation; to: Generation }> {
     const from = this.serving
     const afterIndex = this.lastIndex
@@ -188,32 +188,32 @@ export class Service {
     return { from, to: { pid, generation } }
   }
 
-  /** Resolves when the process is gone: reaped or a zombie. */
+  /** Resolves when the process has ended. A zombie counts as ended. */
   async exitOf(pid: number, limitMs = LIMIT_MS): Promise<Exit> {
     if (!(await ended(pid, limitMs))) throw new Error(`${pid} still runs after ${limitMs} ms\n${this.output}`)
     return pid === this.pid ? this.#exited : { pid }
   }
 
   /**
-   * Every process of it that runs, sub-processes too. The kernel says which: what a line of output says must
-   * never decide who gets a signal.
+   * Every running process of the service, including sub-processes. The list comes from the kernel:
+   * the output of a program must never decide which process gets a signal.
    */
   processes(): number[] {
     const marked = processesWith(MARK, this.#id)
     return [...new Set([...marked, ...marked.flatMap(descendantsOf)])].filter((pid) => isRunning(pid))
   }
 
-  /** The processes beside the serving generation that do not end by themselves. */
+  /** The processes besides the serving generation that do not end by themselves. */
   async leftOvers(limitMs = LEFT_OVER_LIMIT_MS): Promise<number[]> {
     const kept = () => servingOf(this.facts, isRunning)?.pid ?? this.pid
     const all = this.processes()
     const serving = kept()
     await Promise.all(all.filter((pid) => pid !== serving).map((pid) => ended(pid, limitMs)))
-    // Who serves is known when a predecessor that was killed is gone, which takes a moment.
+    // After a kill it takes a moment until the facts and the kernel show which generation serves.
     return all.filter((pid) => pid !== kept() && isRunning(pid))
   }
 
-  /** Kills everything that still runs, and waits until it is gone. */
+  /** Kills every process that still runs and waits until it has ended. */
   async stop(): Promise<void> {
     for (let pids = this.processes(); pids.length > 0; pids = this.processes()) {
       for (const pid of pids) kill(pid)
@@ -227,16 +227,16 @@ export class Service {
     stdout?.setEncoding('utf8').on('data', this.#story.stream())
     stderr?.setEncoding('utf8').on('data', errorsTell ? this.#story.stream() : printed)
     this.#child.on('error', (error) => this.#story.end(error.message))
-    // All generations share the two streams: they end with the last process that has them.
-    this.#child.on('close', () => this.#story.end('all processes are gone'))
+    // All generations share the two streams, so `close` follows the end of the last process that has them open.
+    this.#child.on('close', () => this.#story.end('all processes have ended'))
   }
 }
 
-/** Where to connect for an address that a fixture told. */
+/** The address to connect to, from a fixture's `listening` fact. */
 export function targetOf(address: Address | undefined): Target {
   if (typeof address === 'string') return { path: address }
   if (address) return { host: address.address, port: address.port }
-  throw new Error('nothing listens there')
+  throw new Error('the service does not listen there')
 }
 
 function exitOfChild(child: ChildProcess): Promise<Exit> {
@@ -253,6 +253,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {
-    // It ended by itself.
+    // The process has already ended.
   }
 }

@@ -1,4 +1,4 @@
-// What Linux says about sockets: proc(5), /proc/net/tcp and /proc/net/unix.
+// Reads about sockets from /proc: proc(5), /proc/net/tcp and /proc/net/unix.
 import { readFileSync, readlinkSync } from 'node:fs'
 import net from 'node:net'
 import { onTestFinished } from 'vitest'
@@ -6,7 +6,7 @@ import { descriptorsOf } from './processes.js'
 
 const listening = { tcp: '0A', unix: '00010000' }
 
-/** The listening sockets that a process has: their inodes, which tell a socket from any other. Sorted. */
+/** The inodes of the listening sockets of a process, sorted. An inode identifies a socket. */
 export function listenersOf(pid: number): string[] {
   const inodes = new Set([
     ...fieldsIn('/proc/net/tcp', (row) => row[3] === listening.tcp && row[9]),
@@ -22,14 +22,14 @@ function fieldsIn(table: string, field: (row: readonly string[]) => string | fal
   return rows.flatMap((row) => field(row.trim().split(/\s+/)) || [])
 }
 
-/** The descriptor of a server, or of a socket, of the test. */
+/** The descriptor of a server or a socket in the test process. */
 export function descriptorOf(of: object): number {
   const { _handle } = of as { _handle?: { fd?: number } }
-  if (_handle?.fd === undefined || _handle.fd < 0) throw new Error('it is not open')
+  if (_handle?.fd === undefined || _handle.fd < 0) throw new Error('the server or socket is not open')
   return _handle.fd
 }
 
-/** A server of the test, closed when the test is over. */
+/** A server in the test process. The test closes it when it finishes. */
 export async function listener(
   options: net.ListenOptions = { port: 0, host: '127.0.0.1' },
 ): Promise<net.Server> {
@@ -41,12 +41,12 @@ export async function listener(
   return server
 }
 
-/** The inode of what a descriptor of the test is: the same in each process that has it. */
+/** The inode behind a descriptor of the test. It is the same in every process that has the descriptor. */
 export function inodeOf(fd: number): string | undefined {
   return /\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]
 }
 
-/** The local ports of all connections of this machine to a port on it: each names one connection. */
+/** The local ports of all connections from this machine to one of its ports. Each one identifies a connection. */
 export function clientPortsOf(port: number): number[] {
   const portIn = (address = '') => Number.parseInt(address.split(':')[1] ?? '', 16)
   const isOpen = (row: readonly string[]) => row[3] === '01' && portIn(row[2]) === port

@@ -1,41 +1,41 @@
 import type { AddressInfo } from 'node:net'
 
-/** One line that a fixture told. Which details it has depends on the event: see `test/fixtures/story.mjs`. */
+/** One event that a fixture printed as a line. Its details depend on the event: see `test/fixtures/story.mjs`. */
 export interface Fact {
   readonly index: number
   readonly event: string
   readonly pid: number
   readonly generation?: number
-  /** Of `state`. */
+  /** In a `state` fact. */
   readonly state?: string
   readonly because?: string
-  /** Of `listening`. */
+  /** In a `listening` fact. */
   readonly addresses?: readonly Address[]
   readonly metrics?: Address
-  /** Of `reload-failed`. */
+  /** In a `reload-failed` fact. */
   readonly code?: string
   readonly message?: string
-  /** Of `report`. */
+  /** In a `report` fact. */
   readonly report?: Readonly<Record<string, unknown>>
   readonly [detail: string]: unknown
 }
 
 export type Address = AddressInfo | string | null
 
-/** The name of an event, or whatever else tells it. */
+/** The name of an event, or a predicate. */
 export type Match = string | ((fact: Fact) => boolean)
 
 export interface WaitOptions {
-  /** Only facts with a greater index count. */
+  /** Only facts with a greater index match. */
   readonly afterIndex?: number
   readonly limitMs?: number
 }
 
-/** What one line tells; the rest of what is printed is kept, and tells nothing. */
+/** Reads a fact from a line. Lines without a fact only count as output. */
 export type ReadLine = (line: string) => Omit<Fact, 'index'> | undefined
 
 interface Waiter {
-  /** Something was told or printed. */
+  /** Called when the service has printed something. */
   readonly look: () => void
   readonly over: (why: string) => void
 }
@@ -55,12 +55,12 @@ export class Story {
     this.#readLine = readLine
   }
 
-  /** The end of it, when it is very long. */
+  /** The output. Of a very long one only the end is kept. */
   get output(): string {
     return this.#output
   }
 
-  /** Takes what comes on one stream: facts and other lines. */
+  /** Returns a function that reads the chunks of one stream: facts and other lines. */
   stream(): (text: string) => void {
     let rest = ''
     return (text) => {
@@ -72,26 +72,26 @@ export class Story {
     }
   }
 
-  /** Takes what tells no facts. */
+  /** Adds output without facts. */
   print(text: string): void {
     this.#output = (this.#output + text).slice(-MAX_OUTPUT_CHARS)
     this.#look()
   }
 
-  /** Nobody is left to tell anything. */
+  /** Call it when no process is left that can print. */
   end(why: string): void {
     this.#over = why
     for (const waiter of this.#waiters) waiter.over(why)
   }
 
-  /** The first such fact, told already or to come. Rejects, with the whole output, when it cannot come or is late. */
+  /** The first matching fact, printed already or later. Rejects with the whole output at the limit or at the end. */
   wait(match: Match, { afterIndex = -1, limitMs = LIMIT_MS }: WaitOptions = {}): Promise<Fact> {
     const matches = (fact: Fact) =>
       fact.index > afterIndex && (typeof match === 'string' ? fact.event === match : match(fact))
-    return this.#first(() => this.facts.find(matches), `${describe(match)} was not told`, limitMs)
+    return this.#first(() => this.facts.find(matches), `${describe(match)} was not printed`, limitMs)
   }
 
-  /** The first line that matches, printed already or to come. Rejects as `wait` does. */
+  /** The first matching line, printed already or later. Rejects as `wait` does. */
   line(pattern: RegExp, limitMs = LIMIT_MS): Promise<string> {
     const matching = () => this.#output.split('\n').find((line) => pattern.test(line))
     return this.#first(matching, `${pattern} was not printed`, limitMs)
@@ -113,7 +113,7 @@ export class Story {
         if (come !== undefined) settle(() => resolve(come))
       }
       const waiter = { look, over: (why: string) => settle(() => reject(refuse(why))) }
-      const timer = setTimeout(() => waiter.over(`${limitMs} ms are over`), limitMs)
+      const timer = setTimeout(() => waiter.over(`timed out after ${limitMs} ms`), limitMs)
       this.#waiters.add(waiter)
     })
   }
@@ -128,7 +128,7 @@ export class Story {
   }
 }
 
-/** What the fixtures tell: see `test/fixtures/story.mjs`. */
+/** Reads a line of a fixture: see `test/fixtures/story.mjs`. */
 function readFact(line: string): Omit<Fact, 'index'> | undefined {
   try {
     const told = JSON.parse(line)

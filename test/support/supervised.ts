@@ -1,41 +1,41 @@
-// Services that run under `handover run`. `service.pid` is the supervisor; the facts are those of its workers.
+// Services under `handover run`. `service.pid` is the supervisor; the facts come from its workers.
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { isHandedOver, isReady } from './generations.js'
 import { type Fact, launchService, type Service, type ServiceOptions, testNode } from './service.js'
 import { tempDir } from './temp-dir.js'
 
-/** The command, as it is built. */
+/** The built command. */
 export const handover = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url))
 
 export interface RunOptions extends ServiceOptions {
   /** Options of `handover run`. */
   readonly run?: readonly string[]
-  /** What is between the options of `handover run` and the program; Node when not given. */
+  /** The command between the options of `handover run` and the program. Default: Node. */
   readonly command?: readonly string[]
 }
 
-/** Starts a fixture, or a program, under a supervisor, and waits for nothing. */
+/** Starts a fixture, or a program, under a supervisor and does not wait for it. */
 export function launchRun(
   fixture: string,
   { run = [], command = [testNode], ...more }: RunOptions = {},
 ): Service {
   const execArgv = [handover, 'run', ...run, '--', ...command]
-  // The control socket is in the folder in which it is started.
+  // The working directory also holds the control socket.
   const service = launchService(fixture, { cwd: tempDir(), ...more, execArgv, leftOvers: 'allowed' })
   onTestFinished(async () => {
-    // Whoever is left when the supervisor has ended by itself ends by itself, too.
+    // Workers that outlive the supervisor end by themselves.
     try {
       process.kill(service.pid, 'SIGTERM')
     } catch {
-      // It has ended.
+      // The supervisor has already ended.
     }
     for (const pid of service.processes()) await service.exitOf(pid)
   })
   return service
 }
 
-/** As {@link launchRun}, when all workers serve. */
+/** Starts a service like {@link launchRun} and waits until all workers serve. */
 export async function startRun(fixture: string, options: RunOptions = {}): Promise<Service> {
   const service = launchRun(fixture, options)
   const at = options.run?.indexOf('--workers') ?? -1
@@ -47,7 +47,7 @@ export async function startRun(fixture: string, options: RunOptions = {}): Promi
   return service
 }
 
-/** Workers that accept now: ready, on probation or not, and not draining. */
+/** The workers that accept connections: ready or handing over, not draining. */
 export function accepting(service: Service): number[] {
   const states = new Map<number, string>()
   for (const { event, pid, state } of service.facts) if (event === 'state' && state) states.set(pid, state)
@@ -57,7 +57,7 @@ export function accepting(service: Service): number[] {
   )
 }
 
-/** Sends SIGHUP to the supervisor, and resolves with the pids of the new workers when so many have taken over. */
+/** Sends SIGHUP to the supervisor. Resolves with the new workers' pids when `workers` of them have taken over. */
 export async function rollWorkers(service: Service, workers = 1): Promise<number[]> {
   const afterIndex = service.lastIndex
   service.signal('SIGHUP', service.pid)

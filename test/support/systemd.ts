@@ -1,16 +1,16 @@
-// A service manager that only listens: a `systemd-notify` that writes down what it was told.
+// A fake service manager: a `systemd-notify` that records each notification.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from './temp-dir.js'
 
 export interface FakeServiceManager {
-  /** For the environment of a service. */
+  /** Variables for the environment of a service. */
   readonly env: Readonly<Record<string, string>>
-  /** What it was told up to now: one entry for each notification, its assignments joined by a space. */
+  /** One entry for each notification so far, with its assignments separated by spaces. */
   readonly told: readonly string[]
-  /** The processes that said `WATCHDOG=1` up to now, once for each time. These notifications are not in `told`. */
+  /** The pid of the sender of each `WATCHDOG=1` so far. `told` does not contain these notifications. */
   readonly pings: readonly number[]
-  /** From now on it does not answer to what matches this pattern of grep(1), until {@link answer}. */
+  /** Delays the reply to notifications that match this pattern of grep(1), until {@link answer}. */
   holdBack(pattern: string): void
   answer(): void
 }

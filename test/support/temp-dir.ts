@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** A new directory, removed when the test is over. Its path is short enough for a Unix socket in it. */
+/** A new directory that is removed when the test finishes. Its path is short enough for a Unix socket in it. */
 export function tempDir(): string {
   const path = mkdtempSync(join(tmpdir(), 'handover-'))
   onTestFinished(() => rmSync(path, { recursive: true, force: true }))

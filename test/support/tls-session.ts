@@ -5,17 +5,17 @@ import { get } from './http.js'
 
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 
-/** One request on a TLS connection of its own. */
+/** One request on its own TLS connection. */
 export interface TlsVisit {
-  /** Whether the session that was brought along went on. */
+  /** Whether the server resumed the session that the client offered. */
   readonly resumed: boolean
-  /** To bring along next time. */
+  /** The session to offer next time. */
   readonly session: Buffer
-  /** What answered. */
+  /** The process that answered. */
   readonly pid: number
 }
 
-/** Asks who serves, as a client that speaks that version only and brings a session along, or none. */
+/** Asks which process serves, as a client with this TLS version only that may offer a session to resume. */
 export async function visit(
   { host = '127.0.0.1', port }: TcpTarget,
   version: TlsVersion,
@@ -30,7 +30,7 @@ export async function visit(
   await once(socket, 'secureConnect')
   socket.write(get('/state'))
   const [bytes] = await once(socket, 'data')
-  // A resumed session of TLS 1.2 is issued no other one; TLS 1.3 issues its own right behind the handshake.
+  // A resumed TLS 1.2 session gets no new ticket. TLS 1.3 sends one right after the handshake.
   if (!latest) await once(socket, 'session')
   const resumed = socket.isSessionReused()
   socket.destroy()

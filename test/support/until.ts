@@ -3,7 +3,7 @@ import { LIMIT_MS } from './story.js'
 
 const POLL_MS = 5
 
-/** Resolves when it is so; rejects, saying what was waited for, when that takes too long. */
+/** Resolves when the condition holds. Rejects, with `what` in the message, when that takes longer than `limitMs`. */
 export async function until(
   what: string,
   isSo: () => boolean | Promise<boolean>,
@@ -11,7 +11,7 @@ export async function until(
 ): Promise<void> {
   const deadline = performance.now() + limitMs
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not so after ${limitMs} ms`)
+    if (performance.now() > deadline) throw new Error(`timed out after ${limitMs} ms waiting until ${what}`)
     await pause(POLL_MS)
   }
 }

@@ -6,26 +6,26 @@ import { read, send } from '../fixtures/numbered.mjs'
 import type { ServiceOptions } from './service.js'
 import { LIMIT_MS } from './story.js'
 
-/** What the fixtures are told, so that WebSockets move. */
+/** The configuration of a fixture whose WebSockets move. */
 export const moving = (more: object = {}, graceful: object = {}): ServiceOptions => ({
   config: { graceful: { probationMs: 50, ...graceful }, ...more },
 })
 
-/** How it ended, and when. */
+/** The close code and reason of a WebSocket, and the time. */
 export interface Closing {
   readonly code: number
   readonly reason: string
   readonly at: number
 }
 
-/** A client of the WebSocket fixtures. It never connects again, and notes everything that is not as it must be. */
+/** A client of the WebSocket fixtures. It never reconnects and records every fault. */
 export class Conversation {
   readonly websocket: WebSocket
-  /** What was lost, doubled, out of order or garbled. */
+  /** Messages that were lost, duplicated, out of order or garbled, and errors. */
   readonly faults: string[] = []
-  /** Everything that was said in words. */
+  /** All text replies of the service. */
   readonly words: string[] = []
-  /** Who sent the last numbered message. */
+  /** The sender of the latest numbered message. */
   heardFrom = ''
   received = 0
   sent = 0
@@ -59,21 +59,22 @@ export class Conversation {
     return conversation
   }
 
-  /** From now on a numbered message so often. */
+  /** Starts to send a numbered message every `everyMs`. */
   talk(everyMs: number): void {
     this.#talking = this.#talk(everyMs)
   }
 
-  /** Says no more; resolves when both sides agree on what was said, or rejects. */
+  /** Stops sending and checks that both sides count the same messages. Differences go to `faults`. */
   async conclude(): Promise<void> {
     this.#stopped = true
     await this.#talking
     const [received, sent] = (await this.ask('sum')).map(Number)
-    if (received !== this.sent) this.faults.push(`${this.sent} were sent, and ${received} came`)
-    if ((sent ?? 0) > this.received) this.faults.push(`${sent} were sent to us, and ${this.received} came`)
+    if (received !== this.sent) this.faults.push(`${this.sent} sent, but the service received ${received}`)
+    if ((sent ?? 0) > this.received)
+      this.faults.push(`${sent} sent by the service, but ${this.received} received`)
   }
 
-  /** Asks in a word; the rest of the answer, which begins with the same word. */
+  /** Sends a command. Resolves with the arguments of the reply, which starts with the name of the command. */
   async ask(question: string): Promise<string[]> {
     const from = this.words.length
     await this.#inTurn(async () => this.websocket.send(question))
@@ -82,18 +83,18 @@ export class Conversation {
     return answer.split(' ').slice(1)
   }
 
-  /** Which generation serves it. */
+  /** The generation that serves this WebSocket. */
   async who(): Promise<number> {
     return Number((await this.ask('who'))[0])
   }
 
-  /** The first that matches, from the one with that index on, said already or to come. */
+  /** The first matching reply at or after index `from`, received already or later. */
   async word(matches: (said: string) => boolean, from = 0): Promise<string> {
     const deadline = AbortSignal.timeout(LIMIT_MS)
     for (;;) {
       const said = this.words.slice(from).find(matches)
       if (said !== undefined) return said
-      if (this.closing) throw new Error(`closed with ${this.closing.code} instead of an answer`)
+      if (this.closing) throw new Error(`closed with code ${this.closing.code} instead of a reply`)
       await Promise.race([
         once(this.websocket, 'message', { signal: deadline }),
         once(this.websocket, 'close', { signal: deadline }),
@@ -111,7 +112,7 @@ export class Conversation {
     this.websocket.terminate()
   }
 
-  /** One after the other: nothing gets between the fragments of a message. */
+  /** Runs one task at a time, so that no other message gets between the fragments of a message. */
   #inTurn(work: () => Promise<void>): Promise<void> {
     this.#turn = this.#turn.then(work)
     return this.#turn
@@ -127,7 +128,8 @@ export class Conversation {
   #hearNumber(data: Buffer, isBinary: boolean): void {
     try {
       const { number, who } = read(data, isBinary)
-      if (number !== this.received + 1) this.faults.push(`${number} of ${who} came after ${this.received}`)
+      if (number !== this.received + 1)
+        this.faults.push(`number ${number} from ${who} arrived after ${this.received}`)
       this.received = number
       this.heardFrom = who
     } catch (error) {
@@ -138,7 +140,7 @@ export class Conversation {
   #hearLate(text: string): void {
     const [, generation = '', number] = text.split(' ')
     const before = this.#late.get(generation) ?? 0
-    if (Number(number) !== before + 1) this.faults.push(`${text} came after ${before}`)
+    if (Number(number) !== before + 1) this.faults.push(`${text} arrived after ${before}`)
     this.#late.set(generation, Number(number))
     this.words.push(text)
   }
@@ -152,7 +154,7 @@ export class Conversation {
   }
 }
 
-/** Opens them, some at a time, so that no queue overflows. */
+/** Opens WebSockets, 100 at a time so that the accept queue does not overflow. */
 export async function openConversations(target: Target, count: number): Promise<Conversation[]> {
   const all: Conversation[] = []
   while (all.length < count) {

@@ -8,11 +8,11 @@ import { cert } from '../fixtures/tls.mjs'
 import type { Generation } from './generations.js'
 import { askOnce, givenBy } from './http.js'
 
-/** Which generation answers there: an HTTP server of the fixtures. On a new connection. */
+/** The generation that answers on a new connection to an HTTP server of the fixtures. */
 export const whoServes = async (target: Target): Promise<Generation> =>
   givenBy(await askOnce(target, '/state'))
 
-/** Which generation answers there: a server that says so as soon as somebody connects, and hangs up. */
+/** The generation behind a server that sends its identity to every new connection and closes it. */
 export async function whoSpeaks(target: Target): Promise<Generation> {
   const connection = await RawConnection.connect(target)
   try {
@@ -24,7 +24,7 @@ export async function whoSpeaks(target: Target): Promise<Generation> {
   }
 }
 
-/** Which generation answers there, to a client of that kind. Each server says who it is to any request. */
+/** The generation that answers a client of each kind. Every server sends its identity in any response. */
 export const whoAnswers: Readonly<Record<string, (port: number) => Promise<Generation>>> = {
   http: (port) => overHttp(http.get({ ...local(port), agent: false })),
   https: (port) => overHttp(https.get({ ...local(port), agent: false })),
