@@ -1,5 +1,5 @@
-// docs/conformance.md lists the tests of each behaviour. When tests have come or gone:
-// `npx vitest run test/docs/conformance.test.ts --update` writes their names into the page.
+// docs/conformance.md lists the tests of each behavior. After adding or removing tests, run
+// `npx vitest run test/docs/conformance.test.ts --update`, which writes their names into the page.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
@@ -44,7 +44,7 @@ function linesFor(covered: readonly Covered[] = []): string {
   return covered.map(({ file, title }) => `  - \`${file}\`: ${title.replaceAll('|', '\\|')}\n`).join('')
 }
 
-test('every behaviour has one entry, in order', () => {
+test('every behavior has one entry, in order', () => {
   const numbers = [...read(page).matchAll(entry)].map((match) => match[1])
   expect(numbers).toEqual(Array.from({ length: 75 }, (_, i) => `C${i + 1}`))
 })
@@ -53,7 +53,7 @@ test('the page lists the tests that exist, and no other', async () => {
   const titles = titlesByNumber()
   const listed = read(page).replace(
     entry,
-    (_, number: string, behaviour: string) => `- **${number}** ${behaviour}\n${linesFor(titles.get(number))}`,
+    (_, number: string, behavior: string) => `- **${number}** ${behavior}\n${linesFor(titles.get(number))}`,
   )
   await expect(listed).toMatchFileSnapshot(join(root, page))
 })

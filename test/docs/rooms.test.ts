@@ -1,4 +1,4 @@
-// The folders of core and cli are rooms with one-way doors: docs/architecture.md has the table, this test reads the imports.
+// Imports between the folders of core and cli go one way: down the table in docs/architecture.md.
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -46,7 +46,7 @@ class Rooms {
 /** The rows of a package's table, from the top. */
 function rows(name: string): string[][] {
   const page = read('docs/architecture.md')
-  const section = page.slice(page.indexOf(`## Rooms of ${name}`))
+  const section = page.slice(page.indexOf(`## Folders of ${name}`))
   const table = section.slice(section.indexOf('|---'), section.indexOf('\n\n', section.indexOf('|---')))
   return table
     .split('\n')
@@ -60,7 +60,7 @@ const core = new Rooms('core')
 describe.each([
   [core, ['index.ts', 'register.ts', 'supervision.ts']],
   [new Rooms('cli'), ['main.ts']],
-])('the rooms of $name', (rooms, entryPoints) => {
+])('the folders of $name', (rooms, entryPoints) => {
   test('the table names every folder, and no other', () => {
     expect(rooms.folders().sort()).toEqual([...rooms.levels.keys()].sort())
   })
