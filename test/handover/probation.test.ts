@@ -95,9 +95,9 @@ test('C6: under load only clients of the successor notice its death', async () =
 })
 
 const failing = {
-  'before it was ready': release({ first: 'process.exit(1)' }),
-  'at readyTimeoutMs, though it listens': release({ options: "{ ready: 'manual' }" }),
-  'within its probation': release({ afterListen: 'setTimeout(() => process.exit(1), 50)' }),
+  'before it is ready': release({ first: 'process.exit(1)' }),
+  'at readyTimeoutMs, although it listens': release({ options: "{ ready: 'manual' }" }),
+  'on probation': release({ afterListen: 'setTimeout(() => process.exit(1), 50)' }),
   // The successor has learned that it is proven, but has not taken over yet.
   'when it is proven': release({
     beforeListen: `handle.on('state', ({ state, onProbation }) => {

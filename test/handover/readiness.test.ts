@@ -56,7 +56,7 @@ test.each([
   })
 })
 
-test('an application that is wrapped is not found; who waits for it is told so, and what to do', async () => {
+test('a wrapped application is not recognized as listening: the log says so and what to do', async () => {
   const listen = `
     const warned = new Promise((resolve) => { logger.warn = (facts, message) => resolve(logged.push(message)) })
     http.createServer((request, response) => app(request, response)).listen(0)

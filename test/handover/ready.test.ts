@@ -1,4 +1,4 @@
-// Ready is what a successor says with one exact message, in time; until then nothing has changed.
+// A successor announces that it is ready with one exact message, in time. Until then nothing has changed.
 import { expect, test } from 'vitest'
 import { underLoad } from '../support/load.js'
 import { descendantsOf, isRunning, statusOf } from '../support/processes.js'
@@ -18,17 +18,17 @@ const spins = 'for (;;);'
 
 const listens = { options: "{ ready: 'manual' }" }
 
-// What it dies of, and a limit in which it has come that far, on a busy machine too.
+// The signal that ends the successor, and a limit within which it gets that far even on a busy machine.
 const neverReady = [
   ['hangs while it boots', release({ first: hangs }), 'SIGTERM', 1_000],
-  ['never gives the event loop back while it boots', release({ first: spins }), 'SIGTERM', 1_000],
+  ['blocks its event loop while it boots', release({ first: spins }), 'SIGTERM', 1_000],
   ['listens and is never ready', release(listens), null, 4_000],
   ['listens, then spins', release({ ...listens, afterListen: spins }), 'SIGKILL', 4_000],
   ['is stopped', release({ first: `process.kill(process.pid, 'SIGSTOP'); ${hangs}` }), 'SIGKILL', 4_000],
 ] as const
 
 test.each(neverReady)(
-  'C3: a successor that %s is ended at readyTimeoutMs, and only it',
+  'C3: a successor that %s is terminated at readyTimeoutMs, and only it',
   async (_, text, signal, readyTimeoutMs) => {
     const { service, deploy } = await startRelease({
       config: { graceful: { readyTimeoutMs } },
@@ -57,7 +57,7 @@ test.each(neverReady)(
   },
 )
 
-test('C3: a successor that is ended at readyTimeoutMs leaves the path of the Unix socket alone', async () => {
+test('C3: a successor that is terminated at readyTimeoutMs leaves the path of the Unix socket alone', async () => {
   const listen = { path: `${tempDir()}/socket` }
   const { service, deploy } = await startRelease({ config: { listen, graceful: { readyTimeoutMs: 4_000 } } })
   deploy(release(listens))
@@ -67,7 +67,7 @@ test('C3: a successor that is ended at readyTimeoutMs leaves the path of the Uni
   expect(await whoServes(listen)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('C4: reload() before ready is an error that says so, and directly after ready it works', async () => {
+test('C4: reload() before ready fails with a clear error, and right after ready it works', async () => {
   const service = await startProgram(`
     import net from 'node:net'
     const server = net.createServer()
@@ -98,7 +98,7 @@ const foreign = [
   { handover: 1, type: 'open', connections: 'many' },
 ]
 
-test('C5: only the exact message is readiness; whatever else is said is in the report', async () => {
+test('C5: only the exact message counts as ready; the report lists every other message', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { readyTimeoutMs: 4_000 } } })
   deploy(`for (const each of ${JSON.stringify(foreign)}) ${privateChannel}.send(each); ${hangs}`)
   const { code, report } = await requestReload(service.target)
@@ -107,7 +107,7 @@ test('C5: only the exact message is readiness; whatever else is said is in the r
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('C5: messages that no JSON can hold, long ones and many of them do no harm either', async () => {
+test('C5: messages that are long, numerous or cannot be JSON do no harm', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 100 } } })
   const said = "[[1n], new Map([[1, 2]]), circular, 'x'.repeat(1_000_000), ...Array(1_000).fill('again')]"
   deploy(
@@ -126,13 +126,13 @@ test('C5: messages that no JSON can hold, long ones and many of them do no harm 
   ])
 })
 
-test('a program that listens on the channel itself, long before it loads core, comes up all the same', async () => {
+test('a program that listens on the channel itself, long before it loads core, still gets ready', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 0 } } })
   deploy(
     release({
       first: `
         process.on('message', () => {})
-        // What the predecessor says when it has started this process, it has said when it answers a request.
+        // A response from the predecessor means that it has already sent its first messages to this process.
         const { listeners } = JSON.parse(globalThis[Symbol.for('handover.early')].inheritance)
         await (await fetch('http://127.0.0.1:' + listeners[0].tcp.port)).text()`,
     }),

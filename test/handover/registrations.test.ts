@@ -1,4 +1,4 @@
-// Several registrations in one process: the options that each may set take effect.
+// Several registrations in one process: the options that each one may set take effect.
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ const twoServers = `
   const listen = (server) => new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const listening = () => tell('listening', { addresses: [first.address()] })`
 
-/** Options of which each can be seen from outside, in a folder of the test. */
+/** Options whose effects are visible from outside, with files in their own folder. */
 function visible() {
   const folder = tempDir()
   const [pidFile, control] = [join(folder, 'app.pid'), join(folder, 'app.sock')]
@@ -34,10 +34,10 @@ function visible() {
   return { options, pidFile, control }
 }
 
-/** Each option of `visible` has its effect in a service that is ready, and in its successor. */
+/** Checks that each option of `visible` takes effect in a ready service and in its successor. */
 async function expectEffect(service: Service, { pidFile, control }: ReturnType<typeof visible>) {
   const { pid } = service
-  await until('both files are there', () => existsSync(control) && existsSync(pidFile))
+  await until('both files exist', () => existsSync(control) && existsSync(pidFile))
   expect(readFileSync(pidFile, 'utf8').trim()).toBe(String(pid))
   const { host, port } = service.target as { host: string; port: number }
   const answer = await fetch(`http://${host}:${port}/readyz`)
@@ -47,7 +47,7 @@ async function expectEffect(service: Service, { pidFile, control }: ReturnType<t
   await service.exitOf(pid)
   service.signal('SIGINT')
   await service.event(({ state, because }) => state === 'draining' && because === 'shutdown')
-  await until('the PID file is gone', () => !existsSync(pidFile))
+  await until('the PID file is removed', () => !existsSync(pidFile))
 }
 
 test('C68: a second registration sets what the first one left at its default', async () => {
@@ -90,7 +90,7 @@ test('C68: a program that sets options may start with --import @handover/core/re
     listening()`,
     { config: { options: seen.options }, execArgv: ['--import', registerUrl] },
   )
-  // The logger as well.
+  // The logger takes effect, too.
   await service.event(({ event, text }) => event === 'logged' && text === 'generation 1 is ready')
   await service.event('listening')
   await expectEffect(service, seen)

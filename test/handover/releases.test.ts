@@ -32,7 +32,7 @@ const asCommonJs = {
     })`,
 }
 
-/** A folder with releases in it, and a `current` link. */
+/** A folder with releases and a `current` link. */
 function releases({ file, text }: typeof asModule) {
   const root = tempDir()
   const folderOf = (release: number) => join(root, `release-${release}`)
@@ -43,12 +43,12 @@ function releases({ file, text }: typeof asModule) {
       mkdirSync(folderOf(release))
       installCore(folderOf(release))
       writeFileSync(join(folderOf(release), file), program)
-      // By rename, so that there is no moment without a link.
+      // A rename replaces the link atomically.
       symlinkSync(`release-${release}`, join(root, 'next'))
       renameSync(join(root, 'next'), join(root, 'current'))
     },
     remove: (release: number) => rmSync(folderOf(release), { recursive: true }),
-    /** As an operator does in a shell: goes there, and starts it by that name. */
+    /** Starts the service as in a shell: changes the directory and uses this name of the program. */
     async start(cd: string, program: string): Promise<Service> {
       const service = launchService('http.mjs', {
         config: { graceful: { probationMs: 20 } },
@@ -75,7 +75,7 @@ const programs = [asModule, asCommonJs].flatMap((program) =>
 )
 
 test.each(programs)(
-  'C29: started %s (%s), the successor runs the release that the link leads to by then',
+  'C29: when started %s (%s), a reload runs the release that the link points to by then',
   async (_how, _file, { program, where }) => {
     const { root, deploy, remove, start, folderOf } = releases(program)
     deploy(1)
@@ -89,7 +89,7 @@ test.each(programs)(
     await service.exitOf(second.from.pid)
     remove(1)
 
-    // The release that runs, and its copy of everything, is gone already.
+    // The running release is already removed, with its copy of everything.
     deploy(3)
     remove(2)
     const third = await service.reload()
@@ -101,7 +101,7 @@ test.each(programs)(
   },
 )
 
-test('C29: a worker thread starts in a successor whose predecessor is gone with its release', async () => {
+test('C29: a worker thread starts in a successor after its predecessor has exited and its release is removed', async () => {
   const { root, deploy, remove, start } = releases(asModule)
   deploy(1)
   const service = await start(join(root, 'current'), 'server.mjs')
@@ -113,7 +113,7 @@ test('C29: a worker thread starts in a successor whose predecessor is gone with 
   expect((await service.event('worker')).message).toBeUndefined()
 })
 
-test('C29: a release that failed and was removed is forgotten: the next one runs', async () => {
+test('C29: a release that failed and was removed does not matter: the next reload runs the new one', async () => {
   const { root, deploy, remove, start } = releases(asModule)
   deploy(1)
   const service = await start(join(root, 'current'), 'server.mjs')
@@ -125,7 +125,7 @@ test('C29: a release that failed and was removed is forgotten: the next one runs
   expect(await releaseOf(service, to.pid)).toMatchObject({ release: 'release-3' })
 })
 
-test('C29: a directory that is gone fails the reload; the next one, when it is back, succeeds', async () => {
+test('C29: a missing directory fails the reload; the next one succeeds when the directory exists again', async () => {
   const { root, deploy, remove, start } = releases(asModule)
   deploy(1)
   const service = await start(join(root, 'current'), 'server.mjs')

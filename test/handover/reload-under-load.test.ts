@@ -1,4 +1,4 @@
-// No request fails over ten reloads, wherever the service listens.
+// No request fails over ten reloads, whatever the service listens on.
 import { join } from 'node:path'
 import { everyWorkload, keepAlive, newConnections } from '@handover/load'
 import { expect, test, vi } from 'vitest'
@@ -21,7 +21,7 @@ test('C19: two listeners on port 0 keep their ports over 10 reloads, both under 
   const anyPort = { port: 0, host: '127.0.0.1' }
   const service = await startService('http.mjs', { config: { graceful, listen: [anyPort, anyPort] } })
   const [one, two] = service.targets
-  if (!one || !two) throw new Error('it does not listen twice')
+  if (!one || !two) throw new Error('the service does not listen on two addresses')
   expect(one).not.toEqual(two)
   await reloadUnder(service, reloads, [
     [one, halfOfEveryWorkload()],
@@ -29,7 +29,7 @@ test('C19: two listeners on port 0 keep their ports over 10 reloads, both under 
   ])
 })
 
-test('a second server that nobody registered is reachable all the time, over 10 reloads', async () => {
+test('a second server that is not registered stays reachable over 10 reloads', async () => {
   const service = await startService('http.mjs', { config: { graceful, metrics: true } })
   const { metrics } = await service.event('listening')
   const answer = /^metrics$/

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { type Service, startService } from '../support/service.js'
 import { startRun } from '../support/supervised.js'
 
-/** Well below the limit of a hook. Beside the 500 ms that are promised, for a machine that is busy. */
+/** Far below the hook's limit, and above the promised 500 ms for the sake of busy machines. */
 const limitMs = 5_000
 const config = {
   graceful: { hookTimeoutMs: 60_000, lingerMs: 0 },
@@ -13,7 +13,7 @@ const config = {
   ],
 }
 
-/** SIGTERM to `pid`, and once more when the second hook runs. Resolves with the exit code. */
+/** Sends SIGTERM to `pid`, and again when the second hook runs. Resolves with the exit code. */
 async function terminateTwice(service: Service, pid: number): Promise<number | undefined> {
   service.signal('SIGTERM', pid)
   await service.event('hook')
@@ -27,7 +27,7 @@ test('C67: a second signal ends the wait for a running hook, and the exit code s
   await service.line(/onDrained hook 2 failed: .* did not end before a second signal/)
 })
 
-test('C67: under handover run a second signal to the supervisor ends the wait for a running hook', async () => {
+test('C67: under handover run, a second signal to the supervisor ends the wait for a running hook', async () => {
   const service = await startRun('http.mjs', { config })
   expect(await terminateTwice(service, service.pid)).toBe(1)
   await service.line(/onDrained hook 2 failed: .* did not end before a second signal/)

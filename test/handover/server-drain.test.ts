@@ -1,4 +1,4 @@
-// A drain without an exit: handle.drain() closes one or every server, and the process keeps running.
+// A drain without an exit: handle.drain() closes one server or all, and the process keeps running.
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { ask, askOnce, connect, gate, get, isRefused } from '../support/http.js'
@@ -10,7 +10,7 @@ import { until } from '../support/until.js'
 
 const lingerMs = 1_500
 
-/** `public` is drained by requests to `admin`: /drain, /drain-all, /listen. */
+/** Requests to `admin` control the public server: /drain, /drain-all, /listen. */
 const program = `
   import http from 'node:http'
   import { once } from 'node:events'
@@ -24,7 +24,7 @@ const program = `
   let at = config.listen
   const listen = async () => {
     await once(server.listen(at), 'listening')
-    // The second time at the same address.
+    // Later on the same port.
     if (at.port === 0) at = { host: at.host, port: server.address().port }
   }
   const drain = (which) => handle.drain(which).then((report) => tell('server-drained', { report, state: handle.state }), ({ code }) => tell('refused', { code }))
@@ -91,7 +91,7 @@ test('a drain removes the file of a Unix socket, the next listen restores it, an
   expect((await askOnce(target, '/')).text).toBe('ok')
 })
 
-test('under handover run a server that was drained and listens again goes to the successor', async () => {
+test('under handover run, a server that was drained and listens again goes to the successor', async () => {
   const path = `${tempDir()}/socket`
   const service = await startRun(programFile(program), { config: { listen: { path } } })
   const { target, admin } = await targetsOf(service)
@@ -106,7 +106,7 @@ test('under handover run a server that was drained and listens again goes to the
   expect((await askOnce(target, '/')).text).toBe('ok')
 })
 
-test('a connection that was accepted after the server listened again is not part of the drain', async () => {
+test('a connection accepted after the server listens again is not part of the drain', async () => {
   const service = await start({ graceful: { lingerMs: 0 } })
   const { target, admin } = await targetsOf(service)
   const held = gate()
@@ -120,7 +120,7 @@ test('a connection that was accepted after the server listened again is not part
   await askOnce(admin, '/listen')
   const later = await connect(target)
   expect(await ask(later, '/')).toMatchObject({ keepAlive: true })
-  // By then it has looked for idle connections many times.
+  // By now the drain has checked for idle connections many times.
   await service.line(/draining: 1 connection open/)
   held.open()
   expect(await busy.response()).toMatchObject({ keepAlive: false })
@@ -153,7 +153,7 @@ test('drain() closes every server, cuts connections that are open at drainTimeou
 test('drain() fails while a successor shares the listeners', async () => {
   const service = await start({ graceful: { probationMs: 60_000, lingerMs: 0 } })
   const { admin } = await targetsOf(service)
-  // It reaches both: each has its own reason to refuse.
+  // A connection to the predecessor: the successor would reject the drain for another reason.
   const kept = await connect(admin)
   await ask(kept, '/')
   service.signal('SIGHUP')

@@ -1,4 +1,4 @@
-// Signals at the moments in which nobody listens for them yet.
+// Signals at moments when the program cannot handle them yet.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -16,14 +16,14 @@ import { whoServes } from '../support/who.js'
 const patient = { shutdownDelayMs: 600_000, lingerMs: 600_000, drainTimeoutMs: 600_000 }
 
 const starting = {
-  'that listens, and never says that it is ready': `
+  'that listens and never calls ready()': `
     const handle = graceful(server, { ...config.graceful, ready: 'manual' })`,
   'whose beforeReady hook hangs': `
     const handle = graceful(server, config.graceful).beforeReady(() => new Promise(() => {}))`,
 }
 
 test.each(Object.entries(starting))(
-  'C15: SIGTERM ends a first generation %s at once, and nothing is left',
+  'C15: SIGTERM ends a first generation %s at once and leaves nothing behind',
   async (_, text) => {
     const folder = tempDir()
     const [path, pidFile] = [join(folder, 'socket'), join(folder, 'pid')]
@@ -47,10 +47,10 @@ test.each(Object.entries(starting))(
 const ownObserver = "process.on('SIGTERM', () => tell('observed'))"
 
 test.each([
-  ['before graceful', ownObserver, ''],
-  ['after graceful', '', ownObserver],
+  ['before graceful()', ownObserver, ''],
+  ['after graceful()', '', ownObserver],
 ])(
-  'C15: a SIGTERM before the first listen, with an observer of the program since %s, shuts it down when it listens',
+  'C15: a SIGTERM before the first listen shuts the program down when it listens, if it observes the signal (since %s)',
   async (_, before, after) => {
     const goOn = gate()
     const service = launchProgram(`
@@ -74,7 +74,7 @@ test.each([
   },
 )
 
-test('C15: a SIGTERM before the first listen, after the program removed its observer, ends it at once', async () => {
+test('C15: a SIGTERM before the first listen ends the program at once if it has removed its observer', async () => {
   const service = launchProgram(`
     import net from 'node:net'
     const gone = () => {}
@@ -90,7 +90,7 @@ test('C15: a SIGTERM before the first listen, after the program removed its obse
 })
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  'C15: %s ends a successor that still starts, and only it',
+  'C15: %s ends a successor that is still starting, and nothing else',
   async (signal) => {
     const listen = { path: join(tempDir(), 'socket') }
     const { service, deploy } = await startRelease({ config: { listen, graceful: patient } })
@@ -113,12 +113,12 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 )
 
-/** The generations that were ready, in the order in which they were. */
+/** The generations that were ready, in order. */
 const generations = ({ facts }: Service) => [
   ...new Set(facts.filter(isReady).map(({ generation }) => generation)),
 ]
 
-test('C16: SIGHUPs to a successor that has not loaded core yet do not end it, and are one reload', async () => {
+test('C16: SIGHUPs to a successor that has not loaded core yet do not end it and start one reload', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 100 } } })
   const goOn = gate()
   deploy(
@@ -141,7 +141,7 @@ test('C16: SIGHUPs to a successor that has not loaded core yet do not end it, an
   expect(generations(service)).toEqual([1, 2, 3])
 })
 
-test('C16: SIGHUPs to a successor on probation are one reload, once it is proven', async () => {
+test('C16: SIGHUPs to a successor on probation start one reload once it is proven', async () => {
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 1_000 } } })
   service.signal('SIGHUP')
   const { pid } = await service.event(({ onProbation }) => onProbation === true)
@@ -152,7 +152,7 @@ test('C16: SIGHUPs to a successor on probation are one reload, once it is proven
   expect(generations(service)).toEqual([1, 2, 3])
 })
 
-test('C16: a SIGHUP to a first generation that is not ready yet is a reload, once it is', async () => {
+test('C16: a SIGHUP to a first generation that is not ready yet starts a reload once it is', async () => {
   const service = launchProgram(`
     import net from 'node:net'
     const server = net.createServer()
@@ -168,24 +168,24 @@ test('C16: a SIGHUP to a first generation that is not ready yet is a reload, onc
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('C16: a SIGHUP in the first moments of a successor, before any of its code runs, ends no reload', async () => {
+test('C16: a SIGHUP to a successor before any of its code runs does not fail the reload', async () => {
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 100 } } })
   const signalled = new Set<number>()
   const isOver = () => service.facts.some(isHandedOver)
   const fresh = () => descendantsOf(service.pid).filter((pid) => !signalled.has(pid))
   const load = await underLoad(service.target, async () => {
     service.signal('SIGHUP')
-    // Three times at the first sign of life of a process: how often it dies of it depends on the machine.
+    // Signals up to three new processes as early as possible: whether one dies of it depends on the machine.
     while (signalled.size < 3 && !isOver()) {
-      await until('there is a successor', () => fresh().length > 0 || isOver())
+      await until('a successor exists', () => fresh().length > 0 || isOver())
       for (const pid of fresh()) {
         process.kill(pid, 'SIGHUP')
         signalled.add(pid)
       }
     }
     await service.event(isHandedOver)
-    // One that came later than that is kept, and another reload.
-    await until('one generation serves', () => service.processes().length === 1)
+    // A successor keeps a later signal and then starts another reload.
+    await until('only one generation runs', () => service.processes().length === 1)
   })
   expect(load.failures).toEqual([])
   expect(signalled.size).toBeGreaterThan(0)

@@ -1,4 +1,4 @@
-// What the predecessor hands on, and what a generation knows of it.
+// The state that a predecessor hands over, and what a generation knows of its predecessor.
 import { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
@@ -12,7 +12,7 @@ const quick = { probationMs: 50 }
 const provides = (state: string) => release({ beforeListen: `handle.provideState(${state})` })
 const asks = (more = '') => release({ beforeListen: `const state = await handle.inheritedState(); ${more}` })
 
-test('C50: the state is there before ready, with everything that can be cloned', async () => {
+test('C50: the state is available before ready and has everything that can be cloned', async () => {
   const { service, deploy } = await startRelease({
     config: { graceful: quick },
     text: provides(`async () => ({
@@ -44,7 +44,7 @@ test('C50: the state is there before ready, with everything that can be cloned',
   expect(inherited.index).toBeLessThan(ready?.index ?? 0)
 })
 
-test('C50: a beforeReady hook can wait for the state too, and what nobody provided is undefined', async () => {
+test('C50: a beforeReady hook can wait for the state, too, and it is undefined if none was provided', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: quick } })
   const hook = "async () => tell('inherited', { is: typeof await handle.inheritedState() })"
   deploy(release({ beforeListen: `handle.beforeReady(${hook})` }))
@@ -52,7 +52,7 @@ test('C50: a beforeReady hook can wait for the state too, and what nobody provid
   expect(await service.event('inherited')).toMatchObject({ is: 'undefined' })
 })
 
-test('C50: a first generation inherits undefined; a state that nobody asks for is not made', async () => {
+test('C50: a first generation inherits undefined, and a state that no successor asks for is not created', async () => {
   const { service } = await startRelease({
     config: { graceful: quick },
     text: release({
@@ -80,13 +80,13 @@ const bad = {
 } as const
 
 test.each(Object.entries(bad))(
-  'C50: a state that %s fails the reload, and not the service',
+  'C50: a state that %s fails the reload, not the service',
   async (_, [provide, why]) => {
     const { service, deploy } = await startRelease({
       config: { graceful: { ...quick, hookTimeoutMs: 500 } },
       text: provides(provide),
     })
-    // That the successor could do without makes no difference: what it should have had is lost.
+    // The reload fails even if the successor could do without: it would lose the state.
     deploy(
       release({ beforeListen: "await handle.inheritedState().catch(({ code }) => tell('told', { code }))" }),
     )
@@ -103,7 +103,7 @@ test.each(Object.entries(bad))(
   },
 )
 
-test('C50: a successor that ends because there is no state gives the reason for that, not for its end', async () => {
+test('C50: when a successor exits because its state is missing, the error has the cause of that, not the exit', async () => {
   const { service, deploy } = await startRelease({ text: provides("() => { throw new Error('no state') }") })
   deploy(asks())
   expect(await requestReload(service.target)).toMatchObject({
@@ -112,7 +112,7 @@ test('C50: a successor that ends because there is no state gives the reason for 
   })
 })
 
-test('C50: a predecessor that is killed before it gave its state on is an error for who asked for it', async () => {
+test('C50: inheritedState() rejects if the predecessor is killed before it hands over the state', async () => {
   const { service, deploy } = await startRelease({
     text: provides("() => { tell('asked'); return new Promise(() => {}) }"),
   })
@@ -130,12 +130,12 @@ test('C50: a predecessor that is killed before it gave its state on is an error 
     message: `Predecessor ${service.pid} ended, or closed the channel, before it handed over its state.`,
   })
   const { pid } = await service.event((fact) => isReady(fact) && fact.generation === 2)
-  // Its channel closes a little before it is gone, and until then it would count as the one that serves.
+  // The channel closes a little before the process is gone. Until then it would count as the serving one.
   await service.exitOf(service.pid)
   expect(await whoServes(service.target)).toEqual({ pid, generation: 2 })
 })
 
-/** The first of them has something that only one process may have; it tells who has it. */
+/** Generation 1 has something that only one process may have. Each generation reports whether it has it. */
 const givesAway = release({
   beforeListen: `
     let mine = (await handle.inheritedState()) ?? (handle.generation === 1 && 'the lock')
@@ -145,10 +145,10 @@ const givesAway = release({
 })
 
 test.each([
-  ['before it was ready', "throw new Error('no luck')", '', 'ERR_HANDOVER_SUCCESSOR_EXITED'],
-  ['within its probation', '', 'process.exit(3)', 'ERR_HANDOVER_PROBATION'],
+  ['before it is ready', "throw new Error('no luck')", '', 'ERR_HANDOVER_SUCCESSOR_EXITED'],
+  ['on probation', '', 'process.exit(3)', 'ERR_HANDOVER_PROBATION'],
 ])(
-  'C50: what was given to a successor that fails %s is taken back when that is gone, and can be given again',
+  'C50: what a successor that fails %s had received is taken back after its exit and can be handed over again',
   async (_, afterwards, afterListen, code) => {
     const { service, deploy } = await startRelease({
       config: { graceful: { probationMs: 2_000 } },
@@ -159,7 +159,7 @@ test.each([
     expect(await requestReload(service.target)).toMatchObject({ code })
     const [got, failed] = [await service.event('got'), await service.event('reload-failed')]
     expect(got).toMatchObject({ mine: 'the lock' })
-    // The hook has run before anybody hears of the failure.
+    // The hook runs before the failure is announced.
     const has = service.facts.filter(({ event, index }) => event === 'has' && index < failed.index)
     expect(has).toMatchObject([{ pid: service.pid }, { pid: service.pid, mine: 'the lock' }])
     expect(isRunning(got.pid)).toBe(false)
@@ -172,7 +172,7 @@ test.each([
   },
 )
 
-test('C50: nothing is taken back from a successor that failed before it asked', async () => {
+test('C50: nothing is taken back from a successor that fails before it asks for the state', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: quick }, text: givesAway })
   deploy(release({ beforeListen: "throw new Error('no luck')" }))
   expect(await requestReload(service.target)).toMatchObject({ code: 'ERR_HANDOVER_SUCCESSOR_EXITED' })
@@ -180,7 +180,7 @@ test('C50: nothing is taken back from a successor that failed before it asked', 
   expect(service.facts.filter(({ event }) => event === 'has')).toHaveLength(1)
 })
 
-test('C50: a hook that takes back and fails, or hangs, is in the log, and the reload has failed for its own reason', async () => {
+test('C50: an onHandoverFailed hook that fails or hangs is logged, and the reload fails with its own reason', async () => {
   const { service, deploy } = await startRelease({
     config: { graceful: { ...quick, hookTimeoutMs: 300 } },
     text: release({
@@ -202,7 +202,7 @@ test('C50: a hook that takes back and fails, or hangs, is in the log, and the re
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('C32: a generation knows its predecessor, and can wait for its end', async () => {
+test('C32: a generation knows its predecessor and can wait for its end', async () => {
   const { service } = await startRelease({
     config: { graceful: quick },
     text: release({

@@ -35,7 +35,7 @@ async function start(graceful: boolean): Promise<Service> {
   return service
 }
 
-test('C49, C69: at steady state a request and its connection meet no wrapper, listener or timer of Handover', async () => {
+test('C49, C69: at steady state, a request and its connection have no wrapper, listener or timer of Handover', async () => {
   const traces = async (graceful: boolean) => {
     const connection = await connect((await start(graceful)).target)
     for (let i = 0; i < 3; i++) await ask(connection, '/')
@@ -69,7 +69,7 @@ test.each([
   ['Koa', 'koa', koa],
   ['Koa 2', 'koa-2', koa],
 ])(
-  'C49: in %s the middleware that carries the handle is in the way of no request',
+  'C49: in %s no request passes through the middleware that carries the handle',
   async (_, name, program) => {
     const service = launchProgram(`
     import framework from '${url(name)}'
@@ -81,18 +81,18 @@ test.each([
   },
 )
 
-test('C49: at steady state no cost of a request can be measured beside what Node takes for it', {
+test('C49: at steady state, Handover adds no measurable cost to a request', {
   timeout: 120_000,
 }, async () => {
   const [turns, requests, clients] = [20, 1_500, 4]
-  // Far above what it costs (bench/RESULTS.md), and above the noise of a busy machine.
+  // Far above the real ratio (bench/RESULTS.md), and above the noise of a busy machine.
   const mostRatio = 1.5
   const compared = await Promise.all([false, true].map((graceful) => busy(graceful, clients)))
   const least = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
   for (let turn = 0; turn < turns; turn++) {
     for (const i of turn % 2 === 0 ? [0, 1] : [1, 0]) {
       const micros = (await compared[i]?.(requests)) ?? Number.NaN
-      // What a neighbour adds is not ours, and the first turns are those of the compiler.
+      // The minimum excludes the noise of other processes, and the first turns are for the compiler.
       if (turn >= 2) least[i] = Math.min(least[i] as number, micros)
     }
   }
@@ -100,7 +100,7 @@ test('C49: at steady state no cost of a request can be measured beside what Node
   expect(withIt / without).toBeLessThan(mostRatio)
 })
 
-/** Sends so many requests, and resolves with the CPU time that the program took for them, in microseconds. */
+/** Returns a function that sends `requests` and resolves with the CPU time of the program in microseconds. */
 async function busy(graceful: boolean, clients: number): Promise<(requests: number) => Promise<number>> {
   const { target } = await start(graceful)
   const connections = await Promise.all(Array.from({ length: clients }, () => connect(target)))

@@ -17,12 +17,12 @@ const openStreams = (target: Target, count: number) =>
 const allServedBy = (streams: readonly EventStream[], generation: number) => () =>
   streams.every(({ events }) => events.at(-1)?.data === String(generation))
 
-test('50 event streams go on through five reloads, on the same connection, without a gap or a double', async () => {
+test('50 event streams continue through five reloads on the same connections, without a gap or a duplicate', async () => {
   const service = await start()
   const streams = await openStreams(service.target, 50)
   for (let generation = 2; generation <= 6; generation++) {
     await service.reload()
-    await until(`every stream is served by generation ${generation}`, allServedBy(streams, generation))
+    await until(`generation ${generation} serves every stream`, allServedBy(streams, generation))
   }
   expect(streams.flatMap(({ gaps }) => gaps)).toEqual([])
   for (const { drain } of await finalReports(service, 5)) {
@@ -31,7 +31,7 @@ test('50 event streams go on through five reloads, on the same connection, witho
   for (const stream of streams) stream.close()
 })
 
-test('a stream that moved ends in order, and its connection takes another request', async () => {
+test('a stream that moved ends cleanly, and its connection serves another request', async () => {
   const service = await start({}, { events: 40 })
   const [stream] = (await openStreams(service.target, 1)) as [EventStream]
   await service.reload()
@@ -44,10 +44,10 @@ test('a stream that moved ends in order, and its connection takes another reques
   next.close()
 })
 
-test('without the hook a stream ends at the limit, with its last chunk', async () => {
+test('without the hook, a stream ends with its last chunk at the limit', async () => {
   const service = await start({ drainTimeoutMs: 500 }, { hook: false })
   const [stream] = (await openStreams(service.target, 1)) as [EventStream]
-  await until('it has begun', () => stream.events.length > 0)
+  await until('the stream has started', () => stream.events.length > 0)
   await service.reload()
   expect(await stream.ended).toBe('complete')
   expect(stream.gaps).toEqual([])
@@ -55,10 +55,10 @@ test('without the hook a stream ends at the limit, with its last chunk', async (
   expect(report?.drain).toMatchObject({ moved: 0, closed: 1, cut: [] })
 })
 
-test('a stream whose release knows no way to go on with it ends at once, and says when to come back', async () => {
+test('a stream that the next release cannot resume ends at once and tells the client when to reconnect', async () => {
   const service = await start({}, { retryMs: 1_234, resume: false })
   const [stream] = (await openStreams(service.target, 1)) as [EventStream]
-  await until('it has begun', () => stream.events.length > 0)
+  await until('the stream has started', () => stream.events.length > 0)
   await service.reload()
   expect(await stream.ended).toBe('complete')
   expect(stream.retryMs).toBe(1_234)
@@ -67,14 +67,14 @@ test('a stream whose release knows no way to go on with it ends at once, and say
 test.each([
   ['over TLS', { tls: true }],
   ['when its state cannot be cloned', { state: 'function' }],
-  ['when connections are not to be moved', { graceful: { moveConnections: false, probationMs: 50 } }],
+  ['when moveConnections is false', { graceful: { moveConnections: false, probationMs: 50 } }],
 ])(
-  '%s a stream ends at once, in order, and not at the limit',
+  '%s, a stream ends cleanly and at once, not at the limit',
   async (_, more: Readonly<Record<string, unknown>>) => {
     const service = await start({}, more)
     const target = { ...(service.target as TcpTarget), tls: more.tls === true }
     const [stream] = (await openStreams(target, 1)) as [EventStream]
-    await until('it has begun', () => stream.events.length > 0)
+    await until('the stream has started', () => stream.events.length > 0)
     await service.reload()
     expect(await stream.ended).toBe('complete')
     expect(stream.gaps).toEqual([])
@@ -86,34 +86,34 @@ test.each([
   },
 )
 
-test('at a shutdown a stream ends in order, and says when to come back', async () => {
+test('at a shutdown, a stream ends cleanly and tells the client when to reconnect', async () => {
   const service = await start({}, { retryMs: 500 })
   const [stream] = (await openStreams(service.target, 1)) as [EventStream]
-  await until('it has begun', () => stream.events.length > 0)
+  await until('the stream has started', () => stream.events.length > 0)
   service.signal('SIGTERM')
   expect(await stream.ended).toBe('complete')
   expect(stream.retryMs).toBe(500)
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-test('a client that leaves while its stream moves is no trouble to the others', async () => {
+test('a client that leaves while its stream moves does not affect the others', async () => {
   const service = await start()
   const streams = await openStreams(service.target, 20)
-  await until('they have begun', () => streams.every(({ events }) => events.length > 0))
+  await until('the streams have started', () => streams.every(({ events }) => events.length > 0))
   const reloaded = service.reload()
   const [left, stayed] = [streams.slice(0, 10), streams.slice(10)]
   for (const stream of left) stream.close()
   await reloaded
-  await until('the others go on', allServedBy(stayed, 2))
+  await until('the successor serves the other streams', allServedBy(stayed, 2))
   expect(stayed.flatMap(({ gaps }) => gaps)).toEqual([])
   for (const stream of stayed) stream.close()
 })
 
-test('a stream on which nothing was written yet moves with the head of its answer', async () => {
+test('a stream without any data so far moves with its response head', async () => {
   const service = await start({}, { everyMs: 600_000 })
   const connection = await connect(service.target)
   await connection.write(get('/'))
-  // What was sent before is read before.
+  // Both requests were sent in order, so the process has read the first one by now.
   expect((await ask(await connect(service.target), '/hello')).text).toBe('hello')
   await service.reload()
   const { status, headers } = await connection.head()
@@ -121,7 +121,7 @@ test('a stream on which nothing was written yet moves with the head of its answe
   expect((await finalReports(service, 1))[0]?.drain).toMatchObject({ closed: 0, lost: 0, cut: [] })
 })
 
-test('a stream with another request behind it ends where it began, and that is answered too', async () => {
+test('a stream with another request behind it ends where it started, and that request gets a response, too', async () => {
   const service = await start({}, { ends: 60 })
   const connection = await connect(service.target)
   await connection.write(get('/') + get('/hello'))

@@ -4,8 +4,8 @@ import { inFlight } from '../support/http.js'
 import { launchService, type Service } from '../support/service.js'
 
 /**
- * A service whose standard input and standard error are a terminal; what it tells comes through a pipe. The
- * shell does `after` when the first generation has ended.
+ * A service whose standard input and standard error are a terminal, and whose events come through a pipe. The
+ * shell runs `after` when the first generation has ended.
  */
 async function inTerminal({ after = 'sleep 60' } = {}): Promise<{ service: Service; hangUp(): void }> {
   const service = launchService('http.mjs', {
@@ -16,11 +16,11 @@ async function inTerminal({ after = 'sleep 60' } = {}): Promise<{ service: Servi
     leftOvers: 'allowed',
   })
   await Promise.all([service.event('listening'), service.event(isReady)])
-  // The terminal ends with the process that holds its other end.
+  // The terminal goes away with the process that holds its other end.
   return { service, hangUp: () => service.signal('SIGKILL', service.pid) }
 }
 
-test('a terminal that is gone is a shutdown: what is in flight is answered, and nobody is started', async () => {
+test('losing the terminal causes a shutdown: requests in flight get responses, and no successor starts', async () => {
   const { service, hangUp } = await inTerminal()
   const { pid } = service.serving
   const { request: client, open } = await inFlight(service.target)
@@ -28,13 +28,13 @@ test('a terminal that is gone is a shutdown: what is in flight is answered, and 
   expect(await service.event(({ state }) => state === 'draining')).toMatchObject({ pid, because: 'shutdown' })
   open()
   expect((await client.response()).status).toBe(200)
-  // What it says meanwhile, to nobody, does not end it.
+  // Writing to the lost terminal does not end the process.
   expect(await service.event('report')).toMatchObject({ pid, report: { drain: { cut: [] } } })
   await service.exitOf(pid)
   expect(service.facts.some(({ state }) => state === 'handing-over')).toBe(false)
 })
 
-test('a SIGHUP while the terminal is there is a reload, and the successor leaves when the terminal does', async () => {
+test('a SIGHUP while the terminal exists causes a reload, and the successor shuts down when the terminal goes away', async () => {
   const { service, hangUp } = await inTerminal()
   const { from, to } = await service.reload()
   await service.exitOf(from.pid)
@@ -46,7 +46,7 @@ test('a SIGHUP while the terminal is there is a reload, and the successor leaves
   await service.exitOf(next.pid)
 })
 
-test('a terminal whose shell leaves with the first generation is gone for the successor: it leaves too', async () => {
+test('if the shell exits with the first generation, the successor loses the terminal and shuts down', async () => {
   const { service } = await inTerminal({ after: 'exit' })
   const { to } = await service.reload()
   const draining = await service.event(({ state, pid }) => state === 'draining' && pid === to.pid)

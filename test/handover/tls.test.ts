@@ -15,7 +15,7 @@ const graceful = { probationMs: 50 }
 const fixture = (name: string) => new URL(`../fixtures/${name}`, import.meta.url).href
 const target = (service: Service) => ({ ...(service.target as TcpTarget), tls: true })
 
-/** A session of the first generation, brought along to the two after it. */
+/** Resumes a session of the first generation in the next two generations. */
 async function expectResumption(service: Service, version: TlsVersion): Promise<void> {
   const { session, resumed } = await visit(target(service), version)
   expect(resumed).toBe(false)
@@ -27,17 +27,17 @@ async function expectResumption(service: Service, version: TlsVersion): Promise<
 }
 
 describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', (version) => {
-  test('C42: a session from before a reload is resumed after it', async () => {
+  test('C42: a session from before a reload is resumed afterwards', async () => {
     const service = await startService('http.mjs', { config: { tls: true, graceful } })
     await expectResumption(service, version)
   })
 
-  test('C42: a session of a server that speaks HTTP/2 too is resumed', async () => {
+  test('C42: a session of a server that also speaks HTTP/2 is resumed', async () => {
     const service = await startService('http2.mjs', { config: { tls: true, allowHTTP1: true, graceful } })
     await expectResumption(service, version)
   })
 
-  test('C42: a session is resumed though the successor is started by another path, through the link to its release', async () => {
+  test('C42: a session is resumed even if the successor has another path, through the link to its release', async () => {
     const folder = tempDir()
     const release = join(folder, 'release-1')
     mkdirSync(release)
@@ -54,25 +54,25 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', (version) => {
 test.each([
   { what: 'session id context', https: { sessionIdContext: 'another' } },
   { what: 'ticket keys', https: { ticketKeys: { type: 'Buffer', data: [...randomBytes(48)] } } },
-])(
-  'C42: a release that gives its server $what has its way: sessions from before are not resumed',
-  async ({ https }) => {
-    const keys = keysIn(tempDir())
-    const another = JSON.stringify({ tls: true, keys, https, graceful })
-    const successor = { args: [fileURLToPath(fixture('tickets.mjs')), another] }
-    const config = { tls: true, keys, graceful: { ...graceful, successor } }
-    const service = await startService('tickets.mjs', { config })
-    const { session } = await visit(target(service), 'TLSv1.3')
-    const { to } = await service.reload()
-    expect(await visit(target(service), 'TLSv1.3', session)).toMatchObject({ resumed: false, pid: to.pid })
-  },
-)
+])('C42: if a release sets its own $what, sessions from before are not resumed', async ({ https }) => {
+  const keys = keysIn(tempDir())
+  const another = JSON.stringify({ tls: true, keys, https, graceful })
+  const successor = { args: [fileURLToPath(fixture('tickets.mjs')), another] }
+  const config = { tls: true, keys, graceful: { ...graceful, successor } }
+  const service = await startService('tickets.mjs', { config })
+  const { session } = await visit(target(service), 'TLSv1.3')
+  const { to } = await service.reload()
+  expect(await visit(target(service), 'TLSv1.3', session)).toMatchObject({ resumed: false, pid: to.pid })
+})
 
-test('C42: requests in flight are answered, and told that they are the last', async () => {
+test('C42: requests in flight get responses that announce the close', async () => {
   const service = await startService('http.mjs', { config: { tls: true, graceful } })
   const held = gate()
   const answer = askOnce(target(service), held.path)
-  await until('it has come', async () => (await stateOf(target(service))).connections.inFlight === 2)
+  await until(
+    'the request is in flight',
+    async () => (await stateOf(target(service))).connections.inFlight === 2,
+  )
   const { from } = await service.reload()
   held.open()
   const response = await answer
@@ -82,7 +82,7 @@ test('C42: requests in flight are answered, and told that they are the last', as
   expect(report?.drain).toMatchObject({ cut: [] })
 })
 
-test('C42: session ticket keys go to the successor by no file, no environment and no log', async () => {
+test('C42: session ticket keys do not reach the successor through files, the environment or logs', async () => {
   const [keys, empty] = [keysIn(tempDir()), tempDir()]
   const service = await startService('tickets.mjs', {
     config: { tls: true, keys, graceful },
@@ -96,7 +96,7 @@ test('C42: session ticket keys go to the successor by no file, no environment an
   expect(readdirSync(empty)).toEqual([])
 })
 
-/** Empty of a process that has ended meanwhile. */
+/** Returns an empty string if the process has ended meanwhile. */
 function environmentOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/environ`, 'latin1')
@@ -105,14 +105,14 @@ function environmentOf(pid: number): string {
   }
 }
 
-/** Writes new keys to a file there. */
+/** Writes new keys to a file in the folder. */
 function keysIn(folder: string): string {
   const path = join(folder, 'keys')
   writeFileSync(path, randomBytes(48))
   return path
 }
 
-/** A name and two keys of 16 bytes each, as they could stand in a text. */
+/** A key name and two keys, 16 bytes each, in all forms in which they could appear in a text. */
 function spellings(keys: Buffer): string[] {
   return [0, 16, 32].flatMap((start) => {
     const part = keys.subarray(start, start + 16)

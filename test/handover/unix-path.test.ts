@@ -17,7 +17,7 @@ import { whoServes } from '../support/who.js'
 
 const quick = { probationMs: 20 }
 
-/** A service on a Unix socket in a folder of its own; `release` makes the next generation another. */
+/** A service on a Unix socket in its own folder. The file `release` changes the next generation. */
 function onPath({ graceful = quick, ...listen }: { graceful?: object; [option: string]: unknown } = {}) {
   const folder = tempDir()
   const path = join(folder, 'app.sock')
@@ -26,7 +26,7 @@ function onPath({ graceful = quick, ...listen }: { graceful?: object; [option: s
   return { folder, path, release, config, start: () => startService('http.mjs', { config }) }
 }
 
-test('C21: the path leads to the same socket through two reloads, and is gone after a shutdown', async () => {
+test('C21: the path refers to the same socket through two reloads and is removed by a shutdown', async () => {
   const { folder, path, start } = onPath()
   const service = await start()
   const file = identity(path)
@@ -42,19 +42,19 @@ test('C21: the path leads to the same socket through two reloads, and is gone af
 })
 
 test.each([
-  ['before it was ready', { exit: 7 }],
-  ['within its probation', { dieAfterReadyMs: 1 }],
-])('C21: a successor that fails %s leaves the path alone', async (_, behaviour) => {
+  ['before it is ready', { exit: 7 }],
+  ['on probation', { dieAfterReadyMs: 1 }],
+])('C21: a successor that fails %s leaves the path alone', async (_, behavior) => {
   const { path, release, start } = onPath({ graceful: { probationMs: 5_000 } })
   const service = await start()
   const file = identity(path)
-  writeFileSync(release, JSON.stringify(behaviour))
+  writeFileSync(release, JSON.stringify(behavior))
   await expect(service.reload()).rejects.toThrow('the reload failed')
   expect(identity(path)).toEqual(file)
   expect(await whoServes({ path })).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('C21: a successor that does not want the path removes it when it is proven', async () => {
+test('C21: a successor that does not use the path removes it when it is proven', async () => {
   const { folder, path, release, config } = onPath()
   const service = await startService('http.mjs', {
     config: { ...config, listen: [{ path }, { port: 0, host: '127.0.0.1' }] },
@@ -65,7 +65,7 @@ test('C21: a successor that does not want the path removes it when it is proven'
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('C21: the path is gone after a shutdown while a predecessor still drains', async () => {
+test('C21: a shutdown removes the path while a predecessor still drains', async () => {
   const { folder, path, start } = onPath()
   const service = await start()
   const { path: held, open } = gate()
@@ -82,7 +82,7 @@ test('C21: the path is gone after a shutdown while a predecessor still drains', 
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('C21: the mode of the file is what listen was told', async () => {
+test('C21: the file has the mode that the options of listen set', async () => {
   const { path, start } = onPath({ writableAll: true, readableAll: true })
   const service = await start()
   expect(lstatSync(path).mode & 0o666).toBe(0o666)
@@ -103,7 +103,7 @@ test('C21: a stale socket file is replaced', async () => {
   expect(readdirSync(folder)).toEqual(['app.sock'])
 })
 
-test('C21: a path that somebody else serves is in use, and stays his', async () => {
+test('C21: a path that another process serves causes EADDRINUSE and stays untouched', async () => {
   const { folder, path, config } = onPath()
   const theirs = await listener({ path })
   const file = identity(path)
@@ -115,7 +115,7 @@ test('C21: a path that somebody else serves is in use, and stays his', async () 
   expect(theirs.listening).toBe(true)
 })
 
-test('C21: a file that is no socket is not replaced', async () => {
+test('C21: a file that is not a socket is not replaced', async () => {
   const { path, config } = onPath()
   writeFileSync(path, 'precious')
   const service = launchService('http.mjs', { config })
@@ -126,8 +126,8 @@ test('C21: a file that is no socket is not replaced', async () => {
 
 test.each([
   ['a file', (path: string) => writeFileSync(path, 'precious')],
-  ['a socket of somebody else', (path: string) => listener({ path })],
-])('C21: %s that took the place of ours is not deleted', async (_, replace) => {
+  ['a socket of another process', (path: string) => listener({ path })],
+])('C21: %s that replaced our socket file is not deleted', async (_, replace) => {
   const { folder, path, start } = onPath()
   const service = await start()
   await service.reload()
@@ -150,7 +150,7 @@ test('C65: the next reload restores a path that another process removed, with it
   expect(await whoServes({ path })).toEqual(to)
   expect(await askOn(open as RawConnection)).toBe(2)
   expect(service.output).toContain(`restored the socket file ${path}, which another process had removed`)
-  // From then on it behaves like any other path.
+  // From now on it behaves like any other path.
   const file = identity(path)
   const next = await service.reload()
   await service.exitOf(to.pid)
@@ -161,7 +161,7 @@ test('C65: the next reload restores a path that another process removed, with it
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('C65: a failing reload restores a path, too, and both generations accept there during a reload', async () => {
+test('C65: a failing reload restores a path, too, and during a reload both generations accept there', async () => {
   const { path, release, start } = onPath({ graceful: { probationMs: 5_000 } })
   const service = await start()
   writeFileSync(release, JSON.stringify({ exit: 7 }))
@@ -175,7 +175,7 @@ test('C65: a failing reload restores a path, too, and both generations accept th
   service.signal('SIGHUP')
   const { pid } = await service.event((fact) => isReady(fact) && fact.generation === 2)
   const seen = new Set<number>()
-  await until('both serve', async () => seen.add((await whoServes({ path })).pid).size === 2)
+  await until('both generations serve', async () => seen.add((await whoServes({ path })).pid).size === 2)
   expect(seen).toEqual(new Set([service.pid, pid]))
   await service.exitOf(service.pid)
 })
@@ -183,7 +183,7 @@ test('C65: a failing reload restores a path, too, and both generations accept th
 test.each([
   ['a file', (path: string) => writeFileSync(path, 'precious')],
   ['a socket of another process', (path: string) => listener({ path })],
-])('C65: %s that replaced our file survives a reload', async (_, replace) => {
+])('C65: %s that replaced our socket file survives a reload', async (_, replace) => {
   const { path, start } = onPath()
   const service = await start()
   rmSync(path)
@@ -196,14 +196,14 @@ test.each([
   )
 })
 
-test('C65: under handover run all workers serve a restored path', async () => {
+test('C65: under handover run, all workers serve a restored path', async () => {
   const { folder, path, config } = onPath()
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config })
   rmSync(path)
   for (let reloads = 0; reloads < 2; reloads++) {
     const workers = await rollWorkers(service, 2)
     const seen = new Set<number>()
-    await until('both serve', async () => seen.add((await whoServes({ path })).pid).size === 2)
+    await until('both workers serve', async () => seen.add((await whoServes({ path })).pid).size === 2)
     expect([...seen].sort()).toEqual([...workers].sort())
   }
   service.signal('SIGTERM', service.pid)
@@ -211,7 +211,7 @@ test('C65: under handover run all workers serve a restored path', async () => {
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('C65: a reload restores a removed control socket, for this user only', async () => {
+test('C65: a reload restores a removed control socket with access for this user only', async () => {
   const { path, service } = await startControlled()
   rmSync(path)
   const { to } = await service.reload()
@@ -220,7 +220,7 @@ test('C65: a reload restores a removed control socket, for this user only', asyn
   expect(lstatSync(path).mode & 0o777).toBe(0o600)
 })
 
-test('C21: a socket from systemd is not deleted, neither by a shutdown nor by a successor that does not want it', async () => {
+test('C21: neither a shutdown nor a successor that does not use it deletes a socket from systemd', async () => {
   const { path, release, config } = onPath()
   const lent = await listener({ path })
   const activated = { config, fds: [descriptorOf(lent)], shell: 'export LISTEN_PID=$$ LISTEN_FDS=1;' }
@@ -240,7 +240,7 @@ test('C21: a socket from systemd is not deleted, neither by a shutdown nor by a 
   expect(identity(path)).toEqual(file)
 })
 
-test('C21: a relative path is found again, and removed, though the program has changed its directory', async () => {
+test('C21: a relative path is found again and removed, even if the program changes its directory', async () => {
   const { folder } = onPath()
   const service = await startProgram(
     `import http from 'node:http'
@@ -257,7 +257,7 @@ test('C21: a relative path is found again, and removed, though the program has c
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('C21: the longest path that a socket can have works', async () => {
+test('C21: the longest possible path of a socket works', async () => {
   const base = tempDir()
   const folder = join(base, 'x'.repeat(107 - `${base}//y`.length))
   const path = join(folder, 'y')
@@ -270,7 +270,7 @@ test('C21: the longest path that a socket can have works', async () => {
   expect(readdirSync(folder)).toEqual([])
 })
 
-test('C21: an error of bind names the path that was asked for', async () => {
+test('C21: an error of bind names the path that the program passed', async () => {
   const path = join(tempDir(), 'missing', 'app.sock')
   const service = launchProgram(
     `import http from 'node:http'
@@ -292,7 +292,7 @@ async function shutDown(service: Service): Promise<void> {
   await service.exitOf(pid)
 }
 
-/** Which file lies there. */
+/** Identifies the file at the path. */
 function identity(path: string): { ino: number; mode: number } {
   const { ino, mode } = lstatSync(path)
   return { ino, mode }

@@ -10,7 +10,7 @@ import { until } from '../support/until.js'
 
 const routesUrl = new URL('../fixtures/routes.mjs', import.meta.url).href
 
-/** What a thread and a cluster worker run: a server that tries to reload, and shuts down when it is told. */
+/** The program of a worker thread or a cluster worker: a server that tries to reload and shuts down on request. */
 const served = `
   const { default: http } = await import('node:http')
   const { graceful } = await import('${coreUrl}')
@@ -30,7 +30,7 @@ const inThread = `
     const worker = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2) })
     worker.on('exit', (code) => tell('worker-exit', { code }))
     process.on('SIGUSR2', () => worker.postMessage('leave'))
-    // The thread takes no signal: they are the main thread's.
+    // Threads get no signals, only the main thread does.
     process.on('SIGTERM', () => tell('the main thread got SIGTERM'))
     setInterval(() => {}, 60_000).unref()
   } else {
@@ -60,7 +60,7 @@ test.each([
     'A reload is not possible here: this is a cluster worker, whose sockets belong to its primary. The graceful shutdown works.',
   ],
 ])(
-  'C33: in %s a reload is refused by name, and a shutdown finishes what is open',
+  'C33: in %s a reload is rejected with a named error, and a shutdown finishes open requests',
   async (_, text, message) => {
     const control = join(tempDir(), 'control.sock')
     const config = { graceful: { lingerMs: 0, control } }
@@ -78,8 +78,8 @@ test.each([
     await client.write(get(path))
     await until('the request is in flight', async () => (await stateOf(target)).connections.inFlight === 2)
     service.signal('SIGUSR2', service.pid)
-    // From then on each answer says that it is the last. The listener of a cluster worker is its primary's.
-    await until('nobody listens any more', () => listenersOf(service.pid).length === 0)
+    // From now on every response announces the close. The listener of a cluster worker belongs to its primary.
+    await until('the process has no listener', () => listenersOf(service.pid).length === 0)
     open()
     const response = await client.response()
     expect({ status: response.status, keepAlive: response.keepAlive }).toEqual({
@@ -92,7 +92,7 @@ test.each([
   },
 )
 
-test('C33: a thread that was made graceful leaves the signals of the process alone', async () => {
+test('C33: a thread that uses graceful() leaves the signals of the process alone', async () => {
   const service = await startProgram(inThread, { config: {}, leftOvers: 'allowed' })
   service.signal('SIGTERM', service.pid)
   await service.event('the main thread got SIGTERM')

@@ -8,14 +8,14 @@ import { fakeServiceManager } from '../support/systemd.js'
 import { until } from '../support/until.js'
 
 const quick = { probationMs: 50 }
-/** As systemd does: the variables name the process that the shell becomes. */
+/** Sets the variables as systemd does. They name the process that the shell becomes. */
 const shell = 'export WATCHDOG_PID=$$ WATCHDOG_USEC=200000;'
 
 function watchdog() {
   const manager = fakeServiceManager()
   return {
     env: manager.env,
-    /** Resolves with the processes that pinged from now on, when `pid` has done so several times. */
+    /** Resolves with the processes that have pinged since the call, once `pid` has pinged several times. */
     async pingsUntil(pid: number): Promise<number[]> {
       const before = manager.pings.length
       const since = () => manager.pings.slice(before)
@@ -25,7 +25,7 @@ function watchdog() {
   }
 }
 
-/** A service that tells the variables that it and its sub-processes have. */
+/** A service that reports its own watchdog variables. */
 const teller = () =>
   programFile(`
   import http from 'node:http'
@@ -43,7 +43,7 @@ test('C61: each generation satisfies the watchdog while it owns the service, and
   const { request, open } = await inFlight(service.target)
   const { from, to } = await service.reload()
   await pingsUntil(to.pid)
-  // The predecessor still drains: it would hide that its successor hangs.
+  // A ping from the draining predecessor would hide that its successor hangs.
   expect(new Set(await pingsUntil(to.pid))).toEqual(new Set([to.pid]))
   open()
   expect((await request.response()).text).toBe('ok')
@@ -71,7 +71,7 @@ test('C61: a program in a successor finds its own pid in WATCHDOG_PID', async ()
   expect(variables).toMatchObject({ WATCHDOG_PID: String(to.pid), WATCHDOG_USEC: '200000' })
 })
 
-test('C61: a process keeps the variables for another process, and does not ping', async () => {
+test('C61: a process keeps variables that are for another process and does not ping', async () => {
   const { env, pingsUntil } = watchdog()
   const manager = { ...env, WATCHDOG_PID: '1', WATCHDOG_USEC: '200000' }
   const other = await startService(teller(), { env: manager, config: { graceful: quick } })
@@ -80,7 +80,7 @@ test('C61: a process keeps the variables for another process, and does not ping'
   expect(await pingsUntil(service.pid)).not.toContain(other.pid)
 })
 
-test('C61: under handover run the supervisor satisfies the watchdog, and no worker knows of it', async () => {
+test('C61: under handover run the supervisor satisfies the watchdog, and the workers have no watchdog variables', async () => {
   const { env, pingsUntil } = watchdog()
   const service = await startRun(teller(), { env, shell, config: { graceful: quick } })
   await pingsUntil(service.pid)

@@ -1,4 +1,4 @@
-// Two generations that speak different versions of the handover: none of them guesses.
+// Two generations that speak different versions of the protocol reject each other instead of guessing.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ const wireVersion = { code: 'ERR_HANDOVER_WIRE_VERSION' }
 const messages = ['ready', 'took-over', 'failed', 'anything']
 
 test.each(messages)(
-  'C55: a successor that says "%s" in another version is refused with both',
+  'C55: a successor that sends "%s" in another version is rejected with an error that names both versions',
   async (type) => {
     const { service, deploy } = await startRelease()
     deploy(`${privateChannel}.send({ handover: 2, type: '${type}' }); setTimeout(() => {}, 600_000)`)
@@ -34,7 +34,7 @@ test.each(messages)(
   },
 )
 
-/** Starts a program as a predecessor of that version would. */
+/** An executable that starts the successor as a predecessor with that version would. */
 function programOf(version: number): string {
   const path = join(tempDir(), 'node')
   const script = `#!/bin/sh
@@ -48,17 +48,20 @@ exec ${testNode} "$@"
 test.each([
   [1, { report: { outcome: 'handed-over' } }],
   [2, { report: { outcome: 'failed', failure: { exitCode: 1, cause: wireVersion } } }],
-])('C55: an environment of version %i', async (version, expected) => {
-  const { service } = await startRelease({
-    text: release({ options: `{ successor: { execPath: '${programOf(version)}' } }` }),
-    config: { graceful: { probationMs: 0 } },
-  })
-  const outcome = await requestReload(service.target)
-  expect(outcome).toMatchObject(expected)
-  if (version === 1) return
-  expect(outcome.message).toContain(bothVersions)
-  expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
-})
+])(
+  'C55: an inheritance of version %i succeeds only if this generation speaks that version',
+  async (version, expected) => {
+    const { service } = await startRelease({
+      text: release({ options: `{ successor: { execPath: '${programOf(version)}' } }` }),
+      config: { graceful: { probationMs: 0 } },
+    })
+    const outcome = await requestReload(service.target)
+    expect(outcome).toMatchObject(expected)
+    if (version === 1) return
+    expect(outcome.message).toContain(bothVersions)
+    expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
+  },
+)
 
 const inheritance = {
   version: 1,
@@ -76,7 +79,7 @@ test('C55: a generation whose predecessor speaks another version does not start'
   expect(service.output).toContain(bothVersions)
 })
 
-test('C55: a message of another version from the predecessor is answered with both', async () => {
+test('C55: a message of another version from the predecessor is rejected with an error that names both versions', async () => {
   const fixture = fileURLToPath(new URL('../fixtures/http.mjs', import.meta.url))
   const successor = spawn(testNode, [fixture], {
     env: { ...process.env, HANDOVER_INHERITANCE: JSON.stringify(inheritance) },

@@ -11,7 +11,7 @@ export interface Controlled {
   readonly path: string
   readonly service: Service
   /** Sets how the next generation behaves: see `test/fixtures/release.mjs`. */
-  next(behaviour: object): void
+  next(behavior: object): void
 }
 
 /** Starts `http.mjs` and waits for its control socket. */
@@ -27,5 +27,5 @@ export async function startControlled(
     config: { graceful: { probationMs: 50, control: path, ...graceful }, release, ...config },
   })
   await until('the control socket exists', () => readdirSync(folder).includes('control.sock'))
-  return { folder, path, service, next: (behaviour) => writeFileSync(release, JSON.stringify(behaviour)) }
+  return { folder, path, service, next: (behavior) => writeFileSync(release, JSON.stringify(behavior)) }
 }

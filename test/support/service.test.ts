@@ -132,9 +132,9 @@ test('a process outside the service gets no signal, whatever the output says', a
   expect(service.processes()).not.toContain(process.pid)
 })
 
-const release = (behaviour: object) => {
+const release = (behavior: object) => {
   const path = join(tempDir(), 'release.json')
-  writeFileSync(path, JSON.stringify(behaviour))
+  writeFileSync(path, JSON.stringify(behavior))
   return program(
     `const release = await import(${fixture('release.mjs')})
     tell('imported', { listen: release.listen })
@@ -150,8 +150,8 @@ test.each([
   ['exits', { exit: 7 }, { code: 7 }],
   ['throws after it listens', { throwAfterListen: 'too late' }, { code: 1 }],
   ['dies after it was ready', { dieAfterReadyMs: 1 }, { code: 9 }],
-])('the fixture release.mjs %s', async (_, behaviour, exit) => {
-  const service = release(behaviour)
+])('the fixture release.mjs %s', async (_, behavior, exit) => {
+  const service = release(behavior)
   expect(await service.event('started')).toMatchObject({ pid: service.pid })
   expect(await service.exitOf(service.pid)).toMatchObject(exit)
 })
