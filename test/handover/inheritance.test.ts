@@ -15,7 +15,7 @@ import { whoServes } from '../support/who.js'
 const { wireVersion } = await import(new URL('protocol/version.js', coreUrl).href)
 
 /** Reports the error of `graceful` and whether the call left any trace. */
-const tellsTheRefusal = `
+const reportsRefusal = `
   import http from 'node:http'
   import net from 'node:net'
   const { listen } = net.Server.prototype
@@ -41,7 +41,7 @@ const tellsTheRefusal = `
 /** The error of a process that is started with these options. */
 async function refusal(options: ServiceOptions): Promise<Fact> {
   const folder = tempDir()
-  const service = launchProgram(tellsTheRefusal, { ...options, config: { folder } })
+  const service = launchProgram(reportsRefusal, { ...options, config: { folder } })
   const refused = await service.event(({ event }) => event === 'refused' || event === 'taken')
   await service.exitOf(service.pid)
   expect(refused).toMatchObject({ event: 'refused', name: 'HandoverError', unchanged: true, variables: [] })

@@ -30,7 +30,7 @@ test('C18: a server keeps its socket, whatever the form of listen and the spelli
   writeFileSync(ports, JSON.stringify(portsIn(forms)))
   for (const generation of [2, 3]) {
     const { to } = await service.reload()
-    const told = await tellsThatItListens(service, to.pid)
+    const told = await listeningFact(service, to.pid)
     expect(addressesIn(told, 'forms')).toEqual(forms)
     expect(told.called).toEqual(first.called)
     expect(listenersOf(to.pid)).toEqual(sockets)
@@ -47,7 +47,7 @@ test('C18: a server of each kind keeps its socket and works on it', async () => 
   const first = await service.event('listening')
   const sockets = listenersOf(service.pid)
   const { to } = await service.reload()
-  expect(addressesIn(await tellsThatItListens(service, to.pid), 'kinds')).toEqual(addressesIn(first, 'kinds'))
+  expect(addressesIn(await listeningFact(service, to.pid), 'kinds')).toEqual(addressesIn(first, 'kinds'))
   expect(listenersOf(to.pid)).toEqual(sockets)
   const answers = await each(addressesIn(first, 'kinds'), (address, kind) =>
     whoAnswers[kind]?.((address as AddressInfo).port),
@@ -60,7 +60,7 @@ test('C18: a server that is not registered keeps its socket, too', async () => {
   const sockets = listenersOf(service.pid)
   const { metrics } = await service.event('listening')
   const { to } = await service.reload()
-  expect(await tellsThatItListens(service, to.pid)).toMatchObject({ metrics })
+  expect(await listeningFact(service, to.pid)).toMatchObject({ metrics })
   expect(listenersOf(to.pid)).toEqual(sockets)
 })
 
@@ -112,7 +112,7 @@ test('C19: listeners on port 0 keep their own ports through two reloads', async 
   expect(new Set(portsOf(addresses)).size).toBe(3)
   for (const _ of ['first', 'second']) {
     const { to } = await service.reload()
-    expect((await tellsThatItListens(service, to.pid)).addresses).toEqual(addresses)
+    expect((await listeningFact(service, to.pid)).addresses).toEqual(addresses)
     for (const address of addresses ?? []) expect(await whoServes(targetOf(address))).toEqual(to)
   }
 })
@@ -180,7 +180,7 @@ test('C20: a new listener works beside inherited ones, and the next reload hands
   let before: Fact | undefined
   for (const _ of ['first', 'second']) {
     const { to } = await service.reload()
-    const told = await tellsThatItListens(service, to.pid)
+    const told = await listeningFact(service, to.pid)
     expect(told.addresses).toEqual([before?.addresses?.[0] ?? expect.anything(), inherited])
     for (const address of told.addresses ?? []) expect(await whoServes(targetOf(address))).toEqual(to)
     before = told
@@ -208,7 +208,7 @@ test('C20: a listener that the program has closed is not handed over', async () 
   expect(listenersOf(to.pid)).toEqual(left)
 })
 
-const tellsThatItListens = (service: Service, pid: number): Promise<Fact> =>
+const listeningFact = (service: Service, pid: number): Promise<Fact> =>
   service.event((fact) => fact.event === 'listening' && fact.pid === pid)
 
 const addressesIn = (fact: Fact, detail: string): Record<string, Address> =>

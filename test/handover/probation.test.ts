@@ -13,7 +13,7 @@ import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
 /** A release that runs `how` when the file exists and reports its messages to the predecessor. */
-const endsWhen = (file: string, how: string) =>
+const endsOnceFileExists = (file: string, how: string) =>
   release({
     beforeListen: `
       const { existsSync } = await import('node:fs')
@@ -50,7 +50,7 @@ test.each(endings)(
     const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 60_000 } } })
     const { target } = service
     const [kept] = await connectionsTo(target, 1, 1)
-    deploy(endsWhen(end, how))
+    deploy(endsOnceFileExists(end, how))
     const reload = requestReload(target)
     await service.event(({ generation, event }) => generation === 2 && event === 'listening')
     const lost = await connectionsTo(target, 2, 3)

@@ -60,7 +60,7 @@ test('C28: a successor starts with the umask of the first start and without an a
 })
 
 /** Reports how the process was started, before anything else. */
-const tellsItself = `
+const reportsStart = `
   const { PWD, ...env } = process.env
   tell('process', { argv: process.argv, execArgv: process.execArgv, execPath: process.execPath, cwd: process.cwd(), env })
   setInterval(() => {}, 60_000)`
@@ -69,7 +69,7 @@ const processOf = (service: Service, pid: number) =>
   service.event((fact) => fact.event === 'process' && fact.pid === pid)
 
 test('C28: a successor has another pid and the same arguments, execArgv, directory and environment, in three generations', async () => {
-  const service = await startProgram(`${tellsItself}\ntellOf(graceful(config.graceful))`, {
+  const service = await startProgram(`${reportsStart}\ntellOf(graceful(config.graceful))`, {
     config: { graceful: quick },
     args: ['', ' two  words ', '--flag=a=b', '', '"quoted"', "it's", 'ünï', 'line\nbreak', '$HOME', '*'],
     execArgv: ['--max-old-space-size=300', '--no-warnings', '--stack-trace-limit=20'],
@@ -87,7 +87,7 @@ test('C28: a successor has another pid and the same arguments, execArgv, directo
 test('C28: the successor option changes what it contains, and nothing else', async () => {
   const folder = tempDir()
   const service = await startProgram(
-    `${tellsItself}
+    `${reportsStart}
     const successor = {
       args: [process.argv[1], process.argv[2], 'changed', ''],
       execArgv: ['--stack-trace-limit=30'],
@@ -118,7 +118,7 @@ test('C28: the successor option changes what it contains, and nothing else', asy
 
 test('C28: a successor has the environment of the first start, even if the program changes its own', async () => {
   const service = await startProgram(
-    `${tellsItself}
+    `${reportsStart}
     process.env.OF_THE_PROGRAM = 'yes'
     delete process.env.GIVEN
     process.chdir('/')
@@ -152,7 +152,7 @@ test.each([
 )
 
 test('C28: the command line does not grow from generation to generation', async () => {
-  const service = await startProgram(`${tellsItself}\ntellOf(graceful(config.graceful))`, {
+  const service = await startProgram(`${reportsStart}\ntellOf(graceful(config.graceful))`, {
     config: { graceful: quick },
     execArgv: ['--no-warnings', '--inspect=0'],
   })

@@ -26,7 +26,7 @@ function watchdog() {
 }
 
 /** A service that reports its own watchdog variables. */
-const teller = () =>
+const reportsVariables = () =>
   programFile(`
   import http from 'node:http'
   import { execFileSync } from 'node:child_process'
@@ -65,7 +65,7 @@ test('C61: a service that drains for a shutdown satisfies the watchdog to the en
 
 test('C61: a program in a successor finds its own pid in WATCHDOG_PID', async () => {
   const { env } = watchdog()
-  const service = await startService(teller(), { env, shell, config: { graceful: quick } })
+  const service = await startService(reportsVariables(), { env, shell, config: { graceful: quick } })
   const { to } = await service.reload()
   const { variables } = await service.event(({ event, pid }) => event === 'listening' && pid === to.pid)
   expect(variables).toMatchObject({ WATCHDOG_PID: String(to.pid), WATCHDOG_USEC: '200000' })
@@ -74,7 +74,7 @@ test('C61: a program in a successor finds its own pid in WATCHDOG_PID', async ()
 test('C61: a process keeps variables that are for another process and does not ping', async () => {
   const { env, pingsUntil } = watchdog()
   const manager = { ...env, WATCHDOG_PID: '1', WATCHDOG_USEC: '200000' }
-  const other = await startService(teller(), { env: manager, config: { graceful: quick } })
+  const other = await startService(reportsVariables(), { env: manager, config: { graceful: quick } })
   expect((await other.event('listening')).variables).toMatchObject({ WATCHDOG_PID: '1' })
   const service = await startService('http.mjs', { env, shell, config: { graceful: quick } })
   expect(await pingsUntil(service.pid)).not.toContain(other.pid)
@@ -82,7 +82,7 @@ test('C61: a process keeps variables that are for another process and does not p
 
 test('C61: under handover run the supervisor satisfies the watchdog, and the workers have no watchdog variables', async () => {
   const { env, pingsUntil } = watchdog()
-  const service = await startRun(teller(), { env, shell, config: { graceful: quick } })
+  const service = await startRun(reportsVariables(), { env, shell, config: { graceful: quick } })
   await pingsUntil(service.pid)
   await rollWorkers(service)
   expect(new Set(await pingsUntil(service.pid))).toEqual(new Set([service.pid]))
