@@ -82,7 +82,7 @@ test('closing idle connections shows which ones are at a message boundary, and d
       fresh: await pair(server, port),
       answered: await pair(server, port, get),
       half: await pair(server, port, get.slice(0, -2)),
-      'half of the second': await pair(server, port, get.replace('/', '/never')),
+      'in flight': await pair(server, port, get.replace('/', '/never')),
       'half of the second': await pair(server, port, get + get.slice(0, -2)),
     }
     const sockets = Object.values(pairs).map(({ socket }) => socket)
