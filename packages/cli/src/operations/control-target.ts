@@ -13,6 +13,7 @@ import {
   timeout,
 } from '@handover/core/supervision'
 import type { Worker } from '../supervisor/worker.js'
+import { ofType } from './of-type.js'
 import type { Service } from './service.js'
 
 /** How long a worker may take to report its status. A worker that hangs does not report it. */
@@ -59,13 +60,13 @@ export class ControlTarget implements Controlled {
   async stop(progress: (event: ControlEvent) => void): Promise<StopSummary> {
     const reports: FinalReport[] = []
     this.#observe(progressOf, progress)
-    this.#observe(isReport, (report) => reports.push(report))
+    this.#observe(ofType('drained'), ({ report }) => reports.push(report))
     const code = await this.#service.supervisor.stop()
     return { code, reports }
   }
 
   subscribe(onChange: () => void): () => void {
-    return this.#observe(({ type }) => (type === 'state' ? true : undefined), onChange)
+    return this.#observe(ofType('state'), onChange)
   }
 
   #remember({ proven, drained }: ReloadUnderway): void {
@@ -93,19 +94,16 @@ export class ControlTarget implements Controlled {
     const { generation, pid, lifecycle } = worker
     const known: GenerationStatus = { generation, pid, ...lifecycle }
     if (!worker.isRegistered) return known
-    const reported = worker.waitFor((message) => (message.type === 'status' ? message.status : undefined))
+    const reported = worker.waitFor(ofType('status'))
     worker.send({ type: 'status-wanted' })
-    const status = await timeout(statusMs, reported).catch(() => undefined)
-    return status ?? known
+    const message = await timeout(statusMs, reported).catch(() => undefined)
+    return message?.status ?? known
   }
 }
 
 /** The predecessor learns the pid of its successor from the supervisor, a moment later. */
 function progressOf(message: FromWorker, { successor }: Worker): ControlEvent | undefined {
-  if (message.type !== 'progress') return undefined
-  const { event } = message
-  if (event.event !== 'phase' || !event.successor || !successor) return event
+  const event = ofType('progress')(message)?.event
+  if (event?.event !== 'phase' || !event.successor || !successor) return event
   return { ...event, successor: { ...event.successor, pid: successor.worker.pid } }
 }
-
-const isReport = (message: FromWorker) => (message.type === 'drained' ? message.report : undefined)

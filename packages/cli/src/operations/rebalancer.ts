@@ -2,8 +2,16 @@
  * Rebalances the open connections of the workers: the busiest worker hands connections to the least busy one. As in a
  * handover, their handles pass through the supervisor.
  */
-import { closeConnection, envelope, type FromSupervisor, type FromWorker } from '@handover/core/supervision'
+import {
+  closeConnection,
+  dispatchPart,
+  envelope,
+  type FromSupervisor,
+  type FromWorker,
+  type MessageHandlers,
+} from '@handover/core/supervision'
 import type { Worker } from '../supervisor/worker.js'
+import type { MessageOf, OfRebalancer } from '../supervisor/worker-messages.js'
 
 /** A worker gives connections when it has at least this many more than the mean, ... */
 const leastMore = 4
@@ -33,6 +41,14 @@ export class Rebalancer {
   #share: Share | undefined
   #lastNumber = 0
   readonly #onDone: () => void
+  readonly #handlers: MessageHandlers<OfRebalancer, [worker: Worker, handle: object | undefined]> = {
+    shareable: ({ connections }, worker) => this.#shareable.set(worker, connections),
+    'to-peer': (message, worker, handle) => this.#pass(worker, message, handle),
+    'sent-to-peer': (message, worker) => this.#requestReceipt(worker, message),
+    'can-accept': (_, worker) => this.#begin(worker),
+    'peer-accepted': (message, worker) => this.#passReceipt(worker, message),
+    shared: (_, worker) => this.#onShared(worker),
+  }
 
   /** `onDone` is called after each share: another one can begin then. */
   constructor(onDone: () => void) {
@@ -55,14 +71,7 @@ export class Rebalancer {
   }
 
   onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void {
-    const share = this.#share
-    if (message.type === 'shareable') this.#shareable.set(worker, message.connections)
-    else if (message.type === 'to-peer') this.#pass(worker, message, handle)
-    else if (message.type === 'sent-to-peer') this.#requestReceipt(worker, message)
-    else if (message.type === 'can-accept' && share?.to === worker) this.#begin(share)
-    else if (message.type === 'peer-accepted' && share?.to === worker) this.#passReceipt(share, message)
-    else if (message.type === 'shared' && share?.from === worker)
-      this.#endAfter(share, restMs, share.taken === 0 ? worker : undefined)
+    dispatchPart(message, this.#handlers, worker, handle)
   }
 
   /** Connections that the worker was given and has not taken return to `from`. */
@@ -73,12 +82,20 @@ export class Rebalancer {
     this.#endAfter(share, restMs)
   }
 
-  #begin({ timer, from, connections, number }: Share): void {
+  /** `by` can take connections. */
+  #begin(by: Worker): void {
+    if (this.#share?.to !== by) return
+    const { timer, from, connections, number } = this.#share
     clearTimeout(timer)
     from.send({ type: 'share', share: number, connections })
   }
 
-  #pass(by: Worker, message: Extract<FromWorker, { type: 'to-peer' }>, handle: object | undefined): void {
+  #onShared(by: Worker): void {
+    const share = this.#share
+    if (share?.from === by) this.#endAfter(share, restMs, share.taken === 0 ? by : undefined)
+  }
+
+  #pass(by: Worker, message: MessageOf<'to-peer'>, handle: object | undefined): void {
     const share = this.#share
     const close = () => handle && closeConnection(handle)
     if (handle && this.#isOf(by, message) && share && !share.to.isLeaving) {
@@ -87,7 +104,7 @@ export class Rebalancer {
   }
 
   /** The receipt names the connections that arrived. The others were lost before or after the supervisor. */
-  #requestReceipt(by: Worker, message: Extract<FromWorker, { type: 'sent-to-peer' }>): void {
+  #requestReceipt(by: Worker, message: MessageOf<'sent-to-peer'>): void {
     const share = this.#share
     if (share && this.#isOf(by, message) && !share.to.hasExited) {
       share.unconfirmed = message.upTo
@@ -95,8 +112,9 @@ export class Rebalancer {
     } else this.#refuse(by, message.share, message.upTo)
   }
 
-  #passReceipt(share: Share, message: Extract<FromWorker, { type: 'peer-accepted' }>): void {
-    if (message.share !== share.number) return
+  #passReceipt(by: Worker, message: MessageOf<'peer-accepted'>): void {
+    const share = this.#share
+    if (share?.to !== by || message.share !== share.number) return
     if (message.upTo >= share.unconfirmed) share.unconfirmed = 0
     share.taken += message.numbers.length
     share.from.send(message)

@@ -1,5 +1,6 @@
 /** Starts reloads of all workers at signals to this process or to a worker. */
 import { type HandoverError, type Logger, ReloadRequests } from '@handover/core/supervision'
+import { ofType } from './of-type.js'
 import type { RollingReload } from './rolling-reload.js'
 import type { Service } from './service.js'
 
@@ -16,8 +17,8 @@ export class ReloadSignals {
     this.#logger = logger
     this.#requests = new ReloadRequests((signal) => this.#reload(signal), logger)
     service.reloadObservers.add((reload) => this.#follow(reload))
-    service.messageObservers.add(({ pid }, { type }) => {
-      if (type === 'reload-wanted') this.#requests.request(`worker ${pid}`, workersMs)
+    service.messageObservers.add(({ pid }, message) => {
+      if (ofType('reload-wanted')(message)) this.#requests.request(`worker ${pid}`, workersMs)
     })
   }
 

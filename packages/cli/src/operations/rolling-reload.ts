@@ -1,7 +1,6 @@
 /** One reload of all workers: each worker in turn hands over to its successor. The first failure ends the reload. */
 import {
   errorFrom,
-  type FromWorker,
   HandoverError,
   type HandoverErrorCode,
   type Logger,
@@ -14,12 +13,14 @@ import type { ReleaseCommand } from '../supervisor/release-command.js'
 import type { Slot } from '../supervisor/slot.js'
 import type { Worker } from '../supervisor/worker.js'
 import { describeExit } from '../supervisor/worker-exit.js'
+import type { MessageOf } from '../supervisor/worker-messages.js'
+import { ofType } from './of-type.js'
 import { whyUnavailable } from './previous-release.js'
 
 /** How long a worker may take to begin its reload. */
 const answerMs = 5_000
 
-type Outcome = Extract<FromWorker, { type: 'reloaded' | 'reload-failed' }>
+const outcomes = ['reloaded', 'reload-failed'] as const
 
 /** A slot whose worker this reload has replaced. */
 interface Replaced {
@@ -132,7 +133,7 @@ export class RollingReload {
     const { worker } = slot
     if (!worker?.ownsService) return this.#startAnew(slot)
     this.#current = worker
-    const outcome = worker.waitFor(outcomeIn)
+    const outcome = worker.waitFor(ofType(...outcomes))
     if (!hasBegun) await this.#requestReload(worker)
     const reported = await unlessHung(worker.reloadMs, worker, outcome)
     // Without an outcome the worker has exited. A successor that it had started continues without it.
@@ -146,7 +147,7 @@ export class RollingReload {
 
   /** Resolves when the worker has begun its reload. Errors: `ERR_HANDOVER_NOT_READY`. */
   async #requestReload(worker: Worker): Promise<void> {
-    const answer = worker.waitFor((message) => message.type === 'start-successor' || outcomeIn(message))
+    const answer = worker.waitFor(ofType('start-successor', ...outcomes))
     worker.send({ type: 'reload', before: platform.monotonicMs() + answerMs })
     await unlessHung(answerMs, worker, answer)
   }
@@ -179,9 +180,6 @@ function previousOf({ worker }: Slot, before: ReleaseCommand | undefined): Relea
   return { ...before.pinned, pinned: before.pinned }
 }
 
-const outcomeIn = (message: FromWorker): Outcome | undefined =>
-  message.type === 'reloaded' || message.type === 'reload-failed' ? message : undefined
-
 /** The limits of the worker end the wait, unless it hangs. Errors: `ERR_HANDOVER_NOT_READY`. */
 function unlessHung<T>(ms: number, { pid }: Worker, answer: Promise<T>): Promise<T> {
   return timeout(ms, answer).catch(() => {
@@ -195,7 +193,7 @@ function unlessHung<T>(ms: number, { pid }: Worker, answer: Promise<T>): Promise
 
 const summary = (reports: readonly ReloadResult[]): ReloadSummary => ({ outcome: 'handed-over', reports })
 
-function failed({ error, report }: Extract<Outcome, { type: 'reload-failed' }>): HandoverError {
+function failed({ error, report }: MessageOf<'reload-failed'>): HandoverError {
   const { code = 'ERR_HANDOVER_SUCCESSOR_EXITED', message } = error
   const cause = report?.failure?.cause
   return new HandoverError(code as HandoverErrorCode, message, { report }, cause && errorFrom(cause))

@@ -5,25 +5,25 @@
 import {
   type Deferred,
   deferred,
+  dispatchPart,
   errorData,
   type FromWorker,
   HandoverError,
   type Inheritance,
   type Logger,
+  type MessageHandlers,
 } from '@handover/core/supervision'
 import type { ListenerPool } from './listener-pool.js'
-import type { HandledElsewhere } from './other-messages.js'
 import { notifyPredecessor, relayToPredecessor, relayToSuccessor } from './relay.js'
 import type { ReleaseCommand } from './release-command.js'
 import { Slot } from './slot.js'
 import { startedBy } from './started-by.js'
 import { type Worker, type WorkerEvents, WorkerProcess } from './worker.js'
 import { describeExit, exitCodeOf, notParticipating, notReadyAfter, type WorkerExit } from './worker-exit.js'
+import type { MessageOf, OfSupervisor } from './worker-messages.js'
 
 /** How long the first worker serves before the others start: they inherit what it binds right after it is ready. */
 const headStartMs = 100
-
-type StartSuccessor = Extract<FromWorker, { type: 'start-successor' }>
 
 export interface SupervisorParts {
   readonly workers: number
@@ -54,12 +54,28 @@ export class Supervisor {
   #hasStarted = false
   #stopping: Promise<number> | undefined
   readonly #ended: Deferred<number> = deferred()
+  readonly #handlers: MessageHandlers<OfSupervisor, [worker: Worker, handle: object | undefined]> = {
+    registered: (_, worker) => this.#onRegistered(worker),
+    state: (_, worker) => this.#onChange(worker),
+    'not-participating': (_, { pid }) =>
+      this.#parts.logger.warn({}, `worker ${pid} listens, but never becomes ready. ${notParticipating}`),
+    listener: ({ entry }, worker, handle) =>
+      this.#parts.listeners.onBound(worker, entry, handle, this.workers),
+    closed: ({ held }) => this.#parts.listeners.onClosed(held, this.workers),
+    'start-successor': (message, worker) => this.#startSuccessor(worker, message),
+    'signal-successor': (message, worker) => this.#successorOf(worker, message)?.signal(message.signal),
+    'to-successor': (relayed, worker, handle) =>
+      relayToSuccessor(relayed.message, handle, this.#successorOf(worker, relayed)),
+  }
 
   constructor(parts: SupervisorParts, events: SupervisorEvents) {
     this.#parts = parts
     this.#events = events
     this.#workerEvents = {
-      onMessage: (...message) => this.#onMessage(...message),
+      onMessage: (worker, message, handle) => {
+        dispatchPart(message, this.#handlers, worker, handle)
+        events.onMessage(worker, message, handle)
+      },
       onForeign: relayToPredecessor,
       onWrong: ({ pid }, what) => parts.logger.warn({ worker: pid }, `worker ${pid} sent ${what}: ignored`),
       onExit: (...exit) => this.#onExit(...exit),
@@ -147,22 +163,6 @@ export class Supervisor {
     return worker
   }
 
-  #onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void {
-    const { listeners, logger } = this.#parts
-    if (message.type === 'registered') this.#onRegistered(worker)
-    else if (message.type === 'state') this.#onChange(worker)
-    else if (message.type === 'not-participating')
-      logger.warn({}, `worker ${worker.pid} listens, but never becomes ready. ${notParticipating}`)
-    else if (message.type === 'listener') listeners.onBound(worker, message.entry, handle, this.workers)
-    else if (message.type === 'closed') listeners.onClosed(message.held, this.workers)
-    else if (message.type === 'start-successor') this.#startSuccessor(worker, message)
-    else if (message.type === 'signal-successor') this.#successorOf(worker, message)?.signal(message.signal)
-    else if (message.type === 'to-successor')
-      relayToSuccessor(message.message, handle, this.#successorOf(worker, message))
-    else void (message.type satisfies HandledElsewhere)
-    this.#events.onMessage(worker, message, handle)
-  }
-
   /** The worker can receive messages from now on. It gets those that it missed. */
   #onRegistered(worker: Worker): void {
     if (this.isStopping) worker.send({ type: 'shutdown' })
@@ -180,7 +180,7 @@ export class Supervisor {
     else this.#promoteSuccessor(slot, worker, 'has handed over, but its successor has exited')
   }
 
-  #startSuccessor(worker: Worker, { successor: id, wanted }: StartSuccessor): void {
+  #startSuccessor(worker: Worker, { successor: id, wanted }: MessageOf<'start-successor'>): void {
     try {
       this.#refuseSuccessor(worker)
       const command = this.#events.onSuccessorRequested(worker) ?? this.#parts.command()

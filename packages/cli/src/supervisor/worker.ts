@@ -3,13 +3,14 @@ import type { ChildProcess, SendHandle } from 'node:child_process'
 import {
   type Deferred,
   deferred,
+  dispatchPart,
   type ErrorData,
   envelope,
-  type FinalReport,
   type FromSupervisor,
   type FromWorker,
   type Inheritance,
   longestMs,
+  type MessageHandlers,
   platform,
   readWorkerMessages,
   spawnSuccessor,
@@ -19,6 +20,7 @@ import {
 } from '@handover/core/supervision'
 import type { ReleaseCommand } from './release-command.js'
 import type { WorkerExit } from './worker-exit.js'
+import type { MessageOf, Recorded } from './worker-messages.js'
 
 /** How long after its channel closes a worker may take to exit. */
 const exitMs = 1_000
@@ -36,9 +38,6 @@ export interface WorkerEvents {
   onExit(worker: Worker, exit: WorkerExit): void
 }
 
-type Now = Extract<FromWorker, { type: 'state' }>
-type Registered = Extract<FromWorker, { type: 'registered' }>
-
 /** A worker for everyone else: only {@link WorkerProcess} assigns its fields. */
 export type Worker = Readonly<WorkerProcess>
 
@@ -51,7 +50,7 @@ export class WorkerProcess {
   hasLostPredecessor = false
   /** The latest successor, and the number that this worker gave it. */
   successor: { readonly id: number; readonly worker: Worker } | undefined
-  lifecycle: Pick<Now, 'state' | 'because' | 'onProbation'> = { state: 'starting' }
+  lifecycle: Pick<MessageOf<'state'>, 'state' | 'because' | 'onProbation'> = { state: 'starting' }
   isRegistered = false
   /** When this worker first owned the service, by `performance.now()`. */
   servesSince: number | undefined
@@ -64,20 +63,42 @@ export class WorkerProcess {
   /** The error that ended the worker, if it could report one. */
   reportedError: ErrorData | undefined
   /** How the worker's drain ended. */
-  report: FinalReport | undefined
+  report: MessageOf<'drained'>['report'] | undefined
   readonly #exited: Deferred<WorkerExit> = deferred()
   readonly exited: Promise<WorkerExit> = this.#exited.promise
   readonly #child: ChildProcess
   readonly #events: WorkerEvents
   readonly #startedAt = performance.now()
   #readyTimeoutMs: number | undefined
-  #ending = { drainMs: 0, hooksMs: 0 }
+  #drainAndHooksMs = 0
   /** Names of the listeners that this worker has, whether it serves them or not. */
   readonly #listeners: Set<string>
   /** Called with each message, and with `undefined` when the worker has exited. */
   readonly #waiting = new Set<(message: FromWorker | undefined) => void>()
   #end: Promise<WorkerExit> | undefined
   readonly #cut = new AbortController()
+  readonly #handlers: MessageHandlers<Recorded> = {
+    registered: ({ readyTimeoutMs, reloadMs, drainMs, hooksMs }) => {
+      this.isRegistered = true
+      this.#readyTimeoutMs = readyTimeoutMs
+      this.reloadMs = reloadMs
+      this.#drainAndHooksMs = drainMs + hooksMs
+    },
+    state: ({ state, because, onProbation, drainMs, hooksMs }) => {
+      this.lifecycle = { state, ...(because && { because }), ...(onProbation && { onProbation }) }
+      this.#drainAndHooksMs = drainMs + hooksMs
+      if (this.ownsService) this.servesSince ??= performance.now()
+    },
+    serves: ({ held }) => {
+      this.serves = new Set(held)
+    },
+    closed: ({ held }) => {
+      this.serves = new Set([...this.serves].filter((name) => name !== held))
+    },
+    drained: ({ report }) => {
+      this.report = report
+    },
+  }
 
   /** Descriptors in `inheritance` are those of this process. Errors: `ERR_HANDOVER_SPAWN`. */
   constructor(command: ReleaseCommand, inheritance: Inheritance, events: WorkerEvents, predecessor?: Worker) {
@@ -194,8 +215,7 @@ export class WorkerProcess {
   async #drainAndExit(): Promise<WorkerExit> {
     if (this.isRegistered && this.#child.connected) this.send({ type: 'shutdown' })
     else this.signal('SIGTERM')
-    const { drainMs, hooksMs } = this.#ending
-    await this.#exitWithin(drainMs + hooksMs + endMs, this.#cut.signal)
+    await this.#exitWithin(this.#drainAndHooksMs + endMs, this.#cut.signal)
     if (this.#cut.signal.aborted) await this.#exitWithin(cutShortMs)
     this.signal('SIGKILL')
     return this.exited
@@ -208,27 +228,9 @@ export class WorkerProcess {
   }
 
   #onMessage(message: FromWorker, handle: object | undefined): void {
-    if (message.type === 'registered') this.#register(message)
-    else if (message.type === 'state') this.#change(message)
-    else if (message.type === 'serves') this.serves = new Set(message.held)
-    else if (message.type === 'closed')
-      this.serves = new Set([...this.serves].filter((name) => name !== message.held))
-    else if (message.type === 'drained') this.report = message.report
+    dispatchPart(message, this.#handlers, handle)
     this.#events.onMessage(this, message, handle)
     for (const check of this.#waiting) check(message)
-  }
-
-  #register({ readyTimeoutMs, reloadMs, drainMs, hooksMs }: Registered): void {
-    this.isRegistered = true
-    this.#readyTimeoutMs = readyTimeoutMs
-    this.reloadMs = reloadMs
-    this.#ending = { drainMs, hooksMs }
-  }
-
-  #change({ state, because, onProbation, drainMs, hooksMs }: Now): void {
-    this.lifecycle = { state, ...(because && { because }), ...(onProbation && { onProbation }) }
-    this.#ending = { drainMs, hooksMs }
-    if (this.ownsService) this.servesSince ??= performance.now()
   }
 
   /** The worker has most likely exited. If it keeps running, it cannot receive orders any more, so it is replaced. */

@@ -18,12 +18,20 @@ export async function visibleProgress(): Promise<Progress> {
   const waiting = bar ? undefined : drainLines()
   return {
     onEvent(event) {
-      if (event.event === 'phase') {
-        bar?.hide()
-        say(formatPhase(event))
-      } else if (event.event === 'draining') {
-        bar?.show(event)
-        waiting?.(event)
+      switch (event.event) {
+        case 'phase':
+          bar?.hide()
+          say(formatPhase(event))
+          break
+        case 'draining':
+          bar?.show(event)
+          waiting?.(event)
+          break
+        case 'alive':
+        case 'status':
+          break
+        default:
+          event satisfies never
       }
     },
     done: () => bar?.hide(),
@@ -32,10 +40,13 @@ export async function visibleProgress(): Promise<Progress> {
 
 function formatPhase({ phase, limitMs, successor, ...running }: ControlEvent & { event: 'phase' }): string {
   const next = successor ? who(successor) : 'the next generation'
-  if (phase === 'starting') return `${next} is starting; it has ${duration(limitMs)} to become ready`
-  if (phase === 'probation') return `${next} is ready, and on probation for ${duration(limitMs)}`
   const drains = `${who(running)} drains, for at most ${duration(limitMs)}`
-  return successor ? `${next} serves; ${drains}` : drains
+  const texts: Readonly<Record<typeof phase, string>> = {
+    starting: `${next} is starting; it has ${duration(limitMs)} to become ready`,
+    probation: `${next} is ready, and on probation for ${duration(limitMs)}`,
+    draining: successor ? `${next} serves; ${drains}` : drains,
+  }
+  return texts[phase]
 }
 
 /** Without a terminal: a line every few seconds, for the log of the deployment. */

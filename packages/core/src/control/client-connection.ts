@@ -3,9 +3,12 @@ import type net from 'node:net'
 import type { HandoverError } from '../base/errors.js'
 import {
   busy,
+  type ControlAnswer,
   type ControlLine,
   type ControlRequest,
+  type ControlVerb,
   failureOf,
+  type ReloadSummary,
   type RequestId,
   readRequest,
   wrong,
@@ -39,6 +42,9 @@ export interface CarriedClient {
   readonly pending: string
 }
 
+/** Answers a request other than `watch`. */
+type Answer = (request: ControlRequest) => Promise<ControlAnswer>
+
 export class ControlClient {
   readonly #socket: net.Socket
   readonly #controlled: Controlled
@@ -47,6 +53,13 @@ export class ControlClient {
   #active = 0
   #idle: NodeJS.Timeout | undefined
   #isOver = false
+  readonly #answers: Readonly<Record<Exclude<ControlVerb, 'watch'>, Answer>> = {
+    status: async () => ({ ok: true, status: await this.#controlled.status() }),
+    reload: async (request) => ({ ok: true, reload: await this.#reload(request) }),
+    stop: async ({ id }) => {
+      return { ok: true, stop: await this.#controlled.stop((event) => this.#tell({ id, ...event })) }
+    },
+  }
 
   constructor(socket: net.Socket, controlled: Controlled, carried?: CarriedClient) {
     this.#socket = socket
@@ -127,16 +140,16 @@ export class ControlClient {
       this.#say({ id: (error as HandoverError).id ?? null, ...failureOf(error) })
       return
     }
-    if (request.request === 'watch') this.#watch(request.id)
-    else void this.#answer(request)
+    const { id, request: verb } = request
+    if (verb === 'watch') this.#watch(id)
+    else void this.#answer(id, () => this.#answers[verb](request))
   }
 
-  async #answer(request: ControlRequest): Promise<void> {
-    const { id } = request
+  async #answer(id: RequestId, answer: () => Promise<ControlAnswer>): Promise<void> {
     this.#begin()
     const alive = setInterval(() => this.#tell({ id, event: 'alive' }), aliveMs).unref()
     try {
-      this.#say({ id, ok: true, ...(await this.#do(request)) })
+      this.#say({ id, ...(await answer()) })
     } catch (error) {
       this.#say({ id, ...failureOf(error) })
     } finally {
@@ -146,15 +159,12 @@ export class ControlClient {
     }
   }
 
-  async #do({ id, request, wait = true }: ControlRequest) {
-    const controlled = this.#controlled
-    if (request === 'status') return { status: await controlled.status() }
-    if (request === 'stop') return { stop: await controlled.stop((event) => this.#tell({ id, ...event })) }
-    const { proven, drained } = controlled.reload((event) => this.#tell({ id, ...event }))
+  #reload({ id, wait = true }: ControlRequest): Promise<ReloadSummary> {
+    const { proven, drained } = this.#controlled.reload((event) => this.#tell({ id, ...event }))
     // Only one of them is waited for.
     proven.catch(() => {})
     drained.catch(() => {})
-    return { reload: await (wait ? drained : proven) }
+    return wait ? drained : proven
   }
 
   /** Tells the status now, whenever it changes, and every second. */

@@ -45,13 +45,26 @@ export function readMessage<M extends Message>(
   return check(raw) && hasHandle(rule) ? (raw as unknown as M) : undefined
 }
 
-/** A handler for every type of the union: a forgotten type does not compile. */
-export type MessageHandlers<M extends Message> = {
-  readonly [Type in M['type']]: (message: Extract<M, { readonly type: Type }>, handle: unknown) => void
+/** A handler for every type of the union: a forgotten type does not compile. `More` follows the message. */
+export type MessageHandlers<M extends Message, More extends readonly unknown[] = [handle: unknown]> = {
+  readonly [Type in M['type']]: (message: Extract<M, { readonly type: Type }>, ...more: More) => void
 }
 
-/** Calls the handler of `message`, with the handle that came with it. */
-export function dispatch<M extends Message>(message: M, handlers: MessageHandlers<M>, handle: unknown): void {
-  const handler = handlers[message.type as M['type']] as (message: M, handle: unknown) => void
-  handler(message, handle)
+/** Calls the handler of `message`. */
+export function dispatch<M extends Message, More extends readonly unknown[]>(
+  message: M,
+  handlers: MessageHandlers<M, More>,
+  ...more: More
+): void {
+  const handler = handlers[message.type as M['type']] as (message: M, ...more: More) => void
+  handler(message, ...more)
+}
+
+/** Calls the handler of `message` in a table for a part of its union. Ignores messages of the other parts. */
+export function dispatchPart<M extends Message, More extends readonly unknown[]>(
+  message: Message,
+  handlers: MessageHandlers<M, More>,
+  ...more: More
+): void {
+  if (Object.hasOwn(handlers, message.type)) dispatch(message as M, handlers, ...more)
 }
