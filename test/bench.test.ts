@@ -9,7 +9,7 @@ import { tempDir } from './support/temp-dir.js'
 const limitMs = 180_000
 const main = fileURLToPath(new URL('../bench/dist/main.js', import.meta.url))
 
-/** The names of the rows under each heading. */
+/** The row names under each heading. */
 function rows(markdown: string): Record<string, string[]> {
   const [, ...sections] = markdown.split(/^## /m)
   return Object.fromEntries(
@@ -22,7 +22,7 @@ function rows(markdown: string): Record<string, string[]> {
 }
 
 test(
-  'the benchmark runs, and its report has every row',
+  'the benchmark runs and reports every row',
   async () => {
     const report = join(tempDir(), 'results.md')
     await promisify(execFile)(process.execPath, [main, '--quick', '--out', report], { timeout: limitMs })

@@ -1,4 +1,4 @@
-// docs/reference/api is generated from the docstrings: `npm run docs:api` writes it anew.
+// `npm run docs:api` generates docs/reference/api from the docstrings.
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { root } from './pages.js'
 const pagesIn = (folder: string) =>
   Object.fromEntries(readdirSync(folder).map((page) => [page, readFileSync(join(folder, page), 'utf8')]))
 
-test('docs/reference/api is what npm run docs:api writes', async () => {
+test('docs/reference/api matches the output of npm run docs:api', async () => {
   const out = join(tempDir(), 'api')
   await promisify(execFile)(process.execPath, [join(root, 'tools/api-docs/generate.mjs'), '--out', out])
   expect(pagesIn(join(root, 'docs/reference/api'))).toEqual(pagesIn(out))

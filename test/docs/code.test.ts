@@ -1,5 +1,5 @@
-// Every block of JavaScript or TypeScript in the pages is a whole program. All are type-checked; one that
-// listens is started, asked, reloaded and stopped.
+// Every JavaScript or TypeScript block in the pages is a complete program. The tests type-check all of them, and
+// start, query, reload and stop each server.
 import { execFile } from 'node:child_process'
 import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ const programs = blocks.filter(({ lang }) => lang === 'js' || lang === 'ts')
 const servers = programs.filter(({ lang, code }) => lang === 'js' && code.includes('.listen('))
 const named = (list: readonly Block[]) => list.map((block) => [`${block.page}:${block.line}`, block] as const)
 
-test('blocks of code are of a kind that is checked, or that cannot be', () => {
+test('every code block has a known language', () => {
   const kinds = ['js', 'ts', 'sh', 'ini', 'json', 'mermaid', 'text']
   expect(blocks.filter(({ lang }) => !kinds.includes(lang))).toEqual([])
 })
@@ -43,11 +43,11 @@ test('every program type-checks', async () => {
   expect(stdout).toBe('')
 })
 
-test.each(named(servers))('%s is started, answers, is reloaded and stopped', async (_, { code }) => {
+test.each(named(servers))('%s starts, answers, reloads and stops', async (_, { code }) => {
   await isReplaced(start(code))
 })
 
-test('a program that knows nothing of Handover is reloaded with @handover/core/register', async () => {
+test('a program without Handover reloads with @handover/core/register', async () => {
   const code = `import http from 'node:http'
     http.createServer((request, response) => response.end('hello')).listen(3000)`
   const service = start(code, ['--import', '@handover/core/register'])
@@ -77,7 +77,7 @@ async function isReplaced(service: Service): Promise<void> {
   await service.exitOf(to.pid)
 }
 
-/** A greeting, from an HTTP server or from one that gives back what it gets. */
+/** Requests a greeting from an HTTP or an echo server. */
 async function hello(service: Service): Promise<string> {
   const connection = await RawConnection.connect(service.target)
   try {
@@ -93,7 +93,7 @@ async function hello(service: Service): Promise<string> {
   }
 }
 
-/** A folder from which the packages of this workspace, and those of `test`, are found. */
+/** Creates a folder in which imports resolve to the packages of this workspace and of `test`. */
 function besideModules(): string {
   const folder = tempDir()
   symlinkSync(join(root, 'test', 'node_modules'), join(folder, 'node_modules'))

@@ -1,5 +1,5 @@
-// docs/conformance.md lists the tests of each behavior. After adding or removing tests, run
-// `npx vitest run test/docs/conformance.test.ts --update`, which writes their names into the page.
+// docs/conformance.md lists the tests of each behavior. After adding, removing or renaming a test, update the page with
+// `npx vitest run test/docs/conformance.test.ts --update`.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
@@ -14,7 +14,7 @@ interface Covered {
   readonly title: string
 }
 
-/** Every title that begins with one number or several, by number. */
+/** All titles that begin with one or more numbers, by number. */
 function titlesByNumber(): Map<string, Covered[]> {
   const found = new Map<string, Covered[]>()
   for (const file of testFiles()) {
@@ -49,7 +49,7 @@ test('every behavior has one entry, in order', () => {
   expect(numbers).toEqual(Array.from({ length: 75 }, (_, i) => `C${i + 1}`))
 })
 
-test('the page lists the tests that exist, and no other', async () => {
+test('the page lists all existing tests and no others', async () => {
   const titles = titlesByNumber()
   const listed = read(page).replace(
     entry,
@@ -58,7 +58,7 @@ test('the page lists the tests that exist, and no other', async () => {
   await expect(listed).toMatchFileSnapshot(join(root, page))
 })
 
-test('no test has a number that is none', () => {
+test('no test has an unknown number', () => {
   const known = new Set([...read(page).matchAll(entry)].map((match) => match[1]))
   expect([...titlesByNumber().keys()].filter((number) => !known.has(number))).toEqual([])
 })

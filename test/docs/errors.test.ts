@@ -5,23 +5,23 @@ import { codeWords, headingsOf, read, sectionOf } from './pages.js'
 const page = 'docs/reference/errors.md'
 const documented = headingsOf(page).filter((heading) => heading.startsWith('ERR_'))
 
-test('docs/reference/errors.md explains every code, in the order of errors.ts, and no other', () => {
+test('docs/reference/errors.md explains exactly the codes of errors.ts, in the same order', () => {
   expect(documented).toEqual([...codes])
 })
 
-test.each(codes)('%s: what is true then, what to do, and the facts are told', (code) => {
+test.each(codes)('the section of %s says what is true now and what to do, and lists the facts', (code) => {
   const section = sectionOf(page, code)
   for (const part of ['**True now:**', '**To do:**', '**Facts:**']) expect(section).toContain(part)
 })
 
-test('the page names every fact of the type Facts, and no other', () => {
+test('the page names exactly the facts of the type Facts', () => {
   const declared = [...read('packages/core/src/base/error-facts.ts').matchAll(/readonly (\w+)\?/g)].map(
     ([, name]) => name,
   )
   const named = codes.flatMap((code) =>
     codeWords(/\*\*Facts:\*\*(.*)/.exec(sectionOf(page, code))?.[1] ?? ''),
   )
-  // A word such as `reload()` is not a fact. Every failed reload has `report`. Only the supervisor uses `reports`.
+  // A word such as `reload()` is not a fact. Every failed reload has a `report`, and only the supervisor uses `reports`.
   expect(new Set([...named.filter((word) => /^\w+$/.test(word)), 'report', 'reports'])).toEqual(
     new Set(declared),
   )

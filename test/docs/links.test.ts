@@ -3,13 +3,13 @@ import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { codeWords, headingsOf, pages, proseOf, root } from './pages.js'
 
-test.each(pages())('%s: every link leads somewhere', (page) => {
+test.each(pages())('%s: the target of every link exists', (page) => {
   const targets = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '')
   const inside = targets.filter((target) => !/^[a-z]+:/.test(target))
   expect(inside.filter((target) => !exists(page, target))).toEqual([])
 })
 
-test.each(pages())('%s: every file of the project that is named exists', (page) => {
+test.each(pages())('%s: every project file that it names exists', (page) => {
   const named = codeWords(proseOf(page)).filter((word) =>
     /^(packages|test|tools|docs|examples)\/[\w./-]+$/.test(word),
   )
@@ -23,7 +23,7 @@ function exists(page: string, target: string): boolean {
   return anchor === undefined || headingsOf(to).map(anchorOf).includes(anchor)
 }
 
-/** As GitHub makes it from a heading. */
+/** The anchor that GitHub generates for a heading. */
 const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()

@@ -1,4 +1,4 @@
-// The pages of the project, taken apart: their blocks of code, tables, headings and links.
+// Parses the pages of the project into code blocks, tables, headings and links.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +14,7 @@ export interface Block {
 
 export const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
-/** Every page, by its path from the root; what changesets writes is none. */
+/** The paths of all pages from the root, without the changelogs that changesets generates. */
 export function pages(folder = root): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
@@ -32,10 +32,10 @@ export function blocksOf(page: string): Block[] {
   }))
 }
 
-/** The text of a page without its blocks of code. */
+/** The text of a page without its code blocks. */
 export const proseOf = (page: string): string => read(page).replace(/^ *```[\s\S]*?^ *```$/gm, '')
 
-/** The rows of the first table below a heading, each a list of cells. */
+/** The rows of the first table below a heading, each as a list of cells. */
 export function tableBelow(page: string, heading: string): string[][] {
   const lines = sectionOf(page, heading).split('\n')
   const first = lines.findIndex((line) => line.startsWith('|'))
@@ -49,7 +49,7 @@ export function tableBelow(page: string, heading: string): string[][] {
   )
 }
 
-/** What stands below a heading, up to the next of its rank or a higher one. */
+/** The text below a heading, up to the next heading of the same or a higher level. */
 export function sectionOf(page: string, heading: string): string {
   const text = read(page)
   const at = text.search(new RegExp(`^#+ ${heading}$`, 'm'))
@@ -63,6 +63,6 @@ export function sectionOf(page: string, heading: string): string {
 export const headingsOf = (page: string): string[] =>
   [...proseOf(page).matchAll(/^#+ (.*)$/gm)].map((match) => match[1] ?? '')
 
-/** The `code` words of a text. */
+/** The contents of all inline code spans in a text. */
 export const codeWords = (text: string): string[] =>
   [...text.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '')

@@ -10,7 +10,7 @@ const wire = files.map(read).join('\n')
 
 const fieldsIn = (text: string) => [...text.matchAll(/\breadonly (\w+)\??:/g)].map((match) => match[1] ?? '')
 
-/** From a declaration to the next one. */
+/** The source from this declaration to the next. */
 function declaration(start: string): string {
   const at = wire.indexOf(start)
   if (at < 0) throw new Error(`${files.join(' and ')} have no ${start}`)
@@ -18,7 +18,7 @@ function declaration(start: string): string {
   return rest.slice(0, rest.search(/^(\/\*\*|export)/m))
 }
 
-/** The messages of a union type, each with its fields. */
+/** The messages of a union type with their fields. */
 function messagesOf(name: string): Record<string, string[]> {
   const text = declaration(`export type ${name} =`).replace(
     '| ConnectionMessage',
@@ -35,7 +35,7 @@ function messagesOf(name: string): Record<string, string[]> {
 
 const receipt = fieldsIn(declaration('export interface Receipt'))
 
-/** The same of what a worker and its supervisor say. */
+/** The messages between a worker and its supervisor with their fields. */
 function supervisorMessagesOf(name: string): Record<string, string[]> {
   const text = read('packages/core/src/protocol/supervisor-messages.ts')
   const from = text.slice(text.indexOf(`export type ${name} =`))
@@ -68,23 +68,23 @@ const messagesTold = (heading: string) =>
 
 const fieldsTold = (heading: string) => tableBelow(page, heading).flatMap(([field = '']) => codeWords(field))
 
-test('the variable, the version and the first descriptor are those of the code', () => {
+test('the page names the variable, the version and the first descriptor of the code', () => {
   expect(read(page)).toContain(`\`${inheritanceVariable}\``)
   expect(sectionOf(page, 'Versions')).toContain(`version ${wireVersion}`)
   expect(sectionOf(page, 'Descriptors')).toContain(`| ${firstListenerFd} `)
 })
 
-test('the fields of the inheritance, and of a listener in it, are told, and no other', () => {
+test('the page lists exactly the fields of the inheritance and of its listeners', () => {
   expect(fieldsTold('The variable')).toEqual(fieldsIn(declaration('export interface Inheritance')))
   expect(fieldsTold('A listener')).toEqual(fieldsIn(declaration('export interface ListenerEntry')))
 })
 
-test('the messages of a supervisor and its workers are told with their fields, and no other', () => {
+test('the page lists exactly the messages between a supervisor and its workers, with their fields', () => {
   expect(messagesTold('From a worker')).toEqual(supervisorMessagesOf('FromWorker'))
   expect(messagesTold('To a worker')).toEqual(supervisorMessagesOf('FromSupervisor'))
 })
 
-test('the messages both ways are told with their fields, and no other', () => {
+test('the page lists exactly the messages between two generations, with their fields', () => {
   expect(messagesTold('From the successor')).toEqual(messagesOf('FromSuccessor'))
   expect(messagesTold('From the predecessor')).toEqual(messagesOf('FromPredecessor'))
 })

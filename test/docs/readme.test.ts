@@ -1,9 +1,9 @@
-// The README is the first screen; everything that is looked up is in docs.
+// The README is the introduction; the reference material is in docs.
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { blocksOf, codeWords, pages, proseOf, read } from './pages.js'
 
-test('the scripts that are named can be run', () => {
+test('every npm script in the README exists', () => {
   const { scripts } = JSON.parse(read('package.json'))
   const commands = [...codeWords(proseOf('README.md')), ...blocksOf('README.md').map(({ code }) => code)]
   const named = commands
@@ -13,7 +13,7 @@ test('the scripts that are named can be run', () => {
   expect(named.filter((name) => name !== 'install' && !(name in scripts))).toEqual([])
 })
 
-test('the README has at most 200 lines, and the promises are on its first pages', () => {
+test('the README has at most 200 lines and states the promises in the first 50', () => {
   const lines = read('README.md').trimEnd().split('\n')
   expect(lines.length).toBeLessThanOrEqual(200)
   expect(lines.indexOf('## Quick start')).toBeGreaterThan(0)
@@ -22,7 +22,7 @@ test('the README has at most 200 lines, and the promises are on its first pages'
 
 const byKind = pages().filter((page) => /^docs\/(guides|reference|explanation)\/[\w-]+\.md$/.test(page))
 
-test.each(byKind)('%s says in its first line who needs it', (page) => {
+test.each(byKind)('the first line of %s says who needs it', (page) => {
   expect(read(page)).toMatch(/^# .+\n\nFor everyone who /)
 })
 

@@ -10,13 +10,13 @@ import { codeWords, read, tableBelow } from './pages.js'
 const firstWords = (page: string, heading: string) =>
   tableBelow(`docs/reference/${page}`, heading).map(([cell = '']) => codeWords(cell)[0])
 
-test('every option is in the table, with its default, and no other', () => {
+test('the table lists exactly the options, with their defaults', () => {
   const rows = tableBelow('docs/reference/options.md', 'Options').map(([name = '', value = '']) => [
     codeWords(name)[0],
     codeWords(value)[0],
   ])
   const told = Object.fromEntries(rows.filter(([name]) => name !== 'logger'))
-  // JSON makes one kind of object of those of two contexts; `undefined` is none of it.
+  // Compare as JSON, because objects of two contexts have different prototypes. JSON omits `undefined`.
   const values = Object.entries(told).map(([name, text]) => [
     name,
     JSON.stringify(runInNewContext(`(${text})`)),
@@ -27,7 +27,7 @@ test('every option is in the table, with its default, and no other', () => {
   expect(rows.map(([name]) => name)).toEqual([...Object.keys(defaults), 'logger'])
 })
 
-test('every member of the handle is in its table, and no other', () => {
+test('the table lists exactly the members of the handle', () => {
   const source = read('packages/core/src/api/handle.ts')
   const body = source.slice(source.indexOf('export interface GracefulHandle'))
   const members = [...body.matchAll(/^ {2}(?:readonly )?(\w+)(?=[(<:])/gm)].map((match) => match[1])
@@ -35,7 +35,7 @@ test('every member of the handle is in its table, and no other', () => {
   expect(listed.sort()).toEqual([...new Set(members)].sort())
 })
 
-test('every event of the handle is in its table, and no other', () => {
+test('the table lists exactly the events of the handle', () => {
   const source = read('packages/core/src/base/events.ts')
   const start = source.indexOf('export interface GracefulEvents')
   const body = source.slice(start, source.indexOf('\n}', start))
@@ -43,13 +43,13 @@ test('every event of the handle is in its table, and no other', () => {
   expect(firstWords('events.md', 'Events')).toEqual(events)
 })
 
-test('every kind of connection is in the table of names, and no other', () => {
+test('the table of names lists exactly the kinds of connections', () => {
   const { total, inFlight, requests, ...kinds } = countsOf(new Map(), new Set(), 0)
   expect(firstWords('connections.md', 'Names of kinds')).toEqual(Object.keys(kinds))
 })
 
 test.each(['reload', 'status', 'stop', 'run'])(
-  'every option of handover %s is in its table, and no other',
+  'the table of handover %s lists exactly its options',
   async (name) => {
     const { stdout } = await cli([name, '--help'])
     const options = [...stdout.matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map((match) => match[1])
@@ -58,7 +58,7 @@ test.each(['reload', 'status', 'stop', 'run'])(
   },
 )
 
-test('every exit code of the commands is in the table, and no other', () => {
+test('the table lists exactly the exit codes of the commands', () => {
   const listed = tableBelow('docs/reference/cli.md', 'Exit codes').map(([code]) => Number(code))
   expect(listed).toEqual(Object.values(exitCodes))
 })

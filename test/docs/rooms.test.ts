@@ -4,7 +4,7 @@ import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { read, root } from './pages.js'
 
-/** What a package's table says, and what its sources do. */
+/** The folders of a package: the table in the docs, and the imports in the sources. */
 class Rooms {
   readonly src: string
   readonly levels: ReadonlyMap<string, number>
@@ -22,7 +22,7 @@ class Rooms {
     return entries.filter((each) => each.isDirectory()).map(({ name }) => name)
   }
 
-  /** Without comments. */
+  /** The source without comments. */
   codeOf(path: string): string {
     return read(join(this.src, path)).replace(/\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm, '')
   }
@@ -33,7 +33,7 @@ class Rooms {
     return named.map(([, target = '']) => normalize(join(dirname(path), target)).replace(/\.js$/, '.ts'))
   }
 
-  /** What is wrong with an import from `room` of a file in `target`, if anything. */
+  /** Why a file in the folder `room` must not import from the folder `target`, or undefined. */
   wrongDoor(room: string, target: string): string | undefined {
     if (room === target || room === '') return undefined
     const [from, to] = [this.levels.get(room), this.levels.get(target)]
@@ -43,7 +43,7 @@ class Rooms {
   }
 }
 
-/** The rows of a package's table, from the top. */
+/** The folders in each row of a package's table, from top to bottom. */
 function rows(name: string): string[][] {
   const page = read('docs/architecture.md')
   const section = page.slice(page.indexOf(`## Folders of ${name}`))
@@ -61,15 +61,15 @@ describe.each([
   [core, ['index.ts', 'register.ts', 'supervision.ts']],
   [new Rooms('cli'), ['main.ts']],
 ])('the folders of $name', (rooms, entryPoints) => {
-  test('the table names every folder, and no other', () => {
+  test('the table names exactly the folders of the package', () => {
     expect(rooms.folders().sort()).toEqual([...rooms.levels.keys()].sort())
   })
 
-  test('only the entry points stand outside of the folders', () => {
+  test('only the entry points are outside the folders', () => {
     expect(rooms.sources.filter((path) => roomOf(path) === '').sort()).toEqual(entryPoints)
   })
 
-  test('every import leads to a folder below', () => {
+  test('every import points to a folder in a lower row', () => {
     const wrong = rooms.sources.flatMap((path) =>
       rooms.importsOf(path).flatMap((target) => {
         expect(existsSync(join(root, rooms.src, target)), `${path} imports ${target}`).toBe(true)
@@ -93,16 +93,16 @@ describe('an import', () => {
   ])('from %j to %j: %s', (room, target, why) => expect(core.wrongDoor(room, target)).toBe(why))
 })
 
-/** What only `platform/` may touch. */
+/** Access that only `platform/` may have. */
 const doors: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['child processes', /'node:child_process'/],
-  ['the process', /(?<![\w.'/-])process\.(?!nextTick\b)[a-zA-Z]/],
-  ['properties that Node keeps private', /(?<=\.|'|\{ |, )_[a-z]\w*\b(?!\()/],
+  ['the process object', /(?<![\w.'/-])process\.(?!nextTick\b)[a-zA-Z]/],
+  ["Node's private properties", /(?<=\.|'|\{ |, )_[a-z]\w*\b(?!\()/],
 ]
 
 test.each(doors)('only platform/ touches %s', (_what, pattern) => {
   const others = core.sources.filter((path) => roomOf(path) !== 'platform')
-  // Types have no effect.
+  // Ignore type imports: they have no effect at run time.
   const touches = (path: string) => pattern.test(core.codeOf(path).replace(/^import type [^']*'[^']+'/gm, ''))
   expect(others.filter(touches)).toEqual([])
   expect(core.sources.some((path) => roomOf(path) === 'platform' && touches(path))).toBe(true)

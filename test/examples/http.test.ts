@@ -7,7 +7,7 @@ const everyExample = readdirSync(examples)
 const httpExamples = everyExample.filter((name) => !['tcp-ping-pong', 'websocket'].includes(name))
 const answer = /^\{("release":"1\.0\.0",)?"generation":\d+,"pid":\d+\}$/
 
-test('there is an example for each framework, for node:http, raw TCP and WebSockets', () => {
+test('each framework, node:http, raw TCP and WebSockets have an example', () => {
   expect(everyExample.sort()).toEqual(['express', 'fastify', 'http', 'koa', 'tcp-ping-pong', 'websocket'])
 })
 
@@ -22,7 +22,7 @@ describe.each(everyExample)('%s', (example) => {
     }
   })
 
-  test('its README says how to start, to reload and to stop it', () => {
+  test('the README shows how to start, reload and stop the example', () => {
     expect(commandsOf(example)).toEqual([
       [expect.stringMatching(/^node \S+$/)],
       expect.arrayContaining(['kill -HUP <pid>', 'kill -TERM <pid>']),
@@ -31,7 +31,7 @@ describe.each(everyExample)('%s', (example) => {
 })
 
 test.each(httpExamples)(
-  '%s: reloaded three times under load and stopped, no request fails',
+  '%s: no request fails through three reloads under load and a stop',
   async (example) => {
     const service = await startExample(example)
     const tally = new Tally()

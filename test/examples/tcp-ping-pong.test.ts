@@ -3,13 +3,13 @@ import { launchExample, startExample } from '../support/examples.js'
 import type { Service } from '../support/service.js'
 import type { Fact } from '../support/story.js'
 
-/** The ping-pong of the README, with a shorter interval. */
+/** Starts the client of the README with a shorter interval. */
 function startClient(server: Service): Service {
   const port = 'port' in server.target ? server.target.port : 0
   return launchExample('tcp-ping-pong', 'client.mjs', { PORT: String(port), INTERVAL_MS: '20' })
 }
 
-/** Resolves when the client had that many more answers, all of them from this generation. */
+/** Waits until the client has received `count` more answers, all from this generation. */
 async function pongs(client: Service, generation: number, count: number): Promise<void> {
   const isPong = ({ message }: Fact) => String(message).startsWith('pong')
   for (let afterIndex = client.lastIndex, n = 0; n < count; n++) {
@@ -21,13 +21,13 @@ async function pongs(client: Service, generation: number, count: number): Promis
 
 const logged = (beginning: string) => (fact: Fact) => String(fact.message).startsWith(beginning)
 
-/** Ctrl-C, and how it ended. */
+/** Sends SIGINT to the client and returns how it exited. */
 async function leave(client: Service): Promise<unknown> {
   client.signal('SIGINT', client.pid)
   return client.exitOf(client.pid)
 }
 
-test('tcp-ping-pong: clients keep their connection in the predecessor through a reload until they leave', async () => {
+test('tcp-ping-pong: through a reload clients stay connected to the predecessor until they disconnect', async () => {
   const server = await startExample('tcp-ping-pong')
   const clients = [startClient(server), startClient(server), startClient(server)]
   await Promise.all(clients.map((client) => pongs(client, 1, 3)))
@@ -51,7 +51,7 @@ test('tcp-ping-pong: clients keep their connection in the predecessor through a 
   await server.exitOf(to.pid)
 })
 
-test('tcp-ping-pong: a SIGTERM with a limit ends with a logged wait timeout and exit code 1', async () => {
+test('tcp-ping-pong: after SIGTERM the server logs a wait timeout at the limit and exits with 1', async () => {
   const server = await startExample('tcp-ping-pong', { DRAIN_TIMEOUT_MS: '300' })
   const clients = [startClient(server), startClient(server)]
   await Promise.all(clients.map((client) => pongs(client, 1, 3)))
@@ -68,7 +68,7 @@ test('tcp-ping-pong: a SIGTERM with a limit ends with a logged wait timeout and 
   }
 })
 
-test('tcp-ping-pong: a SIGTERM without clients ends at once, with exit code 0', async () => {
+test('tcp-ping-pong: after SIGTERM a server without clients exits with 0 immediately', async () => {
   const server = await startExample('tcp-ping-pong')
   const client = startClient(server)
   await pongs(client, 1, 1)

@@ -3,7 +3,7 @@ import { launchExample, startExample } from '../support/examples.js'
 import type { Service } from '../support/service.js'
 import type { Fact } from '../support/story.js'
 
-/** The client of the README, with a shorter interval. */
+/** Starts the client of the README with a shorter interval. */
 function startClient(server: Service): Service {
   const port = 'port' in server.target ? server.target.port : 0
   return launchExample('websocket', 'client.mjs', { PORT: String(port), INTERVAL_MS: '20' })
@@ -12,7 +12,7 @@ function startClient(server: Service): Service {
 const from = (generation: number) => (fact: Fact) =>
   String(fact.message).includes(` from generation ${generation}, `)
 
-/** Every answer is there once, with the next number. */
+/** Expects that the answers have consecutive numbers without a gap or a repetition. */
 function expectNumbered(client: Service): void {
   const numbers = client.facts.flatMap(
     ({ message }) => /^message (\d+) from/.exec(String(message))?.[1] ?? [],
@@ -20,7 +20,7 @@ function expectNumbered(client: Service): void {
   expect(numbers).toEqual(numbers.map((_, i) => String(i + 1)))
 }
 
-test('websocket: clients go on in the successor with the next number, through three reloads, and are told of the stop', async () => {
+test('websocket: clients continue with the next number through three reloads and get a close code at the stop', async () => {
   const server = await startExample('websocket')
   const clients = [startClient(server), startClient(server), startClient(server)]
   await Promise.all(clients.map((client) => client.event(from(1))))

@@ -1,4 +1,4 @@
-// One small application per framework. Its server runs in the process of the test, with the adapter or without it.
+// One small application per framework. Its server runs in the test process, with or without the adapter.
 import { once } from 'node:events'
 import http, { type RequestListener } from 'node:http'
 import { type GracefulHandle, type GracefulOptions, graceful } from '@handover/core'
@@ -12,11 +12,11 @@ import { onTestFinished } from 'vitest'
 
 export interface Serving {
   readonly server: http.Server
-  /** `undefined` without the adapter. */
+  /** Absent without the adapter. */
   readonly handle: GracefulHandle | undefined
 }
 
-/** Starts to serve; without options, without the adapter. */
+/** Starts the application. Without options it does not use the adapter. */
 type Start = (options?: GracefulOptions) => Promise<Serving>
 
 async function startExpress(name: string, options?: GracefulOptions): Promise<Serving> {
@@ -75,7 +75,7 @@ async function startHttp(options?: GracefulOptions): Promise<Serving> {
   return listen(server, options && graceful(server, options))
 }
 
-/** By the name of the framework. */
+/** The applications by the name of their framework. */
 export const applications: Readonly<Record<string, Start>> = {
   'Express 5': (options) => startExpress('express', options),
   'Express 4.18': (options) => startExpress('express-4', options),
@@ -85,10 +85,10 @@ export const applications: Readonly<Record<string, Start>> = {
   'node:http': startHttp,
 }
 
-/** Starts it with the adapter, and shuts it down when the test has finished. */
+/** Starts an application with the adapter and shuts it down after the test. */
 export async function startGraceful(start: Start, options: GracefulOptions = {}) {
   const { server, handle } = await start({ exit: false, logger: false, lingerMs: 0, ...options })
-  if (!handle) throw new Error('it was started without the adapter')
+  if (!handle) throw new Error('the application runs without the adapter')
   onTestFinished(async () => void (await handle.shutdown()))
   await handle.ready()
   return { server, handle }

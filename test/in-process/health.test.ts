@@ -1,4 +1,4 @@
-// The health answers beside the routes of each framework.
+// Health responses beside the routes of each framework.
 import type { HealthPaths } from '@handover/core'
 import request from 'supertest'
 import { describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ const facts = { state: 'ready', generation: 1 }
 describe.each(Object.entries(applications))('health answers with %s', (_, start) => {
   const serve = (health: HealthPaths) => startGraceful(start, { health })
 
-  test('liveness and readiness have paths of their own, and the routes do not change', async () => {
+  test('liveness and readiness have their own paths, and the routes still work', async () => {
     const { server } = await serve({ liveness: '/livez', readiness: '/readyz' })
     await request(server)
       .get('/livez')
@@ -22,7 +22,7 @@ describe.each(Object.entries(applications))('health answers with %s', (_, start)
     await request(server).get('/').expect(200, 'hello')
   })
 
-  test('setReady(false) makes readiness answer 503, and nothing else', async () => {
+  test('after setReady(false) only readiness responds with 503', async () => {
     const { server, handle } = await serve({ liveness: '/livez', readiness: '/readyz' })
     handle.setReady(false)
     await request(server)
@@ -32,7 +32,7 @@ describe.each(Object.entries(applications))('health answers with %s', (_, start)
     await request(server).get('/').expect(200, 'hello')
   })
 
-  test('a check decides the status and the body', async () => {
+  test('a check determines the status and the body', async () => {
     const down = () => Promise.reject(new Error('no database'))
     const busy = () => ({ status: 429, body: 'too many jobs' })
     const { server } = await serve({

@@ -1,4 +1,4 @@
-// Programs that test their own application: with supertest, with inject(), or without any request. None calls listen.
+// Programs that test their own application with supertest, inject() or no request at all. None of them calls listen.
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
@@ -9,7 +9,7 @@ import { testNode } from '../support/service.js'
 const { resolve } = createRequire(import.meta.url)
 const urlOf = (name: string) => JSON.stringify(pathToFileURL(resolve(name)).href)
 
-/** Runs the text to its end. A process that keeps running fails the test. */
+/** Runs a program and waits for its exit. A process that keeps running fails the test. */
 async function run(text: string) {
   const program = `import request from ${urlOf('supertest')}\n${text}`
   const { stdout, stderr } = await promisify(execFile)(testNode, ['--input-type=module', '--eval', program], {
@@ -49,7 +49,7 @@ const programs = {
 } as const
 
 test.each(Object.entries(programs))(
-  'a program that tests its %s application with supertest ends by itself, without an error',
+  'a program that tests its %s application with supertest exits by itself without an error',
   async (_, [application, target]) => {
     const { stdout, errors } = await run(`${application}
       const first = handle.state
@@ -60,7 +60,7 @@ test.each(Object.entries(programs))(
   },
 )
 
-test('a program that tests its Fastify application with inject() ends by itself, without an error or a log line', async () => {
+test('a program that tests its Fastify application with inject() exits by itself without an error or a log line', async () => {
   const { stdout, errors } = await run(`${fastify}
     const { body } = await app.inject('/')
     const again = await app.inject('/')
@@ -68,7 +68,7 @@ test('a program that tests its Fastify application with inject() ends by itself,
   expect({ stdout, errors }).toEqual({ stdout: 'hello hello starting 0\n', errors: '' })
 })
 
-test('a program that tests its Fastify application with supertest ends by itself, without an error', async () => {
+test('a program that tests its Fastify application with supertest exits by itself without an error', async () => {
   const { stdout, errors } = await run(`${fastify}
     await app.ready()
     const state = app.graceful.state
@@ -83,6 +83,6 @@ test.each([
   ['Express 5', express('express')],
   ['Koa 3', koa('koa')],
   ['Fastify 5', fastify],
-])('a program with %s that never serves ends by itself, without an error', async (_, application) => {
+])('a program with %s that never serves exits by itself without an error', async (_, application) => {
   expect(await run(application)).toEqual({ stdout: '', errors: '' })
 })

@@ -20,7 +20,7 @@ const requests: Readonly<Record<string, (server: Server) => Test>> = {
   'a path without a route': (server) => request(server).get('/none'),
 }
 
-/** The responses to all requests, without what changes from one response to the next. */
+/** The responses to all requests, without the headers that always change. */
 async function responsesOf(server: Server) {
   const responses: Record<string, unknown> = {}
   for (const [name, send] of Object.entries(requests)) {
@@ -46,17 +46,17 @@ test.each(Object.entries(applications))(
   },
 )
 
-test('the middleware of Express passes requests on in an application mounted in another one', async () => {
+test('the Express middleware passes requests on in a mounted application', async () => {
   const app = express()
   const handle = graceful(app, options)
   onTestFinished(async () => void (await handle.shutdown()))
-  // The adapter removes its middleware from the server's own application, and where it is the first layer.
+  // Not the first layer: the adapter would remove its middleware from there.
   app.use(express.json(), handle)
   app.get('/', (_request, response) => void response.send('hello'))
   await request(express().use('/mounted', app)).get('/mounted').expect(200, 'hello')
 })
 
-test('the middleware of Koa passes requests on, and waits for the middleware after it', async () => {
+test('the Koa middleware passes requests on and awaits the next middleware', async () => {
   const handle = koaAdapter(new Koa(), options)
   onTestFinished(async () => void (await handle.shutdown()))
   const app = new Koa()
@@ -72,7 +72,7 @@ test('the middleware of Koa passes requests on, and waits for the middleware aft
   await request(app.callback()).get('/').expect(200, 'hello, world')
 })
 
-test('inject() of Fastify answers like a client, before listen and after', async () => {
+test("Fastify's inject() works before and after listen", async () => {
   const app = Fastify()
   onTestFinished(() => app.close())
   await app.register(fastifyAdapter, options)

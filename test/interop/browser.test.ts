@@ -7,19 +7,19 @@ import { startService } from '../support/service.js'
 import { clientPortsOf } from '../support/sockets.js'
 import { until } from '../support/until.js'
 
-/** What the page of `test/fixtures/page.mjs` keeps. */
+/** The results that the page in `test/fixtures/page.mjs` collects. */
 interface Seen {
-  /** The generations that answered it. */
+  /** The generations that answered fetch requests. */
   readonly fetched: readonly number[]
   readonly events: readonly { readonly id: number; readonly generation: number }[]
-  /** What its WebSocket got: the number that it had said, and how many the server has heard. */
+  /** The answers on its WebSocket: the number that it sent, and how many messages the server has received. */
   readonly messages: readonly { readonly id: number; readonly count: number; readonly generation: number }[]
-  /** How often its event stream and its WebSocket were opened. */
+  /** How often its event stream and its WebSocket opened. */
   readonly opened: number
   readonly failures: readonly string[]
 }
 
-/** Nothing that looks for hosts outside. */
+/** Options that prevent requests to other hosts. */
 const quietly = [
   '--disable-background-networking',
   '--disable-component-update',
@@ -43,7 +43,7 @@ async function openPage(url: string): Promise<Page> {
 
 const seenBy = (page: Page) => page.evaluate<Seen>('window.seen')
 
-test('C37, C43: a page in a browser that fetches, with an EventSource and a WebSocket, goes on through three reloads: no error, no reconnect, no new connection', async () => {
+test('C37, C43: fetch, EventSource and WebSocket of a browser page continue through three reloads without an error or a new connection', async () => {
   const service = await startService('page.mjs', {
     config: { graceful: { probationMs: 50 }, server: { keepAliveTimeout: 600_000 } },
   })
@@ -55,7 +55,7 @@ test('C37, C43: a page in a browser that fetches, with an EventSource and a WebS
       (each) => each === generation,
     )
   }
-  await until('the page is served', isServedBy(1))
+  await until('generation 1 serves the page', isServedBy(1))
   const connections = clientPortsOf(port)
   for (let generation = 2; generation <= 4; generation++) {
     await service.reload()

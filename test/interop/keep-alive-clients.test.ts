@@ -9,10 +9,10 @@ import { until } from '../support/until.js'
 
 const config = { graceful: { probationMs: 50 } }
 
-test('C40: curl makes all its requests on one connection, through three reloads', async () => {
+test('C40: curl sends all its requests on one connection through three reloads', async () => {
   const service = await startService('http.mjs', { config })
   const url = `http://127.0.0.1:${(service.target as TcpTarget).port}`
-  // Between the requests that are held until the reload is done there are some on a connection that rests.
+  // Each reload happens during a held request. Between them are requests on a connection that was idle.
   const held = [gate(), gate(), gate()]
   const requests = held.flatMap(({ path }) => [path, '/?[1-5]'])
   const curl = new Program('curl', [
@@ -34,14 +34,14 @@ test('C40: curl makes all its requests on one connection, through three reloads'
     open()
   }
   expect(await curl.exit()).toBe(0)
-  // Each held request was answered by the generation that had it; one that came right behind it may be, too.
+  // The generation that received a held request answers it, and possibly also the request right after it.
   expect([0, 6, 12, 17].map((i) => told()[i])).toEqual([1, 2, 3, 4])
   expect(told()).toEqual(told().sort())
   expect(curl.output.match(/^\* Connected to/gm)).toHaveLength(1)
   expect(curl.output.match(/^\* Re-using existing connection/gm)).toHaveLength(17)
 })
 
-test('C36: a pool of undici keeps its connections, and no request fails, through five reloads', async () => {
+test('C36: an undici pool keeps its connections and has no failed request through five reloads', async () => {
   const reloads = 5
   const connections = 10
   const service = await startService('http.mjs', { config })
@@ -64,7 +64,7 @@ test('C36: a pool of undici keeps its connections, and no request fails, through
       servedBy.add(Number(headers['x-generation']))
     }
   }
-  // More clients than connections: one in two has to wait for a free one.
+  // With twice as many clients as connections, every second client waits for a free connection.
   const clients = Promise.all(Array.from({ length: 2 * connections }, client))
   for (let generation = 2; generation <= reloads + 1; generation++) {
     await service.reload()

@@ -6,18 +6,18 @@ import { Program } from '../support/programs.js'
 import { startService } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
 
-/** One request by `openssl s_client`, which ends when it has the answer; what it printed. */
+/** Sends one request with `openssl s_client`, stops it after the response and returns its output. */
 async function ask(target: TcpTarget, more: readonly string[]): Promise<string> {
   const client = new Program('openssl', ['s_client', '-connect', `127.0.0.1:${target.port}`, ...more])
   client.write(get('/'))
-  // The session ticket of TLS 1.3 comes behind the handshake; the answer comes behind the ticket.
+  // TLS 1.3 sends the session ticket after the handshake and before the response.
   await client.printed(/^ok/m)
   await client.kill('SIGTERM')
   return client.output
 }
 
 test.each(['-tls1_2', '-tls1_3'])(
-  'C42: openssl s_client %s resumes a session from before a reload, and before the next',
+  'C42: openssl s_client %s resumes a session from before one and from before two reloads',
   async (version) => {
     const service = await startService('http.mjs', {
       config: { tls: true, graceful: { probationMs: 50 } },

@@ -12,7 +12,7 @@ const clients = 12
 const graceful = { probationMs: 50 }
 const portOf = (service: Service) => (service.target as TcpTarget).port
 
-/** As many requests at once as there will be clients: the proxy opens a connection for each, and keeps it. */
+/** Sends one request per client at once, so that the proxy opens and keeps a connection for each. */
 async function warmUp(target: Target, port: number): Promise<readonly number[]> {
   const held = gate()
   const answers = Array.from({ length: clients }, () => askOnce(target, held.path))
@@ -22,7 +22,7 @@ async function warmUp(target: Target, port: number): Promise<readonly number[]> 
   return clientPortsOf(port)
 }
 
-/** Keep-alive clients of the proxy while the service is reloaded; each generation served. */
+/** Runs keep-alive clients of the proxy through all reloads, until every generation has served. */
 async function loadThroughReloads(proxy: RunningProxy, service: Service): Promise<void> {
   const over = new AbortController()
   const tally = new Tally()
@@ -43,7 +43,7 @@ test.each([
   { name: 'nginx', start: startNginx },
   { name: 'HAProxy', start: startHaproxy('h1') },
 ])(
-  'C36: $name in front sees no error, and keeps its connections to the service, through five reloads',
+  'C36: $name as a proxy sees no error and keeps its connections to the service through five reloads',
   async ({ start }) => {
     const service = await startService('http.mjs', {
       config: { graceful, server: { keepAliveTimeout: 600_000 } },
@@ -59,7 +59,7 @@ test.each([
   },
 )
 
-test('C41: HAProxy that speaks HTTP/2 with the service sees no error through five reloads', async () => {
+test('C41: HAProxy with HTTP/2 to the service sees no error through five reloads', async () => {
   const service = await startService('http2.mjs', { config: { graceful } })
   const proxy = await startHaproxy('h2')(portOf(service))
   await loadThroughReloads(proxy, service)

@@ -1,4 +1,4 @@
-// Explores every order of events of a small world, breadth first, and finds the shortest path to a forbidden state.
+// Explores every order of events in a small world breadth first and finds the shortest path to a forbidden state.
 
 /** A possible event, and the world after it. */
 export interface Move<World> {
@@ -23,7 +23,7 @@ export interface Exploration {
   readonly trace?: readonly string[]
 }
 
-/** Explores all worlds that are at most `depth` events away from the start. Worlds with the same JSON are the same. */
+/** Explores all worlds at most `depth` events away from the start. Worlds with equal JSON are equal. */
 export function explore<World>(model: Model<World>, depth: number): Exploration {
   const cameBy = new Map<string, { readonly label: string; readonly from: string | undefined }>()
   const key = (world: World) => JSON.stringify(world)

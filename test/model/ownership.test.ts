@@ -30,7 +30,7 @@ test.each([
   ['two generations', standalone, 20_000],
   ['two workers and their supervisor', supervised, 100_000],
 ] as const)(
-  'in every order of kills, stops, signals, late timers and closed channels of %s a living process serves',
+  'a living process of %s serves in every order of kills, stops, signals, late timers and closed channels',
   { timeout: 600_000 },
   (_, left, atLeast) => {
     const { trace, complete, states } = run(real, left)
@@ -54,7 +54,7 @@ const inTwoSteps: Rules = {
   },
 }
 
-/** The predecessor ends politely a successor that may read `own` at any time. */
+/** The predecessor stops a successor politely that may still read `own` at any time. */
 const politeAfterOwn: Rules = {
   ...real,
   nextGrant(grant, event) {
@@ -65,33 +65,33 @@ const politeAfterOwn: Rules = {
 
 test.each<[string, Rules, string[]]>([
   [
-    'a successor that wakes late owns the service beside its predecessor',
+    'a successor that resumes late owns the service at the same time as its predecessor',
     inTwoSteps,
     [
       'successor is ready',
       'predecessor reads ready',
-      'the probation is over',
-      'the successor is late',
+      'the probation ends',
+      'the successor times out',
       'successor reads own',
       'WRONG: two processes own the service',
     ],
   ],
   [
-    'a successor that was given the service is ended politely',
+    'a successor that was granted the service gets a polite stop',
     politeAfterOwn,
     [
       'successor is ready',
       'predecessor reads ready',
-      'the probation is over',
+      'the probation ends',
       'successor reads take-over',
       'predecessor reads can-take-over',
-      'the successor is late',
+      'the successor times out',
       'successor reads own',
       'WRONG: two processes own the service',
     ],
   ],
   [
-    'the end of the channel is taken for the end of the predecessor',
+    'a closed channel counts as the exit of the predecessor',
     { ...real, infersFromChannel: true },
     [
       'successor closes its channel',
@@ -100,13 +100,13 @@ test.each<[string, Rules, string[]]>([
     ],
   ],
   [
-    'a release that closed its server in its probation takes over',
+    'a release that closed its server during its probation takes over',
     { ...real, looksAtServers: false },
     [
       'successor is ready',
       'successor closes its server',
       'predecessor reads ready',
-      'the probation is over',
+      'the probation ends',
       'successor reads take-over',
       'predecessor reads can-take-over',
       'successor reads own',
@@ -115,12 +115,12 @@ test.each<[string, Rules, string[]]>([
     ],
   ],
   [
-    'the predecessor lets go before it has the acknowledgement',
+    'the predecessor closes its listeners before the acknowledgment',
     { ...real, letsGoEarly: true },
     [
       'successor is ready',
       'predecessor reads ready',
-      'the probation is over',
+      'the probation ends',
       'successor reads take-over',
       'predecessor reads can-take-over',
       'successor is killed',

@@ -1,4 +1,4 @@
-// How the processes of the model behave: by core's own functions, or by variants with a deliberate fault.
+// The behavior of the processes in the model: core's own functions, or variants with a deliberate fault.
 import { next } from '../../packages/core/src/generation/lifecycle.js'
 import { type GrantEvent, nextClaim, nextGrant } from '../../packages/core/src/succession/ownership.js'
 import type { Move } from './explorer.js'
@@ -10,9 +10,9 @@ export interface Rules {
   readonly nextClaim: typeof nextClaim
   /** Whether a successor checks its servers before it takes over. */
   readonly looksAtServers: boolean
-  /** What a closed channel means to a successor: its predecessor has ended, or that must be checked. */
+  /** Whether a successor takes a closed channel as the exit of its predecessor, without a check. */
   readonly infersFromChannel: boolean
-  /** Whether a predecessor closes its listeners with `own`, and not with the acknowledgement. */
+  /** Whether a predecessor closes its listeners with `own` instead of with the acknowledgment. */
   readonly letsGoEarly: boolean
 }
 
@@ -135,7 +135,7 @@ function signalled(world: World, who: 'predecessor' | 'successor'): World {
   }
 }
 
-/** A supervisor passes messages on, and reports what it has reaped: before or after what that process sent last. */
+/** A supervisor relays messages and reports exits, before or after the last message of the exited process. */
 function relays(world: World): Move<World>[] {
   const moves: Move<World>[] = []
   const { fromPredecessor, fromSuccessor, supervisor, predecessor, successor } = world
@@ -207,10 +207,10 @@ function predecessorMoves(rules: Rules, world: World): Move<World>[] {
     return moves
   }
   if (heardReady && grant === 'kept')
-    moves.push({ label: 'the probation is over', after: step(rules, world, 'outlived') })
-  // A process reads its pending messages before a limit counts. A supervisor may still hold some.
+    moves.push({ label: 'the probation ends', after: step(rules, world, 'outlived') })
+  // A process reads its pending messages before it acts on a timeout. A supervisor may still hold some.
   if (toPredecessor.length === 0 && grant !== 'given')
-    moves.push({ label: 'the successor is late', after: giveUp(rules, world) })
+    moves.push({ label: 'the successor times out', after: giveUp(rules, world) })
   const sawEnd = toPredecessor.length === 0 && (!successor.alive || (!channelOpen && !world.supervisor))
   if (sawEnd && grant !== 'given')
     moves.push({ label: 'the successor has ended, or closed its channel', after: giveUp(rules, world) })

@@ -17,14 +17,14 @@ export type Message =
 
 export interface Process {
   readonly alive: boolean
-  /** By SIGSTOP, or because its event loop is blocked: it does nothing, and may resume. */
+  /** Stopped by SIGSTOP or a blocked event loop: it does nothing until it continues. */
   readonly stopped: boolean
   readonly state: State
-  /** It accepts connections, or will when it resumes. */
+  /** It accepts connections, or will when it continues. */
   readonly serves: boolean
   /** SIGTERM has been sent to it. */
   readonly term: boolean
-  /** Not only its predecessor requested the stop. */
+  /** The stop has a source other than its predecessor. */
   readonly asked: boolean
 }
 

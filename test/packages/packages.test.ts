@@ -1,4 +1,4 @@
-// The packages as users get them: packed, and installed in a folder that knows nothing of this workspace.
+// The packages as users get them: packed and installed in a folder outside this workspace.
 import { execFile } from 'node:child_process'
 import {
   copyFileSync,
@@ -24,7 +24,7 @@ const consumers = fileURLToPath(new URL('consumers', import.meta.url))
 const watched = new URL('../fixtures/watched.mjs', import.meta.url).href
 const libraries = ['core', 'fastify', 'express', 'koa', 'ws'] as const
 const names = [...libraries, 'cli'] as const
-/** They have many files, and each of them would take time at each start. */
+/** Bundled because loading their many files would slow down every start. */
 const bundled: readonly string[] = ['core', 'ws', 'cli']
 
 const home = mkdtempSync(join(tmpdir(), 'handover-packages-'))
@@ -47,7 +47,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(home, { recursive: true, force: true }))
 
 describe.each(names)('@handover/%s', (name) => {
-  test('has what it needs and nothing else', async () => {
+  test('contains exactly the files that it needs', async () => {
     const { stdout } = await run('tar', ['-tzf', tarball(name)])
     const files = stdout
       .trim()
@@ -69,15 +69,15 @@ describe.each(names)('@handover/%s', (name) => {
 
   if (name === 'cli') return
 
-  test('has types that are found as its code is', async () => {
-    // Node loads an ES module by `require` in every version that we support: the consumers below prove it.
+  test('resolves its types like its code', async () => {
+    // Every supported version of Node can `require` an ES module, as the consumers below prove.
     const args = ['--profile', 'esm-only', '--no-definitely-typed', '--format', 'json']
     const found = JSON.parse(await tool('attw', [tarball(name), ...args]))
     expect(found).toMatchObject({ analysis: { packageName: `@handover/${name}` } })
   })
 })
 
-test('its types are right for an ES module and for CommonJS', async () => {
+test('the types work for an ES module and for CommonJS', async () => {
   writeFileSync(
     join(app, 'tsconfig.json'),
     JSON.stringify({
@@ -92,7 +92,7 @@ test('its types are right for an ES module and for CommonJS', async () => {
       include: ['types.ts', 'types.cts'],
     }),
   )
-  // The declarations of the packages are checked too; that those of others fit together is not our affair.
+  // Check the declarations of our packages, but ignore errors between those of other packages.
   const told = await tool('tsc', ['--project', app]).catch((error: Error) => error.message)
   const errors = told.split('\n').filter((line) => line.includes('error TS'))
   expect(errors.filter((line) => !line.includes('/node_modules/@types/'))).toEqual([])
@@ -103,8 +103,8 @@ test.each([
   ['CommonJS with Express', 'cjs.cjs', []],
   ['CommonJS with Koa', 'koa.cjs', []],
   ['CommonJS with ws', 'ws.cjs', []],
-  ['a program that does not know of it', 'plain.mjs', ['--import', '@handover/core/register']],
-])('%s is served by a successor after a reload', async (_, file, execArgv) => {
+  ['a program without Handover', 'plain.mjs', ['--import', '@handover/core/register']],
+])('%s: a successor serves after a reload', async (_, file, execArgv) => {
   const service = launchService(join(app, file), { cwd: app, execArgv: ['--import', watched, ...execArgv] })
   await Promise.all([service.event('listening'), service.event(isReady)])
   expect(await answerOf(service.target)).toMatch(/generation 1|no generation/)
@@ -116,7 +116,7 @@ test.each([
   await service.exitOf(pid)
 })
 
-test('handover run is what npm puts into node_modules/.bin', async () => {
+test('npm installs handover run into node_modules/.bin', async () => {
   const handover = join(app, 'node_modules', '.bin', 'handover')
   const service = launchService(join(app, 'esm.mjs'), {
     cwd: app,
@@ -139,7 +139,7 @@ const isWanted = (path: string): boolean =>
   ['LICENSE', 'README.md', 'package.json', 'handover-preload.cjs'].includes(path) ||
   (/^dist\/.*\.(js|d\.ts)$/.test(path) && !basename(path).includes('.test.'))
 
-/** What it printed. Throws, with all of that, when it found something wrong. */
+/** Runs a tool and returns its output. Throws with the output if the tool fails. */
 async function tool(name: string, args: readonly string[]): Promise<string> {
   const command = join(root, 'node_modules', '.bin', name)
   try {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { answer, type Behaviour, hostile } from '../test/hostile-server.js'
+import { answer, type Behavior, hostile } from '../test/hostile-server.js'
 import { RawConnection } from './index.js'
 
 const GET = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
-test('half a request is a request when the other half comes', async () => {
+test('a request can be written in two halves', async () => {
   const connection = await RawConnection.connect(await hostile((socket) => socket.write(answer('ok'))))
   await connection.write(GET.slice(0, 20))
   await connection.write(GET.slice(20))
@@ -12,7 +12,7 @@ test('half a request is a request when the other half comes', async () => {
   connection.close()
 })
 
-test('two answers in one packet are two answers', async () => {
+test('two responses in one packet are read one by one', async () => {
   const connection = await RawConnection.connect(
     await hostile((socket) => socket.write(answer('one') + answer('two'))),
   )
@@ -22,17 +22,17 @@ test('two answers in one packet are two answers', async () => {
   connection.close()
 })
 
-test.each<[string, Behaviour]>([
+test.each<[string, Behavior]>([
   ['end', (socket) => socket.end()],
   ['reset', (socket) => socket.resetAndDestroy()],
-])('an idle connection tells of its %s though nobody reads', async (how, behave) => {
+])('an idle connection reports its %s without a pending read', async (how, behave) => {
   const connection = await RawConnection.connect(await hostile(behave))
   await connection.write(GET)
   expect(await connection.closed).toMatchObject({ how })
   expect(connection.ending).toMatchObject({ how })
 })
 
-test('what came before the end is still read', async () => {
+test('data from before the end can still be read', async () => {
   const connection = await RawConnection.connect(await hostile((socket) => socket.end(answer('ok'))))
   await connection.write(GET)
   await connection.closed
@@ -41,14 +41,14 @@ test('what came before the end is still read', async () => {
   expect(await connection.read()).toBeNull()
 })
 
-test('a write that nobody takes ends the connection at the limit', async () => {
+test('a write that the server does not read ends the connection at the limit', async () => {
   const connection = await RawConnection.connect(await hostile((socket) => socket.pause()), { stallMs: 50 })
   await connection.write(GET)
   await connection.write(Buffer.alloc(64 * 1024 * 1024))
   expect(connection.ending).toEqual({ how: 'timeout', detail: 'no byte was taken for 50 ms' })
 })
 
-test('quiet returns early when something comes', async () => {
+test('quiet returns early when data arrives', async () => {
   const connection = await RawConnection.connect(await hostile((socket) => socket.write(answer('ok'))))
   await connection.write(GET)
   await connection.quiet(60_000)

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { answer, type Behaviour, deserted, hostile } from '../test/hostile-server.js'
+import { answer, type Behavior, deserted, hostile } from '../test/hostile-server.js'
 import { downloads, keepAlive, Tally, type Target, uploads } from './index.js'
 
 const once = { requestsPerClient: 1 }
 
-/** What a single keep-alive client says after one request. */
+/** The result of a single keep-alive client after one request. */
 async function oneRequest(target: Target, options = {}) {
   const { requests, failures } = await keepAlive({ clients: 1 })(target, { ...once, ...options })
   return { requests, failures: failures.map(({ kind, detail }) => `${kind}: ${detail}`) }
@@ -16,17 +16,17 @@ test('a refused connection is a failure', async () => {
   expect(failures).toEqual([expect.stringMatching(/^refused: .*ECONNREFUSED/)])
 })
 
-test('a socket file that is not there is a refused connection', async () => {
+test('a missing socket file counts as a refused connection', async () => {
   const { failures } = await oneRequest({ path: '/nowhere/at/all.sock' })
   expect(failures).toEqual([expect.stringMatching(/^refused: .*ENOENT/)])
 })
 
-test('a reset in place of an answer is a failure', async () => {
+test('a reset instead of a response is a failure', async () => {
   const { failures } = await oneRequest(await hostile((socket) => socket.resetAndDestroy()))
   expect(failures).toEqual([expect.stringMatching(/^reset: .*ECONNRESET/)])
 })
 
-test('a connection that ends in place of an answer is a failure', async () => {
+test('a connection that ends without a response is a failure', async () => {
   const { failures } = await oneRequest(await hostile((socket) => socket.end()))
   expect(failures).toEqual(['cut-short: the connection ended before the next byte of the answer'])
 })
@@ -35,7 +35,7 @@ test.each([
   ['its head', 'HTTP/1.1 200 OK\r\nContent-', 'within a line of the answer'],
   ['its body', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no', '1 of 2 bytes early'],
   ['a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\no', '1 of 2 bytes early'],
-])('an answer that is cut within %s is a failure', async (_, text, where) => {
+])('a response that is cut within %s is a failure', async (_, text, where) => {
   const { failures } = await oneRequest(await hostile((socket) => socket.end(text)))
   expect(failures).toEqual([`cut-short: the connection ended ${where}`])
 })
@@ -56,17 +56,17 @@ test('a wrong body is a failure', async () => {
   expect(failures).toEqual(['wrong-body: "no" instead of /^ok$/'])
 })
 
-test('an answer that is not HTTP is a failure', async () => {
+test('a response that is not HTTP is a failure', async () => {
   const { failures } = await oneRequest(await hostile((socket) => socket.write('Hello\r\n\r\n')))
   expect(failures).toEqual(['malformed: not a status line: "Hello"'])
 })
 
-test('an answer that never comes is a failure', async () => {
+test('a missing response is a failure', async () => {
   const { failures } = await oneRequest(await hostile(() => {}), { stallMs: 30 })
   expect(failures).toEqual(['timeout: no byte came for 30 ms'])
 })
 
-test('an answer that only trickles is a failure', async () => {
+test('a response that only trickles in is a failure', async () => {
   const target = await hostile((socket) => {
     const trickle = setInterval(() => socket.write('H'), 5)
     socket.on('close', () => clearInterval(trickle))
@@ -75,7 +75,7 @@ test('an answer that only trickles is a failure', async () => {
   expect(failures).toEqual(['timeout: not answered in 50 ms'])
 })
 
-test.each<[string, Behaviour]>([
+test.each<[string, Behavior]>([
   ['closed', (socket) => socket.end(answer('ok'))],
   ['reset', (socket) => socket.write(answer('ok'), () => socket.resetAndDestroy())],
 ])('an idle connection that is %s without notice is a failure', async (_, behave) => {
@@ -95,7 +95,7 @@ test.each<[string, Behaviour]>([
   ])
 })
 
-test('bytes on an idle connection that nobody asked for are a failure', async () => {
+test('unrequested bytes on an idle connection are a failure', async () => {
   const over = new AbortController()
   const target = await hostile((socket, n) => {
     socket.write(answer('ok') + answer('', { status: '408 Request Timeout' }))
@@ -105,13 +105,13 @@ test('bytes on an idle connection that nobody asked for are a failure', async ()
   expect(failures[0]).toMatchObject({ kind: 'malformed', detail: 'bytes came that nobody had asked for' })
 })
 
-test('an upload that is answered with the wrong SHA-256 is a failure', async () => {
+test('a response to an upload with the wrong SHA-256 is a failure', async () => {
   const target = await hostile((socket) => socket.write(answer('0'.repeat(64))))
   const { failures } = await uploads({ clients: 1, bytes: 10, overMs: 0 })(target, once)
   expect(failures).toMatchObject([{ kind: 'wrong-body', workload: 'uploads' }])
 })
 
-test('an upload that is refused halfway says with which status', async () => {
+test('the failure of an upload that is refused halfway contains the status', async () => {
   const target = await hostile((socket, n) => {
     if (n === 0) socket.write(answer('closing', { status: '503 Service Unavailable' }))
   })
@@ -121,7 +121,7 @@ test('an upload that is refused halfway says with which status', async () => {
 
 test.each([
   ['too short', 'a', '1 bytes instead of 2'],
-  ['of other bytes', 'ab', '2 bytes that are not the pattern'],
+  ['made of other bytes', 'ab', '2 bytes that are not the pattern'],
 ])('a download that is %s is a failure', async (_, body, detail) => {
   const target = await hostile((socket) => socket.write(answer(body)))
   const { failures } = await downloads({ clients: 1, bytes: 2, overMs: 0 })(target, once)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Histogram } from './histogram.js'
 
-test('percentiles are right to 2 %, the maximum is exact', () => {
+test('percentiles are accurate to 2 %, and the maximum is exact', () => {
   const histogram = new Histogram()
   for (let ms = 1; ms <= 1000; ms++) histogram.record(ms)
   const { p50, p99, max } = histogram.latency()
@@ -11,7 +11,7 @@ test('percentiles are right to 2 %, the maximum is exact', () => {
   expect(max).toBe(1000)
 })
 
-test('merged histograms count together', () => {
+test('merged histograms add up', () => {
   const [fast, slow] = [new Histogram(), new Histogram()]
   for (let n = 0; n < 10; n++) fast.record(1)
   slow.record(100)
@@ -21,7 +21,7 @@ test('merged histograms count together', () => {
   expect(fast.latency().p50).toBeLessThan(1.03)
 })
 
-test('nothing recorded is zero, and no duration is too short or too long', () => {
+test('an empty histogram is zero, and no duration is too short or too long', () => {
   expect(new Histogram().latency()).toEqual({ p50: 0, p99: 0, max: 0 })
   const histogram = new Histogram()
   histogram.record(0)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type ByteSource, readBody, readHead } from './response.js'
 
-/** A source of the text, in pieces of so many bytes. */
+/** A source that returns the text in chunks of `pieceBytes` bytes. */
 function sourceOf(text: string, pieceBytes: number): ByteSource {
   const pieces: Buffer[] = []
   for (let at = 0; at < text.length; at += pieceBytes)
@@ -22,7 +22,7 @@ async function read(source: ByteSource) {
 const head = (...lines: string[]) => `${lines.join('\r\n')}\r\n\r\n`
 
 test.each([1, 2, 3, 7, 1000])(
-  'answers that come in pieces of %i bytes are read one after the other',
+  'responses in chunks of %i bytes are read one after the other',
   async (size) => {
     const text = [
       head('HTTP/1.1 103 Early Hints', 'Link: </a>'),
@@ -43,18 +43,18 @@ test.each([1, 2, 3, 7, 1000])(
   },
 )
 
-test('an answer without a length goes to the end of the connection', async () => {
+test('a response without a length extends to the end of the connection', async () => {
   const source = sourceOf(`${head('HTTP/1.1 200 OK', 'Server: old')}all of it`, 4)
   expect(await read(source)).toEqual({ status: 200, keepAlive: false, body: 'all of it' })
 })
 
-test('HTTP/1.0 keeps the connection only when it says so', async () => {
+test('HTTP/1.0 keeps the connection only with Connection: keep-alive', async () => {
   const ten = (...more: string[]) => sourceOf(head('HTTP/1.0 200 OK', 'Content-Length: 0', ...more), 9)
   expect(await read(ten())).toMatchObject({ keepAlive: false })
   expect(await read(ten('Connection: keep-alive'))).toMatchObject({ keepAlive: true })
 })
 
-test('a header that comes twice is joined', async () => {
+test('repeated headers are joined', async () => {
   const { headers } = await readHead(
     sourceOf(head('HTTP/1.1 200 OK', 'Via: a', 'via: b', 'Content-Length: 0'), 9),
   )
@@ -69,7 +69,7 @@ test.each([
   ['a chunk size', `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')}x\r\n`],
   ['a chunk', `${head('HTTP/1.1 200 OK', 'Transfer-Encoding: chunked')}1\r\nab\r\n`],
   ['an endless head', `HTTP/1.1 200 OK\r\nA: ${'a'.repeat(70_000)}`],
-  ['an endless row of interim answers', head('HTTP/1.1 100 Continue').repeat(20)],
+  ['an endless series of interim responses', head('HTTP/1.1 100 Continue').repeat(20)],
 ])('malformed: %s', async (_, text) => {
   await expect(read(sourceOf(text, 5000))).rejects.toMatchObject({ name: 'Fault', kind: 'malformed' })
 })

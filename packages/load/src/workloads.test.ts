@@ -15,13 +15,13 @@ import {
   uploads,
 } from './index.js'
 
-test('Connection: close is no failure; the next request has a new connection', async () => {
+test('Connection: close is not a failure, and the next request opens a new connection', async () => {
   const target = await hostile((socket) => socket.end(answer('ok', { headers: 'Connection: close\r\n' })))
   const result = await keepAlive({ clients: 1 })(target, { requestsPerClient: 3 })
   expect(result).toMatchObject({ requests: 3, failed: 0, connectionsOpened: 3, closedByAnswer: 3 })
 })
 
-test('a client that is to leave when it is told opens no other connection', async () => {
+test('with leaveWhenTold a client does not reconnect after Connection: close', async () => {
   const target = await hostile((socket, n) => {
     if (n === 1) socket.end(answer('ok', { headers: 'Connection: close\r\n' }))
     else socket.write(answer('ok'))
@@ -30,13 +30,13 @@ test('a client that is to leave when it is told opens no other connection', asyn
   expect(result).toMatchObject({ requests: 2, failed: 0, connectionsOpened: 1, closedByAnswer: 1 })
 })
 
-test('a client keeps its connection as long as it may', async () => {
+test('a client keeps its connection until the server closes it', async () => {
   const target = await hostile((socket) => socket.write(answer('ok')))
   const result = await keepAlive({ clients: 2 })(target, { requestsPerClient: 50 })
   expect(result).toMatchObject({ requests: 100, failed: 0, connectionsOpened: 2, closedByAnswer: 0 })
 })
 
-test('a failed request is not sent again, and the next one has a new connection', async () => {
+test('a failed request is not retried, and the next request opens a new connection', async () => {
   const target = await hostile((socket, n) =>
     n === 0 ? socket.resetAndDestroy() : socket.write(answer('ok')),
   )
@@ -44,13 +44,13 @@ test('a failed request is not sent again, and the next one has a new connection'
   expect(result).toMatchObject({ requests: 1, failed: 1, connectionsOpened: 2 })
 })
 
-test('new connections: one for each request', async () => {
+test('newConnections opens one connection for each request', async () => {
   const target = await hostile((socket) => socket.write(answer('ok')))
   const result = await newConnections({ clients: 2 })(target, { requestsPerClient: 5 })
   expect(result).toMatchObject({ requests: 10, failed: 0, connectionsOpened: 10 })
 })
 
-test('what a right answer is can be said', async () => {
+test('the expected response body can be configured', async () => {
   const target = await hostile((socket, n) => socket.write(answer(n === 0 ? '{"release":1}' : 'ok')))
   const result = await keepAlive({ clients: 1, answer: /^\{"release":\d\}$/ })(target, {
     requestsPerClient: 2,
@@ -59,7 +59,7 @@ test('what a right answer is can be said', async () => {
   expect(result.failures).toMatchObject([{ kind: 'wrong-body' }])
 })
 
-test('a client with new connections can think between them, with none open', async () => {
+test('newConnections can pause between requests without an open connection', async () => {
   const tally = new Tally()
   const target = await hostile((socket) => socket.write(answer('ok', { headers: 'X-Generation: 1\r\n' })))
   const think = { minMs: 20, maxMs: 20 }
@@ -69,7 +69,7 @@ test('a client with new connections can think between them, with none open', asy
   expect(tally).toMatchObject({ connectionsOpened: 3, open: new Map([[1, 0]]) })
 })
 
-test('the open connections are counted for the generation that answered on them last', async () => {
+test('an open connection counts for the generation that sent its last response', async () => {
   const tally = new Tally()
   const seen: (readonly [number, number][])[] = []
   const target = await hostile((socket, n) => {
@@ -88,7 +88,7 @@ test('the open connections are counted for the generation that answered on them 
   expect([...tally.open.values()]).toEqual([0, 0])
 })
 
-test('the generations that answered are counted, and the connections that moved between them', async () => {
+test('the result counts responses by generation, and connections that moved', async () => {
   const target = await hostile((socket, n) => {
     const headers = `X-Generation: ${n < 3 ? 1 : 2}\r\nX-Pid: ${n < 3 ? 111 : 222}\r\n`
     if (n < 5) socket.write(answer('ok', { headers }))
@@ -105,7 +105,7 @@ test('the generations that answered are counted, and the connections that moved 
   expect(result.failures).toMatchObject([{ kind: 'cut-short', servedBy: { generation: 2, pid: 222 } }])
 })
 
-test('a download is read slowly, and the sender feels it', async () => {
+test('downloads reads slowly enough to cause backpressure', async () => {
   const bytes = 32 * 1024 * 1024
   let waited = false
   const target = await hostile((socket) => {
@@ -122,20 +122,20 @@ test('a download is read slowly, and the sender feels it', async () => {
   expect(latency.max).toBeGreaterThanOrEqual(295)
 })
 
-test('the load ends at its limit when nobody ends it', async () => {
+test('the load ends at its limit unless the signal ends it earlier', async () => {
   const target = await hostile((socket) => socket.write(answer('ok')))
   const { requests, failed } = await keepAlive({ clients: 1 })(target, { maxMs: 20 })
   expect(requests).toBeGreaterThan(0)
   expect(failed).toBe(0)
 })
 
-test('the failures that are kept have a limit, their count has not', () => {
+test('only the first 1000 failures are kept, but all are counted', () => {
   const tally = new Tally()
   for (let n = 0; n < 1500; n++) tally.failure('keep-alive', 0, new Fault('reset', ''), undefined)
   expect(tally.result()).toMatchObject({ failed: 1500, failures: { length: 1000 } })
 })
 
-test('every workload at once against a server that does all right has no failure', async () => {
+test('all workloads together have no failure with a correct server', async () => {
   const over = new AbortController()
   const server = http.createServer(serveRightly)
   onTestFinished(() => void server.close())

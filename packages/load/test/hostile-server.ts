@@ -2,11 +2,11 @@ import net from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Target } from '../src/index.js'
 
-/** What a hostile server does with request number `n` (from 0, over all connections), and its connection. */
-export type Behaviour = (socket: net.Socket, n: number) => void
+/** Handles request number `n` on its connection. Numbers start at 0 and span all connections. */
+export type Behavior = (socket: net.Socket, n: number) => void
 
-/** A server that speaks no HTTP but what the test writes out. It waits for each head and ignores bodies. */
-export async function hostile(behave: Behaviour): Promise<Target> {
+/** A server that sends only what the test writes. It waits for each request head and ignores bodies. */
+export async function hostile(behave: Behavior): Promise<Target> {
   let requests = 0
   const sockets = new Set<net.Socket>()
   const server = net.createServer((socket) => {
@@ -28,7 +28,7 @@ export async function hostile(behave: Behaviour): Promise<Target> {
   return listening(server)
 }
 
-/** A port on which nobody listens, because somebody just did. */
+/** A port on which no server listens, because this function has just closed it. */
 export async function deserted(): Promise<Target> {
   const server = net.createServer()
   const target = await listening(server)
@@ -36,7 +36,7 @@ export async function deserted(): Promise<Target> {
   return target
 }
 
-/** Starts it on a free port. */
+/** Starts the server on a free port. */
 export async function listening(server: net.Server): Promise<{ port: number }> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
@@ -44,7 +44,7 @@ export async function listening(server: net.Server): Promise<{ port: number }> {
   return { port: address.port }
 }
 
-/** An answer with a length. */
+/** A response with a Content-Length header. */
 export function answer(body: string, { status = '200 OK', headers = '' } = {}): string {
   return `HTTP/1.1 ${status}\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`
 }

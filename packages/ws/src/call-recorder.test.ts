@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { CallRecorder, type RecordedCall, replay } from './call-recorder.js'
 import type { WebSocketLike } from './ws-types.js'
 
-/** Records the calls that reach it. */
+/** A WebSocket that records calls. */
 class FakeWebSocket extends EventEmitter implements WebSocketLike {
   readonly readyState: number = 1
   readonly extensions = ''
@@ -47,7 +47,7 @@ const textsOf = (calls: readonly RecordedCall[]) =>
 
 const text = (data: string): RecordedCall => ({ do: 'send', data, binary: false, fin: true })
 
-test('calls on a WebSocket that stays are replayed here, unchanged and in order', () => {
+test('calls on a WebSocket that does not move are replayed locally, unchanged and in order', () => {
   const { websocket, recorder, send } = start()
   const done = () => {}
   send('one', { compress: false }, done)
@@ -128,7 +128,7 @@ test('a Blob keeps its place in the order', async () => {
   expect(texts()).toEqual([['first'], ['second'], ['third'], ['close']])
 })
 
-test('an application that ends the WebSocket before it has moved ends it here', () => {
+test('a WebSocket that the application ends before the move ends locally', () => {
   const closing = start()
   closing.send('one')
   closing.websocket.close(4000, 'enough')
@@ -141,7 +141,7 @@ test('an application that ends the WebSocket before it has moved ends it here', 
   expect(cutting.websocket.reached).toEqual([['terminate']])
 })
 
-test('an application that closes a moved WebSocket closes it in the successor and sees it closed here', async () => {
+test('closing a moved WebSocket closes it in the successor and emits close locally', async () => {
   const { websocket, forwarded, leave, send } = start()
   leave()
   const closed = new Promise((resolve) => websocket.once('close', (...args) => resolve(args)))

@@ -17,20 +17,23 @@ test.each([
   ['spreadMs', { spreadMs: '5000' }],
   ['name', { name: '' }],
   ['name', { name: 7 }],
-])('a wrong %s is refused: %j', (option, wrong) => {
+])('an invalid %s is rejected: %j', (option, wrong) => {
   const options = { ...hooks, ...wrong } as typeof hooks
   expect(() => graceful(wss(), options)).toThrow(
     expect.objectContaining({ code: 'ERR_HANDOVER_OPTION', option }),
   )
 })
 
-test.each([[undefined], [{}], [http.createServer()]])('%s is refused: not a WebSocketServer', (nothing) => {
-  expect(() => graceful(nothing as unknown as WebSocketServer, hooks)).toThrow(
-    expect.objectContaining({ code: 'ERR_HANDOVER_NOT_A_SERVER' }),
-  )
-})
+test.each([[undefined], [{}], [http.createServer()]])(
+  '%s is rejected because it is not a WebSocketServer',
+  (nothing) => {
+    expect(() => graceful(nothing as unknown as WebSocketServer, hooks)).toThrow(
+      expect.objectContaining({ code: 'ERR_HANDOVER_NOT_A_SERVER' }),
+    )
+  },
+)
 
-test('a name is taken until its WebSocketServer closes', async () => {
+test('a name is in use until its WebSocketServer closes', async () => {
   const first = wss()
   graceful(first, { ...hooks, name: 'chat' })
   expect(() => graceful(wss(), { ...hooks, name: 'chat' })).toThrow(/"name" must be a name that no other/)
@@ -39,7 +42,7 @@ test('a name is taken until its WebSocketServer closes', async () => {
   graceful(wss(), { ...hooks, name: 'chat' })
 })
 
-test('trying out ws leaves no trace', () => {
+test('the check of the ws internals leaves no trace', () => {
   const server = wss()
   server.on('headers', () => expect.unreachable())
   expect(tryOut(server).missing).toBeUndefined()

@@ -42,5 +42,5 @@ gracefulSockets(new WebSocketServer({ noServer: true }), {
   spreadMs: 1_000,
 })
 
-// @ts-expect-error: an option that is none
+// @ts-expect-error: an unknown option
 graceful({ drainTimeout: 1 })

@@ -5,7 +5,7 @@ const folder = new URL('.', import.meta.url)
 const files = readdirSync(folder).filter((name) => /(?<!\.test)\.ts$/.test(name))
 const sources = files.map((name) => readFileSync(new URL(name, folder), 'utf8'))
 
-/** Without comments, empty lines and what is imported. */
+/** The lines of a source without comments, blank lines and imports. */
 const codeOf = (source: string) =>
   source
     .replace(/\/\*[\s\S]*?\*\//g, '')
@@ -14,10 +14,10 @@ const codeOf = (source: string) =>
     .split('\n')
     .filter((line) => line.trim() !== '')
 
-test('what keeps the workers running is small, so that it hardly ever needs replacing: at most 550 lines of code', () => {
+test('the supervisor has at most 550 lines of code, so that it rarely needs an update', () => {
   expect(sources.flatMap(codeOf).length).toBeLessThanOrEqual(550)
 })
 
-test('it loads nothing after its start', () => {
+test('the supervisor loads no module after its start', () => {
   expect(sources.filter((source) => /\b(import|require) ?\(/.test(source))).toEqual([])
 })

@@ -37,12 +37,12 @@ test('C68: an explicit default counts as set', () => {
   expect(contradictions(spelledOut.given, { drainTimeoutMs: 1 }, '/')).toEqual(['drainTimeoutMs'])
 })
 
-test('the options of two registrations must fit together', () => {
+test('the combined options of two registrations must be valid', () => {
   const error = () => agree({ shutdownSignals: ['SIGUSR2'] }, { reloadSignals: ['SIGUSR2'] }, silent, '/')
   expect(error).toThrow(expect.objectContaining<Partial<HandoverError>>({ code: 'ERR_HANDOVER_OPTION' }))
 })
 
-test('the first of two loggers applies; a single logger applies, whichever registration gave it', () => {
+test('the first of two loggers applies, and a single logger applies from either registration', () => {
   const one: Logger = { info() {}, warn() {}, error() {} }
   const other: Logger = { info() {}, warn() {}, error() {} }
   expect(agree({ logger: one }, { logger: other }, silent, '/').settings.logger).toBe(one)

@@ -9,14 +9,14 @@ import { readOptions } from './read-options.js'
 
 const read = (raw: unknown) => readOptions(raw, silent, '/')
 
-/** What reading threw. */
+/** The error that reading these options throws. */
 function refusal(raw: unknown): HandoverError {
   try {
     read(raw)
   } catch (error) {
     return error as HandoverError
   }
-  throw new Error('it was taken')
+  throw new Error('the options were accepted')
 }
 
 function tempDir(): string {
@@ -116,12 +116,12 @@ const bad: Record<string, readonly unknown[]> = {
   logger: [{}, 'console', true, null, { info() {}, warn() {} }, { info: 1, warn: 1, error: 1 }],
 }
 
-test('every option is in this list', () => {
+test('the list of invalid values covers every option', () => {
   expect(Object.keys(bad).sort()).toEqual([...Object.keys(defaults), 'logger'].sort())
 })
 
 test.each(Object.entries(bad))(
-  '%s is refused when it is of a wrong type or out of range',
+  'a value for %s of the wrong type or out of range is rejected',
   (option, values) => {
     for (const value of values) {
       const error = refusal({ [option]: value })
@@ -134,7 +134,7 @@ test.each(Object.entries(bad))(
   },
 )
 
-test('readyTimeoutMs and hookTimeoutMs cannot be 0, for nothing would have time; the others can', () => {
+test('readyTimeoutMs and hookTimeoutMs must be at least 1; the other times may be 0', () => {
   for (const name of times) {
     if (/^(readyTimeout|hookTimeout)/.test(name))
       expect(refusal({ [name]: 0 }).code).toBe('ERR_HANDOVER_OPTION')
@@ -142,14 +142,14 @@ test('readyTimeoutMs and hookTimeoutMs cannot be 0, for nothing would have time;
   }
 })
 
-test('a refusal shows the value as it is', () => {
+test('an option error shows the rejected value', () => {
   expect(refusal({ probationMs: Number.NaN }).message).toContain('it was NaN.')
   expect(refusal({ probationMs: '5' }).message).toContain("it was '5'.")
   expect(refusal({ successor: circular }).message).toContain('[Circular')
   expect(refusal({ pidFile: `\0${'x'.repeat(100_000)}` }).message.length).toBeLessThan(400)
 })
 
-test('an unknown option is refused with the names there are', () => {
+test('the error for an unknown option lists the valid names', () => {
   for (const name of ['readyTimeout', 'toString', 'port']) {
     const { code, message } = refusal(JSON.parse(`{ "${name}": 1 }`))
     expect(code).toBe('ERR_HANDOVER_OPTION')
@@ -159,11 +159,11 @@ test('an unknown option is refused with the names there are', () => {
   }
 })
 
-test.each([[null], [[]], ['options'], [1], [() => {}]])('options that are %j are refused', (raw) => {
+test.each([[null], [[]], ['options'], [1], [() => {}]])('options of the value %j are rejected', (raw) => {
   expect(refusal(raw)).toMatchObject({ code: 'ERR_HANDOVER_OPTION', option: 'options' })
 })
 
-test('a signal cannot mean both, even where one of the two is a default', () => {
+test('a signal cannot mean both reload and shutdown, even if one of them is a default', () => {
   for (const raw of [
     { reloadSignals: ['SIGTERM'] },
     { shutdownSignals: ['SIGHUP'] },
@@ -173,12 +173,12 @@ test('a signal cannot mean both, even where one of the two is a default', () => 
   }
 })
 
-test('nothing given, or undefined given, is the defaults', () => {
+test('missing and undefined options get their defaults', () => {
   const undefineds = Object.fromEntries(Object.keys(bad).map((name) => [name, undefined]))
   for (const raw of [undefined, {}, undefineds]) expect(read(raw)).toEqual({ ...defaults, logger: silent })
 })
 
-test('what is right is taken as it is', () => {
+test('valid options are used unchanged', () => {
   const given: GracefulOptions = {
     readyTimeoutMs: 1,
     probationMs: 2 ** 31 - 1,
@@ -195,18 +195,18 @@ test('what is right is taken as it is', () => {
   expect(read(given)).toEqual({ ...defaults, ...given })
 })
 
-test('defaults cannot be changed by anybody', () => {
+test('the defaults are frozen', () => {
   expect(Object.isFrozen(defaults)).toBe(true)
   expect(Object.isFrozen(defaults.reloadSignals)).toBe(true)
   expect(Object.isFrozen(defaults.successor)).toBe(true)
 })
 
-test('a PID file is resolved against the directory of the start', () => {
+test('the path of a PID file is resolved against the working directory at startup', () => {
   const folder = tempDir()
   expect(readOptions({ pidFile: 'app.pid' }, silent, folder).pidFile).toBe(join(folder, 'app.pid'))
 })
 
-test('a PID file in a folder that is missing, or is none, is refused', () => {
+test('a PID file is rejected if its folder is missing or not a folder', () => {
   const folder = tempDir()
   writeFileSync(join(folder, 'file'), '')
   for (const pidFile of [join(folder, 'missing', 'app.pid'), join(folder, 'file', 'app.pid')]) {
@@ -217,7 +217,7 @@ test('a PID file in a folder that is missing, or is none, is refused', () => {
   }
 })
 
-test('a control socket is resolved as a PID file is, and refused where it cannot be made', () => {
+test('the path of a control socket is resolved like that of a PID file and rejected if it is unusable', () => {
   const folder = tempDir()
   const read = (control: string) => readOptions({ control }, silent, folder).control
   expect(read('app.sock')).toBe(join(folder, 'app.sock'))

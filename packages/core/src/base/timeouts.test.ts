@@ -3,7 +3,7 @@ import { nextTurn, pause, TimeoutError, unlessAborted, withTimeout } from './tim
 
 const never = () => new Promise<never>(() => {})
 
-test('what is done within its limit gives its result, and leaves no timer', async () => {
+test('withTimeout returns a result within the limit and clears its timer', async () => {
   const timers = vi.spyOn(globalThis, 'clearTimeout')
   expect(await withTimeout(60_000, async () => 'done')).toBe('done')
   await expect(withTimeout(60_000, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
@@ -11,7 +11,7 @@ test('what is done within its limit gives its result, and leaves no timer', asyn
   timers.mockRestore()
 })
 
-test('what is not done within its limit is told so by its signal', async () => {
+test('withTimeout aborts its signal with a TimeoutError at the limit', async () => {
   const reason = await withTimeout(1, (limit) => unlessAborted(never(), limit)).catch(
     (error: unknown) => error,
   )
@@ -19,7 +19,7 @@ test('what is not done within its limit is told so by its signal', async () => {
   expect(reason).toMatchObject({ ms: 1, message: 'timed out after 1 ms' })
 })
 
-test('a promise is waited for until the signal aborts, with the reason of the signal', async () => {
+test("unlessAborted rejects with the signal's reason when the signal aborts first", async () => {
   const controller = new AbortController()
   const waiting = unlessAborted(never(), controller.signal)
   controller.abort(new Error('enough'))
@@ -27,7 +27,7 @@ test('a promise is waited for until the signal aborts, with the reason of the si
   await expect(unlessAborted(Promise.resolve('late'), controller.signal)).rejects.toThrow('enough')
 })
 
-test('a signal that outlives many waits keeps none of them', async () => {
+test('unlessAborted leaves no listener on a signal', async () => {
   const { signal } = new AbortController()
   const added = vi.spyOn(signal, 'addEventListener')
   const removed = vi.spyOn(signal, 'removeEventListener')
@@ -39,10 +39,10 @@ test('a signal that outlives many waits keeps none of them', async () => {
 })
 
 test.each([
-  ['its time is over', () => pause(1, new AbortController().signal)],
+  ['its time has passed', () => pause(1, new AbortController().signal)],
   ['its signal aborts', () => pausedThenAborted()],
-  ['its signal has aborted', () => pause(60_000, AbortSignal.abort())],
-  ['there is nothing to wait for', () => pause(0, new AbortController().signal)],
+  ['its signal has already aborted', () => pause(60_000, AbortSignal.abort())],
+  ['its time is 0', () => pause(0, new AbortController().signal)],
 ])('a pause ends without an error when %s', async (_, paused) => {
   await expect(paused()).resolves.toBeUndefined()
 })
@@ -54,7 +54,7 @@ function pausedThenAborted(): Promise<void> {
   return paused
 }
 
-test('a turn lets the event loop go round once', async () => {
+test('nextTurn waits for one turn of the event loop', async () => {
   let came = false
   setImmediate(() => {
     came = true

@@ -11,7 +11,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A client, and what is said to it. */
+/** A client connection with everything that the service sends to it. */
 function connect(controlled: Partial<Controlled> = {}) {
   const said: Record<string, unknown>[] = []
   const stream = new Duplex({
@@ -39,7 +39,7 @@ function connect(controlled: Partial<Controlled> = {}) {
 
 const request = (verb: string) => `{"handover":1,"id":1,"request":"${verb}"}\n`
 
-test('C53: a client that asks for nothing is dropped after 30 s, also one that dribbles', async () => {
+test('C53: the service drops a client without a complete request after 30 s, even if it sends single bytes', async () => {
   const { send, stream } = connect()
   for (let seconds = 0; seconds < 29; seconds += 1) {
     await send('x')
@@ -50,7 +50,7 @@ test('C53: a client that asks for nothing is dropped after 30 s, also one that d
   expect(stream.destroyed).toBe(true)
 })
 
-test('the time without a request begins anew with each answer', async () => {
+test('each answer restarts the time limit for the next request', async () => {
   const { send, stream, said } = connect()
   vi.advanceTimersByTime(20_000)
   await send(request('status'))
@@ -61,7 +61,7 @@ test('the time without a request begins anew with each answer', async () => {
   expect(stream.destroyed).toBe(true)
 })
 
-test('a client that waits or watches is not dropped, and hears of it every second', async () => {
+test('a client that waits or watches is not dropped and receives an event every second', async () => {
   const { send, stream, said } = connect({ stop: () => new Promise(() => {}) })
   await send(request('stop'))
   vi.advanceTimersByTime(60_000)
@@ -75,7 +75,7 @@ test('a client that waits or watches is not dropped, and hears of it every secon
   expect(watching.said.length).toBeGreaterThanOrEqual(60)
 })
 
-test('a status that cannot be told is an answer, and no crash', async () => {
+test('a failing status is an error answer, not a crash', async () => {
   const status = () => Promise.reject(new Error('a worker hangs'))
   const { send, said } = connect({ status })
   await send(request('status'))
@@ -86,7 +86,7 @@ test('a status that cannot be told is an answer, and no crash', async () => {
   ])
 })
 
-test('a client that watches can be carried on, one that waits for something else cannot', async () => {
+test('a client that only watches can move to the successor; a client that waits for a result cannot', async () => {
   const watching = connect()
   await watching.send(request('watch'))
   await watching.send('{"hand')
@@ -97,7 +97,7 @@ test('a client that watches can be carried on, one that waits for something else
   expect(waiting.client.carry()).toBeUndefined()
 })
 
-test('nothing of what comes after a line that is too long is done', async () => {
+test('the service ignores all requests after a line that is too long', async () => {
   const { send, said } = connect()
   await send(`${'x'.repeat(longestLine + 1)}\n${request('status')}`)
   expect(said).toHaveLength(1)

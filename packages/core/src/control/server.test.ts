@@ -7,7 +7,7 @@ import type { ControlStatus } from '../protocol/control-messages.js'
 import type { Controlled } from './controlled.js'
 import { ControlServer } from './server.js'
 
-test('C70: an answer of 12 MB arrives complete, even at a client that reads slowly', async () => {
+test('C70: an answer of 12 MB reaches a slow client completely', async () => {
   const script = 'x'.repeat(1_000_000)
   const generation = { generation: 1, pid: 1, state: 'ready', release: { cwd: '/', script } } as const
   const status: ControlStatus = { generations: Array(12).fill(generation) }

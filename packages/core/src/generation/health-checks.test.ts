@@ -4,7 +4,7 @@ import { HealthChecks } from './health-checks.js'
 
 const facts = { state: 'ready', generation: 1 }
 
-/** The readiness answer with this check, its body read where it is JSON. */
+/** The readiness response with this check, with its body parsed if it is JSON. */
 async function answerOf(check: HealthCheck['check'], { ready = true, timeoutMs = 60_000 } = {}) {
   const health = { path: '/readyz', timeoutMs, ...(check && { check }) }
   const checks = new HealthChecks({ readiness: health }, () => ({ ready, ...facts }))
@@ -43,7 +43,7 @@ test.each<[string, HealthCheck['check'], number, unknown]>([
     503,
     { status: 'not ready', ...facts, error: expect.stringContaining('BigInt') },
   ],
-])('a check that gives %s', async (_, check, status, body) => {
+])('a check that returns %s', async (_, check, status, body) => {
   expect(await answerOf(check)).toEqual([status, body])
 })
 

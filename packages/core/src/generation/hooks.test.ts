@@ -13,7 +13,7 @@ function hooks(limitMs = 60_000) {
   return { hooks: new Hooks(() => limitMs, logger), errors }
 }
 
-test('beforeReady hooks run in order, one after the other, and the first failure ends them', async () => {
+test('beforeReady hooks run one after the other until the first failure', async () => {
   const { hooks: all } = hooks()
   const ran: string[] = []
   all.beforeReady.push(
@@ -29,7 +29,7 @@ test('beforeReady hooks run in order, one after the other, and the first failure
   expect(ran).toEqual(['first', 'second'])
 })
 
-test('an onDrained hook that throws, rejects or hangs is logged by its number, and the next one runs', async () => {
+test('a failure or timeout of an onDrained hook is logged with its number, and the next hook runs', async () => {
   const { hooks: all, errors } = hooks(5)
   let ran = 0
   all.drained.push(
@@ -58,7 +58,7 @@ test('an onDrained hook that throws, rejects or hangs is logged by its number, a
   ])
 })
 
-test('onDrained hooks that end well, or none at all, are a clean end', async () => {
+test('onDrained hooks report no failure if all succeed or none exists', async () => {
   const { hooks: all, errors } = hooks()
   expect(await all.runDrained(report, leave, uncut)).toEqual([])
   all.drained.push(() => {})
@@ -66,7 +66,7 @@ test('onDrained hooks that end well, or none at all, are a clean end', async () 
   expect(errors).toEqual([])
 })
 
-test('onDrained hooks get the report, and like beforeDrain hooks the reason and the signal', async () => {
+test('onDrained hooks get the report, and both kinds of drain hooks get the reason and the signal', async () => {
   const { hooks: all } = hooks()
   const got: unknown[] = []
   all.beforeDrain.push((...args) => got.push(args))
@@ -76,7 +76,7 @@ test('onDrained hooks get the report, and like beforeDrain hooks the reason and 
   expect(got).toEqual([[leave], [report, leave]])
 })
 
-test('C67: after a second signal the shutdown waits for no hook, and later hooks do not run', async () => {
+test('C67: after a second signal the shutdown stops waiting for hooks and skips the remaining hooks', async () => {
   const { hooks: all, errors } = hooks()
   const cut = new AbortController()
   let ran = 0
@@ -96,7 +96,7 @@ test('C67: after a second signal the shutdown waits for no hook, and later hooks
   ])
 })
 
-test('a function with a limit: its value, its failure, or the limit with its length', async () => {
+test('a limited function returns its value, its failure or a timeout error with the limit', async () => {
   const { hooks: all } = hooks(5)
   expect(await all.limited(() => 'value', 'provideState')).toBe('value')
   expect(await all.limited(async () => 'later', 'provideState')).toBe('later')
@@ -111,6 +111,6 @@ test('a function with a limit: its value, its failure, or the limit with its len
   })
 })
 
-test('a program that provides no state provides undefined', () => {
+test('the state is undefined if the program provides none', () => {
   expect(hooks().hooks.state()).toBeUndefined()
 })

@@ -3,7 +3,7 @@ import type { Successor } from '../succession/successor.js'
 import type { Drain } from './drain.js'
 import { type LifecycleEvent, next, type State } from './lifecycle.js'
 
-// Only their identity counts: that the state which owns them is the one that holds them.
+// Only the identity of these objects matters: each belongs to the state that holds it.
 const drain = { is: 'the drain' } as unknown as Drain
 const another = { is: 'another drain' } as unknown as Drain
 const successor = { is: 'the successor' } as unknown as Successor
@@ -30,7 +30,7 @@ const events = {
   drained: { name: 'drained', code: 1 },
 } satisfies Record<string, LifecycleEvent>
 
-/** Every event that means something; all others change nothing. */
+/** Every transition; all other events change nothing. */
 const meanings: Record<keyof typeof states, Partial<Record<keyof typeof events, State>>> = {
   starting: {
     'ready as a successor': states['on probation'],
@@ -51,7 +51,7 @@ const meanings: Record<keyof typeof states, Partial<Record<keyof typeof events, 
     shutdown: { name: 'draining', because: 'shutdown', drain: another },
   },
   'handed over': {
-    // The drain that runs goes on; what waits for a successor's sake waits no longer.
+    // The current drain continues, but no longer waits for the successor.
     shutdown: { name: 'draining', because: 'shutdown', drain },
     'successor lost': states.ready,
     drained: { name: 'exited', code: 1 },
@@ -70,7 +70,7 @@ test.each(pairs)('%s, then %s', (state, event) => {
   expect(states[state]).toEqual(before)
 })
 
-test('no event leads out of exited, and only a drain leads into it', () => {
+test('exited is final, and only a drain leads to it', () => {
   for (const [state, event] of pairs) {
     const after = next(states[state], events[event])
     if (after?.name === 'exited') expect(states[state].name).toBe('draining')

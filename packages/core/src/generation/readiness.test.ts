@@ -14,7 +14,7 @@ function watched() {
   return { seen, awaited }
 }
 
-test('the work for many servers that begin to listen one after another grows with their number alone', () => {
+test('the work for servers that start to listen one by one grows linearly with their number', () => {
   const readiness = new Readiness()
   const all = Array.from({ length: 500 }, watched)
   for (const { awaited } of all) readiness.await(awaited)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { activatedListeners } from './activation.js'
 
-test('without socket activation no listener is inherited', () => {
+test('no listener is inherited without socket activation', () => {
   expect(activatedListeners(undefined)).toEqual([])
   expect(activatedListeners({ count: '0', names: undefined })).toEqual([])
 })

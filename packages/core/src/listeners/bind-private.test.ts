@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { platform } from '../platform/process.js'
 import { bindPrivately } from './bind-private.js'
 
-test('C53: the control socket has mode 0600 from its first moment, and the umask is as it was then', async () => {
+test('C53: the control socket has mode 0600 from its creation, and the umask is restored', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'handover-'))
   const server = net.createServer()
   onTestFinished(() => {
@@ -27,7 +27,7 @@ test('C53: the control socket has mode 0600 from its first moment, and the umask
   expect(readdirSync(folder)).toEqual(['a.sock'])
 })
 
-test('the umask is restored when what is made cannot be made', () => {
+test('the umask is restored when the creation fails', () => {
   const before = process.umask()
   const fail = () => {
     throw new Error('no')

@@ -39,11 +39,11 @@ test.each<[string, unknown[]]>([
   ['invalid', [65_536]],
   ['invalid', [{ port: 'http' }]],
   ['invalid', [{ path: 1 }]],
-])('%j is what listen(...%j) asks for', (key, args) => {
+])('the key is %j for listen(...%j)', (key, args) => {
   expect(keyOf(...args)).toBe(key)
 })
 
-test('a backlog is found wherever Node takes it from', () => {
+test('the backlog is read from each argument that Node accepts', () => {
   const backlogOf = (...args: unknown[]) => readListenCall(args, '/').backlog
   expect(backlogOf(3000, 8)).toBe(8)
   expect(backlogOf(3000, 'localhost', 8, callback)).toBe(8)
@@ -55,7 +55,7 @@ test('a backlog is found wherever Node takes it from', () => {
   expect(backlogOf(3000, 'localhost')).toBeUndefined()
 })
 
-test('a callback is the last argument, if that is a function', () => {
+test('the callback is the last argument if that is a function', () => {
   expect(readListenCall([3000, callback], '/').callback).toBe(callback)
   expect(readListenCall([callback], '/').callback).toBe(callback)
   expect(readListenCall([3000], '/').callback).toBeUndefined()
@@ -73,13 +73,13 @@ test.each([
   ['::1', '0:0:0:0:0:0:0:1', true],
   ['::', '0.0.0.0', false],
   ['10.0.0.1', 'app.example', false],
-])('a listener on %s is what somebody wants who asks for %s: %s', (address, host, is) => {
+])('whether a listener on %s serves a request for host %s: %s', (address, host, is) => {
   const wanted = wantedBy({ port: 3000, ...(host === undefined ? {} : { host }) }) as Wanted & { kind: 'tcp' }
   expect(serves({ address, port: 3000 }, wanted)).toBe(is)
   expect(serves({ address, port: 3001 }, wanted)).toBe(false)
 })
 
-test('an address is written in one way', () => {
+test('an address has one canonical form', () => {
   expect(canonicalHost('FE80::0001')).toBe('[fe80::1]')
   expect(canonicalHost('no:address')).toBe('no:address')
   expect(formatTcp({ address: '::ffff:127.0.0.1', port: 1 })).toBe('[::ffff:127.0.0.1]:1')

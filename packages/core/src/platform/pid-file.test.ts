@@ -25,7 +25,7 @@ function inFolder() {
 const fileOf = (path: string, pid = 4711) => new PidFile(() => path, pid)
 const read = (path: string) => readFileSync(path, 'utf8')
 
-test('the file has one line with the PID, mode 0600, and is a new file each time', () => {
+test('the file has one line with the PID and mode 0600, and every write creates a new file', () => {
   const { folder, path } = inFolder()
   fileOf(path, 1).write()
   const { ino, mode } = lstatSync(path)
@@ -36,7 +36,7 @@ test('the file has one line with the PID, mode 0600, and is a new file each time
   expect(readdirSync(folder)).toEqual(['app.pid'])
 })
 
-test('a file that an earlier process left beside it is replaced, and a link there is not followed', () => {
+test('a leftover temporary file is replaced, and a link in its place is not followed', () => {
   const { folder, path } = inFolder()
   const precious = join(folder, 'precious')
   writeFileSync(precious, 'precious')
@@ -47,7 +47,7 @@ test('a file that an earlier process left beside it is replaced, and a link ther
   expect(read(precious)).toBe('precious')
 })
 
-test('a file that cannot be written is an error, and leaves nothing', () => {
+test('a failed write throws an error and leaves no temporary file', () => {
   const { folder, path } = inFolder()
   mkdirSync(path)
   expect(() => fileOf(path).write()).toThrow(
@@ -62,7 +62,7 @@ test('a file that cannot be written is an error, and leaves nothing', () => {
   expect(readdirSync(folder)).toEqual(['app.pid'])
 })
 
-test('only the process that it names removes it', () => {
+test('only the process that the file names can remove it', () => {
   const { folder, path } = inFolder()
   const file = fileOf(path)
   file.write()
@@ -73,14 +73,14 @@ test('only the process that it names removes it', () => {
   file.remove()
 })
 
-test('without a path nothing is written', () => {
+test('no file is written without a path', () => {
   const file = new PidFile(() => undefined, 4711)
   file.write()
   file.keepTrying(silent, () => true)
   file.remove()
 })
 
-test('a failure is logged once, and the file is written when that is possible', async () => {
+test('a failed write is logged once and retried until it succeeds', async () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   const { path } = inFolder()

@@ -4,7 +4,7 @@ import type { Logger } from '../base/logger.js'
 import { platform } from './process.js'
 import { listenForSignals } from './signals.js'
 
-/** Signals of a fake process, and what they led to. */
+/** Signals to a fake process, and the actions that they cause. */
 function signals({
   terminal = false,
   reloadSignals = ['SIGHUP'],
@@ -17,7 +17,7 @@ function signals({
   const fake = {
     ...platform,
     hasTerminal: () => hasTerminal,
-    outliveOutput: () => void done.push('prints to nobody'),
+    outliveOutput: () => void done.push('output has no reader'),
     onSignal(signal: NodeJS.Signals, listener: () => void) {
       emitter.on(signal, listener)
       return () => emitter.off(signal, listener)
@@ -49,54 +49,54 @@ function signals({
   }
 }
 
-test('each signal does what it was chosen for', () => {
+test('each signal triggers its configured action', () => {
   const { send, done } = signals({ reloadSignals: ['SIGHUP', 'SIGUSR2'] })
   send('SIGHUP', 'SIGUSR2', 'SIGUSR1', 'SIGTERM')
   expect(done).toEqual(['reload by SIGHUP', 'reload by SIGUSR2', 'shutdown by SIGTERM'])
 })
 
-test('a second shutdown signal, of either name, cuts short', () => {
+test('any second shutdown signal cuts the shutdown short', () => {
   const { send, done } = signals()
   send('SIGINT', 'SIGTERM', 'SIGTERM')
   expect(done).toEqual(['shutdown by SIGINT', 'cut short by SIGTERM', 'cut short by SIGTERM'])
 })
 
-test('SIGHUP is a reload while the terminal is there, and a shutdown when it is gone', () => {
+test('SIGHUP reloads while the terminal exists and shuts down when it is closed', () => {
   const { send, done, loseTerminal } = signals({ terminal: true })
   send('SIGHUP')
   loseTerminal()
   send('SIGHUP')
   expect(done).toEqual([
     'reload by SIGHUP',
-    'prints to nobody',
+    'output has no reader',
     'the terminal is gone: shutting down',
     'shutdown by SIGHUP',
   ])
 })
 
-test('a terminal that is gone is told twice, to the session and by its end: that cuts nothing short, as SIGTERM does', () => {
+test('the second SIGHUP of a closed terminal does not cut the shutdown short; SIGTERM does', () => {
   const { send, done, loseTerminal } = signals({ terminal: true })
   loseTerminal()
   send('SIGHUP', 'SIGHUP')
-  expect(done).toEqual(['prints to nobody', 'the terminal is gone: shutting down', 'shutdown by SIGHUP'])
+  expect(done).toEqual(['output has no reader', 'the terminal is gone: shutting down', 'shutdown by SIGHUP'])
   send('SIGTERM')
   expect(done.at(-1)).toBe('cut short by SIGTERM')
 })
 
-test('SIGHUP is a reload where there was no terminal at the start', () => {
+test('SIGHUP reloads if there was no terminal at startup', () => {
   const { send, done } = signals()
   send('SIGHUP', 'SIGHUP')
   expect(done).toEqual(['reload by SIGHUP', 'reload by SIGHUP'])
 })
 
-test('another reload signal has nothing to do with the terminal', () => {
+test('a reload signal other than SIGHUP reloads even if the terminal is closed', () => {
   const { send, done, loseTerminal } = signals({ terminal: true, reloadSignals: ['SIGUSR2'] })
   loseTerminal()
   send('SIGUSR2')
   expect(done).toEqual(['reload by SIGUSR2'])
 })
 
-test('the way back leaves no observer', () => {
+test('the returned function removes all listeners', () => {
   const { off, emitter, send, done } = signals()
   expect(emitter.eventNames()).toEqual(['SIGHUP', 'SIGTERM', 'SIGINT'])
   off()
@@ -105,7 +105,7 @@ test('the way back leaves no observer', () => {
   expect(done).toEqual([])
 })
 
-test('kept signals start one shutdown, or a reload if no shutdown signal is among them', () => {
+test('early signals start one shutdown, or one reload if none of them is a shutdown signal', () => {
   expect(signals({ kept: ['SIGHUP'] }).done).toEqual(['reload by SIGHUP'])
   const { send, done } = signals({ kept: ['SIGHUP', 'SIGTERM', 'SIGINT'] })
   expect(done).toEqual(['shutdown by SIGTERM'])

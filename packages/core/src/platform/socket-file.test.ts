@@ -27,14 +27,14 @@ async function listen(path: string): Promise<net.Server> {
   return server
 }
 
-/** A socket file that nobody serves any more: Node removes only the name that it bound. */
+/** Leaves a socket file that no process serves: Node removes only the name that it bound. */
 async function stale(path: string): Promise<void> {
   const server = await listen(`${path}.bound`)
   putInPlace(`${path}.bound`, path)
   await new Promise((resolve) => server.close(resolve))
 }
 
-test('what lies at a path is nothing, a socket, or something else', async () => {
+test('whatLiesAt distinguishes nothing, a socket and other files', async () => {
   const folder = tempDir()
   await listen(join(folder, 'socket'))
   writeFileSync(join(folder, 'file'), '')
@@ -49,7 +49,7 @@ test('what lies at a path is nothing, a socket, or something else', async () => 
   ])
 })
 
-test('a path is served when somebody accepts there', async () => {
+test('a path is served if a process accepts connections there', async () => {
   const folder = tempDir()
   await listen(join(folder, 'served'))
   await stale(join(folder, 'stale'))
@@ -58,7 +58,7 @@ test('a path is served when somebody accepts there', async () => {
   expect(await isServed(join(folder, 'missing'))).toBe(false)
 })
 
-test('a name beside is in the same folder, free, hidden, and another one each time', () => {
+test('nameBeside returns a different free and hidden name in the same folder each time', () => {
   const path = join(tempDir(), 'app.sock')
   const names = Array.from({ length: 20 }, () => nameBeside(path) ?? '')
   expect(new Set(names).size).toBe(20)
@@ -70,7 +70,7 @@ test('a name beside is in the same folder, free, hidden, and another one each ti
 })
 
 test.each([1, 2, 8, 20])(
-  'a name beside a path of full length, %i bytes in the last part, is not too long',
+  'nameBeside does not exceed the longest path when the last part has %i bytes',
   (last) => {
     const base = tempDir()
     const folder = join(base, 'x'.repeat(longestPath - `${base}//`.length - last))
@@ -82,12 +82,12 @@ test.each([1, 2, 8, 20])(
   },
 )
 
-test('bytes count, not letters', () => {
+test('nameBeside counts bytes, not characters', () => {
   const path = join('/', 'é'.repeat(50), 'socket')
   expect(Buffer.byteLength(nameBeside(path) ?? '')).toBeLessThanOrEqual(longestPath)
 })
 
-test('there is none where all short names are taken, and it is never the path itself', () => {
+test('nameBeside returns undefined if all short names are taken, and never the path itself', () => {
   const base = tempDir()
   const folder = join(base, 'x'.repeat(longestPath - `${base}//y`.length))
   mkdirSync(folder)
@@ -95,7 +95,7 @@ test('there is none where all short names are taken, and it is never the path it
   expect(nameBeside(join(folder, 'y'))).toBeUndefined()
 })
 
-test('a socket that was put in place is removed, once, and only while it is that file', async () => {
+test('remove deletes a socket only while the path still leads to the same file', async () => {
   const folder = tempDir()
   const path = join(folder, 'app.sock')
   await listen(join(folder, '.bound'))
@@ -111,12 +111,12 @@ test('a socket that was put in place is removed, once, and only while it is that
   expect(existsSync(path)).toBe(false)
   remove(file)
 
-  writeFileSync(path, 'of somebody else')
+  writeFileSync(path, 'of another program')
   remove(file)
   expect(existsSync(path)).toBe(true)
 })
 
-test('a path that was relative is absolute from then on', async () => {
+test('putInPlace resolves a relative path', async () => {
   const folder = tempDir()
   const before = process.cwd()
   process.chdir(folder)

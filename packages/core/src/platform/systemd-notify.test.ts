@@ -3,7 +3,7 @@ import { silent } from '../base/logger.js'
 import { platform } from './process.js'
 import { ServiceManager } from './systemd-notify.js'
 
-/** What systemd-notify is called with. Each call waits for its answer, and may be answered with an error. */
+/** Records the calls of systemd-notify. Each call waits for `answer`, which can be an error. */
 function manager({ present = true } = {}) {
   const told: string[] = []
   const warnings: string[] = []
@@ -30,7 +30,7 @@ function manager({ present = true } = {}) {
   }
 }
 
-test('systemd is told each step in its words, one after the other', async () => {
+test('systemd is notified of each step in order', async () => {
   const { manager: systemd, told, answer } = manager()
   void systemd.ready(1)
   void systemd.reloading()
@@ -49,7 +49,7 @@ test('systemd is told each step in its words, one after the other', async () => 
   ])
 })
 
-test('a failure to tell is a warning, and the next step is told all the same', async () => {
+test('a failed notification is logged as a warning, and the next one is still sent', async () => {
   const { manager: systemd, told, warnings, answer } = manager()
   const reloading = systemd.reloading()
   const ready = systemd.ready(1)
@@ -62,7 +62,7 @@ test('a failure to tell is a warning, and the next step is told all the same', a
   expect(told).toHaveLength(2)
 })
 
-test('without a service manager nothing is run, and nothing waits', async () => {
+test('nothing is sent without a service manager, and no call waits', async () => {
   const { manager: systemd, told } = manager({ present: false })
   await Promise.all([systemd.ready(1), systemd.reloading(), systemd.reloadFailed(''), systemd.stopping()])
   await systemd.handedOver(1, 2)

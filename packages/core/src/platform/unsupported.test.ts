@@ -12,7 +12,7 @@ import { platform, unsupported } from './process.js'
 
 const windows = 'Windows cannot hand a listening socket on'
 
-/** A generation on a platform that cannot hand over; what it does to the process is kept in the list. */
+/** A generation on a platform that cannot hand over. `done` records what it does to the process. */
 function onWindows() {
   const done: string[] = []
   const fake = {
@@ -32,7 +32,7 @@ function onWindows() {
   return { generation, done }
 }
 
-test('C33: on Windows a reload is refused by name, and the graceful shutdown works', async () => {
+test('C33: on Windows a reload fails with a clear reason, and the graceful shutdown works', async () => {
   const { generation, done } = onWindows()
   const server = http.createServer()
   generation.await({ server })
@@ -49,7 +49,7 @@ test('C33: on Windows a reload is refused by name, and the graceful shutdown wor
   expect(done).toEqual(expect.arrayContaining(['listens for SIGTERM', 'listens for SIGINT']))
 })
 
-test('C33: where nothing can be handed on, listen is left as it is', async () => {
+test("C33: Handover leaves Node's listen unchanged on a platform that cannot hand over", async () => {
   const { generation } = onWindows()
   const folder = mkdtempSync(join(tmpdir(), 'handover-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -59,11 +59,11 @@ test('C33: where nothing can be handed on, listen is left as it is', async () =>
   await new Promise<void>((resolve) => void server.listen(path, resolve))
   expect(server.address()).toBe(path)
   await new Promise((resolve) => server.close(resolve))
-  // By Node itself, which bound it to that very name.
+  // Node removed the file, because it bound exactly this path.
   expect(existsSync(path)).toBe(false)
 })
 
-test('C33: the platform says what it is that cannot hand over', () => {
+test('C33: the platform names the reason why it cannot hand over', () => {
   const original = Object.getOwnPropertyDescriptor(process, 'platform') ?? {}
   onTestFinished(() => void Object.defineProperty(process, 'platform', original))
   expect(unsupported()).toBeUndefined()

@@ -24,7 +24,7 @@ test.each([
   { type: 'state-wanted' } as const,
   { type: 'open', connections: 0 } as const,
   { type: 'end-drain', generation: 3 } as const,
-])('a successor can say $type', (message) => {
+])('a successor can send $type', (message) => {
   expect(readFromSuccessor(envelope<FromSuccessor>(message))).toMatchObject(message)
 })
 
@@ -50,7 +50,7 @@ test.each([
   } as const,
   { type: 'follow-up', id: 1, data: 'more' } as const,
   { type: 'no-more' } as const,
-])('a predecessor can say $type', (message) => {
+])('a predecessor can send $type', (message) => {
   expect(readFromPredecessor(envelope<FromPredecessor>(message))).toMatchObject(message)
 })
 
@@ -104,18 +104,18 @@ const foreign: readonly unknown[] = [
   { handover: wireVersion, type: 'open', connections: -1 },
 ]
 
-test.each(foreign.map((raw) => [raw]))('%j is none of our messages, whoever sends it', (raw) => {
+test.each(foreign.map((raw) => [raw]))('%j is not a Handover message from either side', (raw) => {
   expect(readFromSuccessor(raw)).toBeUndefined()
   expect(readFromPredecessor(raw)).toBeUndefined()
 })
 
-test('who sends a message counts: neither side can say what the other one says', () => {
+test('each side rejects messages that only the other side may send', () => {
   expect(readFromSuccessor(envelope<FromPredecessor>({ type: 'own' }))).toBeUndefined()
   expect(readFromPredecessor(envelope<FromSuccessor>({ type: 'ready' }))).toBeUndefined()
 })
 
 test.each([2, 0, '1', null, undefined, {}])(
-  'C55: a message of version %j is refused with both versions',
+  'C55: the error for a message of version %j names both versions',
   (theirs) => {
     const message = { handover: theirs, type: 'ready' }
     for (const read of [readFromSuccessor, readFromPredecessor]) {

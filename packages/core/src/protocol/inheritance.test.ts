@@ -12,7 +12,7 @@ const inheritance = {
   listeners: [tcp, unix],
 }
 
-test('an inheritance is read as it was written', () => {
+test('a valid inheritance is read unchanged', () => {
   expect(readInheritance(JSON.stringify(inheritance))).toEqual(inheritance)
   expect(readInheritance(JSON.stringify({ ...inheritance, listeners: [] })).listeners).toEqual([])
 })
@@ -20,11 +20,11 @@ test('an inheritance is read as it was written', () => {
 const listeners = (...each: readonly unknown[]) => ({ ...inheritance, listeners: each })
 
 test.each([
-  ['nothing', '', 'it is not JSON'],
-  ['half of it', JSON.stringify(inheritance).slice(0, 40), 'it is not JSON'],
+  ['an empty string', '', 'it is not JSON'],
+  ['half of an inheritance', JSON.stringify(inheritance).slice(0, 40), 'it is not JSON'],
   ['null', 'null', 'it is not an object'],
   ['a list', '[]', 'it is not an object'],
-  ['a text', '"1"', 'it is not an object'],
+  ['a string', '"1"', 'it is not an object'],
   ...[undefined, null, 0, -1, 1.5, '4711', 1e300].map(
     (predecessor) =>
       [`the predecessor ${predecessor}`, { ...inheritance, predecessor }, 'is not a pid'] as const,
@@ -41,20 +41,20 @@ test.each([
         'is not a list of signals',
       ] as const,
   ),
-  ['listeners that are no list', { ...inheritance, listeners: {} }, 'is not a list of listeners'],
+  ['an object as listeners', { ...inheritance, listeners: {} }, 'is not a list of listeners'],
   ['a listener that is null', listeners(null), 'is not a list of listeners'],
-  ['one that is a number', listeners(4), 'is not a list of listeners'],
-  ['a second one that is none', listeners(tcp, {}), 'is not a list of listeners'],
+  ['a listener that is a number', listeners(4), 'is not a list of listeners'],
+  ['a second listener without fields', listeners(tcp, {}), 'is not a list of listeners'],
   ...[undefined, 2, -1, '4', 4.5].map(
     (fd) => [`descriptor ${fd}`, listeners({ ...tcp, fd }), 'is not a list of listeners'] as const,
   ),
-  ['one without a key', listeners({ ...tcp, key: undefined }), 'is not a list of listeners'],
-  ['one without an address', listeners({ fd: 4, key: 'tcp' }), 'is not a list of listeners'],
-  ['one with two addresses', listeners({ ...tcp, unix: unix.unix }), 'is not a list of listeners'],
+  ['a listener without a key', listeners({ ...tcp, key: undefined }), 'is not a list of listeners'],
+  ['a listener without an address', listeners({ fd: 4, key: 'tcp' }), 'is not a list of listeners'],
+  ['a listener with two addresses', listeners({ ...tcp, unix: unix.unix }), 'is not a list of listeners'],
   ['port 0', listeners({ ...tcp, tcp: { address: '::1', port: 0 } }), 'is not a list of listeners'],
   ['port 65536', listeners({ ...tcp, tcp: { address: '::1', port: 65_536 } }), 'is not a list of listeners'],
-  ['a path that is no text', listeners({ ...unix, unix: { path: 7 } }), 'is not a list of listeners'],
-] as const)('%s as an inheritance is refused, with the reason', (_, raw, why) => {
+  ['a path that is not a string', listeners({ ...unix, unix: { path: 7 } }), 'is not a list of listeners'],
+] as const)('the error for %s in the inheritance names the reason', (_, raw, why) => {
   const text = typeof raw === 'string' ? raw : JSON.stringify(raw)
   expect(() => readInheritance(text)).toThrow(
     expect.objectContaining({ code: 'ERR_HANDOVER_INHERITANCE_MALFORMED' }),
@@ -64,9 +64,9 @@ test.each([
 })
 
 test.each([2, 0, '1', null, undefined])(
-  'C55: an inheritance of version %j is refused with both versions',
+  'C55: the error for an inheritance of version %j names both versions',
   (version) => {
-    // Of another version nothing else is known: it is refused before anything else of it is looked at.
+    // The format of another version is unknown, so the version is checked before any other field.
     const text = JSON.stringify({ version, listeners: 'in another form' })
     expect(() => readInheritance(text)).toThrow(
       expect.objectContaining({ code: 'ERR_HANDOVER_WIRE_VERSION', theirs: version, ours: wireVersion }),

@@ -62,7 +62,7 @@ test.each([
   { type: 'start-successor', successor: 1, wanted } as const,
   { type: 'to-successor', successor: 1, message: { handover: 1, type: 'anything' } } as const,
   { type: 'signal-successor', successor: 1, signal: 'SIGTERM' } as const,
-])('a worker can say $type', (message) => {
+])('a worker can send $type', (message) => {
   const given = needsHandle.has(message.type) ? handle : undefined
   expect(readFromWorker(envelope<FromWorker>(message), given)).toMatchObject(message)
 })
@@ -84,7 +84,7 @@ test.each([
   { type: 'successor-refused', successor: 1, error } as const,
   { type: 'from-successor', successor: 1, message: 'anything' } as const,
   { type: 'successor-ended', successor: 1, code: 0, signal: null } as const,
-])('a supervisor can say $type', (message) => {
+])('a supervisor can send $type', (message) => {
   expect(readFromSupervisor(envelope<FromSupervisor>(message))).toMatchObject(message)
 })
 
@@ -123,7 +123,7 @@ const foreign: readonly unknown[] = [
   { handover: wireVersion, type: 'successor-ended', successor: 1, code: 'x', signal: null },
 ]
 
-test.each(foreign.map((raw) => [raw]))('%j is none of their messages', (raw) => {
+test.each(foreign.map((raw) => [raw]))('%j is not a message between a worker and its supervisor', (raw) => {
   expect(readFromWorker(raw)).toBeUndefined()
   expect(readFromSupervisor(raw)).toBeUndefined()
 })
@@ -144,7 +144,7 @@ test.each([
   expect(readFromWorker(message)).toBeUndefined()
 })
 
-test('C73: a message must have the handle of its type, and no other', () => {
+test('C73: a message must have exactly the handle that its type requires', () => {
   const listener = { handover: wireVersion, type: 'listener', entry }
   expect(readFromWorker(listener, handle)).toBe(listener)
   for (const wrong of [undefined, {}, { fd: 4, close() {} }])
@@ -154,7 +154,7 @@ test('C73: a message must have the handle of its type, and no other', () => {
   expect(readFromWorker(outsider, handle)).toBeUndefined()
 })
 
-test('a message of another version is refused with both versions', () => {
+test('the error for a message of another version names both versions', () => {
   for (const read of [readFromWorker, readFromSupervisor]) {
     expect(() => read({ handover: wireVersion + 1, type: 'reload' })).toThrow(
       expect.objectContaining({

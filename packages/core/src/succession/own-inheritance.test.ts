@@ -7,7 +7,7 @@ import { readOwnInheritance } from './own-inheritance.js'
 const starter = 4711
 const inheritance = { version: wireVersion, predecessor: starter, generation: 2, signals: [], listeners: [] }
 
-/** A process whose parent is not `starter`, which counts as running for `looks` more looks. */
+/** A process whose parent is not `starter`; `starter` counts as running for `looks` more checks. */
 function orphanOf(looks: number, hadChannel: boolean) {
   let now = 0
   let looked = 0
@@ -24,15 +24,18 @@ function orphanOf(looks: number, hadChannel: boolean) {
   return () => readOwnInheritance(origin, fake)
 }
 
-test('a process inherits from a predecessor that is being killed and still counts as running', () => {
+test('a process inherits from a predecessor that was killed but still counts as running', () => {
   expect(orphanOf(3, true)()).toMatchObject({ predecessor: starter })
 })
 
 test.each([
-  ['runs on', Number.POSITIVE_INFINITY, true],
-  ['is gone, and gave it no channel', 0, false],
-])('a process refuses the inheritance of a process that is not its parent and %s', (_, looks, hadChannel) => {
-  expect(orphanOf(looks, hadChannel)).toThrow(
-    expect.objectContaining({ code: 'ERR_HANDOVER_INHERITANCE_FOREIGN', starter }),
-  )
-})
+  ['still runs', Number.POSITIVE_INFINITY, true],
+  ['has exited and gave it no channel', 0, false],
+])(
+  'a process rejects an inheritance from a process that is not its parent and %s',
+  (_, looks, hadChannel) => {
+    expect(orphanOf(looks, hadChannel)).toThrow(
+      expect.objectContaining({ code: 'ERR_HANDOVER_INHERITANCE_FOREIGN', starter }),
+    )
+  },
+)

@@ -30,14 +30,14 @@ const commandOf = (
   { execArgv = [] as readonly string[], ...changed }: Partial<Origin> & { execArgv?: readonly string[] } = {},
 ) => successorCommand({ ...origin, ...changed }, { execPath: '/usr/bin/node', execArgv }, options)
 
-/** What comes before the preload, and the script and its arguments. */
+/** The arguments before the preload, and the script with its arguments. */
 function partsOf({ args }: { args: readonly string[] }) {
   const at = args.indexOf('--require')
   expect(args[at + 1]).toMatch(/\/handover-preload\.cjs$/)
   return { execArgv: args.slice(0, at), rest: args.slice(at + 2) }
 }
 
-test('the successor is started as this process was, with our preload', () => {
+test('the successor starts with the same command as this process, plus our preload', () => {
   const command = commandOf({}, { execArgv: ['--no-warnings', '--stack-trace-limit', '5'] })
   expect(command).toMatchObject({
     execPath: '/usr/bin/node',
@@ -50,14 +50,14 @@ test('the successor is started as this process was, with our preload', () => {
   })
 })
 
-test('PWD names the directory of the successor, unless the first generation had none', () => {
+test("PWD names the successor's directory, unless the first generation had no PWD", () => {
   const { PWD: _, ...environment } = origin.environment
   expect(commandOf().env).toHaveProperty('PWD', '/')
   expect(commandOf({}, { environment }).env).toEqual(environment)
   expect(commandOf({ cwd: tempDir() }, { environment }).env).toEqual(environment)
 })
 
-test('what the options say is changed', () => {
+test('the options override parts of the command', () => {
   const folder = tempDir()
   const command = commandOf(
     {
@@ -74,7 +74,7 @@ test('what the options say is changed', () => {
   expect(partsOf(command)).toEqual({ execArgv: ['--inspect', '--inspect-port=0'], rest: ['other.js', 'a'] })
 })
 
-test('a relative directory is below the one of the start', () => {
+test('a relative directory is resolved against the working directory at startup', () => {
   const folder = tempDir()
   mkdirSync(join(folder, 'sub'))
   expect(commandOf({ cwd: 'sub' }, { cwd: folder }).cwd).toBe(join(folder, 'sub'))
@@ -103,14 +103,14 @@ test.each<[string[], string[], string?]>([
   ],
   [['--no-warnings'], ['--no-warnings', '--inspect-port=0'], '--max-old-space-size=300 --inspect=9229'],
   [['--no-warnings'], ['--no-warnings'], '--max-old-space-size=300'],
-])('the inspector of %j is open on another port: %j', (execArgv, expected, NODE_OPTIONS) => {
+])('the inspector options %j become %j, which picks another port', (execArgv, expected, NODE_OPTIONS) => {
   const environment = NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS }
   const once = partsOf(commandOf({}, { execArgv, environment })).execArgv
   expect(once).toEqual(expected)
   expect(partsOf(commandOf({}, { execArgv: once, environment })).execArgv).toEqual(expected)
 })
 
-/** A release with core in it, directly or below an adapter. */
+/** Creates a release that contains core, directly or below an adapter. */
 function release(folder: string, packages: readonly string[]): void {
   for (const path of packages) {
     const to = join(folder, path)
@@ -130,12 +130,12 @@ test.each([
     ['node_modules/@handover/koa', 'node_modules/@handover/koa/node_modules/@handover/core'],
     'node_modules/@handover/koa/node_modules/@handover/core',
   ],
-])('the preload is that of the release that will run, which has %s', (_, packages, where) => {
+])('the preload comes from the release that will run, with %s', (_, packages, where) => {
   const root = tempDir()
   for (const each of ['one', 'two']) release(join(root, each), packages)
   const current = join(root, 'current')
   symlinkSync('one', current)
-  // A program may be named without its extension.
+  // The command may omit the extension of the program.
   for (const args of [[join(current, 'server.js')], [join(current, 'server')]]) {
     rmSync(current)
     symlinkSync('one', current)
@@ -146,7 +146,7 @@ test.each([
   }
 })
 
-test('a release that has no core, or one without a preload, gets ours', () => {
+test('a release without core or without a preload gets our preload', () => {
   const folder = tempDir()
   const args = [join(folder, 'server.js')]
   const ours = preloadOf(commandOf({}, { args }))
@@ -155,7 +155,7 @@ test('a release that has no core, or one without a preload, gets ours', () => {
   expect(preloadOf(commandOf({}, { args }))).toBe(ours)
 })
 
-test('a directory that is gone is an error by name', () => {
+test('the error for a missing directory names it', () => {
   const cwd = join(tempDir(), 'gone')
   expect(() => commandOf({}, { cwd })).toThrow(
     expect.objectContaining({

@@ -6,7 +6,7 @@ const settings = { ...defaults, pidFile: '/run/app.pid' } as unknown as Paramete
   typeof supervisedSettings
 >[0]
 
-test('only the limits of a supervisor become settings, and no other field of its entry', () => {
+test("only the limits in a supervisor's entry become settings", () => {
   const entry = { pid: 4711, workers: 2, drainTimeoutMs: 7, signals: ['SIGUSR2'], moveConnections: false }
   expect(supervisedSettings(settings, entry)).toEqual({
     ...settings,
