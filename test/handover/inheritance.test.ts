@@ -92,7 +92,7 @@ test.each<[string, unknown, string]>([
     const { code, message } = await refusal(withVariable(value))
     expect(code).toBe('ERR_HANDOVER_INHERITANCE_MALFORMED')
     expect(message).toContain(`HANDOVER_INHERITANCE cannot be used: ${why}`)
-    expect(message).toContain('Only a predecessor sets it; unset it if it was set by hand.')
+    expect(message).toContain('Only Handover sets it; if you set it yourself, unset it.')
   },
 )
 
@@ -114,7 +114,9 @@ test.each([99, undefined])(
   async (version) => {
     const { code, message } = await refusal(withVariable(inheritance({ version })))
     expect(code).toBe('ERR_HANDOVER_WIRE_VERSION')
-    expect(message).toContain(`speaks version ${version} of the handover, this one version ${wireVersion}.`)
+    expect(message).toContain(
+      `version ${version} of the handover protocol, and this one uses version ${wireVersion}.`,
+    )
   },
 )
 

@@ -13,7 +13,8 @@ import { launchService, testNode } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
 import { whoServes } from '../support/who.js'
 
-const bothVersions = 'The other generation speaks version 2 of the handover, this one version 1.'
+const bothVersions =
+  'The other generation uses version 2 of the handover protocol, and this one uses version 1.'
 const wireVersion = { code: 'ERR_HANDOVER_WIRE_VERSION' }
 
 const messages = ['ready', 'took-over', 'failed', 'anything']

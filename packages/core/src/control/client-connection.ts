@@ -8,10 +8,10 @@ import {
   type ControlRequest,
   type ControlVerb,
   failureOf,
+  invalidRequest,
   type ReloadSummary,
   type RequestId,
   readRequest,
-  wrong,
 } from '../protocol/control-messages.js'
 import type { Controlled } from './controlled.js'
 
@@ -127,7 +127,7 @@ export class ControlClient {
   }
 
   #refuseLine(): void {
-    this.refuse(wrong(`a line has at most ${longestLine} characters`))
+    this.refuse(invalidRequest(`a line has at most ${longestLine} characters`))
   }
 
   #onLine(line: string): void {

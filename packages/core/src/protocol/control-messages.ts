@@ -11,37 +11,36 @@ import type {
   ReloadReport,
 } from '../base/report.js'
 import type { DrainReason, StateName } from '../base/state-names.js'
-import type { Check } from './message-table.js'
 
-/** The version of the control protocol. Every request names it. */
+/** The version of the control protocol, which every request states. */
 export const controlVersion = 1
 
-/** The requests of a client. */
-export type ControlVerb = 'status' | 'watch' | 'reload' | 'stop'
+const verbs = ['status', 'watch', 'reload', 'stop'] as const
+export type ControlVerb = (typeof verbs)[number]
 
-/** The client chooses it, and each answer repeats it. */
+/** The client chooses the id, and each answer repeats it. */
 export type RequestId = number | string
 
 export interface ControlRequest {
   readonly handover: number
   readonly id: RequestId
   readonly request: ControlVerb
-  /** For `reload`: whether to answer only after the predecessor has drained. Default: true. */
+  /** For `reload`: whether the answer waits until the predecessor has drained. Default: true. */
   readonly wait?: boolean
 }
 
-/** A reload, with the drain that followed it, once the drain has ended. */
+/** A reload, and the drain after it once that drain has ended. */
 export interface ReloadResult extends ReloadReport {
   readonly drain?: DrainReport
 }
 
-/** The result of one `reload` request: one report for each generation that reloaded. A failed one is the last. */
+/** The result of a `reload` request: a report for each generation that reloaded. A failed report is the last one. */
 export interface ReloadSummary {
   readonly outcome: ReloadReport['outcome']
   readonly reports: readonly ReloadResult[]
 }
 
-/** One process. A successor in its probation has only the required fields. */
+/** One process. A successor on probation has only the required fields. */
 export interface GenerationStatus {
   readonly generation: number
   readonly pid: number
@@ -49,31 +48,31 @@ export interface GenerationStatus {
   readonly because?: DrainReason
   readonly onProbation?: true
   readonly uptimeMs?: number
-  /** The release that it runs: its directory and its script, with links resolved. */
+  /** The running release: its directory and its script, with links resolved. */
   readonly release?: { readonly cwd: string; readonly script: string }
   readonly connections?: Connections
   /** The oldest connections that are not idle, at most ten. */
   readonly activeWork?: readonly ActiveWork[]
-  /** While it drains: milliseconds until the remaining connections are cut. */
+  /** During a drain: milliseconds until the remaining connections are cut. */
   readonly msLeft?: number
 }
 
 export interface ControlStatus {
-  /** The process of `handover run`, if there is one. */
+  /** Present under `handover run`. */
   readonly supervisor?: { readonly pid: number; readonly uptimeMs: number; readonly workers: number }
-  /** The serving generations, then a successor, then draining predecessors. */
+  /** The serving generations, then the successor, then the draining predecessors. */
   readonly generations: readonly GenerationStatus[]
   /** Absent before the first reload. */
   readonly lastReload?: ReloadSummary
 }
 
-/** The result of a `stop`: the exit code of the process, and a report of each stopped generation. */
+/** The result of a `stop` request: the exit code of the process, and a report for each stopped generation. */
 export interface StopSummary {
   readonly code: number
   readonly reports: readonly FinalReport[]
 }
 
-/** A line before the answer. */
+/** A line that the service sends before the answer. */
 export type ControlEvent =
   /** A phase of a reload has begun, and may take `limitMs`. `generation` and `pid` are those of the predecessor. */
   | {
@@ -84,7 +83,7 @@ export type ControlEvent =
       readonly successor?: { readonly generation: number; readonly pid: number | undefined }
       readonly limitMs: number
     }
-  /** Progress of a drain: `open` of the `of` connections at its start are still open. */
+  /** Progress of a drain: `open` of the initial `of` connections are still open. */
   | {
       readonly event: 'draining'
       readonly generation: number
@@ -94,9 +93,9 @@ export type ControlEvent =
       /** Until the remaining connections are cut; absent while a shutdown keeps serving (`shutdownDelayMs`). */
       readonly msLeft?: number
     }
-  /** The request is in progress: sent every second until the answer. */
+  /** The request is in progress. Sent every second until the answer. */
   | { readonly event: 'alive' }
-  /** The answer to `watch`, repeated. */
+  /** Sent for `watch`: at once, after each change, and every second. */
   | { readonly event: 'status'; readonly status: ControlStatus }
 
 export type ControlAnswer =
@@ -105,68 +104,54 @@ export type ControlAnswer =
   | { readonly ok: true; readonly stop: StopSummary }
   | { readonly ok: false; readonly error: ControlError; readonly reload?: ReloadSummary }
 
-/** The reason for a failure. The `cause` of a failed reload is the error that ended the successor. */
+/** Why a request failed. For a failed reload, `cause` is the error that ended the successor. */
 export interface ControlError {
   readonly code: string
   readonly message: string
   readonly cause?: ErrorData
 }
 
-/** A line from the service. `id` is `null` where the request could not be read. */
+/** A line from the service. `id` is `null` if the service could not read the id of the request. */
 export type ControlLine = { readonly id: RequestId | null } & (ControlEvent | ControlAnswer)
 
 const longestId = 100
 
-const hasWait: Check = ({ wait }) => wait === undefined || typeof wait === 'boolean'
-
-/** Each request, with the check of its own fields. */
-const requests: Readonly<Record<ControlVerb, Check>> = {
-  status: hasWait,
-  watch: hasWait,
-  reload: hasWait,
-  stop: hasWait,
-}
-
-const isVerb = (value: unknown): value is ControlVerb =>
-  typeof value === 'string' && Object.hasOwn(requests, value)
-
-/** Reads a line. Errors: `ERR_HANDOVER_REQUEST`, with the `id` of the request where it has one. */
+/** Reads a line. Errors: `ERR_HANDOVER_REQUEST`, with the `id` of the request if it has one. */
 export function readRequest(line: string): ControlRequest {
   let raw: unknown
   try {
     raw = JSON.parse(line)
   } catch {
-    throw wrong('a request is one line of JSON')
+    throw invalidRequest('a request is one line of JSON')
   }
-  if (!isRecord(raw)) throw wrong('a request is an object')
+  if (!isRecord(raw)) throw invalidRequest('a request is an object')
   const id = isId(raw.id) ? raw.id : undefined
   if (raw.handover !== controlVersion) {
-    throw wrong(`"handover" must be ${controlVersion}, the version that is spoken here`, id)
+    throw invalidRequest(`"handover" must be ${controlVersion}, the protocol version of this service`, id)
   }
-  if (id === undefined) throw wrong(`"id" must be a number, or a text of at most ${longestId} characters`)
-  if (!isVerb(raw.request)) throw wrong(`"request" must be one of ${Object.keys(requests).join(', ')}`, id)
-  if (!requests[raw.request](raw)) throw wrong('"wait" must be true or false', id)
+  if (id === undefined)
+    throw invalidRequest(`"id" must be a number, or a string of at most ${longestId} characters`)
+  if (!verbs.some((verb) => verb === raw.request))
+    throw invalidRequest(`"request" must be one of ${verbs.join(', ')}`, id)
+  if (raw.wait !== undefined && typeof raw.wait !== 'boolean')
+    throw invalidRequest('"wait" must be true or false', id)
   return raw as unknown as ControlRequest
 }
 
 const isId = (value: unknown): value is RequestId =>
   Number.isSafeInteger(value) || (typeof value === 'string' && value.length <= longestId)
 
-/** The error for a request that the service cannot read. */
-export function wrong(why: string, id?: RequestId): HandoverError {
-  const facts = id === undefined ? {} : { id }
-  return new HandoverError('ERR_HANDOVER_REQUEST', `The request was not understood: ${why}.`, facts)
+export function invalidRequest(why: string, id?: RequestId): HandoverError {
+  return new HandoverError('ERR_HANDOVER_REQUEST', `The request is invalid: ${why}.`, factsOf(id))
 }
 
-/** The error for a request that is refused for now. `what` names the load that reached its limit. */
+/** The error for a request that may succeed later. `what` names the limit that the control socket has reached. */
 export function busy(what: string, id?: RequestId): HandoverError {
-  const facts = id === undefined ? {} : { id }
-  return new HandoverError(
-    'ERR_HANDOVER_BUSY',
-    `The control socket ${what}: nothing was done. Ask again later.`,
-    facts,
-  )
+  const message = `The control socket ${what}. Nothing was done. Try again later.`
+  return new HandoverError('ERR_HANDOVER_BUSY', message, factsOf(id))
 }
+
+const factsOf = (id: RequestId | undefined) => (id === undefined ? {} : { id })
 
 /** The answer to a failed request. */
 export function failureOf(thrown: unknown): ControlAnswer {
@@ -175,7 +160,7 @@ export function failureOf(thrown: unknown): ControlAnswer {
   const all = reports ?? (report ? [report] : undefined)
   return {
     ok: false,
-    error: { code, message, ...(cause === undefined ? {} : { cause: errorData(cause) }) },
-    ...(all ? { reload: { outcome: 'failed', reports: all } } : {}),
+    error: { code, message, ...(cause !== undefined && { cause: errorData(cause) }) },
+    ...(all && { reload: { outcome: 'failed', reports: all } }),
   }
 }

@@ -123,7 +123,7 @@ test.each([2, 0, '1', null, undefined, {}])(
         expect.objectContaining({ code: 'ERR_HANDOVER_WIRE_VERSION', theirs, ours: wireVersion }),
       )
       expect(() => read(message)).toThrow(
-        `speaks version ${theirs} of the handover, this one version ${wireVersion}`,
+        `uses version ${theirs} of the handover protocol, and this one uses version ${wireVersion}`,
       )
     }
   },

@@ -31,7 +31,7 @@ test.each([
   ),
   ...[undefined, 0, '2', 1.5].map(
     (generation) =>
-      [`the generation ${generation}`, { ...inheritance, generation }, 'is not a number from 1 on'] as const,
+      [`the generation ${generation}`, { ...inheritance, generation }, 'is not a positive integer'] as const,
   ),
   ...[undefined, null, 'SIGHUP', [7], [['SIGHUP']]].map(
     (signals) =>

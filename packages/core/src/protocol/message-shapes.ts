@@ -1,8 +1,7 @@
 /**
- * Checks the nested values of messages. The supervisor reads them from a report, a status or an event, and prints or
- * forwards them as JSON. A program can send anything, so every used field has its check here.
+ * Checks the nested values of messages: reports, statuses and events. The supervisor prints or forwards them as JSON. A
+ * program can send anything, so every field in use has a check.
  */
-
 import type { ErrorData } from '../base/error-data.js'
 import { isList, isNatural, isRecord, isString } from '../base/guards.js'
 import type { FinalReport, ReloadReport } from '../base/report.js'
@@ -11,7 +10,7 @@ import type { ControlEvent, GenerationStatus } from './control-messages.js'
 
 type Is = (value: unknown) => boolean
 
-/** An object whose fields pass their checks. Fields without a check come from a later version: see {@link isData}. */
+/** Accepts an object whose listed fields pass. Other fields may come from a later version: see {@link isData}. */
 export const shape =
   <Name extends string>(fields: Readonly<Record<Name, Is>>): Is =>
   (value) =>
@@ -37,20 +36,20 @@ export const isFlag: Is = (value) => typeof value === 'boolean'
 const isNumber: Is = (value) => typeof value === 'number'
 
 /** The limits of {@link isData}: far more than a report of 10,000 connections needs. */
-const most = { depth: 12, values: 200_000, characters: 8 * 1024 * 1024 }
+const limits = { depth: 12, values: 200_000, characters: 8 * 1024 * 1024 }
 
 /**
- * Whether a value can be written as JSON in bounded time: only plain objects, lists, texts, numbers and booleans, without
+ * Whether JSON can represent a value in bounded time: only plain objects, arrays, strings, numbers and booleans, without
  * cycles and without endlessly shared branches.
  */
 export function isData(value: unknown): boolean {
   let [values, characters] = [0, 0]
   const isLeaf = (each: unknown) => {
     if (typeof each === 'string') characters += each.length
-    return characters <= most.characters && /^(string|number|boolean|undefined)$/.test(typeof each)
+    return characters <= limits.characters && /^(string|number|boolean|undefined)$/.test(typeof each)
   }
   const isTree = (each: unknown, depth: number): boolean => {
-    if (++values > most.values || depth > most.depth) return false
+    if (++values > limits.values || depth > limits.depth) return false
     if (each === null) return true
     if (Array.isArray(each)) return each.every((item) => isTree(item, depth + 1))
     if (typeof each !== 'object') return isLeaf(each)
@@ -80,7 +79,7 @@ const errorFields = {
 export const isErrorData = shape(errorFields) as (value: unknown) => value is ErrorData
 
 const isGeneration = { generation: isNatural, pid: isNatural }
-/** A successor has no pid until it is started. */
+/** A successor has no pid until it has started. */
 const isSuccessor = shape({ generation: isNatural, pid: optional(isNatural) })
 const isPhase = shape({ name: isString, ms: isNumber })
 const isActiveWork = shape({ kind: isString, what: isString, ageMs: isNumber })
@@ -143,7 +142,7 @@ const isDrainEvent = shape({
   of: isCount,
   msLeft: optional(isNumber),
 })
-/** `ok` and `id` belong to the answer that follows the event. */
+/** Only the answer after the event has `ok` and `id`. */
 const isEvent: Is = (value) =>
   (isPhaseEvent(value) || isDrainEvent(value)) && isRecord(value) && !('ok' in value) && !('id' in value)
 
@@ -151,5 +150,4 @@ export const isReloadReport = (value: unknown): value is ReloadReport => isReloa
 export const isFinalReport = (value: unknown): value is FinalReport => isFinal(value) && isData(value)
 export const isGenerationStatus = (value: unknown): value is GenerationStatus =>
   isStatus(value) && isData(value)
-/** A report of a worker about a reload or a drain under way. */
 export const isProgress = (value: unknown): value is ControlEvent => isEvent(value) && isData(value)

@@ -1,19 +1,15 @@
-/**
- * The envelope of all messages between processes, and the one reader of it. A table per direction lists the messages,
- * each with its check.
- */
+/** The envelope of all messages between processes, and its only reader. Each direction has a table of its messages. */
 import { isRecord } from '../base/guards.js'
 import { anotherVersion, wireVersion } from './version.js'
 
-/** What an envelope carries: `type` selects the row of the table. */
 export interface Message {
   readonly type: string
 }
 
-/** Whether the fields of a message are well-formed. The sender can be any program, so every used field has a check. */
+/** Whether the fields of a message are valid. Any program can be the sender, so every field in use has a check. */
 export type Check = (fields: Record<string, unknown>) => boolean
 
-/** The handle that comes with a message: required or optional. A row without a rule allows none. */
+/** Whether a handle must or may come with a message. A row without a rule allows none. */
 export type HandleRule = 'handle' | 'maybe-handle'
 
 type Row = Check | readonly [Check, HandleRule]
@@ -23,14 +19,14 @@ export type MessageTable<M extends Message> = Readonly<Record<M['type'], Row>>
 
 export const anything: Check = () => true
 
-/** `message` as it is sent. Each call names its union, as in `envelope<FromSuccessor>(…)`: it is not inferred. */
+/** Adds the version. Each call names its union, as in `envelope<FromSuccessor>(…)`: TypeScript does not infer it. */
 export function envelope<M extends Message = never>(message: NoInfer<M>): object {
   return { handover: wireVersion, ...message }
 }
 
 /**
- * Returns `raw` if it is a message of this table, and `undefined` if it is anything else that a program sent.
- * `hasHandle` tells whether the handle that came with it obeys the rule of its row. Errors: `ERR_HANDOVER_WIRE_VERSION`.
+ * Returns `raw` if it is a message of this table, and `undefined` for anything else. `hasHandle` checks the handle of the
+ * message against the rule of its row. Errors: `ERR_HANDOVER_WIRE_VERSION`.
  */
 export function readMessage<M extends Message>(
   raw: unknown,
@@ -50,7 +46,6 @@ export type MessageHandlers<M extends Message, More extends readonly unknown[] =
   readonly [Type in M['type']]: (message: Extract<M, { readonly type: Type }>, ...more: More) => void
 }
 
-/** Calls the handler of `message`. */
 export function dispatch<M extends Message, More extends readonly unknown[]>(
   message: M,
   handlers: MessageHandlers<M, More>,
@@ -60,7 +55,7 @@ export function dispatch<M extends Message, More extends readonly unknown[]>(
   handler(message, ...more)
 }
 
-/** Calls the handler of `message` in a table for a part of its union. Ignores messages of the other parts. */
+/** As {@link dispatch}, with a table for a part of the union. Ignores other messages. */
 export function dispatchPart<M extends Message, More extends readonly unknown[]>(
   message: Message,
   handlers: MessageHandlers<M, More>,
