@@ -69,7 +69,7 @@ test.each<[string, unknown, string]>([
   ['null', null, 'it is not an object'],
   ['a list', [], 'it is not an object'],
   ['without a pid', inheritance({ predecessor: 'x' }), '"predecessor" is not a pid'],
-  ['generation 0', inheritance({ generation: 0 }), '"generation" is not a number'],
+  ['generation 0', inheritance({ generation: 0 }), '"generation" is not a positive integer'],
   ['without listeners', inheritance({ listeners: {} }), '"listeners" is not a list'],
   [
     'with standard error as a listener',
