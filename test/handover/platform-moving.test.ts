@@ -35,6 +35,23 @@ test('a fresh connection can be marked as one between two requests', async () =>
   expect(told).toEqual({ atBoundary: true, requests: ['/own'] })
 })
 
+test('a restored request has the headers that Node parsed from the same lines', async () => {
+  const told = await privately(`
+    const server = http.createServer((request, response) => {
+      const restored = privatesOfRequests.restoreRequest(request.socket, privatesOfRequests.headOf(request))
+      told.parsed = request.headers
+      told.restored = restored.headers
+      told.version = [request, restored].map(({ httpVersion }) => httpVersion)
+      response.end()
+    })
+    const port = await listen(server)
+    const lines = ['GET / HTTP/1.1', 'Host: test', 'Cookie: a=1', 'Cookie: b=2', 'X: 1', 'X: 2', '', '']
+    const { client } = await pair(server, port, lines.join('\\r\\n'))
+    await until(() => client.bytesRead > 0)`)
+  const headers = { host: 'test', cookie: 'a=1; b=2', x: '1, 2' }
+  expect(told).toEqual({ parsed: headers, restored: headers, version: ['1.1', '1.1'] })
+})
+
 test('a sub-process with a channel has a queue for handles, which can be hidden', async () => {
   const told = await privately(`
     const child = fork('-', { execArgv: ['--eval', 'process.disconnect()'] })

@@ -17,6 +17,7 @@ export const prelude = `
   import * as privatesOfConnections from '${inCore('platform/socket-handle.js')}'
   import * as privatesOfChannels from '${inCore('platform/ipc-channel.js')}'
   import * as privatesOfTls from '${inCore('platform/tls-sessions.js')}'
+  import * as privatesOfRequests from '${inCore('platform/restored-request.js')}'
   import { atBoundary } from '${inCore('platform/server-kind.js')}'
   const privates = { ...privatesOfListeners, ...privatesOfConnections, ...privatesOfChannels }
   const turn = () => new Promise(setImmediate)

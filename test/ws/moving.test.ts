@@ -120,6 +120,7 @@ describe.each([
     const clients = fixture === 'ws.mjs' && 'paths' in more ? '1' : '2'
     const [first, second] = conversations as [Conversation, Conversation]
     expect(await first.ask('who')).toEqual(['3', expect.any(String), '/', clients])
+    expect(await first.ask('host')).toEqual([expect.stringMatching(/^127\.0\.0\.1/)])
     expect(await second.ask('who')).toEqual(['3', expect.any(String), '/other', clients])
     await conclude(service, [first])
     await service.event(({ event, closing }) => event === 'websocket-closed' && closing === 1006)

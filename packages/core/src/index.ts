@@ -49,4 +49,5 @@ export type {
   OutgoingTransfer,
 } from './connections/movable.js'
 export type { BeforeDrainHook, DrainedHook, Leave } from './generation/hooks.js'
+export { headOf, type RequestHead, restoreRequest } from './platform/restored-request.js'
 export type { HandoverHook, ResumeStream } from './transfer/event-stream.js'

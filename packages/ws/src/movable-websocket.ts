@@ -3,8 +3,10 @@ import type { IncomingMessage } from 'node:http'
 import type net from 'node:net'
 import {
   type FollowUpChannel,
+  headOf,
   type MovableConnection,
   type OutgoingTransfer,
+  type RequestHead,
   surroundings,
 } from '@handover/core'
 import { CallRecorder } from './call-recorder.js'
@@ -32,12 +34,9 @@ export interface SocketHost<Socket extends WebSocketLike, State> extends Abiliti
 }
 
 /** The successor creates the WebSocket from this. */
-export interface MovedWebSocket {
+export interface MovedWebSocket extends RequestHead {
   readonly state: unknown
   readonly protocol: string
-  readonly method: string | undefined
-  readonly url: string | undefined
-  readonly rawHeaders: readonly string[]
 }
 
 type Stage =
@@ -138,9 +137,9 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
   }
 
   #send(transfer: OutgoingTransfer, state: State): void {
-    const { method, url, rawHeaders } = this.#request
     const { protocol } = this.#websocket
-    const followUps = transfer.send({ state, protocol, method, url, rawHeaders } satisfies MovedWebSocket)
+    const moved: MovedWebSocket = { state, protocol, ...headOf(this.#request) }
+    const followUps = transfer.send(moved)
     // If core could not send it, core has called `end` already.
     if (this.#stage === 'paused') this.#leave(followUps)
   }

@@ -1,8 +1,8 @@
 /** All WebSockets of one WebSocketServer. */
-import { IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type IncomingConnection, makeConnectionMovable, surroundings } from '@handover/core'
+import { type IncomingConnection, makeConnectionMovable, restoreRequest, surroundings } from '@handover/core'
 import { type RecordedCall, replay } from './call-recorder.js'
 import {
   type ApplicationHooks,
@@ -74,7 +74,7 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
   /** Continues a WebSocket of the predecessor. */
   receive({ socket, state, onFollowUp }: IncomingConnection): void {
     const { state: moved, protocol, ...head } = state as MovedWebSocket
-    const request = requestOf(socket, head)
+    const request = restoreRequest(socket, head)
     let websocket: Socket
     try {
       websocket = adopt(this.#wss, socket, request, protocol)
@@ -125,21 +125,4 @@ function replayer(websocket: WebSocketLike): (calls: unknown) => void {
     waiting.push(calls as readonly RecordedCall[])
     if (waiting.length === 1) next()
   }
-}
-
-/** The request that opened the WebSocket: its method, URL and headers. */
-function requestOf(
-  socket: net.Socket,
-  { method, url, rawHeaders }: Pick<MovedWebSocket, 'method' | 'url' | 'rawHeaders'>,
-): IncomingMessage {
-  const request = new IncomingMessage(socket)
-  request.rawHeaders.push(...rawHeaders)
-  return Object.assign(request, {
-    method,
-    url,
-    httpVersion: '1.1',
-    httpVersionMajor: 1,
-    httpVersionMinor: 1,
-    complete: true,
-  })
 }

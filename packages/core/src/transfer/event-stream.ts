@@ -2,11 +2,12 @@
  * Moves running responses such as server-sent events. The successor continues to write on the same connection. Plain
  * HTTP/1.1 only.
  */
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { endStream, type StreamOptions } from '../connections/end-stream.js'
 import { Http1Connection } from '../connections/http1.js'
 import type { IncomingConnection, MovableConnection, OutgoingTransfer } from '../connections/movable.js'
 import type { Tracker } from '../connections/tracker.js'
+import { headOf, type RequestHead, restoreRequest } from '../platform/restored-request.js'
 import { markBetweenRequests, resumeResponse } from '../platform/socket-handle.js'
 
 /** The name of running responses on the wire. */
@@ -24,12 +25,9 @@ export type HandoverHook = (move: (state: unknown) => void) => void
 export type ResumeStream = (response: ServerResponse, state: unknown, request: IncomingMessage) => void
 
 /** What the successor must know about the request and the framing of the response. */
-interface StreamState {
+interface StreamState extends RequestHead {
   readonly state: unknown
   readonly chunked: boolean
-  readonly method: string | undefined
-  readonly url: string | undefined
-  readonly rawHeaders: readonly string[]
 }
 
 /** Makes a running response movable until it ends. */
@@ -81,9 +79,8 @@ class MovableStream implements MovableConnection {
 
   #leave(transfer: OutgoingTransfer, state: unknown): void {
     const response = this.#response
-    const { method, url, rawHeaders } = response.req
     const { chunkedEncoding: chunked } = response
-    transfer.send({ state, chunked, method, url, rawHeaders } satisfies StreamState)
+    transfer.send({ state, chunked, ...headOf(response.req) } satisfies StreamState)
     response.write = () => true
     response.end = () => response
   }
@@ -103,12 +100,11 @@ export function resumeStream(
   tracker: Tracker,
   resume: ResumeStream,
 ): void {
-  const { state: given, chunked, method, url, rawHeaders } = state as StreamState
+  const { state: given, chunked, ...head } = state as StreamState
   Reflect.deleteProperty(socket, 'parser')
   server.emit('connection', socket)
   markBetweenRequests(socket)
-  const request = new http.IncomingMessage(socket)
-  Object.assign(request, { method, url, rawHeaders, headers: headersOf(rawHeaders), complete: true })
+  const request = restoreRequest(socket, head)
   const response = resumeResponse(request, socket, chunked)
   const connection = tracker.connectionOf(socket)
   if (connection instanceof Http1Connection) {
@@ -116,14 +112,4 @@ export function resumeStream(
     response.once('close', () => connection.armKeepAlive())
   }
   resume(response, given, request)
-}
-
-function headersOf(rawHeaders: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {}
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const name = (rawHeaders[i] as string).toLowerCase()
-    const value = rawHeaders[i + 1] as string
-    headers[name] = name in headers ? `${headers[name]}, ${value}` : value
-  }
-  return headers
 }
