@@ -190,7 +190,7 @@ const servers = {
 } as const
 
 test.each(Object.entries(servers))(
-  'C69: with the adapter, a server of %s and its connections have the same listeners as without',
+  'C69: with the adapter, a server of %s and its connections have the same listeners as without it',
   async (_, text) => {
     const compared = await compare(
       '@handover/core',

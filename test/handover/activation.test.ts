@@ -79,7 +79,7 @@ test.each([
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
 })
 
-test('C22: an activated socket that no server uses is closed, and the log has its name from systemd', async () => {
+test('C22: an activated socket that no server uses is closed, and the log names it as systemd does', async () => {
   const [wanted, unwanted] = [await activated(), await activated()]
   const service = await startService('http.mjs', {
     ...wanted.options({ listen: wanted.address }),

@@ -17,7 +17,7 @@ async function taken() {
   return { host, port }
 }
 
-test('at the first start, an address in use causes the usual error of the server, and ready() rejects with a HandoverError', async () => {
+test('at the first start, a server whose address is in use emits the usual error, and ready() rejects with a HandoverError', async () => {
   const { host, port } = await taken()
   const service = launchProgram(
     `import http from 'node:http'
@@ -77,7 +77,7 @@ test('an address in use in a successor that ignores the error fails the reload w
     const [server, other] = [http.createServer(), http.createServer()]
     const handle = graceful(server, config.graceful)
     tellOf(handle)
-    // Not registered, and its errors are ignored, as Fastify does with its second server for localhost.
+    // Not registered and with ignored errors, like Fastify's second server for localhost.
     other.on('error', () => {})
     if (handle.predecessor) other.listen(Number(readFileSync(config.port)), '127.0.0.1')
     server.listen(0, '127.0.0.1')`,
@@ -112,7 +112,7 @@ test('a failed reload names the cause when the predecessor listened before its f
   expect(service.serving.pid).toBe(service.pid)
 })
 
-/** Tries an address that is in use and continues without it, so that generation 1 gets ready anyway. */
+/** Tries an address that is in use and continues without it, so that generation 1 becomes ready anyway. */
 const tolerant = (listenOptional: string) => `
   import http from 'node:http'
   const [server, optional] = [http.createServer((_, response) => response.end('ok')), http.createServer()]

@@ -45,7 +45,7 @@ async function refusal(call: () => unknown): Promise<HandoverError> {
 
 const wrong = (value: unknown) => value as never
 
-test('graceful(app) of core names what it got instead of a server, and what to use', async () => {
+test('graceful(app) from core reports what it received instead of a server, and which package to use', async () => {
   const server = http.createServer()
   const given: readonly [unknown, string][] = [
     [express(), 'an Express application'],
@@ -78,7 +78,7 @@ test('graceful(app) of core names what it got instead of a server, and what to u
 test.each([
   ['Express', (value: unknown) => gracefulExpress(wrong(value)), new Koa()],
   ['Koa', (value: unknown) => gracefulKoa(wrong(value)), express()],
-])('graceful(server) of the %s adapter refers to graceful(server) of core', async (name, call, other) => {
+])('graceful(server) from the %s adapter points to graceful(server) from core', async (name, call, other) => {
   for (const value of [http.createServer(), other, Fastify(), null, undefined, () => {}, {}, 'app']) {
     const { code, message } = await refusal(() => call(value))
     expect(code).toBe('ERR_HANDOVER_NOT_AN_APP')

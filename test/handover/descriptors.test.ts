@@ -34,7 +34,7 @@ const startsSubProcesses = `
   handle.on('state', ({ state }) => /ready|handing-over/.test(state) && start(state))
   for (const server of servers) server.listen(0, '127.0.0.1')`
 
-/** The descriptors of a sub-process of the test itself, without files. The test may have inherited some. */
+/** The descriptors of a sub-process of the test, except files. It may inherit some from the parent of the test. */
 async function descriptorsOfASubProcess(): Promise<string[]> {
   const sub = spawn('sleep', ['60'], { stdio: 'ignore' })
   await once(sub, 'spawn')

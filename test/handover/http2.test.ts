@@ -118,7 +118,7 @@ test('an idle HTTP/1.1 client of an HTTP/2 server holds a shutdown for lingerMs 
 })
 
 describe.each([{ tls: false }, { tls: true }])('with TLS: $tls', (config) => {
-  test('a peer that stops answering, even to the end of the connection, does not hold the drain', async () => {
+  test('a peer that stops responding and never closes its side does not hold the drain', async () => {
     const service = await start(config)
     const client = await Http2Frames.connect(target(service), { ...config, silentOn: ['ping', 'end'] })
     await client.answer(client.get('/'))
@@ -170,7 +170,7 @@ test("C41: over TLS, every request of Node's client gets a response, or a GOAWAY
   }
 })
 
-/** Reloads so often, and waits each time until the new generation has served every client. */
+/** Reloads `reloads` times. Each time, waits until the new generation has served every client. */
 async function throughReloads(service: Service, clients: readonly Http2Client[], reloads: number) {
   const over = new AbortController()
   const load = Promise.all(clients.map((client) => client.run(4, over.signal)))

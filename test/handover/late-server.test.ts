@@ -57,7 +57,7 @@ async function start() {
 
 const countWarnings = (service: Service) => service.output.split('called after server.listen()').length - 1
 
-test('connections from before graceful() drain: a response in flight announces the close, idle ones have lingerMs, raw ones hold the drain', async () => {
+test('connections opened before graceful() drain: in-flight responses announce the close, idle connections get lingerMs, raw ones hold the drain', async () => {
   const { service, attach, targets, ports } = await start()
   const [plain = targetOf(undefined), , raw = plain] = targets
   const held = gate()

@@ -15,7 +15,7 @@ import { tempDir } from '../support/temp-dir.js'
 const graceful = { probationMs: 50 }
 const clients = 30
 
-test('C44: if Node shows no descriptor of a connection, the drain is polite and no request fails', async () => {
+test('C44: if Node exposes no descriptor of a connection, the drain is polite and no request fails', async () => {
   const hidden =
     "server.on('connection', ({ _handle }) => Object.defineProperty(_handle, 'fd', { value: -1 }))"
   const { service } = await startRelease({

@@ -37,7 +37,7 @@ async function whileMoving(): Promise<{ service: Service; connections: RawConnec
   return { service, connections, successor }
 }
 
-test('SIGKILL to the successor while 2000 connections move: the predecessor serves all that are not lost, and the report counts these', async () => {
+test('SIGKILL to the successor while 2000 connections move: the predecessor serves the remaining ones, and the report counts the lost ones', async () => {
   const { service, connections, successor } = await whileMoving()
   service.signal('SIGKILL', successor)
   const { servedBy, kept, failures } = await callPolitely(connections)
@@ -48,7 +48,7 @@ test('SIGKILL to the successor while 2000 connections move: the predecessor serv
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('SIGKILL to the predecessor while 2000 connections move: the successor serves all that it has received, and none hangs', async () => {
+test('SIGKILL to the predecessor while 2000 connections move: the successor serves those it has received, and none hangs', async () => {
   const { service, connections, successor } = await whileMoving()
   service.signal('SIGKILL', service.pid)
   const { servedBy, failures } = await callPolitely(connections)
@@ -60,7 +60,7 @@ test('SIGKILL to the predecessor while 2000 connections move: the successor serv
   expect(service.serving.pid).toBe(successor)
 })
 
-test('SIGTERM to the successor while 2000 connections move: the predecessor serves all that the successor refuses, and no request fails', async () => {
+test('SIGTERM to the successor while 2000 connections move: the predecessor serves those that the successor refuses, and no request fails', async () => {
   const { service, connections, successor } = await whileMoving()
   service.signal('SIGTERM', successor)
   const { servedBy, kept, failures } = await callPolitely(connections)

@@ -41,13 +41,13 @@ test('C40: the process that started a request answers it, and the successor answ
   connection.close()
 })
 
-test('C40: clients that send the next request at once reach the successor with it', async () => {
+test('C40: a client that sends its next request at once reaches the successor with it', async () => {
   const service = await startService('http.mjs', moving())
   let draining = false
   const late: number[] = []
   const client = async () => {
     const connection = await RawConnection.connect(service.target)
-    // The responses are timed: a client's next request may be read before any other callback runs.
+    // The responses come from timers: the next request may be read before any other callback runs.
     for (let generation = 1, answers = 0; generation === 1; ) {
       generation = await askOn(connection, `/slow?ms=${50 + Math.floor(Math.random() * 4)}`)
       if (draining && generation === 1 && ++answers > 1) late.push(answers)
@@ -93,7 +93,7 @@ test('C39: a half-received request and pipelined requests are answered where the
 })
 
 test.each(['before', 'after'])(
-  'C39: an upload that was answered %s the reload, before its body was complete, ends in the predecessor, then its connection moves',
+  'C39: an upload answered %s the reload, before its body is complete, ends in the predecessor; then its connection moves',
   async (when) => {
     const service = await startService('http.mjs', moving({}, { server: { keepAliveTimeout: 60_000 } }))
     const connection = await connect(service.target)
@@ -167,7 +167,7 @@ test('a connection that moved between two requests may stay idle for the full ke
   // Longer than headersTimeout, after which Node would answer 408 if the connection looked unused.
   await connection.quiet(700)
   expect(await askOn(connection)).toBe(2)
-  // The keep-alive timeout does not limit the time of a response.
+  // The keep-alive timeout does not apply while a request is in flight.
   expect(await askOn(connection, '/slow?ms=1800')).toBe(2)
   expect(await connection.closed).toMatchObject({ how: 'end' })
 })

@@ -1,4 +1,4 @@
-// Requests at the wrong moment, twice, or too often.
+// Reloads and shutdowns that are requested at the wrong moment, twice, or too often.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { RawConnection, type Target } from '@handover/load'
@@ -194,7 +194,7 @@ test.each(Object.entries(moments))(
   },
 )
 
-test('C14: a successor on probation answers a request that it has started before a shutdown ends it', async () => {
+test('C14: before a shutdown ends a successor on probation, the successor finishes its open request', async () => {
   const { service } = await startRelease({ config: { graceful: { probationMs: 60_000 } } })
   const { target, pid } = service
   void requestReload(target)

@@ -62,7 +62,7 @@ test('C56: a successor that is stopped on probation and resumes after the rollba
   await expectFirstOwns(owner, before)
 })
 
-test('C56: a successor that stops after it answered that it can take over is killed: it would own the service on resuming', async () => {
+test('C56: a successor that stops after it has agreed to take over is killed, because it would own the service on resuming', async () => {
   const owner = await startOwner()
   const { deploy, path, files } = owner
   deploy(

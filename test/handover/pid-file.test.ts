@@ -65,7 +65,7 @@ test('C30: the PID file names the predecessor during probation, and the successo
   expect(readdirSync(folder)).toEqual(['app.pid'])
 })
 
-test('C30: a reader finds the complete pid of a serving generation in the PID file at any time', async () => {
+test('C30: the PID file contains the complete pid of a serving generation at any time', async () => {
   const { pidFile, service } = await withPidFile({ probationMs: 0 })
   const seen = new Set<string>()
   let reading = true
@@ -106,7 +106,7 @@ test.each(['4711\n', 'not a pid'])('C30: a shutdown leaves a PID file that conta
   expect(read(pidFile)).toBe(text)
 })
 
-test('C30: a relative path of the PID file starts at the directory of the start, even if the program changes its directory', async () => {
+test('C30: a relative PID file path refers to the initial working directory, even if the program changes it', async () => {
   const folder = tempDir()
   const service = launchProgram(
     `import http from 'node:http'

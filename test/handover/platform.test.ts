@@ -1,5 +1,5 @@
-// What Handover assumes about Node internals (packages/core/src/platform). If a Node release changes one of them,
-// the name of the test that fails here first says which. Each test runs in the Node under test.
+// What Handover assumes about Node internals (packages/core/src/platform). If a Node release changes one of
+// them, a test here fails first, and its name says which one. Each test runs in the Node under test.
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { RawConnection } from '@handover/load'
@@ -35,7 +35,7 @@ test.each([
     (path: string) => `privates.setSocketPath(server, '${path}')`,
   ],
 ])(
-  'an adopted %s listener accepts nothing until it is released, and then also earlier clients',
+  'an adopted %s listener accepts no client until it is told to, and then also earlier ones',
   async (_, open, setPath) => {
     const path = join(tempDir(), 'x.sock')
     const lent = await open(path)

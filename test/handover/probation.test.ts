@@ -1,4 +1,4 @@
-// Ready does not mean proven: until then the predecessor can roll back, and a rollback restores everything.
+// Until a ready successor is proven, its predecessor can roll back, and a rollback restores everything.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LoadResult, RawConnection, type Target } from '@handover/load'
@@ -12,7 +12,7 @@ import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
-/** A release that runs `how` when the file exists and reports its messages to the predecessor. */
+/** A release that runs `how` when the file exists and reports what it sends to its predecessor. */
 const endsOnceFileExists = (file: string, how: string) =>
   release({
     beforeListen: `

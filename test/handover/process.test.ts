@@ -84,7 +84,7 @@ test('C28: a successor has another pid and the same arguments, execArgv, directo
   }
 })
 
-test('C28: the successor option changes what it contains, and nothing else', async () => {
+test('C28: the successor option changes only the settings that it contains', async () => {
   const folder = tempDir()
   const service = await startProgram(
     `${reportsStart}
@@ -133,23 +133,20 @@ test('C28: a successor has the environment of the first start, even if the progr
 test.each([
   ['execArgv', (port: number) => ({ execArgv: [`--inspect=127.0.0.1:${port}`] })],
   ['NODE_OPTIONS', (port: number) => ({ env: { NODE_OPTIONS: `--inspect=127.0.0.1:${port}` } })],
-])(
-  'C28: if %s opens the inspector, the successor opens it on another port than its predecessor',
-  async (_, inspecting) => {
-    const service = await startProgram(
-      `import inspector from 'node:inspector'
+])('C28: if %s opens the inspector, the successor opens it on a different port', async (_, inspecting) => {
+  const service = await startProgram(
+    `import inspector from 'node:inspector'
     tell('process', { url: inspector.url(), execArgv: process.execArgv })
     setInterval(() => {}, 60_000)
     tellOf(graceful(config.graceful))`,
-      { config: { graceful: quick }, ...inspecting(await freePort()) },
-    )
-    const urls = [await processOf(service, service.pid)]
-    for (const _ of ['first', 'second']) urls.push(await processOf(service, (await service.reload()).to.pid))
-    expect(new Set(urls.map(({ url }) => url)).size).toBe(3)
-    for (const { url } of urls) expect(url).toMatch(/^ws:/)
-    expect(urls[2]?.execArgv).toEqual(urls[1]?.execArgv)
-  },
-)
+    { config: { graceful: quick }, ...inspecting(await freePort()) },
+  )
+  const urls = [await processOf(service, service.pid)]
+  for (const _ of ['first', 'second']) urls.push(await processOf(service, (await service.reload()).to.pid))
+  expect(new Set(urls.map(({ url }) => url)).size).toBe(3)
+  for (const { url } of urls) expect(url).toMatch(/^ws:/)
+  expect(urls[2]?.execArgv).toEqual(urls[1]?.execArgv)
+})
 
 test('C28: the command line does not grow from generation to generation', async () => {
   const service = await startProgram(`${reportsStart}\ntellOf(graceful(config.graceful))`, {

@@ -56,7 +56,7 @@ test.each([
   })
 })
 
-test('a wrapped application is not recognized as listening: the log says so and what to do', async () => {
+test('a wrapped application does not become ready when it listens, and the log says what to do', async () => {
   const listen = `
     const warned = new Promise((resolve) => { logger.warn = (facts, message) => resolve(logged.push(message)) })
     http.createServer((request, response) => app(request, response)).listen(0)

@@ -28,7 +28,7 @@ const neverReady = [
 ] as const
 
 test.each(neverReady)(
-  'C3: a successor that %s is terminated at readyTimeoutMs, and only it',
+  'C3: a successor that %s is terminated at readyTimeoutMs, and no other process is',
   async (_, text, signal, readyTimeoutMs) => {
     const { service, deploy } = await startRelease({
       config: { graceful: { readyTimeoutMs } },
@@ -107,7 +107,7 @@ test('C5: only the exact message counts as ready; the report lists every other m
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
-test('C5: messages that are long, numerous or cannot be JSON do no harm', async () => {
+test('C5: long messages, many messages and messages that JSON cannot represent do no harm', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 100 } } })
   const said = "[[1n], new Map([[1, 2]]), circular, 'x'.repeat(1_000_000), ...Array(1_000).fill('again')]"
   deploy(
@@ -126,7 +126,7 @@ test('C5: messages that are long, numerous or cannot be JSON do no harm', async 
   ])
 })
 
-test('a program that listens on the channel itself, long before it loads core, still gets ready', async () => {
+test('a program that listens on the channel itself, long before it loads core, still becomes ready', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 0 } } })
   deploy(
     release({

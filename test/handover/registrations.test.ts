@@ -1,4 +1,4 @@
-// Several registrations in one process: the options that each one may set take effect.
+// Several registrations in one process: each one can set options, and all of them take effect.
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'

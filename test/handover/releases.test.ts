@@ -48,7 +48,7 @@ function releases({ file, text }: typeof asModule) {
       renameSync(join(root, 'next'), join(root, 'current'))
     },
     remove: (release: number) => rmSync(folderOf(release), { recursive: true }),
-    /** Starts the service as in a shell: changes the directory and uses this name of the program. */
+    /** Starts the service as a shell does: changes to the directory `cd` and runs `program` there. */
     async start(cd: string, program: string): Promise<Service> {
       const service = launchService('http.mjs', {
         config: { graceful: { probationMs: 20 } },
@@ -75,7 +75,7 @@ const programs = [asModule, asCommonJs].flatMap((program) =>
 )
 
 test.each(programs)(
-  'C29: when started %s (%s), a reload runs the release that the link points to by then',
+  'C29: a service started %s (%s) reloads to the release that the link points to by then',
   async (_how, _file, { program, where }) => {
     const { root, deploy, remove, start, folderOf } = releases(program)
     deploy(1)
@@ -89,7 +89,7 @@ test.each(programs)(
     await service.exitOf(second.from.pid)
     remove(1)
 
-    // The running release is already removed, with its copy of everything.
+    // The running release is already removed, including its copy of core.
     deploy(3)
     remove(2)
     const third = await service.reload()

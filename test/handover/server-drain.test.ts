@@ -24,7 +24,7 @@ const program = `
   let at = config.listen
   const listen = async () => {
     await once(server.listen(at), 'listening')
-    // Later on the same port.
+    // Later calls listen on the same port.
     if (at.port === 0) at = { host: at.host, port: server.address().port }
   }
   const drain = (which) => handle.drain(which).then((report) => tell('server-drained', { report, state: handle.state }), ({ code }) => tell('refused', { code }))
@@ -97,7 +97,7 @@ test('under handover run, a server that was drained and listens again goes to th
   const { target, admin } = await targetsOf(service)
   await askOnce(admin, '/drain')
   await service.event('server-drained')
-  await until('its file is gone', () => !existsSync(path))
+  await until('the socket file is removed', () => !existsSync(path))
   await askOnce(admin, '/listen')
   expect((await askOnce(target, '/')).text).toBe('ok')
   const { pid } = service.serving

@@ -50,7 +50,7 @@ test.each([
   ['before graceful()', ownObserver, ''],
   ['after graceful()', '', ownObserver],
 ])(
-  'C15: a SIGTERM before the first listen shuts the program down when it listens, if it observes the signal (since %s)',
+  'C15: a program with its own SIGTERM observer (added %s) shuts down when it listens if the signal came earlier',
   async (_, before, after) => {
     const goOn = gate()
     const service = launchProgram(`
@@ -74,7 +74,7 @@ test.each([
   },
 )
 
-test('C15: a SIGTERM before the first listen ends the program at once if it has removed its observer', async () => {
+test('C15: a program that has removed its SIGTERM observer ends at once if the signal comes before the first listen', async () => {
   const service = launchProgram(`
     import net from 'node:net'
     const gone = () => {}
@@ -175,7 +175,7 @@ test('C16: a SIGHUP to a successor before any of its code runs does not fail the
   const fresh = () => descendantsOf(service.pid).filter((pid) => !signalled.has(pid))
   const load = await underLoad(service.target, async () => {
     service.signal('SIGHUP')
-    // Signals up to three new processes as early as possible: whether one dies of it depends on the machine.
+    // Signals up to three new processes as early as possible: whether the signal kills one depends on timing.
     while (signalled.size < 3 && !isOver()) {
       await until('a successor exists', () => fresh().length > 0 || isOver())
       for (const pid of fresh()) {

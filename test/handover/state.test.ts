@@ -86,7 +86,7 @@ test.each(Object.entries(bad))(
       config: { graceful: { ...quick, hookTimeoutMs: 500 } },
       text: provides(provide),
     })
-    // The reload fails even if the successor could do without: it would lose the state.
+    // The reload fails even if the successor could do without the state, which would be lost.
     deploy(
       release({ beforeListen: "await handle.inheritedState().catch(({ code }) => tell('told', { code }))" }),
     )
@@ -103,7 +103,7 @@ test.each(Object.entries(bad))(
   },
 )
 
-test('C50: when a successor exits because its state is missing, the error has the cause of that, not the exit', async () => {
+test('C50: when a successor exits because its state is missing, the error gives the reason for the missing state', async () => {
   const { service, deploy } = await startRelease({ text: provides("() => { throw new Error('no state') }") })
   deploy(asks())
   expect(await requestReload(service.target)).toMatchObject({

@@ -92,7 +92,7 @@ test('C49: at steady state, Handover adds no measurable cost to a request', {
   for (let turn = 0; turn < turns; turn++) {
     for (const i of turn % 2 === 0 ? [0, 1] : [1, 0]) {
       const micros = (await compared[i]?.(requests)) ?? Number.NaN
-      // The minimum excludes the noise of other processes, and the first turns are for the compiler.
+      // The minimum filters out noise from other processes. The first turns warm up the compiler.
       if (turn >= 2) least[i] = Math.min(least[i] as number, micros)
     }
   }

@@ -109,11 +109,11 @@ test('a client that leaves while its stream moves does not affect the others', a
   for (const stream of stayed) stream.close()
 })
 
-test('a stream without any data so far moves with its response head', async () => {
+test('a stream that has not sent any data yet moves with its response head', async () => {
   const service = await start({}, { everyMs: 600_000 })
   const connection = await connect(service.target)
   await connection.write(get('/'))
-  // Both requests were sent in order, so the process has read the first one by now.
+  // The process reads the earlier request first, so it has read both by now.
   expect((await ask(await connect(service.target), '/hello')).text).toBe('hello')
   await service.reload()
   const { status, headers } = await connection.head()

@@ -37,7 +37,7 @@ describe.each(['TLSv1.2', 'TLSv1.3'] as const)('%s', (version) => {
     await expectResumption(service, version)
   })
 
-  test('C42: a session is resumed even if the successor has another path, through the link to its release', async () => {
+  test('C42: a session is resumed even if the successor starts by another path, through the link to its release', async () => {
     const folder = tempDir()
     const release = join(folder, 'release-1')
     mkdirSync(release)

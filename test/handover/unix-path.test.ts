@@ -220,7 +220,7 @@ test('C65: a reload restores a removed control socket with access for this user 
   expect(lstatSync(path).mode & 0o777).toBe(0o600)
 })
 
-test('C21: neither a shutdown nor a successor that does not use it deletes a socket from systemd', async () => {
+test('C21: a socket from systemd survives a shutdown and a successor that does not use it', async () => {
   const { path, release, config } = onPath()
   const lent = await listener({ path })
   const activated = { config, fds: [descriptorOf(lent)], shell: 'export LISTEN_PID=$$ LISTEN_FDS=1;' }

@@ -30,7 +30,7 @@ const inThread = `
     const worker = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2) })
     worker.on('exit', (code) => tell('worker-exit', { code }))
     process.on('SIGUSR2', () => worker.postMessage('leave'))
-    // Threads get no signals, only the main thread does.
+    // Only the main thread gets signals.
     process.on('SIGTERM', () => tell('the main thread got SIGTERM'))
     setInterval(() => {}, 60_000).unref()
   } else {

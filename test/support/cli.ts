@@ -62,7 +62,7 @@ export const startCli = (args: readonly string[], options?: CliOptions): Cli =>
 export const cli = (args: readonly string[], options?: CliOptions): Promise<Ended> =>
   startCli(args, options).ended
 
-/** Starts `handover` on its own terminal (script(1)). Its standard output has everything printed on that terminal. */
+/** Starts `handover` on its own terminal (script(1)). Its `stdout` contains everything printed there. */
 export function startOnTerminal(args: readonly string[], options?: CliOptions): Cli {
   const line = [testNode, handover, ...args].map((each) => `'${each.replaceAll("'", "'\\''")}'`).join(' ')
   return new Cli('script', ['--quiet', '--return', '--command', line, '/dev/null'], options)

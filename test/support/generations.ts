@@ -1,4 +1,4 @@
-// Finds out from the facts which generation serves.
+// Determines from the facts which generation serves.
 import type { Fact } from './story.js'
 
 export interface Generation {
@@ -14,7 +14,7 @@ export function isHandedOver({ event, state, because }: Fact): boolean {
   return event === 'state' && state === 'draining' && because === 'handed-over'
 }
 
-/** From this fact on, the predecessor can no longer take the service back from that generation. */
+/** Whether the fact shows that the generation is proven: its predecessor can no longer roll back. */
 export const isProven =
   (of: number) =>
   ({ pid, state, onProbation }: Fact): boolean =>

@@ -157,7 +157,7 @@ test.each([
 })
 
 test.each(['hang', 'spin'])(
-  'the fixture release.mjs stays alive and never gets ready when told to %s',
+  'the fixture release.mjs stays alive and never becomes ready when told to %s',
   async (what) => {
     const service = release({ [what]: true })
     await service.event('started')

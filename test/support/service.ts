@@ -52,7 +52,7 @@ export interface ServiceOptions {
   readonly execArgv?: readonly string[]
   /** Reads facts from the lines of both streams, for a program that is not a fixture and gets no configuration. */
   readonly readLine?: ReadLine
-  /** Unless this is `allowed`, the test fails when other processes than the serving generation still run at its end. */
+  /** Unless this is `allowed`, the test fails if any process besides the serving generation still runs at its end. */
   readonly leftOvers?: 'refused' | 'allowed'
 }
 

@@ -55,7 +55,7 @@ export class Story {
     this.#readLine = readLine
   }
 
-  /** The output. Of a very long one only the end is kept. */
+  /** The output, or its end if it is very long. */
   get output(): string {
     return this.#output
   }
@@ -78,20 +78,20 @@ export class Story {
     this.#look()
   }
 
-  /** Call it when no process is left that can print. */
+  /** Rejects all pending waits: no process is left that could print. */
   end(why: string): void {
     this.#over = why
     for (const waiter of this.#waiters) waiter.over(why)
   }
 
-  /** The first matching fact, printed already or later. Rejects with the whole output at the limit or at the end. */
+  /** Waits for the first matching fact. Rejects with the output on timeout or when all processes have ended. */
   wait(match: Match, { afterIndex = -1, limitMs = LIMIT_MS }: WaitOptions = {}): Promise<Fact> {
     const matches = (fact: Fact) =>
       fact.index > afterIndex && (typeof match === 'string' ? fact.event === match : match(fact))
     return this.#first(() => this.facts.find(matches), `${describe(match)} was not printed`, limitMs)
   }
 
-  /** The first matching line, printed already or later. Rejects as `wait` does. */
+  /** Waits for the first matching line. Rejects as `wait` does. */
   line(pattern: RegExp, limitMs = LIMIT_MS): Promise<string> {
     const matching = () => this.#output.split('\n').find((line) => pattern.test(line))
     return this.#first(matching, `${pattern} was not printed`, limitMs)

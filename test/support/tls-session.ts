@@ -15,7 +15,7 @@ export interface TlsVisit {
   readonly pid: number
 }
 
-/** Asks which process serves, as a client with this TLS version only that may offer a session to resume. */
+/** Asks which process serves. The client supports only this TLS version and may offer a session to resume. */
 export async function visit(
   { host = '127.0.0.1', port }: TcpTarget,
   version: TlsVersion,

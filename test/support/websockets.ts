@@ -88,7 +88,7 @@ export class Conversation {
     return Number((await this.ask('who'))[0])
   }
 
-  /** The first matching reply at or after index `from`, received already or later. */
+  /** Waits for the first matching reply at or after index `from`. */
   async word(matches: (said: string) => boolean, from = 0): Promise<string> {
     const deadline = AbortSignal.timeout(LIMIT_MS)
     for (;;) {

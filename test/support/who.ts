@@ -24,7 +24,7 @@ export async function whoSpeaks(target: Target): Promise<Generation> {
   }
 }
 
-/** The generation that answers a client of each kind. Every server sends its identity in any response. */
+/** The generation that answers a client of each kind. Each server includes its identity in every response. */
 export const whoAnswers: Readonly<Record<string, (port: number) => Promise<Generation>>> = {
   http: (port) => overHttp(http.get({ ...local(port), agent: false })),
   https: (port) => overHttp(https.get({ ...local(port), agent: false })),
