@@ -54,18 +54,18 @@ async function killedAt({ text, reached }: Step, kill: (app: Killed) => Promise<
   const pidFile = join(tempDir(), 'pid')
   const app = await startRelease({ config: { graceful: { probationMs: 60_000, pidFile } } })
   const { service, deploy } = app
-  const goOn = gate()
-  deploy(text(goOn.file))
+  const proceed = gate()
+  deploy(text(proceed.file))
   const load = await underLoad(service.target, async () => {
     service.signal('SIGHUP')
-    await kill({ ...app, successor: await reached(service), goOn: goOn.open })
+    await kill({ ...app, successor: await reached(service), proceed: proceed.open })
   })
   return { ...app, load, pidFile: Number(readFileSync(pidFile, 'utf8')) }
 }
 
 interface Killed extends Deployed {
   readonly successor: number
-  goOn(): void
+  proceed(): void
 }
 
 test.each(Object.entries(steps))(
@@ -88,12 +88,15 @@ test.each(Object.entries(steps))(
 test.each(Object.entries(steps))(
   'C17: the successor serves if the predecessor is killed (%s)',
   async (_, step) => {
-    const { service, load, pidFile, deploy } = await killedAt(step, async ({ service, successor, goOn }) => {
-      service.signal('SIGKILL', service.pid)
-      await service.exitOf(service.pid)
-      goOn()
-      await service.event(isProven(successor))
-    })
+    const { service, load, pidFile, deploy } = await killedAt(
+      step,
+      async ({ service, successor, proceed }) => {
+        service.signal('SIGKILL', service.pid)
+        await service.exitOf(service.pid)
+        proceed()
+        await service.event(isProven(successor))
+      },
+    )
     expectOnlyConnectionsCut(load, 1)
     const serving = await whoServes(service.target)
     expect(serving).toEqual({ pid: pidFile, generation: 2 })
@@ -109,8 +112,8 @@ async function expectNextReload(
   const afterIndex = service.lastIndex
   deploy(release())
   service.signal('SIGHUP')
-  const comesUp = (each: Fact) => each.generation === generation && each.onProbation === true
-  await service.event(comesUp, { afterIndex })
+  const becomesReady = (each: Fact) => each.generation === generation && each.onProbation === true
+  await service.event(becomesReady, { afterIndex })
   const { pid } = service.serving
   service.signal('SIGTERM', pid)
   await service.exitOf(pid)
@@ -208,7 +211,7 @@ test.each([false, true])(
 )
 
 test('C17: a predecessor that stays a zombie does not keep its successor from serving', async () => {
-  const goOn = gate()
+  const proceed = gate()
   const { service, deploy } = await startRelease({
     // The shell becomes `sleep`, which reaps no child, so the predecessor stays a zombie.
     shell: '"$0" "$@" & exec sleep 600;',
@@ -216,13 +219,13 @@ test('C17: a predecessor that stays a zombie does not keep its successor from se
     leftOvers: 'allowed',
   })
   const { pid } = await whoServes(service.target)
-  deploy(release({ first: waitFor(goOn.file) }))
+  deploy(release({ first: waitFor(proceed.file) }))
   service.signal('SIGHUP', pid)
   const successor = await service.event((each) => each.event === 'started' && each.pid !== pid)
   service.signal('SIGKILL', pid)
   await service.exitOf(pid)
   expect(statusOf(pid)).toMatchObject({ state: 'Z' })
-  goOn.open()
+  proceed.open()
   await service.event(isProven(successor.pid))
   expect(await whoServes(service.target)).toEqual({ pid: successor.pid, generation: 2 })
 })

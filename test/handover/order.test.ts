@@ -74,19 +74,19 @@ test('C63: a generation that has handed over passes a SIGHUP on to the serving g
 test('C12: both generations reject a reload during a reload, and the first one is not affected', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 500 } } })
   const { target } = service
-  const goOn = gate()
+  const proceed = gate()
   deploy(
     release({
       first: `
         const { existsSync } = await import('node:fs')
-        while (!existsSync('${goOn.file}')) await new Promise((resolve) => setTimeout(resolve, 5))`,
+        while (!existsSync('${proceed.file}')) await new Promise((resolve) => setTimeout(resolve, 5))`,
     }),
   )
   const first = requestReload(target)
   await service.event(({ state }) => state === 'handing-over')
   for (let i = 0; i < 3; i++)
     expect(await requestReload(target)).toMatchObject({ code: 'ERR_HANDOVER_IN_PROGRESS' })
-  goOn.open()
+  proceed.open()
   await service.event(({ onProbation }) => onProbation === true)
   const answers = await Promise.all(Array.from({ length: 10 }, () => requestReload(target)))
   expect(answers.map(({ code }) => code)).toEqual(Array(10).fill('ERR_HANDOVER_IN_PROGRESS'))

@@ -52,7 +52,7 @@ test.each([
 ])(
   'C15: a program with its own SIGTERM observer (added %s) shuts down when it listens if the signal came earlier',
   async (_, before, after) => {
-    const goOn = gate()
+    const proceed = gate()
     const service = launchProgram(`
       import { existsSync } from 'node:fs'
       import net from 'node:net'
@@ -62,12 +62,12 @@ test.each([
       tellOf(handle)
       ${after}
       tell('waits')
-      while (!existsSync('${goOn.file}')) await new Promise((resolve) => setTimeout(resolve, 5))
+      while (!existsSync('${proceed.file}')) await new Promise((resolve) => setTimeout(resolve, 5))
       server.listen(0, '127.0.0.1')`)
     await service.event('waits')
     service.signal('SIGTERM', service.pid)
     await service.event('observed')
-    goOn.open()
+    proceed.open()
     expect(await service.exitOf(service.pid)).toEqual({ pid: service.pid, code: 0 })
     const told = service.facts.map(({ event, state }) => state ?? event)
     expect(told).toEqual(['waits', 'observed', 'draining', 'report', 'exited'])
@@ -120,21 +120,21 @@ const generations = ({ facts }: Service) => [
 
 test('C16: SIGHUPs to a successor that has not loaded core yet do not end it and start one reload', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 100 } } })
-  const goOn = gate()
+  const proceed = gate()
   deploy(
     release({
       first: `
         const { existsSync } = await import('node:fs')
-        if (!existsSync('${goOn.file}')) {
+        if (!existsSync('${proceed.file}')) {
           tell('waits')
-          while (!existsSync('${goOn.file}')) await new Promise((resolve) => setTimeout(resolve, 5))
+          while (!existsSync('${proceed.file}')) await new Promise((resolve) => setTimeout(resolve, 5))
         }`,
     }),
   )
   service.signal('SIGHUP')
   const { pid } = await service.event('waits')
   for (let i = 0; i < 20; i++) service.signal('SIGHUP', pid)
-  goOn.open()
+  proceed.open()
   await service.event((fact) => isHandedOver(fact) && fact.generation === 2)
   await service.exitOf(pid)
   expect(await whoServes(service.target)).toMatchObject({ generation: 3 })

@@ -3,8 +3,8 @@ import { expect } from 'vitest'
 import type { Service } from './service.js'
 
 /** Every connection has exactly one outcome in the report. */
-export function expectOneFateEach({ open, arrived, kinds }: DrainReport): void {
-  const ended = Object.values(kinds).flatMap((fates) => Object.values(fates))
+export function expectOneOutcomeEach({ open, arrived, kinds }: DrainReport): void {
+  const ended = Object.values(kinds).flatMap((outcomes) => Object.values(outcomes))
   expect(ended.reduce((sum, each) => sum + each, 0)).toBe(open + arrived)
 }
 
@@ -14,6 +14,6 @@ export async function finalReports(service: Service, count: number): Promise<Fin
   while (reports().length < count)
     await service.event('report', { afterIndex: reports().at(-1)?.index ?? -1 })
   const all = reports().map(({ report }) => report as unknown as FinalReport)
-  for (const { drain } of all) expectOneFateEach(drain)
+  for (const { drain } of all) expectOneOutcomeEach(drain)
   return all.sort((a, b) => a.generation - b.generation)
 }
