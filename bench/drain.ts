@@ -68,7 +68,7 @@ async function openRequest(target: { port: number }): Promise<{ finish(): Promis
     async finish() {
       await connection.write('x')
       const { status } = await connection.response()
-      if (status !== 200) throw new Error(`the open request was answered with ${status}`)
+      if (status !== 200) throw new Error(`the request in flight got status ${status}`)
       connection.close()
     },
   }
@@ -76,9 +76,9 @@ async function openRequest(target: { port: number }): Promise<{ finish(): Promis
 
 export function drainTable(results: readonly Drains[], { drain }: Plan): Table {
   return {
-    title: 'Drain after the last open request',
+    title: 'Drain after the last request in flight',
     note:
-      `From the end of the last answer of the predecessor to its exit, at a reload: milliseconds, the median of ${drain.rounds} rounds with quartiles. ` +
+      `Milliseconds from the end of the predecessor's last response to its exit, at a reload. Each figure is the median of ${drain.rounds} rounds, with quartiles. ` +
       `Idle connections are keep-alive clients that pause ${think.minMs} to ${think.maxMs} ms between two requests.`,
     columns: ['', 'idle connections', 'ms'],
     rows: results.map(({ framework, idleConnections, ms }) => [
@@ -94,7 +94,7 @@ function checkOf({ framework, idleConnections, ms }: Drains): Check {
   const middle = median(ms)
   return {
     kind: 'goal',
-    what: `${nameOf(framework)}, ${idleConnections} idle connections: gone within ${goalMs} ms of the last answer, is ${middle.toFixed(1)}`,
+    what: `${nameOf(framework)}, ${idleConnections} idle connections: exit at most ${goalMs} ms after the last response, is ${middle.toFixed(1)}`,
     met: middle <= goalMs,
   }
 }

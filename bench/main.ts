@@ -78,7 +78,7 @@ function header(plan: Plan, { server, load }: Cores): string {
   return [
     '# What Handover costs',
     '',
-    'Written by `npm run bench` (bench/README.md). Ratios hold within one run; absolute figures belong to the machine.',
+    'Written by `npm run bench` (bench/README.md). Ratios hold within one run; absolute figures depend on the machine.',
     ...(plan === quick
       ? ['', '**A quick run, which only shows that it works: the figures mean nothing.**']
       : []),

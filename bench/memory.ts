@@ -62,8 +62,8 @@ export function reloadsTable(results: readonly Reloads[], { memory }: Plan): Tab
   return {
     title: `Resident memory of the service before and after ${memory.reloads} reloads`,
     note:
-      'MiB, of all processes of the service, which is one: each predecessor is gone before the next reload. Before each of the two figures ' +
-      `the process gets ${memory.loadMs} ms of saturated load; during the reloads ${connections} clients send requests, of which none may fail.`,
+      'MiB of all processes of the service. That is one process, because each predecessor has exited before the next reload. Before each figure ' +
+      `the process gets ${memory.loadMs} ms of saturating load. During the reloads ${connections} clients send requests, none of which may fail.`,
     columns: ['', 'before', 'after', 'ratio', 'requests during the reloads'],
     rows: results.map(({ framework, beforeMiB, afterMiB, requests }) => [
       nameOf(framework),

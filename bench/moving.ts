@@ -164,15 +164,15 @@ const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(
 
 export function movingTable(results: readonly Moving[], { moving }: Plan): Table {
   return {
-    title: 'Moving resting connections',
+    title: 'Moving idle connections',
     note:
-      `node:http, the median of ${moving.rounds} rounds by turns. Connections per second are those of the whole drain, beside those of a bare ` +
-      '`subprocess.send(message, handle)` loop. The pause is how long the connection that waited longest was read by neither ' +
-      'process. Memory is that of the predecessor before, and of the successor after. Every connection is asked afterwards.',
+      `The server is node:http. Each figure is the median of ${moving.rounds} rounds, in which the programs take turns. Connections per second cover the whole drain; a plain ` +
+      '`subprocess.send(message, handle)` loop is beside them. The longest pause is the longest time in which neither process read ' +
+      'a connection. Memory is that of the predecessor before, and of the successor after. Afterwards every connection sends a request.',
     columns: [
       'connections',
       'moved/s',
-      'bare send/s',
+      'plain send/s',
       'ratio',
       'drain ms',
       'longest pause ms',
@@ -203,7 +203,7 @@ function checkOf(result: Moving): Check {
   const ratio = ratioOf(result)
   return {
     kind: 'goal',
-    what: `${thousands(result.count)} connections: moved at ${goalRatio} of the speed of a bare send loop at least, is ${ratio.toFixed(2)}`,
+    what: `${thousands(result.count)} connections: at least ${goalRatio} of the speed of a plain send loop, is ${ratio.toFixed(2)}`,
     met: ratio >= goalRatio,
   }
 }
@@ -212,10 +212,10 @@ export function loadedTable(results: readonly Moving[], { moving }: Plan): Table
   return {
     title: 'Moving connections under load',
     note:
-      `The slowest answer that a client saw, in ms, the median of ${moving.rounds} rounds with quartiles: keep-alive clients that pause between ` +
-      `two requests for a random time, at most twice their number of milliseconds and ${longestThinkMs}, through a reload and, for as long, without one. ` +
+      `The slowest response that a client got, in ms: the median of ${moving.rounds} rounds, with quartiles. Keep-alive clients pause between ` +
+      `two requests for a random time of at most twice their number in milliseconds, and at most ${longestThinkMs} ms. They run through a reload and, for the same time, without one. ` +
       'No request failed.',
-    columns: ['connections', 'slowest answer, reload', 'without', 'requests'],
+    columns: ['connections', 'slowest response, reload', 'without', 'requests'],
     rows: results.map(({ count, loaded }) => [
       thousands(count),
       spread(

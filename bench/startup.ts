@@ -57,10 +57,10 @@ async function reload(framework: Framework): Promise<number> {
 
 export function startTable(results: readonly Starts[], { startRounds }: Plan): Table {
   return {
-    title: 'Time to the first answer',
+    title: 'Time to the first response',
     note:
-      `Milliseconds, the median of ${startRounds} rounds by turns: from the start of the program without and with the adapter, ` +
-      'and from SIGHUP to the successor. The client connects anew every millisecond, from when the program says that it listens: before, it would take the processor from the one that starts. Differences are of the same round, with quartiles.',
+      `Milliseconds from the start of the program without and with the adapter, and from SIGHUP to the successor's response: the median of ${startRounds} rounds, in which the programs take turns. ` +
+      'Once the program logs that it listens, the client opens a new connection every millisecond; earlier, it would compete with the startup for CPU. Differences are within one round, with quartiles.',
     columns: [
       '',
       'start without',
@@ -90,7 +90,7 @@ function checkOf({ framework, plain, reload }: Starts): Check {
   const more = median(differences(reload, plain))
   return {
     kind: 'goal',
-    what: `${nameOf(framework)}: a reload answers at most ${goalMs} ms later than a plain start, is ${more.toFixed(1)}`,
+    what: `${nameOf(framework)}: first response after a reload at most ${goalMs} ms later than after a plain start, is ${more.toFixed(1)}`,
     met: more <= goalMs,
   }
 }

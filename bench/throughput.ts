@@ -84,10 +84,10 @@ export function throughputTable(results: readonly SteadyState[], { abreast }: Pl
   return {
     title: 'Steady throughput',
     note:
-      `${pairs} pairs of fresh processes for each framework. Both of a pair run at the same time on the same core, each under ` +
-      `${connections} keep-alive connections that never pause: ${warmUpMs} ms to warm up, then ${ms} ms. What is told is half a core's worth of ` +
-      'requests; ratios are with the adapter to without, the median of the pairs and their quartiles. CPU time is that of ' +
-      'the whole process, divided by its requests. The control has two equal programs.',
+      `${pairs} pairs of fresh processes for each framework. Both programs of a pair run at the same time on the same core, each under ` +
+      `${connections} keep-alive connections that never pause: ${warmUpMs} ms to warm up, then ${ms} ms. So requests per second are those of half ` +
+      'a core. Ratios are with the adapter to without: the median of the pairs, with quartiles. CPU time is that of ' +
+      'the whole process, divided by its requests. The control compares two equal programs.',
     columns: ['', 'requests/s without', 'with', 'ratio', 'CPU µs/request without', 'with', 'ratio'],
     rows: results.map(rowOf),
     checks: results.filter(({ control }) => !control).flatMap(checksOf),
@@ -140,7 +140,7 @@ export const nameOf = (framework: Framework): string =>
 export function memoryTable(results: readonly SteadyState[]): Table {
   return {
     title: 'Resident memory of one generation',
-    note: 'Of the same processes, after the same time of load. MiB, the median of the pairs; the difference with its quartiles.',
+    note: 'MiB of the same processes, after the same time of load: the median of the pairs. The difference has quartiles.',
     columns: ['', 'without', 'with', 'difference', 'ratio'],
     rows: results.map((result) => {
       const rss = (variant: keyof Pair) => result.pairs.map((pair) => pair[variant].rssMiB)

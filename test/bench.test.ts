@@ -31,14 +31,14 @@ test(
     const control = 'control: node:http against itself'
     expect(rows(readFileSync(report, 'utf8'))).toEqual({
       'Steady throughput': [...frameworks, control],
-      'Time to the first answer': frameworks,
-      'Drain after the last open request': ['node:http', 'node:http', 'Fastify', 'Fastify'],
-      'Moving resting connections': ['10'],
+      'Time to the first response': frameworks,
+      'Drain after the last request in flight': ['node:http', 'node:http', 'Fastify', 'Fastify'],
+      'Moving idle connections': ['10'],
       'Moving connections under load': ['10'],
       'Resident memory of one generation': [...frameworks, control],
       'Resident memory of the service before and after 2 reloads': ['node:http', 'Fastify'],
-      'Throughput under a manager of processes': [...others, ...others],
-      'Reloads under a manager of processes': ['handover run', ...others],
+      'Throughput under a process manager': [...others, ...others],
+      'Reloads under a process manager': ['handover run', ...others],
       Verdict: [],
     })
   },

@@ -95,10 +95,10 @@ class Talker {
 
 export function peerReloadsTable(results: readonly Seen[], { peers }: Plan): Table {
   return {
-    title: 'Reloads under a manager of processes',
+    title: 'Reloads under a process manager',
     note:
-      `${peers.reloads} reloads of ${workers} workers, with ${clients.keepAlive} keep-alive clients that pause 0 to 400 ms, ${clients.newConnections} that connect anew for each ` +
-      `request, none of which tries again, and ${clients.webSockets} WebSockets. Counts are of all reloads together.`,
+      `${peers.reloads} reloads of ${workers} workers, with ${clients.keepAlive} keep-alive clients that pause 0 to 400 ms, ${clients.newConnections} clients that open a connection for each ` +
+      `request, and ${clients.webSockets} WebSockets. No client retries. Counts cover all reloads together.`,
     columns: ['', 'requests', 'failed', 'keep-alive connections closed', 'WebSockets cut', 's per reload'],
     rows: results.map(({ manager, requests, failed, closed, webSocketsCut, seconds }) => [
       titles[manager],
@@ -112,7 +112,7 @@ export function peerReloadsTable(results: readonly Seen[], { peers }: Plan): Tab
       .filter(({ manager }) => manager === 'handover')
       .map(({ failed, webSocketsCut }) => ({
         kind: 'must',
-        what: `handover run: no request fails and no WebSocket is cut, are ${failed} and ${webSocketsCut}`,
+        what: `handover run: no failed request and no cut WebSocket, are ${failed} and ${webSocketsCut}`,
         met: failed === 0 && webSocketsCut === 0,
       })),
   }

@@ -144,12 +144,12 @@ async function busiestShare(connections: readonly RawConnection[]): Promise<numb
 
 export function peersTable(results: readonly Comparison[], { peers }: Plan): Table {
   return {
-    title: 'Throughput under a manager of processes',
+    title: 'Throughput under a process manager',
     note:
-      `The same application under \`handover run\` and under another manager, ${peers.pairs} pairs of fresh starts: for each load ` +
-      `${peers.warmUpMs} ms to warm up, then ${peers.ms} ms; with 1 worker at the same time on the same core, with 2 by turns, A B B A, as they need both cores. What is told is the requests per second of \`handover run\`, and its ratio to the other, ` +
-      `the median of the pairs with quartiles. Loads: ${kinds.map(inWords).join('; ')}. The busiest worker is the share that it had of ` +
-      `${atOnce} connections that were opened at once: then, and ${laterMs} ms later. Memory is that of the process that starts the others. Where \`handover run\` stands, then the other.`,
+      `The same application under \`handover run\` and under another manager, ${peers.pairs} pairs of fresh starts: each load has ` +
+      `${peers.warmUpMs} ms to warm up, then ${peers.ms} ms. With 1 worker both run at the same time on the same core; with 2 they need both cores and take turns (A B B A). The figures are the requests per second of \`handover run\` and its ratio to the other manager: ` +
+      `the median of the pairs, with quartiles. Loads: ${kinds.map(inWords).join('; ')}. _Busiest worker_ is its share of ` +
+      `${atOnce} connections opened at once: at first, and ${laterMs} ms later. Memory is that of the process that starts the others. Where a cell has two values, the first is that of \`handover run\`.`,
     columns: [
       '`handover run` to',
       'workers',
@@ -164,9 +164,10 @@ export function peersTable(results: readonly Comparison[], { peers }: Plan): Tab
 
 const inWords = (kind: Kind): string => {
   const { connections, requestsEach, settleMs }: Omit<LoadOrder, 'port' | 'ms'> = loads[kind]
-  const counted = settleMs === undefined ? '' : `, counted from ${settleMs} ms after it was opened`
-  const what = requestsEach === undefined ? 'that never ends' : `for every ${requestsEach} requests`
-  return `${kind}, ${connections} clients with a connection ${requestsEach === 1 ? 'for each request' : what}${counted}`
+  const counted = settleMs === undefined ? '' : `, counted from ${settleMs} ms after it opens`
+  const many =
+    requestsEach === undefined ? 'a persistent connection' : `a connection for every ${requestsEach} requests`
+  return `${kind}, ${connections} clients with ${requestsEach === 1 ? 'a connection for each request' : many}${counted}`
 }
 
 function rowOf(comparison: Comparison): string[] {
