@@ -13,10 +13,10 @@ import { tempDir } from './support/temp-dir.js'
 
 const example = fileURLToPath(new URL('../examples/fastify', import.meta.url))
 
-/** Every line is a fact. The pid is of no process of it. */
+/** Turns every line into a fact. The pid is a placeholder. */
 const readLine: ReadLine = (message) => ({ event: 'line', pid: 0, message })
 
-/** `node demo/dist/main.js`, without a terminal. What it writes goes to `folder`. */
+/** Starts `node demo/dist/main.js` without a terminal. Its files go to `folder`. */
 function launchDemo(env: Record<string, string> = {}, args: readonly string[] = []) {
   const folder = tempDir()
   const service = launchService('../../demo/dist/main.js', {
@@ -27,7 +27,7 @@ function launchDemo(env: Record<string, string> = {}, args: readonly string[] = 
   return { service, folder }
 }
 
-/** How it ended, when nothing is left of what it started and wrote. */
+/** The exit code, after a check that no process and no file is left. */
 async function end({ service, folder }: { service: Service; folder: string }): Promise<number | undefined> {
   const { code } = await service.exitOf(service.pid, 100_000)
   expect(await service.leftOvers()).toEqual([])
@@ -40,7 +40,7 @@ const said =
   ({ message }: { readonly [detail: string]: unknown }) =>
     String(message).includes(text)
 
-/** The example with more at its beginning and before it listens, where `version` is its release. */
+/** Copies the example and inserts code at its start and before it listens, where `version` is its release. */
 function changedExample({ first = '', beforeListen = '' }): string {
   const folder = tempDir()
   const modules = join(example, 'node_modules')
@@ -53,7 +53,7 @@ function changedExample({ first = '', beforeListen = '' }): string {
   return folder
 }
 
-/** The demo in this process, with little patience. */
+/** Runs the demo in this process with a short limit. */
 function demoOf(service: string, limitMs: number) {
   const folder = tempDir()
   vi.stubEnv('TMPDIR', folder)
@@ -62,44 +62,46 @@ function demoOf(service: string, limitMs: number) {
   return { demo: new Demo({ service, port: 0, view, betweenMs: 200, limitMs }), folder }
 }
 
-/** Its processes got the environment of this one. */
+/** Expects that no process with TMPDIR=folder and no file in the folder is left. */
 async function nothingIsLeft(folder: string): Promise<void> {
   await vi.waitFor(() => expect(processesWith('TMPDIR', folder)).toEqual([]))
   expect(readdirSync(folder)).toEqual([])
 }
 
-test('the demo survives the bad release, loses no request, and says so in plain lines', async () => {
+test('the demo survives the bad release, loses no request and prints plain lines', async () => {
   const demo = launchDemo()
   expect(await end(demo)).toBe(0)
   const { output } = demo.service
   expect(output).not.toContain('\u001b')
   expect(output).toMatch(/deploy 1: current -> releases\/2, kill -HUP \d+/)
-  expect(output).toContain('release 3.0.0 does not start: DEMO_DATABASE_URL is not set')
+  expect(output).toContain('release 3.0.0 failed to start: DEMO_DATABASE_URL is not set')
   expect(output).toMatch(/GET \/ answers \{"release":"4.0.0","generation":3,"pid":\d+\}/)
   expect(output).toMatch(/\| generation 1 .* requests\/s \| [\d,]+ answered, 0 failed/)
   expect(output).toMatch(/starting [\d.]+ m?s, probation [\d.]+ m?s, drain [\d.]+ m?s/)
   expect(output).toContain('Error: DEMO_DATABASE_URL is not set (3/server.mjs:1)')
-  // Closed by a client that connects for each request, if it was just about to: the next line tells of all others.
+  // A client that reconnects for each request may close its own connections. The next line excludes them.
   expect(output).toMatch(/generation 1: [\d,]+ requests; \d+ connections: \d+ moved, \d+ closed, 0 cut/)
-  expect(output).toMatch(/A connection went on in the next generation \d+ times; no connection ended/)
-  expect(output).toMatch(/ ok {2}No request failed: [\d,]{4,} were answered rightly/)
-  expect(output).toContain(' ok  Broken release 3.0.0 did no harm: 2.0.0 served on')
+  expect(output).toMatch(
+    /Connections moved to the next generation: \d+\. Connections closed by the server after a response: 0\./,
+  )
+  expect(output).toMatch(/ ok {2}No request failed: [\d,]{4,} got the right response/)
+  expect(output).toContain(' ok  Broken release 3.0.0 did no harm: 2.0.0 kept serving')
   expect(output).not.toContain(' bad ')
   expect(output.trimEnd().split('\n').at(-1)).toMatch(/^PASSED: /)
 }, 120_000)
 
-test('the demo fails when the service drops requests, and names them', async () => {
+test('the demo fails when the service drops requests and lists them', async () => {
   const dropping = changedExample({
     beforeListen: `let n = 0
     app.addHook('onRequest', async (request) => ++n % 500 === 0 && request.raw.socket.destroy())`,
   })
   const demo = launchDemo({}, [dropping])
   expect(await end(demo)).toBe(1)
-  expect(demo.service.output).toMatch(/ bad \d+ requests failed, of [\d,]+:\n.*(cut-short|reset)/)
-  expect(demo.service.output).toContain('FAILED: see above what was bad.')
+  expect(demo.service.output).toMatch(/ bad \d+ requests failed out of [\d,]+:\n.*(cut-short|reset)/)
+  expect(demo.service.output).toContain('FAILED: see the findings above.')
 }, 120_000)
 
-test('Ctrl-C ends the demo, its service and its folder', async () => {
+test('Ctrl-C ends the demo, stops its service and removes its folder', async () => {
   const demo = launchDemo()
   const { service } = demo
   await service.event(said('deploy 1'))
@@ -109,7 +111,7 @@ test('Ctrl-C ends the demo, its service and its folder', async () => {
   expect(service.output).toContain('FAILED: interrupted by SIGINT')
 })
 
-test('a port that is in use is said so', async () => {
+test('the demo reports that its port is in use', async () => {
   const holder = net.createServer()
   onTestFinished(() => void holder.close())
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve))
@@ -119,19 +121,19 @@ test('a port that is in use is said so', async () => {
   expect(demo.service.output).toContain(`FAILED: port ${port} is in use.`)
 })
 
-test.each(['http', '65536', '-1', '1.5'])('PORT=%s is refused', async (port) => {
+test.each(['http', '65536', '-1', '1.5'])('the demo rejects PORT=%s', async (port) => {
   const demo = launchDemo({ PORT: port })
   expect(await end(demo)).toBe(1)
-  expect(demo.service.output).toContain(`PORT must be a number from 0 to 65535; it is "${port}"`)
+  expect(demo.service.output).toContain(`PORT must be an integer from 0 to 65535; it is "${port}"`)
 })
 
-test('a service that does not start ends the demo with what it printed', async () => {
+test('when the service fails to start, the demo ends with the output of the service', async () => {
   const { demo, folder } = demoOf(changedExample({ first: `throw new Error('no luck today')\n` }), 20_000)
-  await expect(demo.run()).rejects.toThrow(/^The service has ended. It printed:\n.*no luck today/s)
+  await expect(demo.run()).rejects.toThrow(/^The service has exited. It printed:\n.*no luck today/s)
   await nothingIsLeft(folder)
 })
 
-test('a deploy that does not end, ends the demo at the limit', async () => {
+test('a deploy that hangs ends the demo at the limit', async () => {
   const hanging = changedExample({
     beforeListen: `if (version !== '1.0.0') { ${hangs} }`,
   })

@@ -1,30 +1,30 @@
-// The story that is shown: start, load, three deploys, stop.
+// The steps of the demo: start, load, three deploys, stop.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { LoadResult } from '@handover/load'
+import { duration, outcomes, quantity } from './format.js'
 import type { Generation } from './generations.js'
-import { Load, loadInWords, whoAnswers } from './load.js'
+import { Load, loadDescription, whoAnswers } from './load.js'
 import { Problem } from './problem.js'
 import { Releases, version } from './releases.js'
 import { Service } from './service.js'
 import type { Deploy, Stage, View } from './stage.js'
-import { duration, fates, some } from './words.js'
 
 /** The deploys after release 1. */
 const plan = [{ n: 2 }, { n: 3, isBad: true }, { n: 4 }]
 
 export interface DemoOptions {
-  /** The folder of what is deployed: `server.mjs`, `package.json`, `node_modules`. */
+  /** The folder to deploy, with `server.mjs`, `package.json` and `node_modules`. */
   readonly service: string
-  /** 0 for a free one. */
+  /** 0 means any free port. */
   readonly port: number
   readonly view: View
-  /** How long the load goes on between two deploys, so that one sees something. */
+  /** How long the load runs between two deploys, so that the effect is visible. */
   readonly betweenMs?: number
-  /** How long each step may take: to start, to hand over, to drain, to stop. */
+  /** The time limit of each step: start, handover, drain and stop. */
   readonly limitMs?: number
 }
 
-/** What there is to report and to judge. */
+/** The results for the report and the verdict. */
 export interface Outcome {
   readonly load: LoadResult
   readonly deploys: readonly Deploy[]
@@ -43,11 +43,11 @@ export class Demo {
   #service: Service | undefined
 
   constructor(options: DemoOptions) {
-    // A drain ends by itself after 30 seconds: more than that is a step that does not end.
+    // A drain ends by itself after 30 seconds, so a step that takes longer hangs.
     this.#options = { betweenMs: 3_000, limitMs: 40_000, ...options }
   }
 
-  /** Errors: a `Problem`, when there is nothing to judge. */
+  /** Throws a `Problem` when the demo ends without a result. */
   async run(): Promise<Outcome> {
     const { view, betweenMs } = this.#options
     view.open(this.stage)
@@ -60,7 +60,9 @@ export class Demo {
         await pause(betweenMs)
       }
       const result = await load.stop()
-      view.say(`the load has ended: ${some(result.requests, 'request')} answered, ${result.failed} failed`)
+      view.say(
+        `the load has ended: ${quantity(result.requests, 'request')} answered, ${result.failed} failed`,
+      )
       await this.#stop(service)
       return { load: result, deploys: this.stage.deploys, generations: service.generations.all }
     } finally {
@@ -69,7 +71,7 @@ export class Demo {
     }
   }
 
-  /** Ends what was started, and removes what was written. At any time, and more than once. */
+  /** Ends all processes and removes all files of the demo. Can be called at any time, and repeatedly. */
   clean(): void {
     void this.stage.load?.stop()
     this.#service?.kill()
@@ -97,7 +99,7 @@ export class Demo {
   #startLoad(service: Service): Load {
     const load = new Load(service.port as number)
     this.stage.load = load
-    this.#options.view.say(loadInWords)
+    this.#options.view.say(loadDescription)
     return load
   }
 
@@ -120,7 +122,7 @@ export class Demo {
     if (deploy.outcome === 'handed-over') await this.#drained(service, from)
   }
 
-  /** Resolves when the successor has taken over, or has failed. */
+  /** Resolves when the successor has taken over or failed. */
   async #outcome(service: Service, deploy: Deploy): Promise<void> {
     const { view, limitMs } = this.#options
     const { from, number, release } = deploy
@@ -138,13 +140,13 @@ export class Demo {
     const took = duration(performance.now() - startedAt)
     if (deploy.outcome === 'failed') {
       const why = deploy.to?.failure?.failure
-      view.say(`release ${release} does not start: ${why?.cause?.message ?? why?.message}`)
-      view.say(`generation ${from.number} serves on`)
+      view.say(`release ${release} failed to start: ${why?.cause?.message ?? why?.message}`)
+      view.say(`generation ${from.number} keeps serving`)
     } else
-      view.say(`${named(deploy.to as Generation)} took over after ${took}, generation ${from.number} drains`)
+      view.say(`${named(deploy.to as Generation)} took over after ${took}; generation ${from.number} drains`)
   }
 
-  /** Resolves when a predecessor has gone. */
+  /** Resolves when a predecessor has exited. */
   async #drained(service: Service, predecessor: Generation): Promise<void> {
     const { view, limitMs } = this.#options
     const { number } = predecessor
@@ -152,7 +154,7 @@ export class Demo {
     const late = () =>
       `Generation ${number} still drains after ${duration(limitMs)}: it waits for ${predecessor.waitsFor[0] ?? 'idle connections'}.`
     const drain = await service.until(look, limitMs, late)
-    view.say(`generation ${number} is gone after ${duration(drain.ms)}; ${fates(drain)}`)
+    view.say(`generation ${number} exited after ${duration(drain.ms)}; ${outcomes(drain)}`)
   }
 
   async #stop(service: Service): Promise<void> {
@@ -164,18 +166,20 @@ export class Demo {
     const late = AbortSignal.timeout(limitMs)
     await Promise.race([
       service.ended,
-      new Promise((_, reject) => late.addEventListener('abort', () => reject(stillThere(limitMs)))),
+      new Promise((_, reject) => late.addEventListener('abort', () => reject(stillRuns(limitMs)))),
     ])
   }
 
   #serving(service: Service): Promise<Generation> {
     const { limitMs } = this.#options
-    const late = () => `Nobody serves: no generation was ready within ${duration(limitMs)}.`
+    const late = () => `No generation was ready within ${duration(limitMs)}.`
     return service.until(() => service.generations.serving, limitMs, late)
   }
 }
 
 const named = ({ number, pid }: Generation): string => `generation ${number} (pid ${pid})`
 
-const stillThere = (limitMs: number): Problem =>
-  new Problem(`A process of the service still runs ${duration(limitMs)} after its end was reported.`)
+const stillRuns = (limitMs: number): Problem =>
+  new Problem(
+    `A process of the service still runs ${duration(limitMs)} after the last generation reported its exit.`,
+  )

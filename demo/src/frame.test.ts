@@ -5,23 +5,23 @@ import { Generations } from './generations.js'
 import type { Load, Sample } from './load.js'
 import { paintIf } from './paint.js'
 import type { Stage } from './stage.js'
-import { standing } from './view-plain.js'
+import { summary } from './view-plain.js'
 
 const now = 10_000
 const paint = paintIf(false)
 
-/** In the middle of a drain. */
+/** The stage during a drain. */
 function stage({ failed = 0 } = {}): Stage {
   const generations = new Generations('1.0.0', () => 8_800)
   const tell = (generation: number, state: 'ready' | 'handing-over' | 'draining', open = 0) =>
-    generations.tell({ kind: 'state', change: { generation, pid: 4710 + generation, state }, open })
+    generations.update({ kind: 'state', change: { generation, pid: 4710 + generation, state }, open })
   tell(1, 'ready')
   generations.deploy('2.0.0')
   tell(1, 'handing-over')
   tell(2, 'ready')
   tell(1, 'draining', 33)
   const activeWork = [{ kind: 'http1' as const, what: 'GET /slow', ageMs: 5 }]
-  generations.tell({ kind: 'waiting', pid: 4711, open: 11, activeWork })
+  generations.update({ kind: 'waiting', pid: 4711, open: 11, activeWork })
   const tally = new Tally()
   for (let n = 0; n < 11; n++) tally.lastAnswer(undefined, { generation: 1, pid: 4711 })
   for (let n = 0; n < 1234; n++) tally.answered('keep-alive', 1, { generation: 1, pid: 4711 })
@@ -31,7 +31,7 @@ function stage({ failed = 0 } = {}): Stage {
   return { startedAt: 0, generations, deploys: [], load }
 }
 
-test('a picture has a line for each generation, and the load', () => {
+test('a frame has a line for each generation and shows the load', () => {
   expect(frame(stage(), { now, columns: 110, paint })).toEqual([
     '',
     `── 10.0 s, 0 of 3 deploys ${'─'.repeat(84)}`,
@@ -46,9 +46,9 @@ test('a picture has a line for each generation, and the load', () => {
   ])
 })
 
-test('a failed generation says why', () => {
+test('a failed generation shows the reason', () => {
   const failing = stage()
-  failing.generations?.tell({
+  failing.generations?.update({
     kind: 'reload-failed',
     report: {
       successor: { generation: 3, pid: 4713 },
@@ -77,8 +77,8 @@ test('a sparkline is scaled to its highest value', () => {
   expect(sparkline([])).toBe('')
 })
 
-test('without a terminal, one line says how it stands', () => {
-  expect(standing(stage())).toBe(
+test('the plain view summarizes the stage in one line', () => {
+  expect(summary(stage())).toBe(
     '| generation 1 draining, waits for GET /slow, 11 open; 2 ready, 0 open | 400 requests/s | 1,234 answered, 0 failed',
   )
 })

@@ -1,14 +1,14 @@
-// One picture of the stage, as lines of at most so many columns.
+// Renders the stage as lines with a maximum width.
 import type { Tally } from '@handover/load'
 import cliTruncate from 'cli-truncate'
+import { count, duration } from './format.js'
 import type { Generation } from './generations.js'
 import type { Sample } from './load.js'
 import type { Paint } from './paint.js'
 import type { Stage } from './stage.js'
-import { count, duration } from './words.js'
 
 export interface Picture {
-  /** As `performance.now()`. */
+  /** The current time, from `performance.now()`. */
   readonly now: number
   readonly columns: number
   readonly paint: Paint
@@ -42,7 +42,7 @@ function row(generation: Generation, tally: Tally | undefined, picture: Picture)
   return `${cells.join('')}  ${stateOf(generation, tally, picture)}`
 }
 
-/** Connections on which this generation gave the last answer. */
+/** Connections on which this generation sent the last response. */
 const openOf = ({ number }: Generation, tally: Tally | undefined) => tally?.open.get(number) ?? 0
 
 function stateOf(generation: Generation, tally: Tally | undefined, { now, paint }: Picture): string {
@@ -51,14 +51,14 @@ function stateOf(generation: Generation, tally: Tally | undefined, { now, paint 
     case 'ready':
       return onProbation ? paint.cyan('ready, on probation') : paint.green('ready')
     case 'handing-over':
-      return `${paint.green('ready')}, hands over`
+      return `${paint.green('ready')}, handing over`
     case 'draining': {
       const [oldest] = waitsFor
       const why = oldest ? `, waits for ${oldest}` : ''
       return `${paint.yellow('draining')} ${progress(generation, openOf(generation, tally))}, ${duration(now - since)}${why}`
     }
     case 'exited':
-      return paint.dim(finished ? `gone, drained in ${duration(finished.drain.ms)}` : 'gone')
+      return paint.dim(finished ? `exited, drained in ${duration(finished.drain.ms)}` : 'exited')
     case 'failed':
       return paint.red(
         `failed: ${failure?.failure?.cause?.message ?? failure?.failure?.message ?? 'unknown'}`,
@@ -70,7 +70,7 @@ function stateOf(generation: Generation, tally: Tally | undefined, { now, paint 
 
 const barWidth = 8
 
-/** How many of the connections that were open when it began to drain are gone. */
+/** A bar that shows how many connections have closed or moved since the drain began. */
 function progress({ openAtDrain = 0 }: Generation, open: number): string {
   const left = Math.min(open, openAtDrain)
   const done = openAtDrain === 0 ? barWidth : Math.floor((barWidth * (openAtDrain - left)) / openAtDrain)
@@ -95,7 +95,7 @@ const figure = (what: string, value: string) => `${what.padStart(11)}${value.pad
 
 const bars = [...'▁▂▃▄▅▆▇█']
 
-/** One bar for each value; the highest is full. */
+/** One bar for each value, scaled to the highest. */
 export function sparkline(values: readonly number[]): string {
   const highest = Math.max(1, ...values)
   return values.map((value) => bars[Math.min(7, Math.floor((value / highest) * 8))]).join('')

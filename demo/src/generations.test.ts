@@ -2,7 +2,7 @@ import type { FinalReport, ReloadReport, StateChange } from '@handover/core'
 import { expect, test } from 'vitest'
 import { Generations } from './generations.js'
 
-/** `tell('1 ready')`, with pid 101 for generation 1; `tell('2 ready', 111)` with another. */
+/** `tell('1 ready')` reports a state with pid 101 for generation 1; `tell('2 ready', 111)` sets the pid. */
 function line(release = '1.0.0') {
   let now = 0
   const generations = new Generations(release, () => ++now)
@@ -15,7 +15,7 @@ function line(release = '1.0.0') {
       state: state as StateChange['state'],
       ...(more === 'probation' && { onProbation: true as const }),
     }
-    generations.tell({ kind: 'state', change, open })
+    generations.update({ kind: 'state', change, open })
   }
   return { generations, tell, states: () => generations.all.map(({ number, state }) => `${number} ${state}`) }
 }
@@ -23,7 +23,7 @@ function line(release = '1.0.0') {
 const failed = (generation: number, pid: number | undefined) =>
   ({ outcome: 'failed', successor: { generation, pid } }) as ReloadReport
 
-test('a successor is there from the moment its predecessor hands over, and has its pid when it is ready', () => {
+test('a successor is listed when its predecessor starts to hand over, and gets its pid when it is ready', () => {
   const { generations, tell, states } = line()
   tell('1 ready')
   generations.deploy('2.0.0')
@@ -49,13 +49,13 @@ test('the predecessor serves until its successor is proven', () => {
 
 test.each([
   ['with a pid', 109],
-  ['that could not even be started', undefined],
-])('after a successor %s has failed, the next one has the same number and its own place', (_, pid) => {
+  ['that could not be started', undefined],
+])('after a successor %s has failed, the next one has the same number and its own entry', (_, pid) => {
   const { generations, tell, states } = line()
   tell('1 ready')
   generations.deploy('2.0.0')
   tell('1 handing-over')
-  generations.tell({ kind: 'reload-failed', report: failed(2, pid) })
+  generations.update({ kind: 'reload-failed', report: failed(2, pid) })
   tell('1 ready')
   expect(generations.serving?.number).toBe(1)
   generations.deploy('3.0.0')
@@ -66,18 +66,18 @@ test.each([
   expect(generations.all[1]?.pid).toBe(pid)
 })
 
-test('a drain has what was open at its beginning, what it waits for, and its report', () => {
+test('a drain shows the connections at its start, the requests that hold it and its report', () => {
   const { generations, tell } = line()
   tell('1 ready')
   tell('1 draining', 0, 12)
   const activeWork = [{ kind: 'http1' as const, what: 'GET /slow', ageMs: 5 }]
-  generations.tell({ kind: 'waiting', pid: 101, open: 3, activeWork })
+  generations.update({ kind: 'waiting', pid: 101, open: 3, activeWork })
   const report = { generation: 1, pid: 101 } as FinalReport
-  generations.tell({ kind: 'finished', report })
+  generations.update({ kind: 'finished', report })
   expect(generations.all).toMatchObject([{ openAtDrain: 12, waitsFor: ['GET /slow'], finished: report }])
 })
 
-test('the time of a state is that of its beginning, not of its last mention', () => {
+test('repeating a state does not change its start time', () => {
   const { generations, tell } = line()
   tell('1 ready probation')
   const { since } = generations.all[0] ?? {}

@@ -1,32 +1,32 @@
-// Who there is and was, as the log lines tell.
+// All generations of the service, past and present, according to its log.
 import type { FinalReport, ReloadReport, StateChange } from '@handover/core'
-import type { Telling } from './tellings.js'
+import type { LogEvent } from './log-lines.js'
 
 /** One process. */
 export interface Generation {
   readonly number: number
-  /** The version that it runs. */
+  /** The version that this process runs. */
   readonly release: string
-  /** Of a successor, not known before it says that it is ready or its reload has failed. */
+  /** Unknown for a successor until it is ready or its reload has failed. */
   pid?: number
   state: StateChange['state'] | 'failed'
   onProbation: boolean
   because?: StateChange['because']
-  /** When the state began, in the milliseconds of `performance.now()`. */
+  /** When the state began, from `performance.now()`. */
   since: number
-  /** Connections that were open when it began to drain. */
+  /** Open connections at the start of the drain. */
   openAtDrain?: number
-  /** The requests that hold its drain, as it says each second. */
+  /** The requests that hold its drain, updated every second. */
   waitsFor: readonly string[]
-  /** Its last report. */
+  /** Its final report. */
   finished?: FinalReport
-  /** Why it did not come up. */
+  /** Why it failed to start. */
   failure?: ReloadReport
 }
 
 export class Generations {
   readonly all: Generation[] = []
-  /** The version that a generation that starts from now on runs. */
+  /** The version that the next generations run. */
   #release: string
   readonly #now: () => number
 
@@ -35,31 +35,31 @@ export class Generations {
     this.#now = now
   }
 
-  /** `current` leads to another release. */
+  /** Records that `current` now points at this release. */
   deploy(release: string): void {
     this.#release = release
   }
 
-  /** The one that serves: the last that is not known to have failed, to leave, or to be on its way still. */
+  /** The serving generation: the latest one that is ready and not on probation, or is handing over. */
   get serving(): Generation | undefined {
     return this.all.findLast(
       ({ state, onProbation }) => (state === 'ready' && !onProbation) || state === 'handing-over',
     )
   }
 
-  tell(telling: Telling): void {
-    switch (telling.kind) {
+  update(event: LogEvent): void {
+    switch (event.kind) {
       case 'state':
-        this.#changed(telling.change, telling.open)
+        this.#changed(event.change, event.open)
         return
       case 'waiting':
-        this.#of(telling.pid).waitsFor = telling.activeWork.map(({ what }) => what)
+        this.#of(event.pid).waitsFor = event.activeWork.map(({ what }) => what)
         return
       case 'reload-failed':
-        this.#failed(telling.report)
+        this.#failed(event.report)
         return
       case 'finished':
-        this.#of(telling.report.pid, telling.report.generation).finished = telling.report
+        this.#of(event.report.pid, event.report.generation).finished = event.report
     }
   }
 
@@ -75,17 +75,17 @@ export class Generations {
 
   #failed(report: ReloadReport): void {
     const { generation, pid } = report.successor
-    const failed = pid === undefined ? this.#untold(generation) : this.#of(pid, generation)
+    const failed = pid === undefined ? this.#unnamed(generation) : this.#of(pid, generation)
     Object.assign(failed, { state: 'failed', failure: report, since: this.#now(), onProbation: false })
   }
 
   #of(pid: number, number = 0): Generation {
     const known = this.all.find((each) => each.pid === pid)
-    return known ?? Object.assign(this.#untold(number), { pid })
+    return known ?? Object.assign(this.#unnamed(number), { pid })
   }
 
-  /** The process that was started last, and has told nothing yet. */
-  #untold(number: number): Generation {
+  /** The latest process whose pid is not known yet. */
+  #unnamed(number: number): Generation {
     const starting = this.all.findLast(({ pid, state }) => pid === undefined && state === 'starting')
     return starting ?? this.#add(number)
   }

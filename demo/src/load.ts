@@ -1,4 +1,4 @@
-// The load: several kinds of clients at once, and how many requests they get answered in a second.
+// Runs several kinds of clients at once and samples their requests per second.
 import {
   keepAlive,
   type LoadResult,
@@ -10,14 +10,14 @@ import {
   uploads,
 } from '@handover/load'
 
-/** What the service answers with: see its `server.mjs`. */
+/** The response body of the service: see its `server.mjs`. */
 const answer = /^\{"release":"[^"]+","generation":\d+,"pid":\d+\}$/
 
-/** Enough of each kind to meet every moment of a deploy, and so little that two cores are not busy with it. */
+/** Enough clients of each kind to cover every moment of a deploy, but too few to saturate two cores. */
 const clients = Object.freeze({ thinking: 24, saturated: 1, connecting: 2, slow: 5, uploading: 3 })
 
 const all = Object.values(clients).reduce((sum, n) => sum + n, 0)
-export const loadInWords =
+export const loadDescription =
   `${all} clients: ${clients.thinking} thinking, ${clients.saturated} saturated, ` +
   `${clients.connecting} connecting, ${clients.slow} slow, ${clients.uploading} uploading`
 
@@ -26,17 +26,17 @@ const keptSamples = 400
 /** A service that hangs must not keep the demo waiting. */
 const stallMs = 15_000
 
-/** A quarter of a second. */
+/** The load in a period of `sampleMs`. */
 export interface Sample {
-  /** Requests in a second. */
+  /** Requests per second. */
   readonly rate: number
-  /** Something that happened then, in one character. */
+  /** One character that marks an event in this period. */
   readonly mark?: string
 }
 
 export class Load {
   readonly tally = new Tally()
-  /** The last one is of now. */
+  /** The latest sample is last. */
   readonly samples: Sample[] = []
   #mark: string | undefined
   readonly #stop = new AbortController()
@@ -62,12 +62,12 @@ export class Load {
     )
   }
 
-  /** Marks the sample that is taken next. */
+  /** Marks the next sample. */
   mark(character: string): void {
     this.#mark = character
   }
 
-  /** No more requests: resolves when those that were begun are over. */
+  /** Starts no more requests and resolves when all requests in flight have ended. */
   stop(): Promise<LoadResult> {
     clearInterval(this.#timer)
     this.#stop.abort()
@@ -88,7 +88,7 @@ export class Load {
   }
 }
 
-/** The answer to `GET /`, on a connection of its own; or why there is none. */
+/** The response to `GET /` on a new connection, or why there is none. */
 export async function whoAnswers(port: number): Promise<string> {
   try {
     const connection = await RawConnection.connect({ port }, { stallMs })

@@ -1,4 +1,4 @@
-// `npm run demo`: shows three deploys under load. See README.md for PORT and for the argument.
+// `npm run demo`: shows three deploys under load. README.md describes PORT and the argument.
 import { fileURLToPath } from 'node:url'
 import { Demo } from './demo.js'
 import { canPaint, paintIf } from './paint.js'
@@ -24,7 +24,7 @@ function readPort(text: string | undefined): number {
   if (text === undefined || text === '') return 0
   const port = Number(text)
   if (Number.isInteger(port) && port >= 0 && port < 65_536) return port
-  return fail(`PORT must be a number from 0 to 65535; it is ${JSON.stringify(text)}.`)
+  return fail(`PORT must be an integer from 0 to 65535; it is ${JSON.stringify(text)}.`)
 }
 
 const port = readPort(env.PORT)
@@ -34,15 +34,15 @@ const demo = new Demo({
   view,
 })
 
-// Whatever ends this process: nothing that it started outlives it.
+// No process of the demo outlives this one, whatever ends it.
 process.on('exit', () => demo.clean())
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => fail(`interrupted by ${signal}. The service is ended, its folder removed.`))
+  process.on(signal, () => fail(`interrupted by ${signal}. Stopped the service and removed its folder.`))
 }
-// Whoever read the output does so no longer.
+// The reader of the output has closed it.
 stdout.on('error', () => process.exit(1))
 
-print(paint.bold('A Fastify service is deployed three times under load. One release is broken.'))
+print(paint.bold('Deploying a Fastify service three times under load. One release is broken.'))
 try {
   const outcome = await demo.run()
   const verdict = judge(outcome)
@@ -51,5 +51,5 @@ try {
 } catch (error) {
   if (!(error instanceof Problem)) throw error
   const isTaken = error.message.includes('EADDRINUSE')
-  fail(isTaken ? `port ${port} is in use. Leave PORT out, and the demo takes a free one.` : error.message)
+  fail(isTaken ? `port ${port} is in use. Without PORT, the demo picks a free port.` : error.message)
 }

@@ -1,11 +1,11 @@
 import { createColors } from 'picocolors'
 
-/** Colours, or none. */
+/** Formats text with or without colors. */
 export type Paint = ReturnType<typeof createColors>
 
-export const paintIf = (isColoured: boolean): Paint => createColors(isColoured)
+export const paintIf = (isColored: boolean): Paint => createColors(isColored)
 
-/** Whether a live picture in colours can be shown, and is wanted. `isTTY` of a stream that is none is undefined. */
+/** Whether the terminal supports a live display in color and no variable disables it. `isTTY` is undefined for files. */
 export function canPaint(isTerminal: boolean | undefined, env: NodeJS.ProcessEnv): boolean {
   return isTerminal === true && !env.CI && !env.NO_COLOR && env.TERM !== 'dumb'
 }

@@ -1,4 +1,4 @@
-/** Something that ends the demo, in words for the person who watches it. Everything else is a bug. */
+/** An expected failure of the demo, with a message for its user. Any other error is a bug. */
 export class Problem extends Error {
   override readonly name = 'Problem'
 }

@@ -1,4 +1,4 @@
-// A folder as deploys leave it: releases/1, releases/2, …, and the link `current` to one of them.
+// A folder with releases/1, releases/2, …, and the link `current` to one of them, like that of a deploy tool.
 import {
   cpSync,
   mkdirSync,
@@ -13,29 +13,29 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** What makes a release of the example a bad one: the first thing that it does is to fail. */
+/** The first line of the broken release, which makes it fail at startup. */
 const bug = `if (!process.env.DEMO_DATABASE_URL) throw new Error('DEMO_DATABASE_URL is not set')\n`
 
 export class Releases {
   readonly folder = mkdtempSync(join(tmpdir(), 'handover-demo-'))
   readonly #service: string
 
-  /** `service` is the folder of a program `server.mjs`, with its `package.json` and `node_modules`. */
+  /** `service` is a folder with `server.mjs`, `package.json` and `node_modules`. */
   constructor(service: string) {
     this.#service = service
   }
 
-  /** The link, which is where the service is started. */
+  /** The link to the current release. The service starts there. */
   get current(): string {
     return join(this.folder, 'current')
   }
 
-  /** Puts the program there as release `n`, and makes it the current one. */
+  /** Installs the program as release `n` and makes it the current one. */
   deploy(n: number, { isBad = false } = {}): void {
     const release = join(this.folder, 'releases', String(n))
     this.#write(release, n)
     if (isBad) prepend(join(release, 'server.mjs'), bug)
-    // A link is replaced in one step by renaming another over it.
+    // Renaming another link over it replaces the link atomically.
     const link = `${this.current}.${n}`
     symlinkSync(join('releases', String(n)), link)
     renameSync(link, this.current)
@@ -56,7 +56,7 @@ export class Releases {
   }
 }
 
-/** What release `n` calls itself. */
+/** The version of release `n`. */
 export const version = (n: number): string => `${n}.0.0`
 
 function prepend(path: string, line: string): void {

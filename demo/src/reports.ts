@@ -1,12 +1,12 @@
-// The reports of the reloads and the result of the load, to be read.
+// Formats the reload reports, the result of the load and the verdict.
 import type { ReloadReport } from '@handover/core'
 import type { LoadResult } from '@handover/load'
 import type { Outcome } from './demo.js'
+import { count, duration, milliseconds, outcomes, quantity } from './format.js'
 import type { Generation } from './generations.js'
 import type { Paint } from './paint.js'
 import type { Deploy } from './stage.js'
 import type { Verdict } from './verdict.js'
-import { count, duration, fates, milliseconds, some } from './words.js'
 
 const indent = '   '
 
@@ -20,7 +20,7 @@ export function reportLines({ deploys, generations, load }: Outcome, paint: Pain
     ),
     ...(last ? stopped(last) : []),
     '',
-    paint.bold('What the clients saw'),
+    paint.bold('Client results'),
     ...loadTable(load),
   ]
 }
@@ -32,13 +32,13 @@ export function verdictLines({ passed, findings }: Verdict, paint: Paint): strin
   })
   const end = passed
     ? paint.green(paint.bold('PASSED: three deploys, one of them broken, and no client noticed.'))
-    : paint.red(paint.bold('FAILED: see above what was bad.'))
+    : paint.red(paint.bold('FAILED: see the findings above.'))
   return ['', paint.bold('Verdict'), ...marked, '', end]
 }
 
 function handedOver({ number, release, from, to }: Deploy, paint: Paint): string[] {
   const { finished } = from
-  if (!finished) return [`deploy ${number}: generation ${from.number} left no report`]
+  if (!finished) return [`deploy ${number}: generation ${from.number} sent no report`]
   const { drain, reload } = finished
   const times = [...phases(reload), `drain ${duration(drain.ms)}`]
   return [
@@ -59,7 +59,7 @@ function failed({ number, release, from, to }: Deploy, paint: Paint): string[] {
     ...(cause
       ? [`${indent}${paint.yellow(`${cause.name}: ${cause.message}`)}${where ? ` (${where})` : ''}`]
       : []),
-    ...(lost > 0 ? [`${indent}${some(lost, 'connection')} of it lost`] : []),
+    ...(lost > 0 ? [`${indent}${quantity(lost, 'connection')} lost`] : []),
   ]
 }
 
@@ -71,7 +71,7 @@ function stopped(last: Generation): string[] {
 function drained({ number, finished }: Generation): string {
   const { requests = 0, drain } = finished ?? {}
   if (!drain) return ''
-  return `generation ${number}: ${count(requests)} requests; ${fates(drain)}`
+  return `generation ${number}: ${count(requests)} requests; ${outcomes(drain)}`
 }
 
 function phases(report: ReloadReport | undefined): string[] {
@@ -79,7 +79,7 @@ function phases(report: ReloadReport | undefined): string[] {
 }
 
 function loadTable({ workloads, moved, closedByAnswer }: LoadResult): string[] {
-  const head = ['clients', 'answered', 'failed', 'half within', '99 % within', 'slowest']
+  const head = ['clients', 'answered', 'failed', 'p50', 'p99', 'max']
   const rows = [...workloads].map(
     ([
       name,
@@ -92,11 +92,11 @@ function loadTable({ workloads, moved, closedByAnswer }: LoadResult): string[] {
   )
   return [
     ...table([head, ...rows]),
-    `A connection went on in the next generation ${count(moved)} times; ${some(closedByAnswer, 'connection')} ended because an answer said so.`,
+    `Connections moved to the next generation: ${count(moved)}. Connections closed by the server after a response: ${count(closedByAnswer)}.`,
   ]
 }
 
-/** The first column to the left, the others to the right. */
+/** Aligns the first column to the left and the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)))
   return rows.map((row) =>

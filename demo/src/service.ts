@@ -1,11 +1,11 @@
-// The service that is deployed: its first process, what all its generations print, and the end of all of them.
+// Starts the deployed service, reads the output of all its generations and ends them.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { Generations } from './generations.js'
+import { readLine } from './log-lines.js'
 import { Problem } from './problem.js'
-import { readLine } from './tellings.js'
 
-/** Of what was printed on standard error, so much is kept to be shown. */
+/** How many characters of standard error to keep for error messages. */
 const keptChars = 4_000
 
 interface Waiter {
@@ -14,16 +14,16 @@ interface Waiter {
 }
 
 export interface ServiceOptions {
-  /** Where it is started, as `node server.mjs`. */
+  /** The working directory for `node server.mjs`. */
   readonly folder: string
-  /** 0 for a free one. */
+  /** 0 means any free port. */
   readonly port: number
   readonly release: string
 }
 
 export class Service {
   readonly generations: Generations
-  /** Resolves when no process of it is left; never rejects. */
+  /** Resolves when all processes of the service have exited; never rejects. */
   readonly ended: Promise<void>
   readonly #child: ChildProcess
   readonly #waiters = new Set<Waiter>()
@@ -35,10 +35,10 @@ export class Service {
     this.generations = new Generations(release)
     this.#child = spawn(process.execPath, ['server.mjs'], {
       cwd: folder,
-      // As a shell does that went there: the service learns from it that it was started through a link.
+      // A shell sets PWD in the same way. It tells the service that it was started through a link.
       env: { ...process.env, PWD: folder, PORT: String(port) },
       stdio: ['ignore', 'pipe', 'pipe'],
-      // A group of its own, which all generations are in: Ctrl-C is for the demo, which then ends them.
+      // Put all generations in their own process group: Ctrl-C only reaches the demo, which then ends them.
       detached: true,
     })
     this.ended = this.#listen()
@@ -48,7 +48,7 @@ export class Service {
     return this.#port
   }
 
-  /** The end of what it printed on standard error. */
+  /** The end of its standard error. */
   get errors(): string {
     return this.#errors.trim()
   }
@@ -57,13 +57,13 @@ export class Service {
     try {
       process.kill(pid, signal)
     } catch {
-      throw new Problem(`Process ${pid} of the service is gone.\n${this.errors}`)
+      throw new Problem(`Process ${pid} of the service has exited.\n${this.errors}`)
     }
   }
 
   /**
-   * Resolves with the first value that `look` finds: now, or after a line of the service. Rejects with a
-   * `Problem` when the service ends, or when `limitMs` is over: then it says `late`.
+   * Resolves with the first value that `look` returns, either now or after a line of the service. Rejects with a
+   * `Problem` when the service ends, or with the message of `late` after `limitMs`.
    */
   async until<T>(look: () => T | undefined, limitMs: number, late: () => string): Promise<T> {
     const found = look()
@@ -83,51 +83,51 @@ export class Service {
       }
       const timer = setTimeout(() => waiter.giveUp(new Problem(late())), limitMs)
       this.#waiters.add(waiter)
-      if (this.#hasEnded) waiter.giveUp(this.#gone())
+      if (this.#hasEnded) waiter.giveUp(this.#hasExited())
     })
   }
 
-  /** Ends every process of it, now. */
+  /** Kills every process of the service. */
   kill(): void {
     const { pid } = this.#child
     if (this.#hasEnded || pid === undefined) return
     try {
       process.kill(-pid, 'SIGKILL')
     } catch {
-      // They ended by themselves.
+      // All processes have already exited.
     }
   }
 
   #listen(): Promise<void> {
     const { stdout, stderr } = this.#child
-    if (stdout) createInterface(stdout).on('line', (line) => this.#heard(line))
+    if (stdout) createInterface(stdout).on('line', (line) => this.#read(line))
     stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errors = (this.#errors + text).slice(-keptChars)
     })
     return new Promise((resolve) => {
       const end = () => {
         this.#hasEnded = true
-        for (const waiter of this.#waiters) waiter.giveUp(this.#gone())
+        for (const waiter of this.#waiters) waiter.giveUp(this.#hasExited())
         resolve()
       }
       this.#child.on('error', (error) => {
         this.#errors += error.message
         end()
       })
-      // All generations share the two streams: they end with the last process that has them.
+      // All generations share the two streams, so they close when the last process exits.
       this.#child.on('close', end)
     })
   }
 
-  #heard(line: string): void {
-    const telling = readLine(line)
-    if (!telling) return
-    if (telling.kind === 'listening') this.#port ??= telling.port
-    else this.generations.tell(telling)
+  #read(line: string): void {
+    const event = readLine(line)
+    if (!event) return
+    if (event.kind === 'listening') this.#port ??= event.port
+    else this.generations.update(event)
     for (const waiter of this.#waiters) waiter.look()
   }
 
-  #gone(): Problem {
-    return new Problem(`The service has ended.${this.errors && ` It printed:\n${this.errors}`}`)
+  #hasExited(): Problem {
+    return new Problem(`The service has exited.${this.errors && ` It printed:\n${this.errors}`}`)
   }
 }

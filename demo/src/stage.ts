@@ -1,22 +1,22 @@
 import type { Generation, Generations } from './generations.js'
 import type { Load } from './load.js'
 
-/** One deploy, as far as it has come. */
+/** One deploy and its progress. */
 export interface Deploy {
   readonly number: number
   readonly release: string
-  /** This release crashes when it is started. */
+  /** Whether this release crashes at startup. */
   readonly isBad: boolean
-  /** The generation that was asked to reload. */
+  /** The generation that reloads. */
   readonly from: Generation
-  /** The one that it started. */
+  /** Its successor. */
   to?: Generation
   outcome?: 'handed-over' | 'failed'
-  /** What `GET /` was answered with, when the outcome was known. */
+  /** The response to `GET /` after the outcome was known. */
   answer?: string
 }
 
-/** Everything that can be shown. It changes while it is shown. */
+/** The state of the demo, which the views show while it changes. */
 export interface Stage {
   readonly startedAt: number
   readonly deploys: Deploy[]
@@ -24,12 +24,12 @@ export interface Stage {
   load: Load | undefined
 }
 
-/** How the demo is shown. */
+/** Shows the progress of the demo. */
 export interface View {
-  /** From now on it shows what happens there. */
+  /** Starts to show this stage. */
   open(stage: Stage): void
-  /** Tells something that has happened. */
+  /** Prints a line about an event. */
   say(text: string): void
-  /** Shows what is there for the last time; what comes after it is printed below. */
+  /** Draws the stage one last time. Later output appears below it. */
   close(): void
 }

@@ -82,28 +82,28 @@ function load({ answered = 1200, failures = 0 } = {}): LoadResult {
 const good: Outcome = { load: load(), deploys, generations: [first, second, crashed, third] }
 const bad = (outcome: Outcome) => judge(outcome).findings.filter(({ isGood }) => !isGood)
 
-/** The outcome with a change in one deploy. */
+/** The good outcome with a change in one deploy. */
 const withDeploy = (number: number, change: Partial<Deploy>): Outcome => ({
   ...good,
   deploys: deploys.map((deploy) => (deploy.number === number ? { ...deploy, ...change } : deploy)),
 })
 
-test('all is well', () => {
+test('the verdict passes a good outcome', () => {
   expect(judge(good)).toMatchObject({ passed: true })
   expect(judge(good).findings).toHaveLength(5)
 })
 
-test('one failed request among thousands is a failure, and is named', () => {
+test('a single failed request among thousands fails the demo, and the verdict names it', () => {
   expect(judge({ ...good, load: load({ failures: 1 }) }).passed).toBe(false)
   const [finding, ...others] = bad({ ...good, load: load({ failures: 7 }) })
   expect(others).toEqual([])
-  expect(finding?.text).toContain('7 requests failed, of 1,207:')
-  expect(finding?.text).toContain('keep-alive: reset, read ECONNRESET, after an answer from generation 2')
+  expect(finding?.text).toContain('7 requests failed out of 1,207:')
+  expect(finding?.text).toContain('keep-alive: reset, read ECONNRESET, after a response from generation 2')
   expect(finding?.text.split('\n')).toHaveLength(1 + 5 + 1)
   expect(finding?.text).toContain('and 2 more')
 })
 
-test('no request at all is a failure', () => {
+test('a load without requests fails the demo', () => {
   expect(bad({ ...good, load: load({ answered: 0 }) })).toHaveLength(1)
 })
 
@@ -112,36 +112,36 @@ test.each<[string, Outcome, string]>([
   [
     'a good release that does not answer',
     withDeploy(3, { answer: '{"release":"2.0.0"}' }),
-    'was not the one that answered',
+    'but another release answered',
   ],
-  ['a bad release that took over', withDeploy(2, { outcome: 'handed-over' }), 'is broken, and took over'],
-  ['a bad release that answers', withDeploy(2, { answer: '{"release":"3.0.0"}' }), 'did not serve on'],
+  ['a bad release that took over', withDeploy(2, { outcome: 'handed-over' }), 'is broken but took over'],
+  ['a bad release that answers', withDeploy(2, { answer: '{"release":"3.0.0"}' }), 'did not keep serving'],
   [
-    'a bad release after which nobody answers',
+    'a bad release that takes the service down',
     withDeploy(2, { answer: 'nothing: refused' }),
-    'did not serve on',
+    'did not keep serving',
   ],
   [
     'a failure without a reason',
     withDeploy(2, { to: { ...crashed, failure: {} } as Generation }),
-    'nobody was told why',
+    'the report has no reason',
   ],
-])('%s is a failure', (_, outcome, words) => {
+])('%s fails the demo', (_, outcome, words) => {
   expect(bad(outcome)).toMatchObject([{ text: expect.stringContaining(words) }])
 })
 
-test('a generation that does not leave, and one that cuts a connection, are failures', () => {
+test('a generation that does not exit or that cuts a connection fails the demo', () => {
   const stays = { ...third, state: 'draining' } as Generation
   const finished = { drain: { cut: [{ kind: 'http1', what: 'GET /slow', ageMs: 1 }], lost: 0 } }
   const cuts = { ...first, finished } as unknown as Generation
   expect(bad({ ...good, generations: [cuts, second, stays] })).toMatchObject([
     {
-      text: 'Not everybody left in order: generation 1 cut or lost one connection, generation 3 did not leave.',
+      text: 'Not every generation exited cleanly: generation 1 cut or lost one connection, generation 3 did not exit.',
     },
   ])
 })
 
-test('the reports say for each deploy what happened, and why it failed', () => {
+test('the reports say what happened in each deploy and why it failed', () => {
   expect(reportLines(good, paintIf(false))).toEqual([
     '',
     'Reload reports',
@@ -157,14 +157,14 @@ test('the reports say for each deploy what happened, and why it failed', () => {
     'stop: drain 1.9 s',
     '   generation 3: 1,200 requests; 33 connections: 30 moved, 3 closed, 0 cut',
     '',
-    'What the clients saw',
-    'clients      answered   failed   half within   99 % within   slowest',
-    'keep-alive      1,200        0        2.0 ms        2.0 ms    2.0 ms',
-    'A connection went on in the next generation 0 times; no connection ended because an answer said so.',
+    'Client results',
+    'clients      answered   failed      p50      p99      max',
+    'keep-alive      1,200        0   2.0 ms   2.0 ms   2.0 ms',
+    'Connections moved to the next generation: 0. Connections closed by the server after a response: 0.',
   ])
 })
 
-test('the verdict ends with one line that says it all', () => {
+test('the verdict ends with one line that summarizes it', () => {
   expect(verdictLines(judge(good), paintIf(false)).at(-1)).toMatch(/^PASSED: /)
   const lines = verdictLines(judge({ ...good, load: load({ failures: 2 }) }), paintIf(false))
   expect(lines.at(-1)).toMatch(/^FAILED: /)

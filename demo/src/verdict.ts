@@ -1,8 +1,8 @@
-// What is to be thought of it, in words.
+// Judges the outcome of the demo.
 import type { Failure, LoadResult } from '@handover/load'
 import type { Outcome } from './demo.js'
+import { count, duration, quantity } from './format.js'
 import type { Deploy } from './stage.js'
-import { count, duration, some } from './words.js'
 
 export interface Finding {
   readonly isGood: boolean
@@ -26,19 +26,19 @@ export function judge(outcome: Outcome): Verdict {
 const shownFailures = 5
 
 function requests({ requests: answered, failed, failures }: LoadResult): Finding {
-  if (answered === 0) return { isGood: false, text: 'No request was answered: there was no load.' }
+  if (answered === 0) return { isGood: false, text: 'The service answered no request: there was no load.' }
   if (failed === 0) {
-    const text = `No request failed: ${count(answered)} were answered rightly, and none was sent twice.`
+    const text = `No request failed: ${count(answered)} got the right response, and none was retried.`
     return { isGood: true, text }
   }
   const more = failed > shownFailures ? [`and ${count(failed - shownFailures)} more`] : []
-  const shown = [...failures.slice(0, shownFailures).map(inWords), ...more]
-  const text = `${some(failed, 'request')} failed, of ${count(answered + failed)}:`
+  const shown = [...failures.slice(0, shownFailures).map(describe), ...more]
+  const text = `${quantity(failed, 'request')} failed out of ${count(answered + failed)}:`
   return { isGood: false, text: [text, ...shown.map((each) => `  ${each}`)].join('\n') }
 }
 
-function inWords({ workload, kind, detail, atMs, servedBy }: Failure): string {
-  const last = servedBy ? `, after an answer from generation ${servedBy.generation}` : ''
+function describe({ workload, kind, detail, atMs, servedBy }: Failure): string {
+  const last = servedBy ? `, after a response from generation ${servedBy.generation}` : ''
   return `${duration(atMs)} into the load, ${workload}: ${kind}, ${detail}${last}`
 }
 
@@ -46,13 +46,13 @@ function goodRelease({ release, from, to, outcome, answer }: Deploy): Finding {
   if (outcome !== 'handed-over') {
     return {
       isGood: false,
-      text: `Release ${release} should have taken over from ${from.release}, and did not.`,
+      text: `Release ${release} should have taken over from ${from.release} but did not.`,
     }
   }
   if (!isAnswerOf(release, answer)) {
     return {
       isGood: false,
-      text: `Release ${release} took over, but was not the one that answered: ${answer}`,
+      text: `Release ${release} took over, but another release answered: ${answer}`,
     }
   }
   return {
@@ -62,27 +62,28 @@ function goodRelease({ release, from, to, outcome, answer }: Deploy): Finding {
 }
 
 function badRelease({ release, from, to, outcome, answer }: Deploy): Finding {
-  if (outcome !== 'failed') return { isGood: false, text: `Release ${release} is broken, and took over.` }
+  if (outcome !== 'failed') return { isGood: false, text: `Release ${release} is broken but took over.` }
   if (!isAnswerOf(from.release, answer)) {
-    const text = `Release ${release} is broken, and release ${from.release} did not serve on: ${answer}`
+    const text = `Release ${release} is broken, and release ${from.release} did not keep serving: ${answer}`
     return { isGood: false, text }
   }
   const { cause } = to?.failure?.failure ?? {}
-  if (!cause) return { isGood: false, text: `Release ${release} is broken, and nobody was told why.` }
-  const text = `Broken release ${release} did no harm: ${from.release} served on, and the report says why.`
+  if (!cause) return { isGood: false, text: `Release ${release} is broken, and the report has no reason.` }
+  const text = `Broken release ${release} did no harm: ${from.release} kept serving, and the report says why.`
   return { isGood: true, text }
 }
 
 function drains({ generations }: Outcome): Finding {
   const left = generations.filter(({ state }) => state !== 'failed')
   const bad = left.flatMap(({ number, state, finished }) => {
-    if (state !== 'exited' || !finished) return `generation ${number} did not leave`
+    if (state !== 'exited' || !finished) return `generation ${number} did not exit`
     const { cut, lost } = finished.drain
     const broken = cut.length + lost
-    return broken === 0 ? [] : `generation ${number} cut or lost ${some(broken, 'connection')}`
+    return broken === 0 ? [] : `generation ${number} cut or lost ${quantity(broken, 'connection')}`
   })
-  if (bad.length > 0) return { isGood: false, text: `Not everybody left in order: ${bad.join(', ')}.` }
-  return { isGood: true, text: `Each generation finished what it had begun, cut no connection, and left.` }
+  if (bad.length > 0)
+    return { isGood: false, text: `Not every generation exited cleanly: ${bad.join(', ')}.` }
+  return { isGood: true, text: `Each generation finished its requests, cut no connection and exited.` }
 }
 
 const isAnswerOf = (release: string, answer: string | undefined): boolean =>

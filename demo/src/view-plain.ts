@@ -1,11 +1,11 @@
+import { count } from './format.js'
 import { average } from './frame.js'
 import type { Generation } from './generations.js'
 import type { Stage, View } from './stage.js'
-import { count } from './words.js'
 
 const stateMs = 2_000
 
-/** One line after the other: what happens, and every two seconds how it stands. */
+/** Prints a line for each event, and a summary every two seconds. */
 export class PlainView implements View {
   readonly #print: (line: string) => void
   #stage: Stage | undefined
@@ -17,7 +17,7 @@ export class PlainView implements View {
 
   open(stage: Stage): void {
     this.#stage = stage
-    this.#timer = setInterval(() => this.say(standing(stage)), stateMs)
+    this.#timer = setInterval(() => this.say(summary(stage)), stateMs)
   }
 
   say(text: string): void {
@@ -31,15 +31,15 @@ export class PlainView implements View {
 }
 
 /** `| generation 1 draining, 12 open; 2 ready, 21 open | 1,412 requests/s | 24,123 answered, 0 failed` */
-export function standing({ generations, load }: Stage): string {
+export function summary({ generations, load }: Stage): string {
   const here = (generations?.all ?? []).filter(({ state }) => state !== 'exited' && state !== 'failed')
-  const states = here.map((each) => inWords(each, load?.tally.open.get(each.number) ?? 0)).join('; ')
+  const states = here.map((each) => describe(each, load?.tally.open.get(each.number) ?? 0)).join('; ')
   const rate = average((load?.samples ?? []).slice(-8).map((sample) => sample.rate))
   const { requests = 0, failed = 0 } = load?.tally ?? {}
   return `| generation ${states} | ${count(rate)} requests/s | ${count(requests)} answered, ${count(failed)} failed`
 }
 
-function inWords({ number, state, onProbation, waitsFor }: Generation, open: number): string {
+function describe({ number, state, onProbation, waitsFor }: Generation, open: number): string {
   const [oldest] = waitsFor
   const more = onProbation ? ' on probation' : state === 'draining' && oldest ? `, waits for ${oldest}` : ''
   return `${number} ${state}${more}, ${open} open`

@@ -8,7 +8,7 @@ import { paintIf } from './paint.js'
 import type { Stage } from './stage.js'
 import { TerminalView } from './view-terminal.js'
 
-/** A terminal of 80 to 18, and what has been on it, the scrollback too. */
+/** A terminal with 80 columns and 18 rows, and its lines including the scrollback. */
 function screen() {
   const terminal = new xterm.Terminal({ cols: 80, rows: 18, convertEol: true, allowProposedApi: true })
   const stream = Object.assign(new PassThrough(), { columns: 80, rows: 18, isTTY: true })
@@ -19,7 +19,7 @@ function screen() {
   return { stream, lines }
 }
 
-test('each line of the story stays, and there is one picture below it, when the picture grows', async () => {
+test('when the frame grows, event lines stay and one frame is below them', async () => {
   const { stream, lines } = screen()
   const generations = new Generations('1.0.0')
   const load = { tally: new Tally(), samples: [] } as unknown as Load
@@ -31,8 +31,8 @@ test('each line of the story stays, and there is one picture below it, when the 
   for (let number = 1; number <= 6; number++) {
     said.push(`what happened before generation ${number}`)
     view.say(said.at(-1) ?? '')
-    // The picture grows when it is drawn by itself, with no story above it at the same time.
-    generations.tell({
+    // The frame grows between two event lines.
+    generations.update({
       kind: 'state',
       change: { generation: number, pid: 4710 + number, state: 'ready' },
       open: 0,

@@ -7,7 +7,7 @@ const redrawMs = 100
 
 type Screen = NodeJS.WritableStream & { readonly columns?: number }
 
-/** The story above, and below it a picture of now that is drawn over and over. */
+/** Prints event lines, and keeps redrawing the current frame below them. */
 export class TerminalView implements View {
   readonly #stream: Screen
   readonly #paint: Paint
@@ -45,7 +45,7 @@ export class TerminalView implements View {
     if (!this.#stage) return
     const columns = this.#stream.columns || 80
     const lines = frame(this.#stage, { now: performance.now(), columns, paint: this.#paint })
-    // log-update 7.2 draws only what has changed, and loses a line when there are more lines than before.
+    // log-update 7.2 draws only the changes and loses a line when the number of lines grows.
     if (lines.length !== this.#height) this.#update.clear()
     this.#height = lines.length
     this.#update(lines.join('\n'))

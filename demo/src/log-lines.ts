@@ -1,8 +1,8 @@
-// What the service tells on standard output: the log lines of its generations, as Fastify's logger prints them.
+// Parses the log lines that Fastify's logger prints on the standard output of the service.
 import type { ActiveWork, FinalReport, ReloadReport, StateChange } from '@handover/core'
 
-/** What one line tells. */
-export type Telling =
+/** The event in one log line. */
+export type LogEvent =
   | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'state'; readonly change: StateChange; readonly open: number }
   | {
@@ -14,7 +14,7 @@ export type Telling =
   | { readonly kind: 'reload-failed'; readonly report: ReloadReport }
   | { readonly kind: 'finished'; readonly report: FinalReport }
 
-/** The fields of a line that matter here. Which of them it has says what it tells. */
+/** The relevant fields of a line. Its event depends on which of them are present. */
 interface Line {
   readonly pid: number
   readonly msg: string
@@ -27,8 +27,8 @@ interface Line {
   readonly report?: ReloadReport | FinalReport
 }
 
-/** `undefined` for a line that tells nothing of the kind. */
-export function readLine(text: string): Telling | undefined {
+/** Returns the event in a line, or undefined if it has none. */
+export function readLine(text: string): LogEvent | undefined {
   const line = parse(text)
   if (!line) return undefined
   if (line.report) return ofReport(line.report)
@@ -37,12 +37,12 @@ export function readLine(text: string): Telling | undefined {
   return port === undefined ? undefined : { kind: 'listening', port: Number(port) }
 }
 
-function ofReport(report: ReloadReport | FinalReport): Telling | undefined {
+function ofReport(report: ReloadReport | FinalReport): LogEvent | undefined {
   if ('drain' in report) return { kind: 'finished', report }
   return report.outcome === 'failed' ? { kind: 'reload-failed', report } : undefined
 }
 
-function ofState(line: Line, state: StateChange['state']): Telling | undefined {
+function ofState(line: Line, state: StateChange['state']): LogEvent | undefined {
   const { pid, generation, because, onProbation } = line
   const open = line.connections?.total ?? 0
   if (line.activeWork) return { kind: 'waiting', pid, open, activeWork: line.activeWork }

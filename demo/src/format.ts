@@ -1,4 +1,4 @@
-// Figures, as people read them.
+// Formats numbers for people.
 import type { DrainReport } from '@handover/core'
 
 /** 24,123 */
@@ -8,25 +8,25 @@ export const count = (n: number): string => n.toLocaleString('en')
 export const duration = (ms: number): string =>
   ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`
 
-/** 0.32 ms, 4.1 ms, 61 ms, 1,934 ms: for a column of a table. */
+/** For a column of a table: 0.32 ms, 4.1 ms, 61.6 ms, 1,934 ms. */
 export function milliseconds(ms: number): string {
   if (ms >= 100) return `${count(Math.round(ms))} ms`
   return `${ms.toFixed(ms < 1 ? 2 : 1)} ms`
 }
 
-/** What has become of connections: 33 connections: 30 moved, 3 closed, 0 cut. */
-export function fates({ open, moved, lost, closed, cut }: DrainReport): string {
+/** What happened to connections, such as "33 connections: 30 moved, 3 closed, 0 cut". */
+export function outcomes({ open, moved, lost, closed, cut }: DrainReport): string {
   const all = [
     ...(moved > 0 ? [`${count(moved)} moved`] : []),
     `${count(closed)} closed`,
     `${cut.length} cut`,
     ...(lost > 0 ? [`${count(lost)} lost`] : []),
   ]
-  return open === 0 ? some(0, 'connection') : `${some(open, 'connection')}: ${all.join(', ')}`
+  return open === 0 ? quantity(0, 'connection') : `${quantity(open, 'connection')}: ${all.join(', ')}`
 }
 
-/** One connection, 2 connections, no connection. */
-export function some(n: number, what: string): string {
-  if (n === 0) return `no ${what}`
+/** "one connection", "2 connections" or "no connections". */
+export function quantity(n: number, what: string): string {
+  if (n === 0) return `no ${what}s`
   return n === 1 ? `one ${what}` : `${count(n)} ${what}s`
 }
