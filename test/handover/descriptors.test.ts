@@ -76,11 +76,11 @@ function tamperedWith(redirections: string): string {
 test.each([
   ['is a file', '4</dev/null', 'Descriptor 4 .* it is not a socket'],
   ['is closed', '4<&-', 'Descriptor 4 .* it is not a socket'],
-  ['is a connection', '4<&3', 'Descriptor 4 was handed on as tcp:127.0.0.1:0, but it is a Unix socket'],
+  ['is a connection', '4<&3', 'Descriptor 4 was inherited as tcp:127.0.0.1:0, but it is a Unix socket'],
   [
     'has another address',
     '6<&4 4<&5 5<&6 6<&-',
-    'Descriptor 4 was handed on as tcp:127.0.0.1:0, but it is 127.0.0.1:',
+    'Descriptor 4 was inherited as tcp:127.0.0.1:0, but it is 127.0.0.1:',
   ],
 ])('C25: a descriptor that %s fails the reload, not the service', async (_, redirections, why) => {
   const service = await startService('http.mjs', {
@@ -116,7 +116,7 @@ test('C25: a listener whose descriptor the program has closed fails the reload, 
   service.signal('SIGUSR2')
   await service.event('closed')
   await expect(service.reload()).rejects.toThrow(
-    /the reload failed: ERR_HANDOVER_BAD_DESCRIPTOR The listener tcp:127.0.0.1:0 cannot be handed on: .*EBADF/,
+    /the reload failed: ERR_HANDOVER_BAD_DESCRIPTOR A successor cannot inherit the listener tcp:127.0.0.1:0: .*EBADF/,
   )
   expect(service.serving.pid).toBe(service.pid)
   expect(listenersOf(service.pid)).toHaveLength(1)

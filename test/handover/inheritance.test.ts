@@ -202,7 +202,7 @@ test('C25: a listening socket with another address or of another kind is rejecte
       fds: [descriptorOf(server)],
     })
     expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
-    expect(message).toContain(`Descriptor 3 was handed on as tcp:127.0.0.1:0, but it is ${is}.`)
+    expect(message).toContain(`Descriptor 3 was inherited as tcp:127.0.0.1:0, but it is ${is}.`)
   }
 })
 

@@ -105,7 +105,7 @@ export class Generation {
     })
     this.incoming = new IncomingConnections({
       ...parts,
-      serverOf: (listener) => this.listeners.serverOf(listener),
+      serverOf: (listener) => this.listeners.claimed.serverOf(listener),
     })
     this.#startup = this.#newStartup(parts)
     this.#takeOver = this.#newTakeOver(parts)

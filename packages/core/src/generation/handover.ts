@@ -32,7 +32,7 @@ export class Handover {
 
   constructor(parts: HandoverParts) {
     this.#parts = parts
-    const handedOn = parts.listeners.handOn()
+    const handedOn = parts.listeners.inheritable()
     for (const [i, { server }] of handedOn.entries()) this.#fds.set(server, firstListenerFd + i)
     this.entries = handedOn.map(({ entry }) => entry)
   }

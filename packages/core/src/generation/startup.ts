@@ -19,7 +19,7 @@ export interface StartupParts
   readonly beforeReady: () => Promise<void>
   /** Serves the control socket. The first generation does that before anyone reads that it is ready. */
   readonly startControl: () => Promise<void>
-  readonly listeners: Pick<Listeners, 'continueTlsSessions' | 'startAccepting'>
+  readonly listeners: Pick<Listeners, 'claimed' | 'startAccepting'>
   readonly openConnections: () => number
   /** Ready without a predecessor that can still take this generation back. */
   readonly own: () => void
@@ -100,7 +100,7 @@ export class Startup {
     // A kept signal may have requested a shutdown.
     if (!isStarting()) return
     await beforeReady()
-    listeners.continueTlsSessions((await predecessor()?.tlsSessions) ?? [])
+    listeners.claimed.continueTlsSessions((await predecessor()?.tlsSessions) ?? [])
     if (!predecessor()) await startControl()
     if (!isStarting()) return
     listeners.startAccepting()

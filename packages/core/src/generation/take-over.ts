@@ -68,8 +68,8 @@ export class TakeOver {
       this.#giveDuplicates(before)
       // The predecessor informs systemd and closes its listeners before it asks us to close the unused ones.
       const served = {
-        listeners: listeners.claimed(),
-        http1: listeners.http1(),
+        listeners: listeners.claimed.fds(),
+        http1: listeners.claimed.http1Fds(),
         protocols: protocols(),
       }
       void before.say({ type: 'took-over', ...served })
@@ -85,7 +85,7 @@ export class TakeOver {
     const { machine, listeners, fail } = this.#parts
     if (!machine.isOnProbation) return false
     const unused = listeners.unusedInherited()
-    const stopped = listeners.stopped()
+    const stopped = listeners.claimed.stopped()
     if (unused.length > 0) fail(otherAddress(unused))
     else if (stopped.length > 0) fail(notListening(stopped))
     return unused.length === 0 && stopped.length === 0
@@ -95,7 +95,7 @@ export class TakeOver {
   #giveDuplicates(predecessor: Predecessor): void {
     const { listeners, isSupervised } = this.#parts
     if (isSupervised()) return
-    for (const [fd, handle] of listeners.duplicable().slice(0, mostDuplicates))
+    for (const [fd, handle] of listeners.claimed.handles().slice(0, mostDuplicates))
       predecessor.giveDuplicate(fd, handle)
   }
 }

@@ -5,10 +5,10 @@ import { adoptListener } from '../platform/listener-handle.js'
 import { boundPath } from '../platform/socket-file.js'
 import type { Inherited } from './inherited.js'
 
-/** Descriptor of the first socket that systemd passes (SD_LISTEN_FDS_START). */
+/** The descriptor of the first socket from systemd (SD_LISTEN_FDS_START). */
 const firstFd = 3
 
-/** The sockets of socket activation. Errors: `ERR_HANDOVER_INHERITANCE_MALFORMED`, `ERR_HANDOVER_BAD_DESCRIPTOR`. */
+/** Errors: `ERR_HANDOVER_INHERITANCE_MALFORMED`, `ERR_HANDOVER_BAD_DESCRIPTOR`. */
 export function activatedListeners(activation: Origin['activation']): Inherited[] {
   if (!activation) return []
   const count = Number(activation.count)

@@ -1,4 +1,4 @@
-/** The inherited listeners that a server of this process has claimed. */
+/** The inherited listeners that servers of this process have claimed. */
 import type net from 'node:net'
 import { bareListener } from '../platform/listener-handle.js'
 import { isPlainHttp } from '../platform/server-kind.js'
@@ -7,7 +7,7 @@ import type { ListenerEntry, TlsSessions } from '../protocol/inheritance.js'
 import { describe } from './listen-errors.js'
 
 export class Claimed {
-  /** By the descriptor that each server inherited. */
+  /** By inherited descriptor. */
   readonly #servers = new Map<number, net.Server>()
   /** The last listener that each server claimed. */
   readonly #entries = new Map<net.Server, ListenerEntry>()
@@ -27,10 +27,12 @@ export class Claimed {
     return [...this.#servers.keys()]
   }
 
+  /** Descriptors of the listeners to which plain HTTP/1.1 connections can move, whatever the predecessor served there. */
   http1Fds(): number[] {
     return [...this.#servers].flatMap(([fd, server]) => (isPlainHttp(server) ? fd : []))
   }
 
+  /** The server may no longer listen. */
   serverOf(fd: number): net.Server | undefined {
     return this.#servers.get(fd)
   }
@@ -48,6 +50,7 @@ export class Claimed {
     })
   }
 
+  /** Lets TLS clients of the predecessor resume their sessions here. */
   continueTlsSessions(sessions: readonly (readonly [number, TlsSessions])[]): void {
     this.#tlsSessions = new Map(sessions)
     for (const [fd, server] of this.#servers) this.#continueSessions(fd, server)

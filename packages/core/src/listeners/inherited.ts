@@ -1,4 +1,4 @@
-/** Inherited listeners: taking them over from the predecessor, and making a server listen on one. */
+/** Adopts the listeners of the predecessor, and makes a server listen on one. */
 import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
 import { type AdoptedListener, adoptListener, setSocketPath } from '../platform/listener-handle.js'
@@ -11,17 +11,18 @@ export interface Inherited {
   readonly adopted: AdoptedListener
 }
 
-/** Takes over the listeners of the predecessor. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`. */
+/** Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`. */
 export function adoptAll(entries: readonly ListenerEntry[]): Inherited[] {
   return entries.map((entry) => {
-    const adopted = adoptListener(entry.fd)
-    const [want, is] = [entry.tcp, adopted.tcp]
-    if (want?.address === is?.address && want?.port === is?.port) return { entry, adopted }
-    const what = is ? `${is.address}:${is.port}` : 'a Unix socket'
+    const { fd, key } = entry
+    const adopted = adoptListener(fd)
+    const [expected, actual] = [entry.tcp, adopted.tcp]
+    if (expected?.address === actual?.address && expected?.port === actual?.port) return { entry, adopted }
+    const what = actual ? `${actual.address}:${actual.port}` : 'a Unix socket'
     throw new HandoverError(
       'ERR_HANDOVER_BAD_DESCRIPTOR',
-      `Descriptor ${entry.fd} was handed on as ${entry.key}, but it is ${what}. The predecessor keeps serving.`,
-      { fd: entry.fd, key: entry.key },
+      `Descriptor ${fd} was inherited as ${key}, but it is ${what}. The predecessor keeps serving.`,
+      { fd, key },
     )
   })
 }
@@ -29,13 +30,13 @@ export function adoptAll(entries: readonly ListenerEntry[]): Inherited[] {
 /** Does what `listen(...args)` would do. While `paused`, the server accepts nothing. */
 export function listenOnInherited(
   server: net.Server,
-  { wanted, backlog, callback }: ListenCall,
+  { requested, backlog, callback }: ListenCall,
   { entry, adopted }: Inherited,
   { args, paused }: { readonly args: readonly unknown[]; readonly paused: boolean },
 ): void {
   if (callback) server.once('listening', callback)
   adopted.listen(server, backlog, paused)
-  if (entry.unix) setSocketPath(server, wanted.kind === 'unix' ? wanted.path : entry.unix.path)
+  if (entry.unix) setSocketPath(server, requested.kind === 'unix' ? requested.path : entry.unix.path)
   closeOnAbort(server, args[0])
 }
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { canonicalHost, formatTcp, readListenCall, serves, type Wanted } from './listen-address.js'
+import { canonicalHost, formatTcp, type RequestedAddress, readListenCall, serves } from './listen-address.js'
 
 const callback = () => {}
-const wantedBy = (...args: unknown[]) => readListenCall(args, '/srv/app').wanted
-const keyOf = (...args: unknown[]) => wantedBy(...args).key
+const requestedBy = (...args: unknown[]) => readListenCall(args, '/srv/app').requested
+const keyOf = (...args: unknown[]) => requestedBy(...args).key
 
 test.each<[string, unknown[]]>([
   ['tcp:*:0', []],
@@ -74,9 +74,12 @@ test.each([
   ['::', '0.0.0.0', false],
   ['10.0.0.1', 'app.example', false],
 ])('whether a listener on %s serves a request for host %s: %s', (address, host, is) => {
-  const wanted = wantedBy({ port: 3000, ...(host === undefined ? {} : { host }) }) as Wanted & { kind: 'tcp' }
-  expect(serves({ address, port: 3000 }, wanted)).toBe(is)
-  expect(serves({ address, port: 3001 }, wanted)).toBe(false)
+  const requested = requestedBy({
+    port: 3000,
+    ...(host === undefined ? {} : { host }),
+  }) as RequestedAddress & { kind: 'tcp' }
+  expect(serves({ address, port: 3000 }, requested)).toBe(is)
+  expect(serves({ address, port: 3001 }, requested)).toBe(false)
 })
 
 test('an address has one canonical form', () => {

@@ -4,16 +4,16 @@ import { hasNativeHandle } from '../platform/listener-handle.js'
 import { longestPath } from '../platform/socket-file.js'
 import type { TcpAddress } from '../protocol/inheritance.js'
 
-/** The address that a `listen` call requests, in one form for all variants of the call. */
-export type Wanted =
+/** The address that a `listen` call requests, in one form for all its signatures. */
+export type RequestedAddress =
   | { readonly kind: 'tcp'; readonly key: string; readonly host: string | undefined; readonly port: number }
   | { readonly kind: 'unix'; readonly key: string; readonly path: string }
-  /** A descriptor or handle that the program has opened, or arguments that only Node checks. */
+  /** A descriptor or handle that the program has opened, or arguments that Node checks. */
   | { readonly kind: 'other'; readonly key: string }
 
-/** The arguments of one `listen` call, read as Node reads them (`net.Server#listen`). */
+/** The arguments of a `listen` call, interpreted as Node does (`net.Server#listen`). */
 export interface ListenCall {
-  readonly wanted: Wanted
+  readonly requested: RequestedAddress
   readonly backlog: number | undefined
   readonly callback: (() => void) | undefined
 }
@@ -25,20 +25,20 @@ export function readListenCall(args: readonly unknown[], cwd: string): ListenCal
   const [first, second, third] = callback ? args.slice(0, -1) : args
   if (typeof first === 'object' && first !== null) {
     const options = first as Record<string, unknown>
-    return { wanted: fromOptions(options, cwd), backlog: asNumber(options.backlog ?? second), callback }
+    return { requested: fromOptions(options, cwd), backlog: asNumber(options.backlog ?? second), callback }
   }
   if (typeof first === 'string' && asNumber(first) === undefined) {
-    return { wanted: unix(first, cwd), backlog: asNumber(second), callback }
+    return { requested: unix(first, cwd), backlog: asNumber(second), callback }
   }
   const host = typeof second === 'string' && second !== '' ? second : undefined
   return {
-    wanted: tcp(host, first, false),
+    requested: tcp(host, first, false),
     backlog: asNumber(host === undefined ? (second ?? third) : third),
     callback,
   }
 }
 
-function fromOptions(options: Record<string, unknown>, cwd: string): Wanted {
+function fromOptions(options: Record<string, unknown>, cwd: string): RequestedAddress {
   if (Number.isSafeInteger(options.fd)) return { kind: 'other', key: `fd:${options.fd}` }
   const isHandle =
     hasNativeHandle(options) || ('fd' in options && !('port' in options) && !('path' in options))
@@ -50,38 +50,38 @@ function fromOptions(options: Record<string, unknown>, cwd: string): Wanted {
   return typeof options.path === 'string' ? unix(options.path, cwd) : { kind: 'other', key: 'invalid' }
 }
 
-function tcp(host: string | undefined, rawPort: unknown, ipv6Only: boolean): Wanted {
+function tcp(host: string | undefined, rawPort: unknown, ipv6Only: boolean): RequestedAddress {
   const port = rawPort === undefined || rawPort === null ? 0 : asNumber(rawPort)
   if (port === undefined || port > 65_535) return { kind: 'other', key: 'invalid' }
   const name = host === undefined ? '*' : canonicalHost(host)
   return { kind: 'tcp', key: `tcp:${name}:${port}${ipv6Only ? '/ipv6only' : ''}`, host, port }
 }
 
-function unix(path: string, cwd: string): Wanted {
-  // Abstract sockets and Windows pipes have no file to rename or unlink. Node reports a path that is too long.
+function unix(path: string, cwd: string): RequestedAddress {
+  // Abstract sockets and Windows pipes have no file to rename or unlink. Node rejects a path that is too long.
   const hasFile = !path.startsWith('\0') && !path.startsWith('\\\\') && Buffer.byteLength(path) <= longestPath
   if (!hasFile) return { kind: 'other', key: `pipe:${path}` }
   return { kind: 'unix', key: `unix:${resolve(cwd, path)}`, path }
 }
 
-/** One spelling for one address: `::0` and `0::` are `[::]`, names are lower case. */
+/** One spelling for each address: `::0` and `0::` become `[::]`, and names become lower case. */
 export function canonicalHost(host: string): string {
   if (!host.includes(':')) return host.toLowerCase()
   try {
-    // Not `isIPv6`: it compiles a regular expression, which adds 3 ms to each start.
+    // Faster than `isIPv6`, which compiles a regular expression and adds 3 ms to each start.
     return `[${new SocketAddress({ address: host, family: 'ipv6' }).address}]`
   } catch {
     return host.toLowerCase()
   }
 }
 
-/** Whether a listener bound to `bound` serves `wanted`, even if the two `listen` calls named the address differently. */
-export function serves(bound: TcpAddress, wanted: Wanted & { kind: 'tcp' }): boolean {
-  if (bound.port !== wanted.port) return false
+/** Whether a listener bound to `bound` serves `requested`, even if two `listen` calls spelled the address differently. */
+export function serves(bound: TcpAddress, requested: RequestedAddress & { kind: 'tcp' }): boolean {
+  if (bound.port !== requested.port) return false
   const here = canonicalHost(bound.address)
-  if (wanted.host === undefined) return here === '[::]' || here === '0.0.0.0'
-  if (wanted.host.toLowerCase() === 'localhost') return here === '127.0.0.1' || here === '[::1]'
-  return here === canonicalHost(wanted.host)
+  if (requested.host === undefined) return here === '[::]' || here === '0.0.0.0'
+  if (requested.host.toLowerCase() === 'localhost') return here === '127.0.0.1' || here === '[::1]'
+  return here === canonicalHost(requested.host)
 }
 
 /** `127.0.0.1:3000`, `[::1]:3000`. */

@@ -1,10 +1,11 @@
 /**
- * What `listen` does in this process: the server gets the inherited listener for its address, or binds one. No other file
- * changes what `listen` does (docs/decisions/0001-listen-is-hooked-for-the-whole-process.md).
+ * Handles `listen` in this process: a server gets the inherited listener for its address, or binds a new one. No other
+ * file changes `listen` (docs/decisions/0001-listen-is-hooked-for-the-whole-process.md).
  */
 import net from 'node:net'
 import { setSocketPath, takeListener, wrapListen } from '../platform/listener-handle.js'
 import type { Platform } from '../platform/process.js'
+import type { UnixFile } from '../protocol/inheritance.js'
 import { bindPrivately } from './bind-private.js'
 import type { Claimed } from './claimed.js'
 import { type Inherited, listenOnInherited } from './inherited.js'
@@ -15,13 +16,13 @@ import type { Unclaimed } from './unclaimed.js'
 import { listenOnPath, type NodeListen } from './unix-listen.js'
 
 export interface ListenHookParts {
-  readonly unclaimed: Pick<Unclaimed, 'claim' | 'claimControl'>
-  readonly claimed: Pick<Claimed, 'add'>
-  readonly open: Pick<OpenListeners, 'add' | 'addInherited' | 'forget'>
-  readonly watch: Pick<ListenWatch, 'watch'>
-  /** Inherited listeners accept nothing until {@link ListenHook.startAccepting}. */
+  readonly unclaimed: Unclaimed
+  readonly claimed: Claimed
+  readonly open: OpenListeners
+  readonly watch: ListenWatch
+  /** Inherited listeners accept nothing until {@link ListenHook.startAccepting}: a failed successor costs no request. */
   readonly paused: boolean
-  /** No listener can be handed on: only watches `listen`. */
+  /** This process cannot pass its listeners on: the hook only watches `listen`. */
   readonly watchOnly: boolean
   /** Resolves relative socket paths. */
   readonly cwd: string
@@ -60,7 +61,7 @@ export class ListenHook {
   async listenOnControl(server: net.Server, path: string, platform: Platform): Promise<void> {
     const { unclaimed, open, cwd } = this.#parts
     const call = readListenCall([path], cwd)
-    const { key } = call.wanted
+    const { key } = call.requested
     const inherited = unclaimed.claimControl(key)
     if (!this.#own.has(server)) server.on('close', () => open.forget(server))
     this.#own.add(server)
@@ -77,15 +78,14 @@ export class ListenHook {
     if (server.listening || this.#own.has(server)) return original(args)
     const { unclaimed, open, watch, watchOnly, cwd } = this.#parts
     const call = readListenCall(args, cwd)
-    const { wanted, backlog } = call
-    const { key } = wanted
+    const { requested, backlog } = call
+    const { key } = requested
     watch.watch(server, key)
-    const inherited = watchOnly ? undefined : unclaimed.claim(wanted)
+    const inherited = watchOnly ? undefined : unclaimed.claim(requested)
     if (inherited) return this.#listenOnInherited(server, call, inherited, args)
-    if (wanted.kind === 'unix' && !watchOnly) {
-      return listenOnPath(server, wanted.path, args, original, (unix) =>
-        open.add(server, { key, unix, backlog }),
-      )
+    if (requested.kind === 'unix' && !watchOnly) {
+      const onBound = (unix: UnixFile) => open.add(server, { key, unix, backlog })
+      return listenOnPath({ server, path: requested.path, args, original, onBound })
     }
     open.add(server, { key, backlog })
     return original(args)
@@ -100,7 +100,7 @@ export class ListenHook {
     const { claimed, open } = this.#parts
     listenOnInherited(server, call, inherited, { args, paused: this.#paused })
     claimed.add(server, inherited.entry)
-    open.addInherited(server, inherited, { key: call.wanted.key, backlog: call.backlog })
+    open.addInherited(server, inherited, { key: call.requested.key, backlog: call.backlog })
     return server
   }
 }

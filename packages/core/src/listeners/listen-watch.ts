@@ -1,22 +1,19 @@
 /** Watches each server from its `listen` call until it closes, and reports to the generation. */
 import type net from 'node:net'
 import { observe } from '../platform/hidden-observers.js'
-import { inUse } from './listen-errors.js'
+import { addressInUse } from './listen-errors.js'
 
 /** The most addresses to report to a successor: a program may try many ports. */
 const mostUnavailable = 100
 
 export interface ListenObserver {
-  /** Before a server listens, each time. */
+  /** Called before each attempt of a server to listen. */
   onListen(server: net.Server): void
   onListening(server: net.Server): void
   /** The server no longer listens, or could not listen. */
   onClosed(server: net.Server): void
   onListenError(server: net.Server, error: Error): void
 }
-
-/** The observer after the generation has let go of the process: servers may listen again without it. */
-const unobserved: ListenObserver = { onListen() {}, onListening() {}, onClosed() {}, onListenError() {} }
 
 export interface ListenWatchParts {
   readonly observer: ListenObserver
@@ -30,29 +27,28 @@ export interface ListenWatchParts {
 
 export class ListenWatch {
   readonly #parts: ListenWatchParts
-  #observer: ListenObserver
-  readonly #tolerated: ReadonlySet<string>
-  /** Stops watching a server. */
+  /** Absent after {@link stop}: servers may listen again without Handover. */
+  #observer: ListenObserver | undefined
+  /** Functions that stop watching a server. */
   readonly #watched = new Map<net.Server, () => void>()
-  /** The key of the address that each server last tried to listen on. */
-  readonly #wanted = new WeakMap<net.Server, string>()
+  /** The key of the address on which each server last tried to listen. */
+  readonly #keys = new WeakMap<net.Server, string>()
   readonly #unavailable = new Set<string>()
 
   constructor(parts: ListenWatchParts) {
     this.#parts = parts
     this.#observer = parts.observer
-    this.#tolerated = new Set(parts.tolerated)
   }
 
   /** `key` is that of the requested address, if known. A server that has failed to listen may try again. */
   watch(server: net.Server, key?: string): void {
-    if (key !== undefined) this.#wanted.set(server, key)
-    this.#observer.onListen(server)
+    if (key !== undefined) this.#keys.set(server, key)
+    this.#observer?.onListen(server)
     if (this.#watched.has(server)) return
     const before = {
       listening: () => {
         this.#unavailable.delete(this.#keyOf(server))
-        this.#observer.onListening(server)
+        this.announce(server)
       },
       close: () => {
         this.#parts.onClose(server)
@@ -67,18 +63,19 @@ export class ListenWatch {
     this.#watched.set(server, observe(server, { before }))
   }
 
-  /** Reports a server that already listens. */
+  /** Reports a server that listens. */
   announce(server: net.Server): void {
-    this.#observer.onListening(server)
+    this.#observer?.onListening(server)
   }
 
+  /** Keys of the addresses on which no server of this process could listen. */
   unavailable(): string[] {
     return [...this.#unavailable]
   }
 
   /** Stops watching all servers. */
   stop(): void {
-    this.#observer = unobserved
+    this.#observer = undefined
     for (const off of this.#watched.values()) off()
     this.#watched.clear()
   }
@@ -86,18 +83,18 @@ export class ListenWatch {
   #unwatch(server: net.Server): void {
     this.#watched.get(server)?.()
     this.#watched.delete(server)
-    this.#observer.onClosed(server)
+    this.#observer?.onClosed(server)
   }
 
   /** If the program handled this unavailable address in the predecessor, it can do so here too. */
   #onError(server: net.Server, error: Error): void {
     const key = this.#keyOf(server)
     if (this.#unavailable.size < mostUnavailable) this.#unavailable.add(key)
-    if (this.#tolerated.has(key)) return
-    this.#observer.onListenError(server, inUse(error, this.#parts.unclaimed()))
+    if (this.#parts.tolerated.includes(key)) return
+    this.#observer?.onListenError(server, addressInUse(error, this.#parts.unclaimed()))
   }
 
   #keyOf(server: net.Server): string {
-    return this.#wanted.get(server) ?? ''
+    return this.#keys.get(server) ?? ''
   }
 }

@@ -1,43 +1,37 @@
 /**
- * The listeners of this process, inherited or bound. Counts every server of the process, registered or not: a successor
- * cannot bind an address again that its predecessor still serves.
+ * The listeners of this process, inherited or bound here. Includes every server, registered or not: a successor cannot
+ * bind an address that its predecessor still serves.
  */
 import type net from 'node:net'
 import { type AdoptedListener, adoptHandle } from '../platform/listener-handle.js'
 import type { Platform } from '../platform/process.js'
-import type { ListenerEntry, TlsSessions } from '../protocol/inheritance.js'
+import type { ListenerEntry } from '../protocol/inheritance.js'
 import { Claimed } from './claimed.js'
 import type { Inherited } from './inherited.js'
-import { ListenHook } from './listen-hook.js'
-import { type ListenObserver, ListenWatch } from './listen-watch.js'
+import { ListenHook, type ListenHookParts } from './listen-hook.js'
+import { ListenWatch, type ListenWatchParts } from './listen-watch.js'
 import { OpenListeners } from './open-listeners.js'
 import type { Restored } from './socket-files.js'
 import { Unclaimed } from './unclaimed.js'
 
-export interface ListenersParts {
+export interface ListenersParts
+  extends Pick<ListenWatchParts, 'observer' | 'tolerated'>,
+    Pick<ListenHookParts, 'paused' | 'watchOnly' | 'cwd'> {
   readonly inherited: readonly Inherited[]
-  /** Inherited listeners accept nothing until {@link Listeners.startAccepting}: a failed successor costs no request. */
-  readonly paused: boolean
-  /** Keys of the addresses on which the predecessor could not listen either. */
-  readonly tolerated: readonly string[]
-  /** No listener can be handed on: only watches `listen`. */
-  readonly watchOnly: boolean
-  /** Resolves relative socket paths. */
-  readonly cwd: string
-  readonly observer: ListenObserver
 }
 
 export class Listeners {
+  readonly claimed = new Claimed()
   readonly #unclaimed: Unclaimed
-  readonly #claimed = new Claimed()
   readonly #open = new OpenListeners()
   readonly #watch: ListenWatch
   readonly #hook: ListenHook
   #hasLate = false
 
   constructor({ inherited, observer, tolerated, ...settings }: ListenersParts) {
+    const { claimed } = this
+    const open = this.#open
     const unclaimed = new Unclaimed(inherited, settings.cwd)
-    const [claimed, open] = [this.#claimed, this.#open]
     const watch = new ListenWatch({
       observer,
       tolerated,
@@ -58,9 +52,9 @@ export class Listeners {
     }
   }
 
-  /** Every listener that can be handed on, with its descriptor here. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`. */
-  handOn(): { server: net.Server; entry: ListenerEntry }[] {
-    return this.#open.entries()
+  /** Every listener that a successor can inherit, with its descriptor here. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`. */
+  inheritable(): { server: net.Server; entry: ListenerEntry }[] {
+    return this.#open.inheritable()
   }
 
   has(server: net.Server): boolean {
@@ -77,44 +71,14 @@ export class Listeners {
     return this.#watch.unavailable()
   }
 
-  /** Inherited descriptors of the claimed listeners. */
-  claimed(): number[] {
-    return this.#claimed.fds()
-  }
-
-  /** Those to which plain HTTP/1.1 connections can move, whatever the predecessor served there. */
-  http1(): number[] {
-    return this.#claimed.http1Fds()
-  }
-
-  /** The server that claimed inherited descriptor `fd`, even if it no longer listens. */
-  serverOf(fd: number): net.Server | undefined {
-    return this.#claimed.serverOf(fd)
-  }
-
-  /** Handles of the claimed listeners, by inherited descriptor. */
-  duplicable(): [number, object][] {
-    return this.#claimed.handles()
-  }
-
-  /** Describes the claimed listeners whose servers no longer listen. */
-  stopped(): string[] {
-    return this.#claimed.stopped()
-  }
-
   /** Describes the inherited listeners if no server has claimed any: this process does not replace its predecessor. */
   unusedInherited(): string[] {
-    return this.#claimed.size > 0 ? [] : this.#unclaimed.describe()
+    return this.claimed.size > 0 ? [] : this.#unclaimed.describe()
   }
 
   /** Describes the listeners that {@link closeUnclaimed} closes. */
   unclaimed(): string[] {
     return this.#unclaimed.describeUnsupervised()
-  }
-
-  /** Lets TLS clients of the predecessor resume their sessions here. */
-  continueTlsSessions(sessions: readonly (readonly [number, TlsSessions])[]): void {
-    this.#claimed.continueTlsSessions(sessions)
   }
 
   /** Inherited listeners accept connections from now on. */
@@ -135,7 +99,7 @@ export class Listeners {
   }
 
   /**
-   * Serves the control socket: the inherited one, or a new one that only this user may connect to.
+   * Serves the control socket: the inherited one, or a new one to which only this user may connect.
    * Errors: `ERR_HANDOVER_CONTROL`.
    */
   serveControl(server: net.Server, path: string, platform: Platform): Promise<void> {
@@ -148,19 +112,19 @@ export class Listeners {
   }
 
   /**
-   * Closes inherited listeners that no server claimed: the kernel would queue connections there that no process answers.
-   * A listener that a supervisor keeps is closed only if it is in `names`: a server may still claim it.
+   * Closes inherited listeners that no server claimed: the kernel would queue connections there that no process accepts.
+   * Closes a listener of a supervisor only if it is in `names`: a server may still claim it.
    */
   closeUnclaimed(names: readonly string[] = []): void {
     this.#unclaimed.close(({ held }) => held === undefined || names.includes(held))
   }
 
   /**
-   * Closes every listener. With `forGood`, no successor serves them: their socket files are removed too, and the control
-   * socket stays open, to report what the drain waits for. The returned function makes the servers emit `close`.
+   * Closes every listener. With `forGood`, no successor serves them: also removes their socket files, but keeps the control
+   * socket open to report the drain. The returned function makes the servers emit `close`.
    */
   close({ forGood }: { forGood: boolean }): () => void {
-    const emitClose = this.#open.close(this.#open.servers({ control: !forGood }), { removeFiles: forGood })
+    const emitClose = this.closeServers(this.#open.servers({ control: !forGood }), { forGood })
     this.#unclaimed.close(({ held }) => forGood || held !== undefined)
     return emitClose
   }
@@ -178,7 +142,7 @@ export class Listeners {
     this.#open.listenAgain(server, duplicate, entry)
   }
 
-  /** Whether a server listened before `graceful` was called: a successor could not find its listener. */
+  /** Whether a server listened before the call of `graceful`: a successor could not find its listener. */
   get hasLate(): boolean {
     return this.#hasLate
   }

@@ -1,6 +1,6 @@
 /**
- * The servers of this process that listen or are about to, with what a successor needs to find their listeners. A server
- * stays here until it emits `close`: one that closed only its listener may listen again.
+ * The servers of this process that listen or are about to, and what a successor needs to find their listeners. A server
+ * stays here until it emits `close`: it may close only its listener, and listen again.
  */
 import type net from 'node:net'
 import {
@@ -13,13 +13,12 @@ import type { Platform } from '../platform/process.js'
 import { identityOf, remove } from '../platform/socket-file.js'
 import type { ListenerEntry, UnixFile } from '../protocol/inheritance.js'
 import type { Inherited } from './inherited.js'
-import { cannotHandOn } from './listen-errors.js'
+import { cannotInherit } from './listen-errors.js'
 import { type Bind, type Restored, SocketFiles } from './socket-files.js'
 
 export interface OpenListener {
   readonly key: string
   readonly unix?: UnixFile
-  readonly systemd?: string
   readonly inherited?: Inherited
   readonly backlog?: number | undefined
   /** The control socket: open until the process exits, unless a successor serves it. */
@@ -36,14 +35,8 @@ export class OpenListeners {
   }
 
   addInherited(server: net.Server, inherited: Inherited, call: Pick<OpenListener, 'key' | 'backlog'>): void {
-    const { unix, systemd, control } = inherited.entry
-    this.add(server, {
-      ...call,
-      inherited,
-      ...(unix && { unix }),
-      ...(systemd !== undefined && { systemd }),
-      ...(control && { control }),
-    })
+    const { unix, control } = inherited.entry
+    this.add(server, { ...call, inherited, ...(unix && { unix }), ...(control && { control }) })
   }
 
   /** Called when the server has closed. */
@@ -60,8 +53,8 @@ export class OpenListeners {
     return [...this.#all].flatMap(([server, open]) => (open.control && !control ? [] : server))
   }
 
-  /** What each server listens on, for another process. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`. */
-  entries(): { server: net.Server; entry: ListenerEntry }[] {
+  /** Every listener that a successor can inherit, with its descriptor here. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`. */
+  inheritable(): { server: net.Server; entry: ListenerEntry }[] {
     return [...this.#all].flatMap(([server, open]) => {
       const entry = entryOf(server, open)
       return entry ? { server, entry } : []
@@ -75,7 +68,6 @@ export class OpenListeners {
     }
   }
 
-  /** Returns a function that makes the servers emit `close`. */
   close(servers: readonly net.Server[], { removeFiles }: { readonly removeFiles: boolean }): () => void {
     const files = removeFiles ? servers.flatMap((server) => this.#all.get(server)?.unix ?? []) : []
     const emitClose = servers.map((server) => {
@@ -89,7 +81,6 @@ export class OpenListeners {
     }
   }
 
-  /** Without a duplicate of its listener, the server binds the address again. */
   listenAgain(
     server: net.Server,
     duplicate: AdoptedListener | undefined,
@@ -108,7 +99,6 @@ export class OpenListeners {
     if (unix) setSocketPath(server, unix.path)
   }
 
-  /** Restores removed files of Unix sockets. Returns the result for each missing file. */
   restoreFiles(bind: Bind, platform: Pick<Platform, 'withUmask'>): Restored[] {
     return [...this.#all].flatMap(([server, { key, unix, control }]) => {
       const restored = unix && this.#files.restore(server, unix, bind, platform)
@@ -118,8 +108,8 @@ export class OpenListeners {
   }
 
   /**
-   * If another worker has restored the removed socket file of a server, the server here switches to that worker's
-   * listener. Returns whether it did.
+   * If another worker has restored the removed socket file of a server, the server here switches to the listener of that
+   * worker. Returns whether it did.
    */
   replaceRestored(inherited: Inherited, handle: object): boolean {
     const { unix } = inherited.entry
@@ -138,20 +128,22 @@ export class OpenListeners {
   }
 }
 
-/** `undefined` if it cannot be handed on. */
+/** `undefined` if a successor cannot inherit it. */
 function entryOf(server: net.Server, open: OpenListener): ListenerEntry | undefined {
-  const { key, unix, systemd, control, inherited } = open
+  const { key, unix, control, inherited } = open
   const fd = listenerFd(server)
-  // The program passed the handle of another server to `listen`. The successor's program does the same.
+  // The program passed the handle of another server to `listen`. In the successor it does the same.
   if (fd === undefined || key === 'handle') return undefined
   const address = addressOf(server, fd, key)
   const where =
     typeof address === 'object' && address !== null
       ? { tcp: { address: address.address, port: address.port } }
       : { unix: unix ?? { path: address ?? '' } }
-  const held = inherited?.entry.held
+  const { systemd, held } = inherited?.entry ?? {}
   return {
-    ...{ fd, key, ...where },
+    fd,
+    key,
+    ...where,
     ...(systemd !== undefined && { systemd }),
     ...(control && { control }),
     ...(held !== undefined && { held }),
@@ -162,6 +154,6 @@ function addressOf(server: net.Server, fd: number, key: string): ReturnType<net.
   try {
     return server.address()
   } catch (cause) {
-    throw cannotHandOn(fd, key, cause)
+    throw cannotInherit(fd, key, cause)
   }
 }

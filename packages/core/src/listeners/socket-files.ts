@@ -1,6 +1,6 @@
 /**
- * Restores the files of Unix sockets that another process has removed. No client can reach the old socket by its path,
- * and the kernel cannot bind it again. A new socket takes its place, for the same server
+ * Restores the files of Unix sockets that another process has removed. Clients cannot reach the old socket by its path,
+ * and the kernel cannot bind it again, so the server gets a new socket
  * (docs/decisions/0010-unix-sockets-are-renamed-into-place.md).
  */
 import { chmodSync, chownSync, linkSync, lstatSync, unlinkSync } from 'node:fs'
@@ -22,23 +22,20 @@ export interface Restored {
 /** Binds a socket to a path and listens on it. Returns `undefined` if that fails. */
 export type Bind = (path: string) => object | undefined
 
-/** The mode of files that only this user may connect to. */
-const privateMask = 0o177
-
 export class SocketFiles {
-  /** The mode and owner of each file when it was last checked. */
-  readonly #looks = new WeakMap<net.Server, { mode: number; uid: number; gid: number }>()
-  /** Closes the listeners that a server had before. */
-  readonly #former = new Map<net.Server, () => void>()
+  /** The mode and owner of each file at the last check. */
+  readonly #attributes = new WeakMap<net.Server, { mode: number; uid: number; gid: number }>()
+  /** Functions that close the former listeners of a server. */
+  readonly #closeFormer = new Map<net.Server, () => void>()
 
-  /** Whether the file of this server is in place. If it is, remembers its mode and owner. */
+  /** Whether the file of this server is in place. If so, records its mode and owner. */
   isInPlace(server: net.Server, file: UnixFile): boolean {
     if (file.identity === undefined || identityOf(file.path) !== file.identity) return false
-    this.#looks.set(server, lstatSync(file.path))
+    this.#attributes.set(server, lstatSync(file.path))
     return true
   }
 
-  /** Returns `undefined` if there is nothing to restore: the file is in place, or Handover did not create it. */
+  /** Returns `undefined` if the file is in place, or Handover did not create it. */
   restore(
     server: net.Server,
     file: UnixFile,
@@ -50,15 +47,15 @@ export class SocketFiles {
     // Do not replace a file of another process.
     if (whatLiesAt(path) !== 'nothing') return { server, path, why: 'another file is there' }
     const temporary = nameBeside(path)
-    if (temporary === undefined) return { server, path, why: 'no free name was found beside it' }
+    if (temporary === undefined) return { server, path, why: 'no free name was found in its directory' }
     let handle: object | undefined
     const bindThere = () => {
       handle = bind(temporary)
     }
-    // The file gets its mode before it is in place. Until then only this user may connect.
-    if (this.#looks.has(server)) platform.withUmask(privateMask, bindThere)
+    // Only this user may connect until the file has its mode.
+    if (this.#attributes.has(server)) platform.withUmask(0o177, bindThere)
     else bindThere()
-    if (!handle) return { server, path, why: 'no socket could be bound in its folder' }
+    if (!handle) return { server, path, why: 'no socket could be bound in its directory' }
     try {
       return { server, path, file: this.#putInPlace(server, temporary, path, handle) }
     } catch (error) {
@@ -68,14 +65,14 @@ export class SocketFiles {
   }
 
   /**
-   * Makes the server accept on this listener. It also accepts the connections that wait in the queue of the old one.
-   * Returns whether that is possible.
+   * Makes the server accept on this listener, and still accept connections from the queue of the old one. Returns whether
+   * this Node version can do so.
    */
   replace(server: net.Server, handle: object): boolean {
     const closeBefore = replaceListener(server, handle)
     if (!closeBefore) return false
-    const closeOthers = this.#former.get(server)
-    this.#former.set(server, () => {
+    const closeOthers = this.#closeFormer.get(server)
+    this.#closeFormer.set(server, () => {
       closeBefore()
       closeOthers?.()
     })
@@ -84,17 +81,17 @@ export class SocketFiles {
 
   /** Called when the server no longer listens. */
   closeFormer(server: net.Server): void {
-    this.#former.get(server)?.()
-    this.#former.delete(server)
+    this.#closeFormer.get(server)?.()
+    this.#closeFormer.delete(server)
   }
 
   /** Uses a link, which fails if another file has appeared there. A rename would replace that file. */
   #putInPlace(server: net.Server, temporary: string, path: string, handle: object): UnixFile {
-    const look = this.#looks.get(server)
+    const attributes = this.#attributes.get(server)
     try {
-      if (look) {
-        chmodSync(temporary, look.mode & 0o777)
-        chownSync(temporary, look.uid, look.gid)
+      if (attributes) {
+        chmodSync(temporary, attributes.mode & 0o777)
+        chownSync(temporary, attributes.uid, attributes.gid)
       }
       linkSync(temporary, path)
     } finally {

@@ -1,9 +1,8 @@
 /** The inherited listeners that no server of this process has claimed. */
-
 import { identityOf, remove } from '../platform/socket-file.js'
 import type { ListenerEntry } from '../protocol/inheritance.js'
 import type { Inherited } from './inherited.js'
-import { readListenCall, serves, type Wanted } from './listen-address.js'
+import { type RequestedAddress, readListenCall, serves } from './listen-address.js'
 import { describe } from './listen-errors.js'
 
 export class Unclaimed {
@@ -21,12 +20,13 @@ export class Unclaimed {
   }
 
   /** Removes and returns the listener with this key or, without one, the listener bound to this address. */
-  claim(wanted: Wanted): Inherited | undefined {
+  claim(requested: RequestedAddress): Inherited | undefined {
+    const hasKey = (entry: ListenerEntry) => !entry.control && entry.key === requested.key
     return (
-      // If a restored socket replaced one with a removed file, the restored one comes first.
-      this.#take((entry) => !entry.control && entry.key === wanted.key && isInPlace(entry)) ??
-      this.#take((entry) => !entry.control && entry.key === wanted.key) ??
-      this.#take((entry) => !entry.control && isAt(entry, wanted, this.#cwd))
+      // A socket restored after its file was removed has the same key as the old one. It comes first.
+      this.#take((entry) => hasKey(entry) && isInPlace(entry)) ??
+      this.#take(hasKey) ??
+      this.#take((entry) => !entry.control && isAt(entry, requested, this.#cwd))
     )
   }
 
@@ -40,12 +40,12 @@ export class Unclaimed {
     return this.#describe(() => true)
   }
 
-  /** As {@link describe}, without those that a supervisor keeps too. */
+  /** As {@link describe}, without those that a supervisor holds. */
   describeUnsupervised(): string[] {
     return this.#describe(({ held }) => held === undefined)
   }
 
-  /** Removes socket files too, unless a supervisor keeps the socket. */
+  /** Also removes the socket files of those that no supervisor holds. */
   close(isMeant: (entry: ListenerEntry) => boolean): void {
     const closing = this.#all.filter(({ entry }) => isMeant(entry))
     this.#all = this.#all.filter((each) => !closing.includes(each))
@@ -60,8 +60,8 @@ export class Unclaimed {
     return entries.filter((entry) => !entry.control && isMeant(entry)).map(describe)
   }
 
-  #take(isIt: (entry: ListenerEntry) => boolean): Inherited | undefined {
-    const found = this.#all.find(({ entry }) => isIt(entry))
+  #take(isMeant: (entry: ListenerEntry) => boolean): Inherited | undefined {
+    const found = this.#all.find(({ entry }) => isMeant(entry))
     if (found) this.#all = this.#all.filter((each) => each !== found)
     return found
   }
@@ -70,16 +70,16 @@ export class Unclaimed {
 const isInPlace = ({ unix }: ListenerEntry): boolean =>
   unix?.identity !== undefined && identityOf(unix.path) === unix.identity
 
-/** Whether an inherited listener is bound to the wanted address, though the predecessor's `listen` call had another key. */
-function isAt(entry: ListenerEntry, wanted: Wanted, cwd: string): boolean {
-  // A program that follows sd_listen_fds(3) passes the descriptor to `listen`, in every generation the same number.
+/** Whether an inherited listener is bound to the requested address, though the predecessor used another key for it. */
+function isAt(entry: ListenerEntry, requested: RequestedAddress, cwd: string): boolean {
+  // A program that follows sd_listen_fds(3) passes the descriptor to `listen`: the same number in every generation.
   // Under a supervisor `held` has the number from systemd; the descriptor in this process is another one.
-  const key = entry.held ?? `fd:${entry.fd}`
-  if (wanted.key === key) return entry.systemd !== undefined
-  if (wanted.kind === 'tcp') return entry.tcp !== undefined && wanted.port !== 0 && serves(entry.tcp, wanted)
+  if (requested.key === (entry.held ?? `fd:${entry.fd}`)) return entry.systemd !== undefined
+  if (requested.kind === 'tcp')
+    return entry.tcp !== undefined && requested.port !== 0 && serves(entry.tcp, requested)
   return (
-    wanted.kind === 'unix' &&
+    requested.kind === 'unix' &&
     entry.unix !== undefined &&
-    wanted.key === readListenCall([entry.unix.path], cwd).wanted.key
+    requested.key === readListenCall([entry.unix.path], cwd).requested.key
   )
 }

@@ -12,31 +12,31 @@ import { namePath } from './listen-errors.js'
 /** Node's own `listen`. */
 export type NodeListen = (args: unknown[]) => net.Server
 
-/** Calls `onBound` when the socket is at `path`, before the server emits `listening`. */
-type Binding = [
-  server: net.Server,
-  path: string,
-  args: unknown[],
-  original: NodeListen,
-  onBound: (file: UnixFile) => void,
-]
+interface Binding {
+  readonly server: net.Server
+  readonly path: string
+  /** The arguments of the `listen` call. */
+  readonly args: unknown[]
+  readonly original: NodeListen
+  /** Called when the socket is at `path`, before the server emits `listening`. */
+  readonly onBound: (file: UnixFile) => void
+}
 
 /** Replaces a stale socket. If another process serves the path, or another file is there, Node reports EADDRINUSE. */
-export function listenOnPath(...binding: Binding): net.Server {
-  const [server, path, args, original] = binding
-  const lies = whatLiesAt(path)
-  if (lies === 'other') return original(args)
-  if (lies === 'nothing') return bindBeside(...binding)
-  void isServed(path).then((served) => (served ? original(args) : bindBeside(...binding)))
+export function listenOnPath(binding: Binding): net.Server {
+  const { server, path, args, original } = binding
+  const existing = whatLiesAt(path)
+  if (existing === 'other') return original(args)
+  if (existing === 'nothing') return bindBeside(binding)
+  void isServed(path).then((served) => (served ? original(args) : bindBeside(binding)))
   return server
 }
 
-function bindBeside(...[server, path, args, original, onBound]: Binding): net.Server {
+function bindBeside({ server, path, args, original, onBound }: Binding): net.Server {
   const temporary = nameBeside(path)
   if (temporary === undefined) return original(args)
   const [first, ...rest] = args
-  const changed = typeof first === 'string' ? temporary : { ...(first as object), path: temporary }
-  original([changed, ...rest])
+  original([typeof first === 'string' ? temporary : { ...(first as object), path: temporary }, ...rest])
   if (listenerFd(server) === undefined) {
     // Corrects the error before the program gets it.
     const off = observe(server, {

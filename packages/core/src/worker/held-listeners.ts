@@ -39,7 +39,7 @@ export class HeldListeners {
     if (!this.#willKeep) return
     this.#willKeep = false
     const { listeners, pid, isEnding, post } = this.#parts
-    const all = listeners.handOn()
+    const all = listeners.inheritable()
     for (const { server, entry } of all) {
       if (entry.held !== undefined || this.#names.has(server)) continue
       const held = `${pid}:${++this.#bound}`
@@ -61,7 +61,7 @@ export class HeldListeners {
   onClose(server: net.Server, close: () => void): void {
     this.keepNow()
     const { isEnding, listeners, post } = this.#parts
-    const served = isEnding() ? undefined : listeners.handOn().find((each) => each.server === server)
+    const served = isEnding() ? undefined : listeners.inheritable().find((each) => each.server === server)
     close()
     const held = served && this.named(served.entry, server).held
     if (held === undefined) return
@@ -78,7 +78,7 @@ export class HeldListeners {
 
   /** The servers that listen, with the names of their listeners. */
   servers(): (readonly [net.Server, string])[] {
-    return this.#parts.listeners.handOn().flatMap(({ server, entry }) => {
+    return this.#parts.listeners.inheritable().flatMap(({ server, entry }) => {
       const { held } = this.named(entry, server)
       return held === undefined ? [] : [[server, held] as const]
     })
