@@ -41,7 +41,7 @@ const failures: [string, object, object, RegExp][] = [
     'listens on another port',
     { listen: { port: 0, host: '::1' } },
     {},
-    /PROBATION\): .*It listens elsewhere/,
+    /PROBATION\): .*listens on none of its predecessor's addresses/,
   ],
 ]
 

@@ -50,7 +50,7 @@ test('C53: when a release listens on another port, handover reload reports it an
   next({ listen: { port: 0, host: '::1' } })
   const { code, stderr } = await cli(['reload', '--control', path])
   expect(stderr).toMatch(
-    /the reload failed \(ERR_HANDOVER_PROBATION\): .*It listens elsewhere: not on 127\.0\.0\.1:/,
+    /the reload failed \(ERR_HANDOVER_PROBATION\): .*listens on none of its predecessor's addresses \(127\.0\.0\.1:/,
   )
   expect(code).toBe(1)
   expect(await whoServes(service.target)).toMatchObject({ generation: 1 })

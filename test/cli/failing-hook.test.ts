@@ -16,7 +16,7 @@ test('C11: the status for systemd contains the reason why a beforeReady hook fai
   const systemd = fakeServiceManager()
   const service = launchService(programFile(failing), { env: systemd.env })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
-  expect(systemd.told).toEqual([`STATUS=generation 1 cannot come up: ${reason}`])
+  expect(systemd.told).toEqual([`STATUS=generation 1 cannot start: ${reason}`])
 })
 
 test("C11: the supervisor's log line contains the reason why a beforeReady hook fails", async () => {

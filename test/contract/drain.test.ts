@@ -39,7 +39,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
 
       await leave(service)
       const said = await service.line(/draining: \d connections? open/)
-      expect(said).toMatch(/draining: [12] connections? open; waits for GET \/held \(http1, \d+ ms\)/)
+      expect(said).toMatch(/draining: [12] connections? open; waiting for GET \/held \(http1, \d+ ms\)/)
       await service.line(/draining: \d connections? open.* [2-9]\d{3} ms/)
       idle.close()
       held.open()
@@ -93,7 +93,9 @@ describe.each(frameworks)('$name', ({ fixture }) => {
         'POST /upload',
         'an idle or half-received request',
       ])
-      expect(await service.line(/wait timeout/)).toMatch(/wait timeout: 3 connections cut: .*GET \/held/)
+      expect(await service.line(/drain timed out/)).toMatch(
+        /drain timed out: 3 connections cut: .*GET \/held/,
+      )
     },
   )
 })

@@ -45,7 +45,7 @@ test('C70: 120 cut requests with URLs of 15,000 characters produce bounded names
   const status = await cli(['status', '--control', path])
   expect(status).toMatchObject({ code: 0, stderr: '' })
   expect(status.stdout).toMatch(/last reload: handed over .* 120 cut\n$/)
-  await service.line(/wait timeout: 120 connections cut/)
+  await service.line(/drain timed out: 120 connections cut/)
   await service.exitOf(service.pid)
   for (const text of [answer, service.output, status.stdout]) expect(text).not.toContain('SECRET')
   for (const line of service.output.split('\n').filter((each) => each.startsWith('handover[')))
@@ -61,7 +61,7 @@ test('C74: control characters in a URL are escaped in reports and in the log', a
   const status = await cli(['status', '--control', path])
   expect(status.stdout).toContain(`busy with ${told} (http1`)
   service.signal('SIGTERM')
-  expect(await service.line(/wait timeout/)).toContain(told)
+  expect(await service.line(/drain timed out/)).toContain(told)
   await service.exitOf(service.pid)
 })
 

@@ -50,7 +50,7 @@ const failures: [string, object, object, RegExp][] = [
     'listens on another port',
     { listen: { port: 0, host: '::1' } },
     {},
-    /PROBATION.*It listens elsewhere: not on 127\.0\.0\.1:\d+, nor/,
+    /PROBATION.*listens on none of its predecessor's addresses \(127\.0\.0\.1:\d+\)/,
   ],
 ]
 

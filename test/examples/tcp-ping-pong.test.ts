@@ -51,7 +51,7 @@ test('tcp-ping-pong: through a reload clients stay connected to the predecessor 
   await server.exitOf(to.pid)
 })
 
-test('tcp-ping-pong: after SIGTERM the server logs a wait timeout at the limit and exits with 1', async () => {
+test('tcp-ping-pong: after SIGTERM the server logs a drain timeout and exits with 1', async () => {
   const server = await startExample('tcp-ping-pong', { DRAIN_TIMEOUT_MS: '300' })
   const clients = [startClient(server), startClient(server)]
   await Promise.all(clients.map((client) => pongs(client, 1, 3)))
@@ -59,8 +59,10 @@ test('tcp-ping-pong: after SIGTERM the server logs a wait timeout at the limit a
   server.signal('SIGTERM')
   await server.event(logged('SIGTERM: shutting down'))
   await Promise.all(clients.map((client) => pongs(client, 1, 3)))
-  const { message } = await server.event(logged('wait timeout'))
-  expect(message).toMatch(/^wait timeout: 2 connections cut: (a connection of \S+ \(raw, \d+ ms\)(, )?){2}$/)
+  const { message } = await server.event(logged('drain timed out'))
+  expect(message).toMatch(
+    /^drain timed out: 2 connections cut: (a connection of \S+ \(raw, \d+ ms\)(, )?){2}$/,
+  )
   expect(await server.exitOf(server.pid)).toMatchObject({ code: 1 })
   for (const client of clients) {
     await client.event(logged('the server closed the connection'))
@@ -75,5 +77,5 @@ test('tcp-ping-pong: after SIGTERM a server without clients exits with 0 immedia
   await leave(client)
   server.signal('SIGTERM')
   expect(await server.exitOf(server.pid, 5_000)).toMatchObject({ code: 0 })
-  expect(server.output).not.toContain('wait timeout')
+  expect(server.output).not.toContain('drain timed out')
 })

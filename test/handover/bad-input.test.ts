@@ -53,11 +53,11 @@ test('graceful(app) from core reports what it received instead of a server, and 
     [Fastify(), 'a Fastify instance'],
     [(): void => {}, 'the function (anonymous)'],
     [new Koa().callback(), 'the function handleRequest'],
-    [{ listen() {} }, 'an object that is no server'],
+    [{ listen() {} }, 'an object that is not a server'],
     [null, 'null'],
     [3000, '3000'],
     ['0.0.0.0', "'0.0.0.0'"],
-    [[server], 'an object that is no server'],
+    [[server], 'an object that is not a server'],
     [1n, '1n'],
     [Symbol('app'), 'Symbol(app)'],
   ]
@@ -65,9 +65,9 @@ test('graceful(app) from core reports what it received instead of a server, and 
     for (const call of [() => graceful(wrong(value)), () => graceful(wrong(value), {})]) {
       const { code, message } = await refusal(call)
       expect(code).toBe('ERR_HANDOVER_NOT_A_SERVER')
-      expect(message).toContain(`was given ${what}.`)
+      expect(message).toContain(`and got ${what}.`)
       expect(message).toMatch(
-        /use @handover\/fastify, @handover\/express or @handover\/koa, or give its server\. Nothing was changed\.$/,
+        /use @handover\/fastify, @handover\/express or @handover\/koa, or pass its server\. Nothing was changed\.$/,
       )
     }
   }

@@ -106,7 +106,9 @@ test('C34: an installation of another version is rejected with a named error, an
   expect(await service.event('told')).toMatchObject({
     name: 'HandoverError',
     code: 'ERR_HANDOVER_COPIES',
-    message: expect.stringContaining(`do not fit together (${version} and ${version + 1})`),
+    message: expect.stringContaining(
+      `incompatible copies of @handover/core (protocol versions ${version} and ${version + 1})`,
+    ),
     theirs: version,
     ours: version + 1,
   })

@@ -13,7 +13,7 @@ async function goneAtTheLimit(service: Service, cut: readonly object[]): Promise
   const [report] = await finalReports(service, 1)
   expect(report?.drain).toMatchObject({ timedOut: true, cut })
   expect(report?.drain.ms).toBeGreaterThanOrEqual(drainTimeoutMs - 10)
-  await service.line(/wait timeout: \d connections? cut/)
+  await service.line(/drain timed out: \d connections? cut/)
 }
 
 test('C46: a predecessor serves raw TCP connections until drainTimeoutMs, then cuts them', async () => {

@@ -46,7 +46,7 @@ test.each(kinds)(
     await service.line(
       /3 generations drain, more than maxDraining \(2\): ending the drain of generation 1 \(process \d+\) now/,
     )
-    await service.line(/too many later generations drain \(maxDraining\): cutting the drain short/)
+    await service.line(/too many generations drain \(maxDraining\): cutting the drain short/)
 
     for (const { connection, held, pid } of others) {
       held.open()

@@ -41,7 +41,7 @@ test.each(['ipv4', 'ipv6'] as const)(
     const idle = await connect(targets[address])
     await ask(idle, '/')
     const { from } = await service.reload()
-    await service.line(/draining: 1 connection open; waits for idle connections only/)
+    await service.line(/draining: 1 connection open; waiting for idle connections only/)
     const answer = await ask(idle, '/')
     expect(answer).toMatchObject({ status: 200, keepAlive: false })
     expect(givenBy(answer)).toEqual(from)

@@ -134,7 +134,7 @@ test('C45: the drain ends when the last response is sent and its connection has 
   const busy = await connect(service.target)
   await busy.write(get(held.path))
   await service.reload()
-  await service.line(/draining: 1 connection open; waits for GET \/held/)
+  await service.line(/draining: 1 connection open; waiting for GET \/held/)
   held.open()
   expect(await answeredBy(busy)).toBe(1)
   await service.exitOf(service.pid)

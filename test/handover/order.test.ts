@@ -64,7 +64,7 @@ test('C63: a generation that has handed over passes a SIGHUP on to the serving g
   const { open } = await inFlight(service.target)
   const { from, to } = await service.reload()
   service.signal('SIGHUP', from.pid)
-  await service.line(/SIGHUP: passed on to successor \d+, which serves/)
+  await service.line(/SIGHUP: passing it on to successor \d+, which serves/)
   await service.event((fact) => isHandedOver(fact) && fact.pid === to.pid)
   expect(await whoServes(service.target)).toMatchObject({ generation: 3 })
   open()
@@ -185,7 +185,7 @@ test.each(Object.entries(moments))(
     const refused: Outcome = JSON.parse((await ask(idle, '/reload')).text)
     expect(refused).toMatchObject({
       code: 'ERR_HANDOVER_DRAINING',
-      message: expect.stringContaining('can hand over no more'),
+      message: expect.stringContaining('can no longer hand over'),
     })
     held.open()
     expect(givenBy(await busy.response())).toEqual({ pid, generation: 1 })

@@ -120,7 +120,7 @@ test('C57: a release that closes its server on probation fails the reload', asyn
   const { result, failures } = await reloadUnderLoad(service.target)
   expect(failures).toEqual([])
   expect(result).toMatchObject({ code: 'ERR_HANDOVER_PROBATION', report: { outcome: 'failed' } })
-  expect(result.message).toContain('It closed 127.0.0.1:')
+  expect(result.message).toContain('stopped listening on 127.0.0.1:')
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
@@ -129,7 +129,7 @@ test('C57: under handover run, a release that closes its server on probation fai
   const service = await startRun(path, { config: { graceful: { probationMs: 300 } }, args: [] })
   const [worker] = accepting(service)
   deploy(release({ beforeListen: closesServer }))
-  await expect(rollWorkers(service)).rejects.toThrow('It closed 127.0.0.1:')
+  await expect(rollWorkers(service)).rejects.toThrow('stopped listening on 127.0.0.1:')
   expect(await whoServes(service.target)).toMatchObject({ pid: worker })
 })
 

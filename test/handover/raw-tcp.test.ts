@@ -94,7 +94,7 @@ test('a SIGTERM refuses new clients and serves the others until they leave, then
   await say(speaks, 'ping')
   for (const connection of [speaks, silent, lastWord]) connection.close()
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
-  expect(service.output).not.toContain('wait timeout')
+  expect(service.output).not.toContain('drain timed out')
 })
 
 test('a client can read everything that was written before the end, however slowly it reads', async () => {
@@ -110,7 +110,7 @@ test('a client can read everything that was written before the end, however slow
 })
 
 const endings: [string, (service: Service) => Promise<unknown>, object, RegExp][] = [
-  ['the limit', draining, { drainTimeoutMs: 300 }, /wait timeout: 2 connections cut/],
+  ['the limit', draining, { drainTimeoutMs: 300 }, /drain timed out: 2 connections cut/],
   [
     'a second signal',
     async (service) => {

@@ -162,7 +162,7 @@ test('C16: a SIGHUP to a first generation that is not ready yet starts a reload 
     server.listen(0, '127.0.0.1', () => { tell('listening'); if (handle.generation > 1) handle.ready() })`)
   await service.event('listening')
   service.signal('SIGHUP', service.pid)
-  await service.line(/SIGHUP: kept until generation 1 is in charge/)
+  await service.line(/SIGHUP: keeping it until generation 1 owns the service/)
   service.signal('SIGUSR2', service.pid)
   await service.event((fact) => isHandedOver(fact) && fact.generation === 1)
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })

@@ -82,7 +82,7 @@ test.each([
     stream.close()
     const [report] = await finalReports(service, 1)
     expect(report?.drain).toMatchObject({ lost: 0, cut: [], timedOut: false })
-    if (more.state) await service.line(/a connection cannot be moved \(http-stream\): .*could not be cloned/)
+    if (more.state) await service.line(/cannot move a connection \(http-stream\): .*could not be cloned/)
   },
 )
 

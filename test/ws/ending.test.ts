@@ -60,7 +60,7 @@ test('the log contains the error of serialize and the missing internals of ws', 
   const conversations = await openConversations(failing.target, 1)
   await failing.reload()
   await closings(conversations)
-  await failing.line(/a connection cannot be moved \(ws:1\): Error: serialize failed/)
+  await failing.line(/cannot move a connection \(ws:1\): Error: serialize failed/)
   const foreign = await startService('ws.mjs', moving({ foreign: true }))
   const [conversation] = await openConversations(foreign.target, 1)
   await foreign.line(/this version of ws cannot move WebSockets.*missing: the queue of the sender/)

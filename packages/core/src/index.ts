@@ -1,5 +1,5 @@
 /**
- * Handover for everything on `node:net`, `http`, `https` and `http2`: `graceful(server)` before `server.listen(…)`.
+ * Handover for every server of `node:net`, `http`, `https` and `http2`: call `graceful(server)` before `server.listen(…)`.
  * @packageDocumentation
  */
 export {
@@ -7,7 +7,6 @@ export {
   carryHandle,
   gracefulApplication,
   makeConnectionMovable,
-  receiveConnections,
   releaseOf,
   type ServerRelease,
   type Surroundings,
@@ -15,6 +14,7 @@ export {
 } from './api/adapters.js'
 export { graceful } from './api/graceful.js'
 export type { GracefulHandle, PredecessorHandle } from './api/handle.js'
+export { receiveConnections } from './api/registry.js'
 export type { ErrorData } from './base/error-data.js'
 export type { Facts } from './base/error-facts.js'
 export { HandoverError, type HandoverErrorCode } from './base/errors.js'

@@ -1,23 +1,23 @@
-/** What the adapters need beside `graceful`: for frameworks, and for protocols that go on in the successor. */
+/** What adapters need in addition to `graceful`: for frameworks, and for protocols whose connections move. */
 import type net from 'node:net'
 import { type Logger, silent } from '../base/logger.js'
 import { defaults, type GracefulOptions } from '../base/settings.js'
 import { Http1Connection } from '../connections/http1.js'
-import type { ConnectionReceiver, MovableConnection } from '../connections/movable.js'
+import type { MovableConnection } from '../connections/movable.js'
 import type { GracefulHandle } from './handle.js'
-import { currentGeneration, receive, register } from './registry.js'
+import { currentGeneration, register } from './registry.js'
 
-/** What an adapter knows of its application. */
+/** The application of an adapter. */
 export interface Application {
-  /** Its name for messages: `Express`. */
+  /** The name for messages, such as `Express`. */
   readonly name: string
-  /** Whether a request listener of a server is this application. */
+  /** Whether this request listener of a server is the application. */
   readonly isHandler: (listener: unknown) => boolean
-  /** Called when a server that calls it listens, before anybody has connected to that. */
+  /** Called when a server of the application listens, before the first client connects. */
   readonly onListening?: () => void
 }
 
-/** For adapters: ties whatever server serves `application`. Throws as {@link graceful} does. */
+/** For adapters: registers the servers that call the application. Throws the errors of {@link graceful}. */
 export function gracefulApplication(
   { name, isHandler, onListening }: Application,
   options?: GracefulOptions,
@@ -27,13 +27,13 @@ export function gracefulApplication(
 
 /** For adapters whose framework closes its server itself. */
 export interface ServerRelease {
-  /** Call when the framework begins to close: its idle connections close after `lingerMs`. */
+  /** Call when the framework begins to close the server. Idle connections close after `lingerMs`. */
   closing(): void
-  /** It has closed: every global is undone. */
+  /** Call when the server has closed. After the last server, Handover removes its signal listeners and other globals. */
   closed(): void
 }
 
-/** For adapters: what to do when the owner of `server` closes it without asking for a shutdown. */
+/** For adapters whose framework closes `server` itself, without a shutdown of the process. */
 export function releaseOf(server: net.Server): ServerRelease {
   return {
     closing: () => currentGeneration()?.serverDrains.release(server),
@@ -41,7 +41,7 @@ export function releaseOf(server: net.Server): ServerRelease {
   }
 }
 
-/** A function that is also the handle: what Express and Koa take as middleware. */
+/** Adds the handle to `middleware`, so that Express and Koa can use the result as middleware. */
 export function carryHandle<F extends (...args: never[]) => unknown>(
   middleware: F,
   handle: GracefulHandle,
@@ -50,41 +50,33 @@ export function carryHandle<F extends (...args: never[]) => unknown>(
 }
 
 /**
- * For protocols: lets a connection be moved in the middle of its protocol; `undefined` takes that back. Returns
- * whether the connection is one of ours: plain, and accepted by an HTTP server of this process.
+ * For protocols: makes an upgraded connection movable; `undefined` undoes this. Returns `false` if the connection cannot
+ * move: it uses TLS, or no HTTP server of this process accepted it.
  */
 export function makeConnectionMovable(socket: net.Socket, movable: MovableConnection | undefined): boolean {
-  const tracker = currentGeneration()?.tracker
+  const tracker = currentGeneration()?.parts.tracker
   const connection = tracker?.connectionOf(socket)
   if (!(connection instanceof Http1Connection)) return false
   tracker?.setMovable(connection, movable)
   return true
 }
 
-/**
- * For protocols: registers the receiver of connections that the predecessor moves. Call it before this generation is
- * ready, before or after `graceful`.
- */
-export function receiveConnections(protocol: string, receiver: ConnectionReceiver): void {
-  receive(protocol, receiver)
-}
-
-/** What a protocol needs to know of the process that it is in. */
+/** What a protocol needs to know about its process. */
 export interface Surroundings {
   readonly logger: Logger
-  /** Milliseconds until the drain ends whatever is open; infinite while nothing drains. */
+  /** Milliseconds until the drain ends open connections; infinite if this generation does not drain. */
   readonly drainMs: number
-  /** Milliseconds that the application may take for what it is asked: `hookTimeoutMs`. */
+  /** Milliseconds that a callback of the application may take: `hookTimeoutMs`. */
   readonly hookMs: number
 }
 
-/** For protocols: how it is now. */
+/** For protocols: describes the process at this moment. */
 export function surroundings(): Surroundings {
-  const { logger = silent, settings, machine } = currentGeneration() ?? {}
+  const { logger = silent, settings, machine } = currentGeneration()?.parts ?? {}
   const { state } = machine ?? {}
   return {
     logger,
     drainMs: state?.name === 'draining' ? state.drain.msLeft : Number.POSITIVE_INFINITY,
-    hookMs: (settings ?? defaults).hookTimeoutMs,
+    hookMs: (settings?.() ?? defaults).hookTimeoutMs,
   }
 }

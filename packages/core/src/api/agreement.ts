@@ -1,4 +1,4 @@
-/** The options of several registrations in one process: each may set what no earlier one has set. */
+/** Merges the options of several registrations in one process. Each may set what no earlier one has set. */
 import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { HandoverError } from '../base/errors.js'
@@ -6,18 +6,25 @@ import type { Logger } from '../base/logger.js'
 import type { Agreed, GracefulOptions } from '../base/settings.js'
 import { readOptions } from './read-options.js'
 
-/** Options with paths, resolved against the directory of the start. */
+/** Options whose values are paths. */
 const paths = ['pidFile', 'control']
 
 /**
- * Adds the options of one more registration. A default never conflicts; the first of two loggers applies.
- * Errors: those of `readOptions`, `ERR_HANDOVER_OPTIONS_CONFLICT`.
+ * Adds the options of another registration. A default never conflicts. The first of two loggers applies.
+ * Errors: those of `readOptions`, and `ERR_HANDOVER_OPTIONS_CONFLICT`.
  */
 export function agree(given: GracefulOptions, raw: unknown, logger: Logger, cwd: string): Agreed {
   readOptions(raw, logger, cwd)
   const added = set((raw ?? {}) as GracefulOptions)
-  const conflicts = contradictions(given, added, cwd)
-  if (conflicts.length > 0) throw conflict(conflicts)
+  const options = contradictions(given, added, cwd)
+  if (options.length > 0) {
+    throw new HandoverError(
+      'ERR_HANDOVER_OPTIONS_CONFLICT',
+      `An earlier graceful() call in this process set ${options.join(', ')} to another value. A process has one ` +
+        'generation: set each option once. The values of the first call still apply, and nothing was changed.',
+      { options },
+    )
+  }
   const all = { ...added, ...set(given) }
   return { given: all, settings: readOptions(all, logger, cwd) }
 }
@@ -25,7 +32,7 @@ export function agree(given: GracefulOptions, raw: unknown, logger: Logger, cwd:
 const set = (options: GracefulOptions): GracefulOptions =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 
-/** The names of options that both registrations set, to different values. */
+/** The names of the options that both registrations set, but to different values. */
 export function contradictions(given: GracefulOptions, added: GracefulOptions, cwd: string): string[] {
   const valueIn = (options: GracefulOptions, name: string): unknown => {
     const value = options[name as keyof GracefulOptions]
@@ -35,13 +42,4 @@ export function contradictions(given: GracefulOptions, added: GracefulOptions, c
     const [one, other] = [valueIn(given, name), valueIn(added, name)]
     return name !== 'logger' && one !== undefined && other !== undefined && !isDeepStrictEqual(one, other)
   })
-}
-
-function conflict(names: readonly string[]): HandoverError {
-  return new HandoverError(
-    'ERR_HANDOVER_OPTIONS_CONFLICT',
-    `An earlier graceful() call in this process set ${names.join(', ')} to another value. A process has one ` +
-      'generation: set each option once. The values of the first call still apply, and nothing was changed.',
-    { options: names },
-  )
 }

@@ -2,29 +2,30 @@ import type { Generation } from '../generation/generation.js'
 import { makeMovable, resumeStream, streamProtocol } from '../transfer/event-stream.js'
 import type { GracefulHandle } from './handle.js'
 
-/** The public face of a generation. */
 export function handleOf(generation: Generation): GracefulHandle {
-  const { hooks, machine, predecessor, tracker, incoming } = generation
+  const { parts, incoming } = generation
+  const { hooks, machine, tracker } = parts
   const { events } = machine
-  const handle: GracefulHandle = {
+  const predecessor = parts.predecessor()
+  return {
     get state() {
       return machine.state.name
     },
-    generation: generation.self.number,
+    generation: parts.self.number,
     predecessor: predecessor && {
       pid: predecessor.pid,
       generation: predecessor.generation,
       ended: predecessor.ended,
     },
     reload: () => generation.reload(),
-    shutdown: () => generation.shutdown(),
+    shutdown: () => parts.shutdown(),
     drain: (server) => generation.serverDrains.drain(server),
-    ready: () => generation.sayReady(),
+    ready: () => generation.ready(),
     setReady(ready) {
       generation.health.setReady(ready)
       return this
     },
-    connections: () => generation.tracker.counts(),
+    connections: () => tracker.counts(),
     on(event, observer) {
       events.on(event, observer as never)
       return this
@@ -64,5 +65,4 @@ export function handleOf(generation: Generation): GracefulHandle {
     inheritedState: <T>() =>
       (predecessor?.inheritedState() ?? Promise.resolve(undefined)) as Promise<T | undefined>,
   }
-  return handle
 }

@@ -1,4 +1,4 @@
-/** Ties a server, or an application, to the generation of this process. There is one generation per process. */
+/** The entry point for servers: adds a server to the one generation of this process. */
 import net from 'node:net'
 import { inspect } from 'node:util'
 import { HandoverError } from '../base/errors.js'
@@ -8,18 +8,18 @@ import type { GracefulHandle } from './handle.js'
 import { register } from './registry.js'
 
 /**
- * Makes the process of `server` replaceable: SIGHUP hands over to a successor, SIGTERM and SIGINT drain and
- * leave. Call it before `server.listen(...)`, which does not change. On a server that already listens, shutdowns are
- * graceful, and `reload()` rejects with `ERR_HANDOVER_ALREADY_LISTENING`; in a successor the call itself throws that.
+ * Makes the process of `server` replaceable: SIGHUP hands over to a successor; SIGTERM and SIGINT drain and exit. Call it
+ * before `server.listen(...)`, which does not change. If the server already listens, shutdowns are graceful, and `reload()`
+ * rejects with `ERR_HANDOVER_ALREADY_LISTENING`. In a successor, the call itself throws that error.
  *
- * @param server - a server of `node:net`, `node:http`, `node:https` or `node:http2`; left out by a program
- *   without one, or that has several and says `ready: 'manual'`.
+ * @param server - a server of `node:net`, `node:http`, `node:https` or `node:http2`. Omit it in a program without a server,
+ *   or in a program with several servers and `ready: 'manual'`.
  * @param options - see {@link GracefulOptions}; a later call may set what no earlier call has set.
  * @returns the handle; one per process.
  * @throws HandoverError with the code `ERR_HANDOVER_NOT_A_SERVER`, `ERR_HANDOVER_ALREADY_LISTENING`,
- *   `ERR_HANDOVER_OPTION`, `ERR_HANDOVER_OPTIONS_CONFLICT`, `ERR_HANDOVER_PID_FILE`, `ERR_HANDOVER_COPIES`,
- *   `ERR_HANDOVER_INHERITANCE_MALFORMED`, `ERR_HANDOVER_INHERITANCE_FOREIGN`, `ERR_HANDOVER_WIRE_VERSION` or
- *   `ERR_HANDOVER_BAD_DESCRIPTOR`, before anything was changed.
+ *   `ERR_HANDOVER_OPTION`, `ERR_HANDOVER_OPTIONS_CONFLICT`, `ERR_HANDOVER_PID_FILE`, `ERR_HANDOVER_CONTROL`,
+ *   `ERR_HANDOVER_COPIES`, `ERR_HANDOVER_INHERITANCE_MALFORMED`, `ERR_HANDOVER_INHERITANCE_FOREIGN`,
+ *   `ERR_HANDOVER_WIRE_VERSION` or `ERR_HANDOVER_BAD_DESCRIPTOR`, before anything was changed.
  */
 export function graceful(server: net.Server, options?: GracefulOptions): GracefulHandle
 export function graceful(options?: GracefulOptions): GracefulHandle
@@ -41,8 +41,8 @@ function notAServer(value: unknown): HandoverError {
   const what = value === null || value === undefined ? String(value) : nameOf(value)
   return new HandoverError(
     'ERR_HANDOVER_NOT_A_SERVER',
-    `graceful(server) wants a server of node:net, http, https or http2, and was given ${what}. For an application use ` +
-      '@handover/fastify, @handover/express or @handover/koa, or give its server. Nothing was changed.',
+    `graceful(server) expects a server of node:net, http, https or http2, and got ${what}. For an application, use ` +
+      '@handover/fastify, @handover/express or @handover/koa, or pass its server. Nothing was changed.',
   )
 }
 
@@ -51,5 +51,5 @@ function nameOf(value: unknown): string {
     return 'handle' in value ? 'an Express application' : `the function ${value.name || '(anonymous)'}`
   if (typeof value !== 'object') return inspect(value)
   if ('register' in (value as object) && 'inject' in (value as object)) return 'a Fastify instance'
-  return 'callback' in (value as object) ? 'a Koa application' : 'an object that is no server'
+  return 'callback' in (value as object) ? 'a Koa application' : 'an object that is not a server'
 }

@@ -128,7 +128,7 @@ test.each(Object.entries(bad))(
       expect(error).toMatchObject({ name: 'HandoverError', code: 'ERR_HANDOVER_OPTION', option })
       expect(Object.is(error.value, value)).toBe(true)
       expect(error.message).toMatch(
-        new RegExp(`^graceful: "${option}" must be .+; it was .+\\. Nothing was changed\\.$`, 's'),
+        new RegExp(`^graceful: "${option}" must be .+; its value was .+\\. Nothing was changed\\.$`, 's'),
       )
     }
   },
@@ -143,8 +143,8 @@ test('readyTimeoutMs and hookTimeoutMs must be at least 1; the other times may b
 })
 
 test('an option error shows the rejected value', () => {
-  expect(refusal({ probationMs: Number.NaN }).message).toContain('it was NaN.')
-  expect(refusal({ probationMs: '5' }).message).toContain("it was '5'.")
+  expect(refusal({ probationMs: Number.NaN }).message).toContain('its value was NaN.')
+  expect(refusal({ probationMs: '5' }).message).toContain("its value was '5'.")
   expect(refusal({ successor: circular }).message).toContain('[Circular')
   expect(refusal({ pidFile: `\0${'x'.repeat(100_000)}` }).message.length).toBeLessThan(400)
 })
@@ -154,7 +154,7 @@ test('the error for an unknown option lists the valid names', () => {
     const { code, message } = refusal(JSON.parse(`{ "${name}": 1 }`))
     expect(code).toBe('ERR_HANDOVER_OPTION')
     expect(message).toMatch(
-      new RegExp(`"${name}" is no option: it must be one of readyTimeoutMs, .*logger; it was 1`),
+      new RegExp(`"${name}" is not an option: use one of readyTimeoutMs, .*logger; its value was 1`),
     )
   }
 })
@@ -212,7 +212,7 @@ test('a PID file is rejected if its folder is missing or not a folder', () => {
   for (const pidFile of [join(folder, 'missing', 'app.pid'), join(folder, 'file', 'app.pid')]) {
     const error = refusal({ pidFile })
     expect(error).toMatchObject({ code: 'ERR_HANDOVER_PID_FILE', pidFile })
-    expect(error.message).toContain('its folder is missing, or closed to this user. Nothing was changed.')
+    expect(error.message).toContain(`cannot create the PID file ${pidFile}: `)
     expect(error.cause).toBeInstanceOf(Error)
   }
 })
@@ -224,6 +224,6 @@ test('the path of a control socket is resolved like that of a PID file and rejec
   for (const control of [join(folder, 'missing', 'app.sock'), join(folder, 'x'.repeat(100))]) {
     const error = refusal({ control })
     expect(error).toMatchObject({ code: 'ERR_HANDOVER_CONTROL', control })
-    expect(error.message).toContain(`the control socket ${control} cannot be made: `)
+    expect(error.message).toContain(`cannot create the control socket ${control}: `)
   }
 })

@@ -11,7 +11,7 @@ import { checks } from './option-checks.js'
 /**
  * Checks options and fills in the defaults. `cwd` resolves relative paths.
  * Errors: `ERR_HANDOVER_OPTION` (wrong name, type or range), `ERR_HANDOVER_PID_FILE` and `ERR_HANDOVER_CONTROL` (the
- * folder is missing or closed).
+ * folder is missing or not writable).
  */
 export function readOptions(raw: unknown, logger: Logger, cwd: string): Settings {
   if (raw !== undefined && !isRecord(raw)) throw wrong('options', raw, 'an object')
@@ -24,12 +24,11 @@ export function readOptions(raw: unknown, logger: Logger, cwd: string): Settings
   const settings = { ...defaults, logger, ...Object.fromEntries(given) } as Settings
   const twice = settings.reloadSignals.find((signal) => settings.shutdownSignals.includes(signal))
   if (twice) throw wrong('reloadSignals', twice, 'signals that are not in shutdownSignals')
-  const { pidFile, control } = settings
-  return {
-    ...settings,
-    pidFile: pidFile === undefined ? undefined : checkedPidFile(resolve(cwd, pidFile)),
-    control: control === undefined ? undefined : checkedControl(resolve(cwd, control)),
+  const pathOf = (option: 'pidFile' | 'control') => {
+    const path = settings[option]
+    return path === undefined ? undefined : checkedPath(option, resolve(cwd, path))
   }
+  return { ...settings, pidFile: pathOf('pidFile'), control: pathOf('control') }
 }
 
 function wrong(option: string, value: unknown, expected: string): HandoverError {
@@ -37,46 +36,31 @@ function wrong(option: string, value: unknown, expected: string): HandoverError 
   const what =
     Object.hasOwn(checks, option) || option === 'options'
       ? `must be ${expected}`
-      : `is no option: it must be ${expected}`
+      : `is not an option: use ${expected}`
   return new HandoverError(
     'ERR_HANDOVER_OPTION',
-    `graceful: "${option}" ${what}; it was ${shown.slice(0, 100)}. Nothing was changed.`,
+    `graceful: "${option}" ${what}; its value was ${shown.slice(0, 100)}. Nothing was changed.`,
     { option, value },
   )
 }
 
-/** Errors: those of the system, when nothing can be put there. */
-function checkFolderOf(path: string): void {
-  const folder = dirname(path)
-  if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`)
-  accessSync(folder, fsConstants.W_OK)
-}
-
-function checkedControl(path: string): string {
+/** Returns the resolved path, whose folder must exist and be writable. */
+function checkedPath(option: 'pidFile' | 'control', path: string): string {
+  const isControl = option === 'control'
   try {
-    if (Buffer.byteLength(path) > longestPath) throw new Error(`it is longer than ${longestPath} bytes`)
-    checkFolderOf(path)
+    if (isControl && Buffer.byteLength(path) > longestPath)
+      throw new Error(`the path is longer than ${longestPath} bytes`)
+    const folder = dirname(path)
+    if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`)
+    accessSync(folder, fsConstants.W_OK)
+    return path
   } catch (cause) {
     throw new HandoverError(
-      'ERR_HANDOVER_CONTROL',
-      `graceful: the control socket ${path} cannot be made: ${(cause as Error).message}. Nothing was changed.`,
-      { control: path },
+      isControl ? 'ERR_HANDOVER_CONTROL' : 'ERR_HANDOVER_PID_FILE',
+      `graceful: cannot create the ${isControl ? 'control socket' : 'PID file'} ${path}: ${(cause as Error).message}. ` +
+        'Nothing was changed.',
+      { [option]: path },
       cause,
     )
   }
-  return path
-}
-
-function checkedPidFile(path: string): string {
-  try {
-    checkFolderOf(path)
-  } catch (cause) {
-    throw new HandoverError(
-      'ERR_HANDOVER_PID_FILE',
-      `graceful: the PID file ${path} cannot be written: its folder is missing, or closed to this user. Nothing was changed.`,
-      { pidFile: path },
-      cause,
-    )
-  }
-  return path
 }

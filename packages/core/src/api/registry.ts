@@ -1,7 +1,6 @@
-/** What all copies of core in this process share: there can be an ESM and a CommonJS one, or two versions. */
-
+/** What all copies of core in this process share. A process can load an ESM and a CommonJS copy, or two versions. */
 import { HandoverError } from '../base/errors.js'
-import type { GracefulOptions } from '../base/settings.js'
+import type { Agreed, GracefulOptions } from '../base/settings.js'
 import type { ConnectionReceiver } from '../connections/movable.js'
 import { Generation } from '../generation/generation.js'
 import { lateServer, lateSuccessor } from '../generation/late-server.js'
@@ -18,7 +17,7 @@ interface Shared {
   readonly version: number
   origin: Origin
   generation?: { readonly handle: GracefulHandle; readonly internals: Generation }
-  /** Who goes on with which protocol, as long as there is no generation that could be told. */
+  /** By protocol; registered before the generation. */
   receivers?: Map<string, ConnectionReceiver>
 }
 
@@ -26,30 +25,36 @@ const key = Symbol.for('@handover/core')
 const registry = globalThis as unknown as Record<symbol, Shared | undefined>
 registry[key] ??= { version: wireVersion, origin: readOrigin(platform) }
 
-/** Adds `awaited` to the generation of this process, which begins with the first registration. */
-export function register(awaited: ReadyCondition, options: GracefulOptions | undefined): GracefulHandle {
+/** Adds a registration to the generation of this process. The first registration starts the generation. */
+export function register(condition: ReadyCondition, options: GracefulOptions | undefined): GracefulHandle {
   const { origin, generation } = shared()
-  if (origin.inheritance !== undefined && lateServer(awaited, generation?.internals.listeners))
+  const existing = generation?.internals
+  if (origin.inheritance !== undefined && lateServer(condition, existing?.parts.listeners))
     throw lateSuccessor()
-  if (generation) {
-    const { given } = generation.internals
-    generation.internals.applyOptions(agree(given, options, lineLogger(platform.pid), origin.cwd))
-    generation.internals.await(awaited)
-    return generation.handle
-  }
-  const internals = new Generation(agree({}, options, lineLogger(platform.pid), origin.cwd), origin, platform)
-  internals.start()
-  const handle = handleOf(internals)
-  shared().generation = { handle, internals }
-  internals.undoAtEnd(forget)
-  for (const [protocol, receiver] of shared().receivers ?? []) internals.incoming.receive(protocol, receiver)
-  delete shared().receivers
-  internals.await(awaited)
+  const agreed = agree(existing?.given ?? {}, options, lineLogger(platform.pid), origin.cwd)
+  existing?.applyOptions(agreed)
+  const { handle, internals } = generation ?? begin(agreed)
+  internals.await(condition)
   return handle
 }
 
-/** Connections of `protocol` that the predecessor moves go to `receiver`, whether there is a generation yet or not. */
-export function receive(protocol: string, receiver: ConnectionReceiver): void {
+function begin(agreed: Agreed): NonNullable<Shared['generation']> {
+  const all = shared()
+  const internals = new Generation(agreed, all.origin, platform)
+  internals.start()
+  const generation = { handle: handleOf(internals), internals }
+  all.generation = generation
+  internals.parts.undoAtEnd(forget)
+  for (const [protocol, receiver] of all.receivers ?? []) internals.incoming.receive(protocol, receiver)
+  delete all.receivers
+  return generation
+}
+
+/**
+ * For protocols: registers the receiver of connections that the predecessor moves. Call it before this generation is
+ * ready, before or after `graceful`.
+ */
+export function receiveConnections(protocol: string, receiver: ConnectionReceiver): void {
   const all = shared()
   if (all.generation) {
     all.generation.internals.incoming.receive(protocol, receiver)
@@ -59,10 +64,10 @@ export function receive(protocol: string, receiver: ConnectionReceiver): void {
   all.receivers.set(protocol, receiver)
 }
 
-/** The generation of this process, once there is one. */
+/** The generation of this process; `undefined` before the first registration. */
 export const currentGeneration = (): Generation | undefined => shared().generation?.internals
 
-/** The next registration starts from scratch. It inherits nothing. */
+/** The next registration starts a first generation, which inherits nothing. */
 function forget(): void {
   const all = shared()
   delete all.generation
@@ -74,8 +79,8 @@ function shared(): Shared {
   if (found.version === wireVersion) return found
   throw new HandoverError(
     'ERR_HANDOVER_COPIES',
-    `Two copies of @handover/core that do not fit together (${found.version} and ${wireVersion}) are loaded in this ` +
-      'process. Install one version.',
+    `This process loaded two incompatible copies of @handover/core (protocol versions ${found.version} and ` +
+      `${wireVersion}). Install one version.`,
     { theirs: found.version, ours: wireVersion },
   )
 }

@@ -1,8 +1,9 @@
-/** The requests that a control socket can make of a generation, and the status of this generation and of those before it. */
+/** What a control socket can request of a generation, and the status of this generation and of those that drain. */
 import { EventEmitter } from 'node:events'
 import { deferred } from '../base/deferred.js'
 import type { GracefulEvents } from '../base/events.js'
-import type { FinalReport, Phase, ReloadReport, ShutdownReport } from '../base/report.js'
+import type { FinalReport, Phase, ReloadReport } from '../base/report.js'
+import { nextTurn } from '../base/timeouts.js'
 import type { Controlled, ReloadUnderway } from '../control/controlled.js'
 import type {
   ControlEvent,
@@ -15,79 +16,85 @@ import type {
 import type { FromPredecessor } from '../protocol/generation-messages.js'
 import type { Successor } from '../succession/successor.js'
 import type { SharedParts } from './shared-parts.js'
-import { msLeftOf, type Release, statusOf, successorStatus } from './status.js'
+import { msLeftOf, type Release, releaseOf, type StatusParts, statusOf, successorStatus } from './status.js'
 
-/** How often clients that wait for a drain get its progress. */
-const tellDrainMs = 250
-/** How often the successor gets the status of a drain. Describing every connection takes time. */
-const tellSuccessorMs = 1_000
+/** How often waiting clients get the progress of a drain. */
+const progressMs = 250
+/** How often the successor gets the status of a drain. It describes every connection, which takes time. */
+const statusMs = 1_000
 
 interface ControlObservers {
   change: []
   progress: [event: ControlEvent]
 }
 
-export interface ControlTargetParts extends Pick<SharedParts, 'self' | 'machine' | 'tracker' | 'isRunning'> {
-  /** Read at the start: later a link may lead to another release. */
-  readonly release: Release
-  readonly uptimeMs: () => number
-  readonly drainTimeoutMs: () => number
-  readonly reload: () => Promise<ReloadReport>
-  readonly shutdown: () => Promise<ShutdownReport>
-}
+export type ControlTargetParts = StatusParts & Pick<SharedParts, 'settings' | 'reload' | 'shutdown'>
 
 export class ControlTarget implements Controlled {
   readonly #parts: ControlTargetParts
+  readonly #release: Release
   readonly #observers = new EventEmitter<ControlObservers>()
   readonly #stopped = deferred<StopSummary>()
   readonly #finalReport = deferred<FinalReport>()
   #lastReload: ReloadSummary | undefined
-  /** Those that drain, the latest first, as they last told. */
+  /** The earlier generations that drain, as last reported, the latest first. */
   #predecessors: readonly GenerationStatus[] = []
-  #openAtFirst = 0
+  #mostOpen = 0
   #reporting: NodeJS.Timeout | undefined
 
   constructor(parts: ControlTargetParts) {
     this.#parts = parts
-    // Each client may wait for something.
+    this.#release = releaseOf(parts.platform)
+    // Each client may observe.
     this.#observers.setMaxListeners(0)
   }
 
   /** Follows this generation from now on. */
   observe(events: EventEmitter<GracefulEvents>): void {
-    events.on('state', () => this.#changed())
+    events.on('state', () => this.#emitChange())
     events.on('reload-failed', ({ report }) => this.#keep(report as ReloadReport))
     events.on('handed-over', (report) => this.#keep(report))
     events.on('report', (report) => this.#finalReport.resolve(report))
     events.on('predecessor-finished', (report) => this.#onPredecessorFinished(report))
   }
 
-  /** A part of a reload has begun. */
+  /** A phase of a reload has begun. */
   phase(phase: Phase['name'], successor: Successor, limitMs: number): void {
     const { number, pid } = this.#parts.self
     const next = { generation: number + 1, pid: successor.pid }
-    this.#tell({ event: 'phase', phase, generation: number, pid, successor: next, limitMs })
+    this.#observers.emit('progress', {
+      event: 'phase',
+      phase,
+      generation: number,
+      pid,
+      successor: next,
+      limitMs,
+    })
+    this.#emitChange()
   }
 
   /** The successor owns the service. It gets the status of this drain from now on. */
   handOver(successor: Successor, report: ReloadReport): void {
-    this.phase('draining', successor, this.#parts.drainTimeoutMs())
-    const send = () => successor.send({ type: 'status', generations: this.#drainingNow(), reload: report })
+    this.phase('draining', successor, this.#parts.settings().drainTimeoutMs)
+    const send = () => {
+      const generations = [statusOf(this.#parts, this.#release), ...this.#running()]
+      successor.send({ type: 'status', generations, reload: report })
+    }
     send()
-    this.#reporting = setInterval(send, tellSuccessorMs).unref()
+    this.#reporting = setInterval(send, statusMs).unref()
   }
 
   /** The successor has died. */
   serveAgain(): void {
     this.stopReporting()
-    this.#changed()
+    this.#emitChange()
   }
 
-  /** Everything is over, and the process leaves with `code`: the last answers get out. */
+  /** The process is about to exit with `code`. Answers the clients that wait for that. */
   async finish(code: number): Promise<void> {
     this.#stopped.resolve({ code, reports: [await this.#finalReport.promise] })
-    // The code that awaits it answers first.
-    await new Promise((resolve) => setImmediate(resolve))
+    // The code that awaits the report answers first.
+    await nextTurn()
   }
 
   /** Stops sending the status to the successor. */
@@ -97,9 +104,9 @@ export class ControlTarget implements Controlled {
 
   onPredecessorStatus({ generations, reload }: FromPredecessor & { type: 'status' }): void {
     this.#predecessors = generations
-    // What this generation was asked itself came later.
+    // A reload of this generation is later than that of its predecessor.
     if (this.#lastReload === undefined) this.#keep(reload)
-    this.#changed()
+    this.#emitChange()
   }
 
   status(): ControlStatus {
@@ -107,18 +114,18 @@ export class ControlTarget implements Controlled {
     const { state } = machine
     this.#predecessors = this.#running()
     const successor = state.name === 'handing-over' ? [successorStatus(state.successor, self.number + 1)] : []
-    const generations = [statusOf(this.#parts), ...successor, ...this.#predecessors]
+    const generations = [statusOf(this.#parts, this.#release), ...successor, ...this.#predecessors]
     return { generations, ...(this.#lastReload ? { lastReload: this.#lastReload } : {}) }
   }
 
   reload(progress: (event: ControlEvent) => void): ReloadUnderway {
-    const stopTelling = this.#observe(progress)
+    const stop = this.#observe(progress)
     const proven = this.#parts.reload().then((report) => summary(report))
     const drained = proven.then(async (handedOver): Promise<ReloadSummary> => {
       const { drain } = await Promise.race([this.#finalReport.promise, this.#lost()])
       return { ...handedOver, reports: handedOver.reports.map((each) => ({ ...each, drain })) }
     })
-    drained.then(stopTelling, stopTelling)
+    drained.then(stop, stop)
     return { proven, drained }
   }
 
@@ -142,53 +149,44 @@ export class ControlTarget implements Controlled {
     this.#predecessors = this.#predecessors.filter((each) => each.pid !== pid)
     const isLast = this.#lastReload?.reports.some((report) => report.startedAt === reload?.startedAt)
     if (reload && (isLast || !this.#lastReload)) this.#lastReload = summary({ ...reload, drain })
-    this.#changed()
+    this.#emitChange()
   }
 
   #keep(report: ReloadReport): void {
     this.#lastReload = summary(report)
   }
 
-  /** Tells a client how the reload, or the stop, that it asked for goes on. */
+  /** Reports the progress of a reload or a shutdown to the client that requested it. */
   #observe(progress: (event: ControlEvent) => void): () => void {
     this.#observers.on('progress', progress)
-    const timer = setInterval(() => this.#tellDrain(progress), tellDrainMs).unref()
+    const timer = setInterval(() => this.#reportDrain(progress), progressMs).unref()
     return () => {
       clearInterval(timer)
       this.#observers.off('progress', progress)
     }
   }
 
-  #tellDrain(progress: (event: ControlEvent) => void): void {
+  #reportDrain(progress: (event: ControlEvent) => void): void {
     const { machine, tracker, self } = this.#parts
     const { state } = machine
     if (state.name !== 'draining') return
-    this.#openAtFirst = Math.max(tracker.size, this.#openAtFirst)
+    this.#mostOpen = Math.max(tracker.size, this.#mostOpen)
     progress({
       event: 'draining',
       generation: self.number,
       pid: self.pid,
       open: tracker.size,
-      of: this.#openAtFirst,
+      of: this.#mostOpen,
       ...msLeftOf(state.drain),
     })
   }
 
-  #tell(event: ControlEvent): void {
-    this.#observers.emit('progress', event)
-    this.#changed()
-  }
-
-  #changed(): void {
+  #emitChange(): void {
     this.#observers.emit('change')
   }
 
-  #drainingNow(): GenerationStatus[] {
-    return [statusOf(this.#parts), ...this.#running()]
-  }
-
   #running(): GenerationStatus[] {
-    return this.#predecessors.filter(({ pid }) => this.#parts.isRunning(pid))
+    return this.#predecessors.filter(({ pid }) => this.#parts.platform.isRunning(pid))
   }
 }
 

@@ -1,5 +1,6 @@
-/** What a drain needs, of a generation or of some of its servers. */
+/** What a drain needs, whether it drains the whole generation or some servers. */
 import type { Logger } from '../base/logger.js'
+import type { Settings } from '../base/settings.js'
 import type { Drained } from '../connections/server-connections.js'
 import type { Predecessor } from '../succession/predecessor.js'
 import type { Mover } from '../transfer/mover.js'
@@ -7,19 +8,15 @@ import type { Mover } from '../transfer/mover.js'
 export interface DrainParts {
   readonly tracker: Drained
   readonly logger: Logger
-  readonly limits: {
-    readonly drainTimeoutMs: number
-    readonly lingerMs: number
-    readonly shutdownDelayMs: number
-  }
-  /** Closes the listeners. The servers say `close` when what is returned is called: when all have drained. */
+  readonly limits: Pick<Settings, 'drainTimeoutMs' | 'lingerMs' | 'shutdownDelayMs'>
+  /** Closes the listeners. The returned function makes the servers emit `close`; call it when all have drained. */
   readonly closeListeners: () => () => void
-  /** Runs before connections are drained; stops waiting when the signal aborts. Absent where there is no hook. */
+  /** Runs before connections are drained, and stops waiting when the signal aborts. Absent without hooks. */
   readonly beforeDrain: ((cut: AbortSignal) => Promise<unknown>) | undefined
-  /** A predecessor that drains itself may still send connections. */
+  /** A predecessor may still send connections while it drains itself. */
   readonly predecessor: Pick<Predecessor, 'ended' | 'refuseConnections'> | undefined
-  /** Where connections go; absent where there is no successor that takes them. */
+  /** Moves connections; absent if no successor takes them. */
   readonly mover: Mover | undefined
-  /** Whether the successor that this generation stands by for runs; absent where it does not. */
+  /** Whether the successor runs. Absent if this generation does not stand by. */
   readonly successorRuns?: (() => boolean) | undefined
 }

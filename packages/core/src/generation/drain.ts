@@ -1,4 +1,4 @@
-/** Stops accepting and finishes what is open: with a limit, politely, and saying what it waits for. */
+/** Stops accepting and finishes open connections within a time limit. Logs what it waits for. */
 import type { ActiveWork, DrainReport } from '../base/report.js'
 import { formatActiveWork, formatConnections } from '../base/report-text.js'
 import { nextTurn, pause, timeout, unlessAborted } from '../base/timeouts.js'
@@ -6,21 +6,21 @@ import { totalOf } from '../connections/counting.js'
 import { idleLimit } from '../connections/idle-limit.js'
 import type { DrainParts } from './drain-parts.js'
 
-/** How often a shutdown looks for connections whose linger is over. Bounds how late the process is gone. */
+/** How often a shutdown closes connections whose linger has passed. The process exits at most this much later. */
 export const sweepMs = 50
-/** How long a predecessor may take to say that it sends no more connections. */
+/** How long a predecessor may take to confirm that it sends no more connections. */
 const answerMs = 1_000
-/** How often a drain says what keeps it. */
-const tellMs = 1_000
+/** How often a drain logs what it waits for. */
+const logMs = 1_000
 /** How long it may take to notice the exit of a successor. */
 const exitMs = 1_000
-/** How many cut connections the report names. */
-const mostNamed = 100
-/** How many turns what was ended at the limit gets to be gone. */
+/** How many cut connections the report lists. */
+const mostListed = 100
+/** How many turns of the event loop connections get to close after the time limit. */
 const endTurns = 20
 /** How long hooks and last messages may take after a second signal: the process exits within 500 ms (C67). */
 const cutShortMs = 250
-/** How many turns of the event loop a shutdown waits for connections that the kernel has queued already. */
+/** How many turns of the event loop a shutdown accepts connections that the kernel has queued. */
 const queueTurns = 100
 
 export class Drain {
@@ -29,7 +29,7 @@ export class Drain {
   readonly #over = new AbortController()
   #cutShortBy: DrainReport['cutShortBy']
   readonly #canceled = new AbortController()
-  #sayClosed: () => void = () => {}
+  #emitClose: () => void = () => {}
   #lingering = false
   #mayStillCome = false
   #hasEnded = false
@@ -47,15 +47,15 @@ export class Drain {
     return this.#run
   }
 
-  /** Nobody will come for the idle connections: they are closed when their linger is over. */
+  /** No successor takes the idle connections: they close after their linger. */
   becomeShutdown(): void {
     this.#because = 'shutdown'
     this.#lingering = true
   }
 
   /**
-   * Stops draining: the generation serves again. Calls `serve` when what has left is counted, then `listen`;
-   * {@link run} never resolves. Returns `false` where the drain has ended, or has become a shutdown.
+   * Stops draining: the generation serves again. Counts lost connections, then calls `serve` and `listen`; {@link run} never
+   * resolves. Returns `false` if the drain has ended or has become a shutdown.
    */
   cancel({ serve, listen }: { readonly serve: () => void; readonly listen: () => void }): boolean {
     if (this.#hasEnded || this.#because !== 'handed-over' || this.wasCutShort) return false
@@ -63,15 +63,14 @@ export class Drain {
     const { mover } = this.#parts
     mover?.loseTransit()
     serve()
-    // What has not left stays, and does not end.
+    // Connections that have not been sent stay open.
     mover?.stop()
     listen()
-    // Servers that listen say nothing.
-    this.#sayClosed()
+    // Servers that listen again do not emit `close`.
+    this.#emitClose()
     return true
   }
 
-  /** Ends it now. */
   cutShort(by: NonNullable<DrainReport['cutShortBy']> = 'operator'): void {
     if (this.wasCutShort) return
     this.#cutShortBy = by
@@ -88,7 +87,7 @@ export class Drain {
     this.#cut.signal.addEventListener('abort', act)
   }
 
-  /** Milliseconds until what is still open is ended. */
+  /** Milliseconds until open connections are ended; infinite before the listeners have closed. */
   get msLeft(): number {
     return this.wasCutShort ? 0 : Math.max(0, this.#deadline - performance.now())
   }
@@ -107,22 +106,22 @@ export class Drain {
       await this.#emptyAcceptQueue()
       this.#lingering = true
     }
-    this.#sayClosed = closeListeners()
-    // The successor already serves the same listeners and the control socket. Only one process may.
+    this.#emitClose = closeListeners()
+    // At a handover, hooks run after the listeners have closed: the successor already serves them.
     if (because === 'handed-over' && beforeDrain) await beforeDrain(this.#cut.signal)
     if (this.#canceled.signal.aborted) return forever()
     const open = tracker.size
     this.#deadline = performance.now() + limits.drainTimeoutMs
     tracker.startDraining(mover)
     const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
-    // The process notices its exit soon, which ends this drain.
+    // The successor has exited: its exit event cancels this drain.
     if (this.#parts.successorRuns?.() === false) await pause(exitMs, this.#canceled.signal)
     if (this.#canceled.signal.aborted) return forever()
     this.#hasEnded = true
     mover?.abandon()
     await this.#untilNoneComes()
     const cut = await this.#endTheRest()
-    this.#sayClosed()
+    this.#emitClose()
     // Includes connections that arrived in the last turn of the event loop.
     for (const connection of tracker.all()) tracker.end(connection, 'cut')
     return this.#report({ startedAt, open, cut, timedOut: timedOut && cut.length > 0 })
@@ -147,7 +146,7 @@ export class Drain {
     }
   }
 
-  /** Closing a listener resets what its queue holds. Node accepts one connection a turn: go on while any comes. */
+  /** Closing a listener resets queued connections. Node accepts one per turn: continue while any arrives. */
   async #emptyAcceptQueue(): Promise<void> {
     const { tracker } = this.#parts
     for (let turns = 0, before = -1; turns < queueTurns && tracker.size !== before; turns++) {
@@ -164,7 +163,7 @@ export class Drain {
       const timers = [
         setTimeout(() => end(false), drainTimeoutMs),
         setInterval(this.#sweeper(), sweepMs),
-        setInterval(() => this.#tell(), tellMs),
+        setInterval(() => this.#logActiveWork(), logMs),
       ]
       const end = (empty: boolean) => {
         for (const timer of timers) clearTimeout(timer)
@@ -185,8 +184,8 @@ export class Drain {
   }
 
   /**
-   * A predecessor of ours that drains may still send connections. With a successor of our own they are passed
-   * on, and we stay until it has ended; at a shutdown it is told to keep them.
+   * A predecessor that drains may still send connections. At a handover this generation passes them on to its successor
+   * until the predecessor has ended. At a shutdown it refuses them.
    */
   #whenNoneComes(look: () => void): void {
     const { predecessor, mover } = this.#parts
@@ -198,14 +197,14 @@ export class Drain {
     })
   }
 
-  /** What a predecessor sent comes before its answer; one that hangs gives none. */
+  /** The predecessor's answer arrives after its last connection. A predecessor that hangs does not answer. */
   async #untilNoneComes(): Promise<void> {
     const { predecessor } = this.#parts
     if (!predecessor) return
     await unlessAborted(timeout(answerMs, predecessor.refuseConnections()), this.over).catch(() => {})
   }
 
-  /** Closes what has been idle for `lingerMs` since the shutdown began. */
+  /** Closes connections that have been idle for `lingerMs` since the shutdown began. */
   #sweeper(): () => void {
     const { tracker, limits } = this.#parts
     const closeIdle = idleLimit(tracker, limits.lingerMs)
@@ -216,16 +215,16 @@ export class Drain {
     return sweep
   }
 
-  #tell(): void {
+  #logActiveWork(): void {
     const { tracker, logger } = this.#parts
     const activeWork = tracker.activeWork()
     const oldest = activeWork.slice(0, 5)
-    const waits = oldest.length === 0 ? 'idle connections only' : formatActiveWork(oldest)
+    const waitsFor = oldest.length === 0 ? 'idle connections only' : formatActiveWork(oldest)
     const facts = { state: 'draining', connections: tracker.counts(), activeWork: oldest }
-    logger.info(facts, `draining: ${formatConnections(tracker.size)} open; waits for ${waits}`)
+    logger.info(facts, `draining: ${formatConnections(tracker.size)} open; waiting for ${waitsFor}`)
   }
 
-  /** What is idle is closed, what is not is cut and named. */
+  /** Closes idle connections, and cuts the other ones. Resolves with the connections to list. */
   async #endTheRest(): Promise<ActiveWork[]> {
     const { tracker, logger } = this.#parts
     if (tracker.size === 0) return []
@@ -234,16 +233,16 @@ export class Drain {
     for (const connection of tracker.idle()) connection.close()
     for (let turns = 0; turns < endTurns && tracker.size > 0; turns++) await nextTurn()
     const cut = tracker.activeWork()
-    const named = cut.slice(0, mostNamed)
-    const why = this.wasCutShort ? 'cut short' : 'wait timeout'
+    const listed = cut.slice(0, mostListed)
+    const why = this.wasCutShort ? 'drain cut short' : 'drain timed out'
     const idle = new Set(tracker.idle())
     for (const connection of tracker.all()) tracker.end(connection, idle.has(connection) ? 'closed' : 'cut')
     if (cut.length > 0) {
       const what = `${formatConnections(cut.length)} cut: ${formatActiveWork(cut.slice(0, 10))}`
-      logger.warn({ cut: named }, `${why}: ${what}`)
+      logger.warn({ cut: listed }, `${why}: ${what}`)
     }
     await nextTurn()
-    return named
+    return listed
   }
 }
 

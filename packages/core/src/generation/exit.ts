@@ -1,10 +1,12 @@
-/** How a generation leaves: because its successor is proven, or because it shuts down. */
+/** How a generation ends: because its successor is proven, or because it shuts down. */
 import { channel } from 'node:diagnostics_channel'
 import type { DrainReport, FinalReport, HookFailure, ReloadReport, ShutdownReport } from '../base/report.js'
 import { formatOutcomes } from '../base/report-text.js'
 import type { DrainReason } from '../base/state-names.js'
 import { unlessAborted } from '../base/timeouts.js'
+import type { ControlEndpoint } from '../control/endpoint.js'
 import type { Successor } from '../succession/successor.js'
+import type { ControlTarget } from './control-target.js'
 import { Drain } from './drain.js'
 import type { Handover } from './handover.js'
 import type { Leave } from './hooks.js'
@@ -18,6 +20,7 @@ export interface ExitParts
     | 'self'
     | 'logger'
     | 'machine'
+    | 'platform'
     | 'settings'
     | 'tracker'
     | 'listeners'
@@ -25,16 +28,12 @@ export interface ExitParts
     | 'hooks'
     | 'predecessor'
     | 'ownsService'
-    | 'isRunning'
+    | 'supervised'
   > {
-  /** Whether a supervisor started this process, and still runs. */
-  readonly supervised: () => 'no' | 'alive' | 'gone'
-  /** Clients of the control socket continue in the successor. */
-  readonly handOverControl: (successor: Successor, report: ReloadReport) => void
-  /** The last answers of the control socket get out. */
-  readonly finishControl: (code: number) => Promise<void>
+  readonly control: ControlTarget
+  readonly endpoint: ControlEndpoint
   /** The process continues without Handover. */
-  readonly letGo: () => void
+  readonly leaveProcess: () => void
   readonly exit: (code: 0 | 1) => void
 }
 
@@ -43,52 +42,61 @@ export class Exit {
   #left: Promise<ShutdownReport> | undefined
   #signal: string | undefined
   #successor: Successor | undefined
-  /** Of `beforeDrain` hooks. */
+  /** Failures of `beforeDrain` hooks. */
   readonly #hookFailures: HookFailure[] = []
 
   constructor(parts: ExitParts) {
     this.#parts = parts
   }
 
-  /** The successor is proven: it is the service. */
+  /** The successor owns the service. */
   handOver(successor: Successor, handover: Handover, report: ReloadReport): void {
-    const { predecessor, machine, handOverControl } = this.#parts
+    const { predecessor, machine, control, endpoint } = this.#parts
     this.#successor = successor
     predecessor()?.claim('leave')
     const drain = this.#newDrain('handed-over', { successor, handover })
     machine.dispatch({ name: 'successor-proven', drain })
     const drained = drain.run()
-    handOverControl(successor, report)
+    control.handOver(successor, report)
+    endpoint.handOver((carried, handle, failed) =>
+      successor.give({ type: 'control-client', ...carried }, handle, failed),
+    )
     this.#left = drained.then((drained) => this.#leave(drain, drained, { successor, report }))
   }
 
-  /** Passes a reload signal on to the generation that serves. Returns whether that is a successor of this one. */
+  /** Passes a reload signal on to the successor that serves. Returns whether there is one. */
   forward(signal: string): boolean {
     const successor = this.#successor
     if (!successor || successor.exit) return false
-    this.#parts.logger.info({ signal }, `${signal}: passed on to successor ${successor.pid}, which serves`)
+    this.#parts.logger.info(
+      { signal },
+      `${signal}: passing it on to successor ${successor.pid}, which serves`,
+    )
     successor.send({ type: 'reload-again', signal })
     return true
   }
 
   /**
-   * The successor has died: this generation, which still drains, listens and serves again. Returns how many connections
-   * went with the successor, or `undefined` where it is too late.
+   * The successor has died while this generation drains: it listens and serves again. Returns how many connections were
+   * lost with the successor, or `undefined` if it is too late.
    */
   serveAgain(listen: () => void): number | undefined {
     const { machine, tracker } = this.#parts
     const { state } = machine
     if (state.name !== 'draining' || state.because !== 'handed-over') return undefined
-    let gone = 0
+    let lostConnections = 0
     const serve = () => {
-      gone = Object.values(tracker.outcomes).reduce((sum, { moved, lost }) => sum + moved + lost, 0)
+      lostConnections = Object.values(tracker.outcomes).reduce(
+        (sum, { moved, lost }) => sum + moved + lost,
+        0,
+      )
       tracker.stopDraining()
     }
     if (!state.drain.cancel({ serve, listen })) return undefined
     this.#left = undefined
     this.#successor = undefined
     machine.dispatch({ name: 'successor-lost' })
-    return gone
+    return lostConnections
   }
 
   /** Resolves when everything has drained and the hooks have run. A second call returns the same promise. */
@@ -110,7 +118,7 @@ export class Exit {
     predecessor()?.claim('leave')
     const drain = this.#newDrain('shutdown')
     machine.dispatch({ name: 'shutdown', drain })
-    // A successor that is taken back ends without the service.
+    // Otherwise the predecessor owns the service.
     if (ownsService()) void systemd.stopping()
     const successorEnded =
       state.name === 'handing-over' ? this.#endSuccessor(state.successor, drain) : undefined
@@ -129,25 +137,22 @@ export class Exit {
     because: DrainReason,
     to?: { readonly successor: Successor; readonly handover: Handover },
   ): Drain {
-    const { tracker, logger, settings, listeners, predecessor, machine, hooks } = this.#parts
-    const { ownsService, supervised, isRunning } = this.#parts
+    const { settings, listeners, predecessor, machine, hooks, ownsService, supervised } = this.#parts
     const supervisor = supervised()
-    // A successor that is taken back leaves the listeners, and the files of Unix sockets, to its predecessor; a
-    // worker to its supervisor.
+    // The predecessor or the supervisor needs the listeners and the socket files.
     const forGood = because === 'shutdown' && ownsService() && supervisor !== 'alive'
-    // No load balancer sends requests to a generation that was never ready.
-    const atOnce = machine.state.name === 'starting' || !ownsService() || supervisor === 'gone'
-    const limits = atOnce ? { ...settings(), shutdownDelayMs: 0 } : settings()
+    // The delay is for load balancers. They send nothing to a generation that was never ready.
+    const hasNoDelay = machine.state.name === 'starting' || !ownsService() || supervisor === 'gone'
+    const limits = hasNoDelay ? { ...settings(), shutdownDelayMs: 0 } : settings()
     const standsBy = to !== undefined && supervisor === 'no'
     return new Drain(because, {
-      tracker,
-      logger,
+      ...this.#parts,
       limits,
       closeListeners: () => listeners.close({ forGood }),
       beforeDrain: hooks.beforeDrain.length > 0 ? (cut) => this.#runBeforeDrain(because, cut) : undefined,
       predecessor: predecessor(),
       mover: to?.handover.startMoving(to.successor),
-      successorRuns: standsBy ? () => isRunning(to.successor.pid ?? 0) : undefined,
+      successorRuns: standsBy ? () => this.#parts.platform.isRunning(to.successor.pid ?? 0) : undefined,
     })
   }
 
@@ -161,7 +166,7 @@ export class Exit {
 
   /** Reports, runs the hooks, exits. */
   async #leave(drain: Drain, drained: DrainReport, handedOver?: HandedOver): Promise<ShutdownReport> {
-    const { machine, logger, hooks, settings, finishControl, letGo, exit } = this.#parts
+    const { machine, logger, hooks, settings, leaveProcess, exit } = this.#parts
     const report = this.#finalReport(drained, handedOver?.report)
     const { ms, cut } = drained
     logger.info({ report }, `drained in ${ms} ms: ${formatOutcomes(drained)}`)
@@ -173,11 +178,18 @@ export class Exit {
     const hookFailures = [...this.#hookFailures, ...failures]
     const code = cut.length > 0 || drain.wasCutShort || hookFailures.length > 0 ? 1 : 0
     machine.dispatch({ name: 'drained', code })
-    await unlessAborted(finishControl(code), drain.over).catch(() => {})
+    await unlessAborted(this.#finishControl(code), drain.over).catch(() => {})
     // The code that awaits `shutdown()` runs before the exit.
     if (settings().exit || handedOver) setImmediate(() => exit(code))
-    else letGo()
+    else leaveProcess()
     return { ...drained, hookFailures }
+  }
+
+  /** Resolves when the last answers of the control socket are sent. */
+  async #finishControl(code: 0 | 1): Promise<void> {
+    const { control, endpoint } = this.#parts
+    await control.finish(code)
+    await endpoint.finish()
   }
 
   #finalReport(drain: DrainReport, reload: ReloadReport | undefined): FinalReport {

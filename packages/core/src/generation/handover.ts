@@ -1,5 +1,5 @@
 /**
- * What a generation and its successor share from the start of a reload to the end of the drain: the listeners, the
+ * What a generation and its successor share from the start of a reload to the end of the drain: the listeners, their
  * duplicates with which this generation stands by, and the connections that move.
  */
 import type net from 'node:net'
@@ -12,18 +12,16 @@ import { firstListenerFd } from '../succession/successor-process.js'
 import { Mover } from '../transfer/mover.js'
 import type { SharedParts } from './shared-parts.js'
 
-export interface HandoverParts extends Pick<SharedParts, 'self' | 'logger' | 'tracker' | 'listeners'> {
-  readonly movesConnections: () => boolean
-}
+export type HandoverParts = Pick<SharedParts, 'self' | 'logger' | 'settings' | 'tracker' | 'listeners'>
 
-/** How long a successor that closed its channel may take to exit. After that, its connections drain here. */
+/** How long a successor that closed its channel may take to exit. After that, no more connections move to it. */
 const exitMs = 1_000
 
 type Moving = Pick<SuccessorEvents, 'onReceived' | 'onNoMore' | 'onGone' | 'onDuplicate' | 'onStoodDown'>
 
 export class Handover {
   readonly #parts: HandoverParts
-  /** The descriptors by which the successor knows the listeners of our servers. */
+  /** The descriptors in the successor of the listeners of each server. */
   readonly #fds = new Map<net.Server, number>()
   readonly #standBy = new StandBy()
   readonly entries: readonly ListenerEntry[]
@@ -32,9 +30,9 @@ export class Handover {
 
   constructor(parts: HandoverParts) {
     this.#parts = parts
-    const handedOn = parts.listeners.inheritable()
-    for (const [i, { server }] of handedOn.entries()) this.#fds.set(server, firstListenerFd + i)
-    this.entries = handedOn.map(({ entry }) => entry)
+    const inheritable = parts.listeners.inheritable()
+    for (const [i, { server }] of inheritable.entries()) this.#fds.set(server, firstListenerFd + i)
+    this.entries = inheritable.map(({ entry }) => entry)
   }
 
   /** In the order of {@link entries}. */
@@ -50,7 +48,7 @@ export class Handover {
     })
   }
 
-  /** The messages of the successor about connections and duplicates. */
+  /** Handles the successor's messages about connections and duplicates. */
   events(successor: () => Successor | undefined): Moving {
     return {
       onReceived: (receipt) => this.#mover?.confirm(receipt),
@@ -61,14 +59,14 @@ export class Handover {
     }
   }
 
-  /** The successor owns the service, and serves these listeners. */
+  /** The successor owns the service and serves these listeners. */
   takenOver(takenOver: TakenOver): void {
     this.#takenOver = takenOver
   }
 
-  /** Called by the drain. Connections move from now on, if the option is set. */
+  /** Creates the mover for the drain, if the option is set. */
   startMoving(successor: Successor): Mover | undefined {
-    if (this.#parts.movesConnections()) this.#mover = this.#newMover(successor)
+    if (this.#parts.settings().moveConnections) this.#mover = this.#newMover(successor)
     return this.#mover
   }
 
@@ -76,7 +74,7 @@ export class Handover {
     this.#standBy.begin(() => successor.standDown())
   }
 
-  /** This generation owns the service again. Its servers listen, on the duplicates that arrived. */
+  /** This generation owns the service again. Its servers listen on the duplicates that arrived, or bind again. */
   listenAgain(): void {
     const duplicates = this.#standBy.take(this.#fds)
     for (const [i, [server, duplicate]] of [...duplicates].entries()) {
@@ -87,18 +85,13 @@ export class Handover {
     }
   }
 
-  /** The successor has ended, and this generation cannot serve again. */
+  /** The reload failed, or the successor has ended and this generation cannot serve again. */
   abandon(): void {
     this.#mover?.abandon()
     this.#standBy.end()
   }
 
-  /** The reload failed. */
-  end(): void {
-    this.#standBy.end()
-  }
-
-  /** This generation serves again if the successor has ended. If it only closed its channel, nothing can move. */
+  /** This generation serves again if the successor exits. If it only closed its channel, no connection can move. */
   #awaitExit(): void {
     this.#mover?.pause()
     setTimeout(() => this.#mover?.abandon(), exitMs).unref()
@@ -123,10 +116,10 @@ export class Handover {
         logger.warn(
           { successor: successor.pid },
           `successor ${successor.pid} is short of file descriptors and takes no more connections for now; generation ` +
-            `${self.number} keeps serving the other connections. Raise the limit of the service (ulimit -n, LimitNOFILE)`,
+            `${self.number} keeps serving the rest. Raise the limit of the service (ulimit -n, LimitNOFILE)`,
         ),
       failed: (protocol, error) =>
-        logger.error({ err: error, protocol }, `a connection cannot be moved (${protocol}): ${error}`),
+        logger.error({ err: error, protocol }, `cannot move a connection (${protocol}): ${error}`),
     })
   }
 }

@@ -1,24 +1,54 @@
-/** Answers liveness and readiness before the application sees the request. generation/health-checks.ts composes the answers. */
+/** Answers liveness and readiness before the application sees the request. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type net from 'node:net'
 import { observe } from '../platform/hidden-observers.js'
 import { isHttp } from '../platform/server-kind.js'
-import type { HealthAnswer, HealthChecks } from './health-checks.js'
+import { type HealthAnswer, HealthChecks, type Readiness } from './health-checks.js'
+import type { SharedParts } from './shared-parts.js'
 
-/**
- * For an HTTP server of any kind. Returns a function that undoes this.
- */
-export function answerHealth(server: net.Server, checks: HealthChecks): () => void {
-  if (!isHttp(server)) return () => {}
-  return observe(server, {
-    instead: {
-      request(request: IncomingMessage, response: ServerResponse) {
-        const kind = checks.kindOf(pathOf(request))
-        if (kind) void checks.answer(kind).then((answer) => write(response, answer))
-        return kind !== undefined
-      },
-    },
-  })
+export type HealthParts = Pick<SharedParts, 'self' | 'logger' | 'machine' | 'settings' | 'undoAtEnd'>
+
+export class GenerationHealth {
+  readonly #parts: HealthParts
+  readonly #servers = new WeakSet<net.Server>()
+  #checks: HealthChecks | undefined
+  /** The latest value of `setReady`. */
+  #programIsReady = true
+
+  constructor(parts: HealthParts) {
+    this.#parts = parts
+  }
+
+  /** Installs the answers on an HTTP server, once, if the option is set. */
+  answer(server: net.Server): void {
+    const { settings, undoAtEnd } = this.#parts
+    const { health } = settings()
+    if (!health || !isHttp(server) || this.#servers.has(server)) return
+    this.#servers.add(server)
+    this.#checks ??= new HealthChecks(health, () => this.#readiness())
+    const checks = this.#checks
+    const request = (request: IncomingMessage, response: ServerResponse) => {
+      const kind = checks.kindOf(pathOf(request))
+      if (kind) void checks.answer(kind).then((answer) => write(response, answer))
+      return kind !== undefined
+    }
+    undoAtEnd(observe(server, { instead: { request } }))
+  }
+
+  /** `handle.setReady()`. */
+  setReady(ready: boolean): void {
+    if (ready === this.#programIsReady) return
+    this.#programIsReady = ready
+    this.#parts.logger.info({ ready }, `readiness: the program reports ${ready ? 'ready' : 'not ready'}`)
+  }
+
+  #readiness(): Readiness {
+    const { machine, self } = this.#parts
+    const { state } = machine
+    const isShutdown = state.name === 'draining' && state.because === 'shutdown'
+    const ready = this.#programIsReady && state.name !== 'starting' && state.name !== 'exited' && !isShutdown
+    return { ready, state: state.name, generation: self.number }
+  }
 }
 
 function pathOf({ method, url }: IncomingMessage): string | undefined {

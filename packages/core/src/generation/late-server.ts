@@ -1,49 +1,40 @@
-/** Servers that listen before `graceful(server)` is called: their shutdown is graceful, a reload is not possible. */
+/** Servers that listen before `graceful(server)` is called: shutdowns are graceful, reloads are not possible. */
 import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
 import type { Listeners } from '../listeners/listeners.js'
-import type { Platform } from '../platform/process.js'
 import type { ReadyCondition } from './readiness.js'
 import type { SharedParts } from './shared-parts.js'
 
-/** The server of a registration, if the registration comes too late for a reload. */
+/** The server of a registration, if it listened before Handover could find its listener. */
 export function lateServer(what: ReadyCondition, listeners: Listeners | undefined): net.Server | undefined {
-  const server = 'server' in what && what.server.listening ? what.server : undefined
-  return server && !listeners?.has(server) ? server : undefined
+  const isLate = 'server' in what && what.server.listening && !listeners?.has(what.server)
+  return isLate ? what.server : undefined
 }
 
-export interface LateServerParts extends Pick<SharedParts, 'logger' | 'tracker' | 'listeners'> {
-  readonly platform: Pick<Platform, 'unsupported'>
-}
-
-/** Follows `server`, and its connections, from now on. */
+/** Follows `server` and its connections from now on. */
 export function attachLate(
-  { listeners, tracker, logger, platform }: LateServerParts,
+  {
+    listeners,
+    tracker,
+    logger,
+    platform,
+  }: Pick<SharedParts, 'listeners' | 'tracker' | 'logger' | 'platform'>,
   server: net.Server,
 ): void {
   if (!listeners.hasLate && !platform.unsupported()) {
     logger.warn(
       {},
       `graceful(server) was called after server.listen() (${where(server)}): shutdowns are graceful, reloads are not ` +
-        'possible. Call graceful(server) before listen() to allow them.',
+        'possible. Call graceful(server) before listen() to allow reloads.',
     )
   }
   listeners.attach(server)
   tracker.trackOpen(server)
-  // The program registers its hooks first.
+  // The program gets time to register its hooks.
   setImmediate(() => server.listening && listeners.announce(server))
 }
 
-export function tooLate(generation: number): HandoverError {
-  return new HandoverError(
-    'ERR_HANDOVER_ALREADY_LISTENING',
-    `A reload is not possible: graceful(server) was called after server.listen(). Generation ${generation} keeps serving. ` +
-      'Call graceful(server) before listen(), and stop and start the service once.',
-    { generation },
-  )
-}
-
-/** Its listener may be inherited, or bound by its predecessor. Only a `listen` after `graceful` can tell. */
+/** The server may have bound a new listener, although it should inherit one. */
 export function lateSuccessor(): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_ALREADY_LISTENING',

@@ -2,34 +2,34 @@ import type net from 'node:net'
 
 /** What must listen before this generation is ready. */
 export type ReadyCondition =
-  /** This very server. */
+  /** This server. */
   | { readonly server: net.Server }
-  /** A server that calls one of these functions: adapters know their application, not its server. */
+  /** A server whose request listener satisfies `isHandler`: an adapter knows its application, not the server. */
   | {
       readonly isHandler: (listener: unknown) => boolean
       readonly application: string
       readonly onListening?: (() => void) | undefined
     }
-  /** Any server, for a program that does not know of us. */
+  /** Any server, for a program that does not use Handover itself. */
   | { readonly any: true }
-  /** None: the program says so itself, or it has no server. */
+  /** No server: the program calls `ready()`, or it has no server. */
   | { readonly nothing: true }
 
-/** Whether everything that was registered listens. */
+/** The registered conditions, and whether all of them are met. */
 export class Readiness {
   #awaited: ReadyCondition[] = []
-  /** How many servers, from the first on, listened at the last check: a thousand may begin one after another. */
-  #there = 0
+  /** How many conditions, from the first on, were met at the last check. Saves time with thousands of servers. */
+  #met = 0
   readonly #listening = new Set<net.Server>()
 
-  await(what: ReadyCondition): void {
-    this.#awaited.push(what)
+  await(condition: ReadyCondition): void {
+    this.#awaited.push(condition)
   }
 
-  /** Returns whether nothing is waited for any more. */
+  /** Returns whether no condition remains. */
   forget(server: net.Server): boolean {
     this.#awaited = this.#awaited.filter((each) => !('server' in each && each.server === server))
-    this.#there = 0
+    this.#met = 0
     return this.#awaited.length === 0
   }
 
@@ -42,35 +42,35 @@ export class Readiness {
 
   closed(server: net.Server): void {
     this.#listening.delete(server)
-    this.#there = 0
+    this.#met = 0
   }
 
   get complete(): boolean {
-    const missing = this.#awaited.findIndex((each, i) => i >= this.#there && !this.#isThere(each))
-    this.#there = missing < 0 ? this.#awaited.length : missing
-    return this.#there > 0 && missing < 0
+    const missing = this.#awaited.findIndex((each, i) => i >= this.#met && !this.#isMet(each))
+    this.#met = missing < 0 ? this.#awaited.length : missing
+    return this.#met > 0 && missing < 0
   }
 
-  /** Whether `server` is one that was registered: its failure to listen is ours. */
+  /** Whether this generation is not ready without `server`. */
   awaits(server: net.Server): boolean {
     return this.#awaited.some((each) => matches(each, server))
   }
 
-  /** What listens though nobody waits for it, while an application is waited for: most likely it is wrapped. */
+  /** The name of an application that no server calls although a server listens: probably a function wraps it. */
   missingApplication(): string | undefined {
-    const missing = this.#awaited.find((each) => !this.#isThere(each))
+    const missing = this.#awaited.find((each) => !this.#isMet(each))
     return missing && 'application' in missing && this.#listening.size > 0 ? missing.application : undefined
   }
 
-  #isThere(awaited: ReadyCondition): boolean {
-    if ('nothing' in awaited) return true
-    if ('server' in awaited) return this.#listening.has(awaited.server)
-    return [...this.#listening].some((server) => matches(awaited, server))
+  #isMet(condition: ReadyCondition): boolean {
+    if ('nothing' in condition) return true
+    if ('server' in condition) return this.#listening.has(condition.server)
+    return [...this.#listening].some((server) => matches(condition, server))
   }
 }
 
-function matches(awaited: ReadyCondition, server: net.Server): boolean {
-  if ('server' in awaited) return awaited.server === server
-  if ('isHandler' in awaited) return server.listeners('request').some(awaited.isHandler)
-  return 'any' in awaited
+function matches(condition: ReadyCondition, server: net.Server): boolean {
+  if ('server' in condition) return condition.server === server
+  if ('isHandler' in condition) return server.listeners('request').some(condition.isHandler)
+  return 'any' in condition
 }

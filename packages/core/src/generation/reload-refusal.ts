@@ -1,49 +1,45 @@
-import { HandoverError } from '../base/errors.js'
-import { tooLate } from './late-server.js'
-import type { State } from './lifecycle.js'
-
-export interface ReloadCircumstances {
-  readonly generation: number
-  /** Why this process cannot hand over at all. */
-  readonly unsupported: string | undefined
-  /** A server listened before `graceful(server)` was called. */
-  readonly hasLate: boolean
-}
+import { HandoverError, type HandoverErrorCode } from '../base/errors.js'
+import type { SharedParts } from './shared-parts.js'
 
 /**
- * Why there can be no reload now; `undefined`: there can. Codes: `ERR_HANDOVER_UNSUPPORTED`, `ERR_HANDOVER_NOT_READY`,
+ * Why no reload is possible now; `undefined` if one is. Codes: `ERR_HANDOVER_UNSUPPORTED`, `ERR_HANDOVER_NOT_READY`,
  * `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_ALREADY_LISTENING`, `ERR_HANDOVER_DRAINING`.
  */
 export function refuseReload(
-  state: State,
-  { generation, unsupported, hasLate }: ReloadCircumstances,
+  parts: Pick<SharedParts, 'self' | 'machine' | 'platform' | 'listeners'>,
 ): HandoverError | undefined {
-  const facts = { generation, state: state.name }
+  const { self, machine, platform, listeners } = parts
+  const { name } = machine.state
+  const generation = self.number
+  const refuse = (code: HandoverErrorCode, message: string) =>
+    new HandoverError(code, message, { generation, state: name })
+  const unsupported = platform.unsupported()
   if (unsupported) {
-    return new HandoverError(
+    return refuse(
       'ERR_HANDOVER_UNSUPPORTED',
       `A reload is not possible here: ${unsupported}. The graceful shutdown works.`,
-      facts,
     )
   }
-  if (state.name === 'starting') {
-    return new HandoverError(
+  if (name === 'starting') {
+    return refuse(
       'ERR_HANDOVER_NOT_READY',
       `Generation ${generation} is not ready yet, so it cannot be reloaded. Wait for ready().`,
-      facts,
     )
   }
-  if (state.name === 'handing-over' || (state.name === 'ready' && state.onProbation)) {
-    return new HandoverError(
+  if (name === 'handing-over' || machine.isOnProbation) {
+    return refuse(
       'ERR_HANDOVER_IN_PROGRESS',
-      `A reload is under way; generation ${generation} serves. Ask again when it has ended.`,
-      facts,
+      `A reload is under way; generation ${generation} keeps serving. Try again when the reload has ended.`,
     )
   }
-  if (state.name === 'ready') return hasLate ? tooLate(generation) : undefined
+  if (machine.isEnding) {
+    return refuse('ERR_HANDOVER_DRAINING', `Generation ${generation} is ${name}: it can no longer hand over.`)
+  }
+  if (!listeners.hasLate) return undefined
   return new HandoverError(
-    'ERR_HANDOVER_DRAINING',
-    `Generation ${generation} is ${state.name}: it can hand over no more.`,
-    facts,
+    'ERR_HANDOVER_ALREADY_LISTENING',
+    `A reload is not possible: graceful(server) was called after server.listen(). Generation ${generation} keeps ` +
+      'serving. Call graceful(server) before listen(), and stop and start the service once.',
+    { generation },
   )
 }

@@ -1,4 +1,4 @@
-/** One reload: from the request to a successor that is proven, or to the reason why not. */
+/** One reload: from the request to a proven successor, or to the reason for the failure. */
 import type net from 'node:net'
 import { errorData } from '../base/error-data.js'
 import { addReport, HandoverError } from '../base/errors.js'
@@ -9,30 +9,37 @@ import { Successor } from '../succession/successor.js'
 import { type Exit, lostSuccessor } from '../succession/successor-errors.js'
 import type { SuccessorProcess } from '../succession/successor-process.js'
 import { Handover } from './handover.js'
+import { refuseReload } from './reload-refusal.js'
 import type { SharedParts } from './shared-parts.js'
 
 export interface ReloadParts
   extends Pick<
     SharedParts,
-    'self' | 'logger' | 'machine' | 'platform' | 'settings' | 'tracker' | 'listeners' | 'systemd' | 'hooks'
+    | 'self'
+    | 'logger'
+    | 'machine'
+    | 'platform'
+    | 'settings'
+    | 'tracker'
+    | 'listeners'
+    | 'systemd'
+    | 'hooks'
+    | 'predecessor'
   > {
-  /** What the successor gets beside the listeners. */
+  /** What the successor gets in addition to the listeners. */
   readonly context: Pick<Inheritance, 'ipc' | 'umask'>
   /** How the successor starts: as a child of this process, or by its supervisor. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */
   readonly launcher: (inheritance: Inheritance, servers: readonly net.Server[]) => () => SuccessorProcess
-  /** Why there can be no reload now. */
-  readonly refuse: () => HandoverError | undefined
-  readonly onBegin: () => void
   readonly onPhase: (phase: Phase['name'], successor: Successor, limitMs: number) => void
-  /** The server listens on a restored path. */
+  /** The server listens on a restored socket file. */
   readonly onRestored: (server: net.Server) => void
-  /** The successor requests the end of the drain of that generation. */
+  /** The successor requests that this generation, or an earlier one, ends its drain. */
   readonly onEndDrain: (generation: number) => void
-  /** This generation owns the service after a failure. */
+  /** This generation owns the service after a failed reload. */
   readonly onFailed: () => void
-  /** The successor is proven. Synchronous: nothing may happen between the last check and the drain. */
+  /** The successor is proven. Synchronous: the event loop must not turn between the last check and the drain. */
   readonly onProven: (successor: Successor, handover: Handover, report: ReloadReport) => void
-  /** Calls `listen` and returns the number of lost connections, or `undefined` where it is too late to serve again. */
+  /** Calls `listen`. Returns the number of lost connections, or `undefined` if it is too late to serve again. */
   readonly serveAgain: (listen: () => void) => number | undefined
 }
 
@@ -50,13 +57,12 @@ export class Reload {
 
   async run(): Promise<ReloadReport> {
     try {
-      this.#parts.onBegin()
-      void this.#parts.systemd.reloading()
+      const { predecessor, systemd } = this.#parts
+      // The predecessor must not serve again beside the successor.
+      predecessor()?.claim('leave')
+      void systemd.reloading()
       this.#restoreFiles()
-      const handover = new Handover({
-        ...this.#parts,
-        movesConnections: () => this.#parts.settings().moveConnections,
-      })
+      const handover = new Handover(this.#parts)
       this.#handover = handover
       const successor = this.#start(handover)
       await this.#bringUp(successor, handover)
@@ -86,7 +92,7 @@ export class Reload {
     const successor = new Successor(spawn, reloadSignals, {
       ...handover.events(() => this.#successor),
       onHello: () => this.#successor?.send({ type: 'greeting', tlsSessions: handover.tlsSessions() }),
-      onStateWanted: () => void this.#handStateOn(),
+      onStateWanted: () => void this.#sendState(),
       onEndDrain,
       onLost: (exit) => void this.#serveAgain(exit, handover),
     })
@@ -95,7 +101,7 @@ export class Reload {
     return successor
   }
 
-  /** A successor inherits a socket, not its path: a file that another process removed would stay missing. */
+  /** A successor inherits a socket, not its file: a file that another process removed would stay missing. */
   #restoreFiles(): void {
     const { listeners, logger, self, platform, onRestored } = this.#parts
     for (const { server, path, file, why } of listeners.restoreFiles(platform)) {
@@ -105,8 +111,8 @@ export class Reload {
       } else {
         logger.warn(
           { path },
-          `the socket file ${path} of generation ${self.number} was removed and cannot be restored: ${why}. Clients cannot ` +
-            'connect there; stop and start the service when the path is free',
+          `the socket file ${path} of generation ${self.number} was removed and cannot be restored: ${why}. Clients ` +
+            'cannot connect there; stop and start the service when the path is free',
         )
       }
     }
@@ -130,11 +136,10 @@ export class Reload {
 
   #throwUnlessHandingOver(successor: Successor): void {
     successor.throwIfFailed()
-    const { machine, refuse } = this.#parts
-    if (machine.state.name !== 'handing-over') throw refuse()
+    if (this.#parts.machine.state.name !== 'handing-over') throw refuseReload(this.#parts)
   }
 
-  /** The successor is the service: this generation drains, and leaves. */
+  /** The successor owns the service: this generation drains, and exits. */
   #letGo(successor: Successor, handover: Handover): ReloadReport {
     const report = this.#report('handed-over')
     successor.letGo()
@@ -145,7 +150,7 @@ export class Reload {
     return report
   }
 
-  /** The successor has died. If this generation still drains, it owns the service again. */
+  /** The successor has died. If this generation still drains, it serves again. */
   async #serveAgain(exit: Exit, handover: Handover): Promise<void> {
     const lost = this.#parts.serveAgain(() => handover.listenAgain())
     if (lost === undefined) return handover.abandon()
@@ -154,20 +159,20 @@ export class Reload {
     await this.#reportFailure(error)
   }
 
-  /** Ends the successor and says why. Back to `ready`, unless a shutdown came in between. */
+  /** Ends the successor and reports why. This generation is ready again, unless it shuts down. */
   async #giveUp(thrown: unknown): Promise<HandoverError> {
-    const { logger, machine, settings, refuse } = this.#parts
+    const { logger, machine, settings } = this.#parts
     const successor = this.#successor
     if (successor && !successor.exit) {
       const { pid } = successor
       logger.warn({ pid }, `ending successor ${pid}: ${(thrown as Error).message}`)
     }
     await successor?.end('failed', settings().drainTimeoutMs)
-    const interrupted = machine.state.name === 'draining' ? refuse() : undefined
+    const interrupted = machine.state.name === 'draining' ? refuseReload(this.#parts) : undefined
     const error = interrupted ?? (thrown as HandoverError)
     addReport(error, this.#report('failed', error))
     machine.dispatch({ name: 'successor-failed' })
-    this.#handover?.end()
+    this.#handover?.abandon()
     if (!interrupted) await this.#reportFailure(error)
     return error
   }
@@ -181,7 +186,7 @@ export class Reload {
     machine.notify('reload-failed', error)
   }
 
-  async #handStateOn(): Promise<void> {
+  async #sendState(): Promise<void> {
     const { hooks, self } = this.#parts
     const successor = this.#successor
     try {
@@ -191,7 +196,7 @@ export class Reload {
       const why = (cause as Error)?.message ?? String(cause)
       const error = new HandoverError(
         'ERR_HANDOVER_STATE',
-        `The state for the successor could not be handed on: ${why}. Generation ${self.number} keeps serving.`,
+        `The successor cannot get the state: ${why}. Generation ${self.number} keeps serving.`,
         {},
         cause,
       )

@@ -1,4 +1,4 @@
-/** Ends the work of some servers while the process keeps running. */
+/** Drains some servers while the process keeps running. */
 import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
 import type { DrainReport } from '../base/report.js'
@@ -8,15 +8,18 @@ import { ServerConnections } from '../connections/server-connections.js'
 import { Drain, sweepMs } from './drain.js'
 import type { SharedParts } from './shared-parts.js'
 
-export interface ServerDrainParts
-  extends Pick<
-    SharedParts,
-    'self' | 'logger' | 'machine' | 'settings' | 'tracker' | 'listeners' | 'undoAtEnd'
-  > {
-  readonly hasPredecessor: () => boolean
-  /** A supervisor holds the listeners. */
-  readonly isHeld: () => boolean
-}
+export type ServerDrainParts = Pick<
+  SharedParts,
+  | 'self'
+  | 'logger'
+  | 'machine'
+  | 'settings'
+  | 'tracker'
+  | 'listeners'
+  | 'predecessor'
+  | 'supervised'
+  | 'undoAtEnd'
+>
 
 export class ServerDrains {
   readonly #parts: ServerDrainParts
@@ -41,8 +44,8 @@ export class ServerDrains {
   }
 
   /**
-   * The owner of `server` closes it without a drain. Idle connections may still send a request, which the owner
-   * answers as it documents: a response in flight does not announce the close (Fastify, `return503OnClosing`).
+   * The owner of `server` closes it without a drain. Idle connections may still send a request. The owner decides how to
+   * answer it (Fastify: `return503OnClosing`), so responses in flight do not announce the close.
    */
   release(server: net.Server): void {
     const { machine, tracker, settings, undoAtEnd } = this.#parts
@@ -62,13 +65,13 @@ export class ServerDrains {
   }
 
   #start(servers: readonly net.Server[]): Promise<DrainReport> {
-    const { tracker, logger, settings, listeners, isHeld } = this.#parts
+    const { tracker, logger, settings, listeners, supervised } = this.#parts
     const connections = new ServerConnections(tracker, new Set(servers))
     const drain = new Drain('drain', {
       tracker: connections,
       logger,
       limits: { ...settings(), shutdownDelayMs: 0 },
-      closeListeners: () => listeners.closeServers(servers, { forGood: !isHeld() }),
+      closeListeners: () => listeners.closeServers(servers, { forGood: supervised() !== 'alive' }),
       beforeDrain: undefined,
       predecessor: undefined,
       mover: undefined,
@@ -83,21 +86,21 @@ export class ServerDrains {
 
   /** This generation must not close a listener that another generation shares. */
   #refusal(): HandoverError | undefined {
-    const { self, machine, hasPredecessor } = this.#parts
+    const { self, machine, predecessor } = this.#parts
     const { state } = machine
     const facts = { generation: self.number, state: state.name }
     if (state.name === 'exited') {
       return new HandoverError(
         'ERR_HANDOVER_DRAINING',
-        `Generation ${self.number} has already drained. Nothing is open.`,
+        `Generation ${self.number} has already drained: no server or connection is open.`,
         facts,
       )
     }
     const shared = state.name === 'handing-over' || machine.isOnProbation
-    if (!shared && !(state.name === 'starting' && hasPredecessor())) return undefined
+    if (!shared && !(state.name === 'starting' && predecessor())) return undefined
     return new HandoverError(
       'ERR_HANDOVER_IN_PROGRESS',
-      `A handover is under way: two generations share the listeners. Nothing was closed. Call drain() when it has ended.`,
+      'A handover is under way, and two generations share the listeners. Nothing was closed. Call drain() again after it.',
       facts,
     )
   }

@@ -1,5 +1,6 @@
 /** What several steps of a generation need. Each step names the members that it takes. */
 import type { Logger } from '../base/logger.js'
+import type { ReloadReport, ShutdownReport } from '../base/report.js'
 import type { Settings } from '../base/settings.js'
 import type { Tracker } from '../connections/tracker.js'
 import type { Listeners } from '../listeners/listeners.js'
@@ -21,7 +22,11 @@ export interface SharedParts {
   readonly hooks: Hooks
   readonly predecessor: () => Predecessor | undefined
   readonly ownsService: () => boolean
-  readonly isRunning: (pid: number) => boolean
-  /** Calls `undo` when the generation lets go of the process. */
+  /** Whether a supervisor started this process, and whether that supervisor still runs. */
+  readonly supervised: () => 'no' | 'alive' | 'gone'
+  readonly reload: () => Promise<ReloadReport>
+  /** The signal is the one that requested the shutdown, if one did. */
+  readonly shutdown: (signal?: string) => Promise<ShutdownReport>
+  /** Calls `undo` when Handover leaves the process. */
   readonly undoAtEnd: (undo: () => void) => void
 }

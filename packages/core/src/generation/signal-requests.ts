@@ -1,22 +1,18 @@
-/** What signals request of a generation, and the reload signals that it keeps until it can reload. */
+/** The reloads and shutdowns that signals request. Keeps reload signals until this generation can reload. */
 import { type HandoverError, isReported } from '../base/errors.js'
 import { ReloadRequests } from '../base/reload-requests.js'
-import { keepSignals, listenForSignals, type WantedSignals } from '../platform/signals.js'
+import type { Origin } from '../platform/launch-context.js'
+import { keepSignals, listenForSignals } from '../platform/signals.js'
 import type { SharedParts } from './shared-parts.js'
 
-export interface SignalParts extends Pick<SharedParts, 'self' | 'logger' | 'machine' | 'platform'> {
-  readonly wanted: () => WantedSignals
+export interface SignalParts
+  extends Pick<SharedParts, 'self' | 'logger' | 'machine' | 'platform' | 'settings' | 'reload' | 'shutdown'> {
   /** Reload signals that the preload kept. */
-  readonly early: readonly string[]
-  /** Core listens for signals from now on. */
-  readonly onListen: () => void
-  /** Requests the reload from the supervisor. Returns `false` where there is none. */
-  readonly askSupervisor: () => boolean
+  readonly early: Origin['early']
+  /** Requests the reload from the supervisor. Returns `false` if no supervisor runs. */
+  readonly requestFromSupervisor: () => boolean
   /** Passes the signal on to a successor that serves. Returns whether there is one. */
   readonly forward: (signal: string) => boolean
-  readonly reload: () => Promise<unknown>
-  readonly shutdown: (signal: string) => void
-  readonly cutShort: () => void
 }
 
 export class SignalRequests {
@@ -32,20 +28,21 @@ export class SignalRequests {
     this.#requests = new ReloadRequests((signal) => this.#startReload(signal), parts.logger)
   }
 
-  /** Until this process is a service, its signals are its own. Those that arrive are not lost. */
+  /** Before {@link listen}, signals belong to the program. Keeps those that it observes. */
   keep(kept?: readonly string[]): void {
-    const { platform, wanted } = this.#parts
-    if (platform.isMainThread) this.#kept = keepSignals(platform, wanted(), kept)
+    const { platform, settings } = this.#parts
+    if (platform.isMainThread) this.#kept = keepSignals(platform, settings(), kept)
   }
 
-  /** From the first listener on, or once it comes up without one, this process is a service. */
+  /** From the first listener on, or once startup begins without one, this process is a service. */
   listen(): void {
-    if (this.#stopListening || !this.#parts.platform.isMainThread) return
+    const { platform, early } = this.#parts
+    if (this.#stopListening || !platform.isMainThread) return
     this.#start(this.#kept?.())
-    this.#parts.onListen()
+    early.release()
   }
 
-  /** The signals that mean a reload or a shutdown have changed. */
+  /** The signal options have changed. */
   change(): void {
     if (!this.#stopListening) {
       this.keep(this.#kept?.())
@@ -61,7 +58,7 @@ export class SignalRequests {
     this.#stopListening?.()
   }
 
-  /** A reload runs: signals that arrive now request another one. */
+  /** A reload runs: a signal that arrives now requests another one. */
   reloadBegins(): void {
     this.#requests.begin()
   }
@@ -71,45 +68,45 @@ export class SignalRequests {
     if (signal) this.requestReload(signal)
   }
 
-  /** This generation owns the service: a reload signal that came before that counts now. Several are one reload. */
+  /** This generation owns the service: handles an earlier reload signal now. Several signals start one reload. */
   takeKept(): void {
-    const { wanted, early } = this.#parts
-    const signal = this.#keptReload ?? wanted().reloadSignals.find((each) => early.includes(each))
+    const { settings, early } = this.#parts
+    const signal = this.#keptReload ?? settings().reloadSignals.find((each) => early.signals.includes(each))
     if (signal) this.requestReload(signal)
   }
 
   requestReload(signal: string): void {
-    const { self, logger, machine, askSupervisor, forward } = this.#parts
-    if (askSupervisor()) return
+    const { self, logger, machine, requestFromSupervisor, forward } = this.#parts
+    if (requestFromSupervisor()) return
     if (machine.state.name === 'starting' || machine.isOnProbation) {
       this.#keptReload = signal
-      logger.info({ signal }, `${signal}: kept until generation ${self.number} is in charge`)
+      logger.info({ signal }, `${signal}: keeping it until generation ${self.number} owns the service`)
       return
     }
     if (!forward(signal)) this.#requests.request(signal)
   }
 
   #start(kept?: readonly string[]): void {
-    const { platform, logger, wanted, shutdown, cutShort } = this.#parts
+    const { platform, logger, settings, shutdown, machine } = this.#parts
     const actions = {
       reload: (signal: string) => this.requestReload(signal),
       shutdown: (signal: string) => {
         logger.info({ signal }, `${signal}: shutting down`)
-        shutdown(signal)
+        void shutdown(signal)
       },
       cutShort: (signal: string) => {
         logger.warn({ signal }, `${signal} again: cutting the drain short`)
-        cutShort()
+        machine.cutDrainShort()
       },
     }
-    this.#stopListening = listenForSignals(platform, wanted(), actions, logger, kept)
+    this.#stopListening = listenForSignals(platform, settings(), actions, logger, kept)
   }
 
   #startReload(signal: string): void {
-    this.#parts.reload().catch((error: HandoverError) => {
-      // A failure was reported when it happened; what remains is a signal that came at the wrong time.
-      if (!isReported(error))
-        this.#parts.logger.warn({ signal, code: error.code }, `${signal} ignored: ${error.message}`)
+    const { reload, logger } = this.#parts
+    reload().catch((error: HandoverError) => {
+      // A reload that failed has logged its error. Any other error is a refusal.
+      if (!isReported(error)) logger.warn({ signal, code: error.code }, `${signal} ignored: ${error.message}`)
     })
   }
 }

@@ -1,29 +1,26 @@
-/** How a generation comes up: what must listen, which hooks run before it is ready, and how it fails. */
+/** How a generation starts: what must listen, which hooks run before it is ready, and how it fails. */
 import type net from 'node:net'
 import { deferred } from '../base/deferred.js'
-import type { Listeners } from '../listeners/listeners.js'
 import { Readiness, type ReadyCondition } from './readiness.js'
 import type { SharedParts } from './shared-parts.js'
 
 /** How often a generation on probation reports its open connections. */
 const openConnectionsMs = 50
-/** How long a server may listen without the awaited application before the log says so. */
+/** How long a server may listen before the log warns that it does not serve the application. */
 const warnMs = 5_000
 
 export interface StartupParts
-  extends Pick<SharedParts, 'logger' | 'machine' | 'predecessor' | 'ownsService'> {
-  /** `ready: 'manual'`: only {@link Startup.begin} starts the hooks. */
-  readonly isManual: () => boolean
-  /** Startup begins. Called once, before the hooks. */
+  extends Pick<
+    SharedParts,
+    'logger' | 'machine' | 'settings' | 'tracker' | 'listeners' | 'hooks' | 'predecessor' | 'ownsService'
+  > {
+  /** Called once, before the hooks. */
   readonly onBegin: () => void
-  readonly beforeReady: () => Promise<void>
-  /** Serves the control socket. The first generation does that before anyone reads that it is ready. */
+  /** Serves the control socket. The first generation does so before it reports that it is ready. */
   readonly startControl: () => Promise<void>
-  readonly listeners: Pick<Listeners, 'claimed' | 'startAccepting'>
-  readonly openConnections: () => number
-  /** Ready without a predecessor that can still take this generation back. */
+  /** Takes the service over: no predecessor can roll back. */
   readonly own: () => void
-  /** This generation cannot come up. Reports that and ends the process. */
+  /** Reports that this generation cannot start, and ends the process. */
   readonly onFailed: (error: unknown) => Promise<void>
 }
 
@@ -35,25 +32,24 @@ export class Startup {
 
   constructor(parts: StartupParts) {
     this.#parts = parts
-    // A failure must not end a program that does not wait for it.
+    // Without a handler, a failure would end a program that does not call `ready()`.
     this.#ready.promise.catch(() => {})
   }
 
-  /** Resolves when this generation is ready. Errors: `ERR_HANDOVER_ADDRESS_IN_USE`, and those of `beforeReady` hooks. */
+  /** Errors: `ERR_HANDOVER_ADDRESS_IN_USE`, and those of `beforeReady` hooks. */
   get ready(): Promise<void> {
     return this.#ready.promise
   }
 
-  /** Its owner closed the server. Returns whether it was the last one that startup waited for. */
+  /** The owner of `server` closed it. Returns whether no other registration remains. */
   forget(server: net.Server): boolean {
     return this.#readiness.forget(server)
   }
 
-  /** What must listen before this generation is ready. */
-  await(what: ReadyCondition): void {
-    this.#readiness.await(what)
-    const isThere = 'nothing' in what || ('server' in what && what.server.listening)
-    if (isThere) setImmediate(() => this.consider())
+  await(condition: ReadyCondition): void {
+    this.#readiness.await(condition)
+    const isMet = 'nothing' in condition || ('server' in condition && condition.server.listening)
+    if (isMet) setImmediate(() => this.#beginIfComplete())
   }
 
   onClosed(server: net.Server): void {
@@ -62,7 +58,7 @@ export class Startup {
 
   onListening(server: net.Server): void {
     this.#readiness.listening(server)
-    this.consider()
+    this.#beginIfComplete()
   }
 
   /** A successor that cannot bind has failed, even if its program ignores the error. */
@@ -73,14 +69,13 @@ export class Startup {
     else if (this.#readiness.awaits(server)) this.#ready.reject(error)
   }
 
-  /** Begins if everything that startup waits for listens. */
-  consider(): void {
-    if (this.#parts.isManual()) return
+  #beginIfComplete(): void {
+    if (this.#parts.settings().ready === 'manual') return
     if (this.#readiness.complete) this.begin()
     else this.#warnIfWrapped()
   }
 
-  /** Runs the hooks, then this generation is ready. Once. */
+  /** Runs the hooks and then makes this generation ready. Further calls have no effect. */
   begin(): void {
     if (this.#begun) return
     this.#begun = true
@@ -88,18 +83,17 @@ export class Startup {
     this.#prepare().catch((error: unknown) => this.fail(error))
   }
 
-  /** This generation cannot come up. */
   fail(error: unknown): Promise<void> {
     this.#ready.reject(error)
     return this.#parts.onFailed(error)
   }
 
   async #prepare(): Promise<void> {
-    const { machine, predecessor, beforeReady, startControl, listeners, ownsService, own } = this.#parts
+    const { machine, predecessor, hooks, startControl, listeners, ownsService, own } = this.#parts
     const isStarting = () => machine.state.name === 'starting'
     // A kept signal may have requested a shutdown.
     if (!isStarting()) return
-    await beforeReady()
+    await hooks.runBeforeReady()
     listeners.claimed.continueTlsSessions((await predecessor()?.tlsSessions) ?? [])
     if (!predecessor()) await startControl()
     if (!isStarting()) return
@@ -112,20 +106,20 @@ export class Startup {
     this.#ready.resolve()
   }
 
-  /** What is lost if this generation dies now, for the predecessor's report. */
+  /** The predecessor reports these connections as lost if this generation dies now. */
   #reportOpenConnections(): void {
-    const { machine, predecessor, openConnections } = this.#parts
+    const { machine, predecessor, tracker } = this.#parts
     let reported = 0
     const timer = setInterval(() => {
       if (!machine.isOnProbation) return clearInterval(timer)
-      const connections = openConnections()
+      const connections = tracker.size
       if (connections !== reported) void predecessor()?.say({ type: 'open', connections })
       reported = connections
     }, openConnectionsMs)
     timer.unref()
   }
 
-  /** A server that listens while its application is missing is most likely a wrapper around it. */
+  /** A server that listens while the application is missing probably wraps the application. */
   #warnIfWrapped(): void {
     const application = this.#readiness.missingApplication()
     if (!application) return
@@ -133,8 +127,8 @@ export class Startup {
       if (this.#begun || this.#readiness.complete) return
       this.#parts.logger.warn(
         {},
-        `not ready: a server listens, but none that serves the ${application} application itself. If it is ` +
-          "wrapped, use graceful(server) of @handover/core, or ready: 'manual'",
+        `not ready: a server listens, but no server calls the ${application} application itself. If another function ` +
+          "wraps the application, use graceful(server) of @handover/core, or ready: 'manual'",
       )
     }, warnMs)
     timer.unref()

@@ -6,10 +6,9 @@ import type { Logger } from '../base/logger.js'
 import type { Connections } from '../base/report.js'
 import { type LifecycleEvent, next, type State } from './lifecycle.js'
 
-/** For tools that have no handle. */
 const stateChannel = channel('handover:state')
 
-/** How messages and reports name this generation. */
+/** Identifies this generation in messages and reports. */
 export interface Self {
   readonly number: number
   readonly pid: number
@@ -34,30 +33,33 @@ export class StateMachine {
     return this.#state
   }
 
-  /** Ready, and the predecessor can still take this generation back. */
+  /** Whether this generation is ready and the predecessor can still roll back. */
   get isOnProbation(): boolean {
     return this.#state.name === 'ready' && this.#state.onProbation
   }
 
-  /** It drains, or has exited. */
+  /** Whether this generation drains or has exited. */
   get isEnding(): boolean {
     return this.#state.name === 'draining' || this.#state.name === 'exited'
   }
 
-  /** The one place that assigns the state. Returns whether the event had a meaning. */
-  dispatch(event: LifecycleEvent): boolean {
+  cutDrainShort(): void {
+    if (this.#state.name === 'draining') this.#state.drain.cutShort()
+  }
+
+  /** The one place that assigns the state. An event that has no meaning in the current state has no effect. */
+  dispatch(event: LifecycleEvent): void {
     const following = next(this.#state, event)
-    if (!following) return false
+    if (!following) return
     this.#state = following
     const { self, logger, counts } = this.#parts
     const change = { ...changeOf(following), generation: self.number, pid: self.pid }
     logger.info({ ...change, connections: counts() }, describe(change))
     this.notify('state', change)
     stateChannel.publish(change)
-    return true
   }
 
-  /** Calls the observers. If one throws, the error is logged, and a reload continues. */
+  /** Calls the observers. Logs what they throw: an observer must not fail a reload. */
   notify<Name extends keyof GracefulEvents>(event: Name, ...facts: GracefulEvents[Name]): void {
     for (const observe of (this.events as EventEmitter).listeners(event)) {
       try {

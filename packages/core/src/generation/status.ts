@@ -1,4 +1,4 @@
-/** What one process tells of itself. */
+/** The status of a generation, as the control socket reports it. */
 import { realpathSync } from 'node:fs'
 import type { Platform } from '../platform/process.js'
 import type { GenerationStatus } from '../protocol/control-messages.js'
@@ -6,17 +6,17 @@ import type { Successor } from '../succession/successor.js'
 import type { Drain } from './drain.js'
 import type { SharedParts } from './shared-parts.js'
 
-/** How many connections are named that are not idle. */
+/** The maximum number of connections that are listed with their work. */
 const mostActiveWork = 10
 
 export type Release = NonNullable<GenerationStatus['release']>
 
-export interface StatusParts extends Pick<SharedParts, 'self' | 'machine' | 'tracker'> {
-  readonly release: Release
-  readonly uptimeMs: () => number
-}
+export type StatusParts = Pick<SharedParts, 'self' | 'machine' | 'tracker' | 'platform'>
 
-export function statusOf({ self, machine, tracker, release, uptimeMs }: StatusParts): GenerationStatus {
+export function statusOf(
+  { self, machine, tracker, platform }: StatusParts,
+  release: Release,
+): GenerationStatus {
   const { state } = machine
   return {
     generation: self.number,
@@ -24,18 +24,18 @@ export function statusOf({ self, machine, tracker, release, uptimeMs }: StatusPa
     state: state.name,
     ...(state.name === 'ready' && state.onProbation ? { onProbation: true } : {}),
     ...(state.name === 'draining' ? { because: state.because, ...msLeftOf(state.drain) } : {}),
-    uptimeMs: Math.round(uptimeMs()),
+    uptimeMs: Math.round(platform.now()),
     release,
     connections: tracker.counts(),
     activeWork: tracker.activeWork().slice(0, mostActiveWork),
   }
 }
 
-/** What is known of one that is not proven. */
+/** The status of a successor that is not proven. */
 export const successorStatus = ({ pid = 0, isReady }: Successor, generation: number): GenerationStatus =>
   isReady ? { generation, pid, state: 'ready', onProbation: true } : { generation, pid, state: 'starting' }
 
-/** To be asked at the start: later a link may lead to another release. */
+/** Call it at the start: later a link may lead to another release. */
 export function releaseOf({ argv: [, script = ''], cwd }: Platform): Release {
   try {
     return { cwd: cwd(), script: realpathSync(script) }
@@ -45,6 +45,6 @@ export function releaseOf({ argv: [, script = ''], cwd }: Platform): Release {
   }
 }
 
-/** None as long as `shutdownDelayMs` runs. */
+/** The drain has no deadline before `shutdownDelayMs` has passed. */
 export const msLeftOf = ({ msLeft }: Drain): { msLeft?: number } =>
   Number.isFinite(msLeft) ? { msLeft: Math.round(msLeft) } : {}

@@ -1,22 +1,23 @@
-/** How a generation comes to own the service, and when it closes the inherited listeners that no server uses. */
+/** How a generation takes over the service, and when it closes the inherited listeners that no server uses. */
 import { HandoverError } from '../base/errors.js'
 import type { Predecessor } from '../succession/predecessor.js'
 import type { SharedParts } from './shared-parts.js'
 
-/** How many descriptors may be in transit at a time. Unread ones count against a limit of the user (unix(7)). */
+/** The maximum number of descriptors in transit. Unread descriptors count against a limit of the user (unix(7)). */
 const mostDuplicates = 100
 
 export interface TakeOverParts
-  extends Pick<SharedParts, 'self' | 'logger' | 'machine' | 'listeners' | 'systemd' | 'predecessor'> {
-  /** A supervisor holds the listeners: the predecessor needs no duplicates. */
-  readonly isSupervised: () => boolean
+  extends Pick<
+    SharedParts,
+    'self' | 'logger' | 'machine' | 'listeners' | 'systemd' | 'predecessor' | 'supervised'
+  > {
   /** Protocols whose open connections this generation can continue. */
   readonly protocols: () => readonly string[]
-  /** This release cannot serve. */
+  /** Reports that this release cannot serve, and ends the process. */
   readonly fail: (error: HandoverError) => void
   /** This generation owns the service from now on. */
   readonly onOwner: () => void
-  /** The predecessor and systemd know. */
+  /** The predecessor and systemd have been notified. */
   readonly onAnnounced: () => void
 }
 
@@ -32,7 +33,7 @@ export class TakeOver {
     return this.#parts.predecessor()?.ownsNothing !== true
   }
 
-  /** Answers the predecessor's question whether this generation can take over, or fails and exits. */
+  /** The predecessor asks whether this generation can take over. Answers, or fails and exits. */
   onTakeOver(): void {
     if (this.#stillServes()) this.#parts.predecessor()?.claim('take-over')
   }
@@ -58,7 +59,6 @@ export class TakeOver {
     else if (this.ownsService && name !== 'starting') this.onLetGo()
   }
 
-  /** Takes the service over. */
   own(): void {
     const { self, machine, listeners, protocols, systemd, predecessor, onOwner, onAnnounced } = this.#parts
     const before = predecessor()
@@ -66,12 +66,9 @@ export class TakeOver {
     onOwner()
     if (before && !before.hasEnded) {
       this.#giveDuplicates(before)
-      // The predecessor informs systemd and closes its listeners before it asks us to close the unused ones.
-      const served = {
-        listeners: listeners.claimed.fds(),
-        http1: listeners.claimed.http1Fds(),
-        protocols: protocols(),
-      }
+      // The predecessor notifies systemd and closes its listeners. Then it sends `let-go`.
+      const { claimed } = listeners
+      const served = { listeners: claimed.fds(), http1: claimed.http1Fds(), protocols: protocols() }
       void before.say({ type: 'took-over', ...served })
     } else {
       void systemd.ready(self.number)
@@ -80,7 +77,7 @@ export class TakeOver {
     onAnnounced()
   }
 
-  /** Whether this release still serves the inherited listeners that it used. If not, it fails. */
+  /** Whether this release serves inherited listeners, and all those that it claimed. If not, fails. */
   #stillServes(): boolean {
     const { machine, listeners, fail } = this.#parts
     if (!machine.isOnProbation) return false
@@ -91,10 +88,10 @@ export class TakeOver {
     return unused.length === 0 && stopped.length === 0
   }
 
-  /** Lets the predecessor serve again if this generation dies while the predecessor drains. */
+  /** The predecessor needs duplicates to serve again if this generation dies. A supervisor holds the listeners itself. */
   #giveDuplicates(predecessor: Predecessor): void {
-    const { listeners, isSupervised } = this.#parts
-    if (isSupervised()) return
+    const { listeners, supervised } = this.#parts
+    if (supervised() !== 'no') return
     for (const [fd, handle] of listeners.claimed.handles().slice(0, mostDuplicates))
       predecessor.giveDuplicate(fd, handle)
   }
@@ -103,8 +100,8 @@ export class TakeOver {
 function otherAddress(unclaimed: readonly string[]): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_OTHER_ADDRESS',
-    `It listens elsewhere: not on ${unclaimed.join(', ')}, nor on anything else that its predecessor serves. To ` +
-      'change the address, let one release listen on both, or stop and start the service.',
+    `This release listens on none of its predecessor's addresses (${unclaimed.join(', ')}). To change the address, ` +
+      'first deploy a release that listens on both, or stop and start the service.',
     { unclaimed },
   )
 }
@@ -112,7 +109,7 @@ function otherAddress(unclaimed: readonly string[]): HandoverError {
 function notListening(stopped: readonly string[]): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_NOT_LISTENING',
-    `It closed ${stopped.join(', ')} within its probation, so nothing would serve there.`,
+    `This release stopped listening on ${stopped.join(', ')} within its probation: no process would serve there.`,
     { stopped },
   )
 }

@@ -37,13 +37,13 @@ test('C33: on Windows a reload fails with a clear reason, and the graceful shutd
   const server = http.createServer()
   generation.await({ server })
   server.listen(0, '127.0.0.1')
-  await generation.sayReady()
+  await generation.ready()
   await expect(generation.reload()).rejects.toMatchObject({
     name: 'HandoverError',
     code: 'ERR_HANDOVER_UNSUPPORTED',
     message: `A reload is not possible here: ${windows}. The graceful shutdown works.`,
   })
-  await generation.shutdown()
+  await generation.parts.shutdown()
   expect(server.listening).toBe(false)
   await expect.poll(() => done).toContain('exit 0')
   expect(done).toEqual(expect.arrayContaining(['listens for SIGTERM', 'listens for SIGINT']))
