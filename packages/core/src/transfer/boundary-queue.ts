@@ -1,42 +1,33 @@
 /**
- * Chooses which HTTP/1.1 connections can move now: those at a message boundary. Node knows them, but asking it takes
- * time for each open connection, so this queue asks for many of them together.
+ * Chooses which HTTP/1.1 connections can move now: those at a message boundary. Node knows them, but the query takes time
+ * for each open connection, so this queue checks many connections at once.
  */
 import type { Http1Connection } from '../connections/http1.js'
-import { FirstReads } from './first-read.js'
-import { PartialRequests } from './partial-requests.js'
-import type { PausedConnections } from './paused-connections.js'
+import type { WaitingConnections } from './paused-connections.js'
 
-/** The share of the time that may go into asking Node which connections are idle. */
-const askingShare = 0.1
-
-export interface BoundaryQueueParts {
-  /** Connections that are at a message boundary now. */
-  readonly idle: () => ReadonlySet<unknown>
-  /** Whether the connection still waits to move. */
-  readonly isWaiting: (connection: Http1Connection) => boolean
-  readonly paused: PausedConnections
-  /** Called when the queue has something to do. */
-  readonly onWork: () => void
-}
+/** The share of the time that queries for idle connections may take. */
+const queryShare = 0.1
+/** How often to check whether more of a request has arrived. A drain may end this much later. */
+const pollMs = 20
 
 interface AtBoundary {
   readonly connection: Http1Connection
-  /** If it has read no more than this, it is still at the boundary. */
+  /** If the connection has read no more than this, it is still at the boundary. */
   readonly bytesRead: number
 }
 
 export class BoundaryQueue {
-  readonly #parts: BoundaryQueueParts
+  readonly #waiting: WaitingConnections
+  readonly #idle: () => ReadonlySet<unknown>
   readonly #toCheck = new Set<Http1Connection>()
   #ready: AtBoundary[] = []
   #next = 0
-  #askAgainAt = 0
-  readonly #partial = new PartialRequests((connection) => this.check(connection))
-  readonly #firstReads = new FirstReads((connection) => this.check(connection))
+  #nextQueryAt = 0
 
-  constructor(parts: BoundaryQueueParts) {
-    this.#parts = parts
+  /** `idle` returns the connections that are at a message boundary now. */
+  constructor(waiting: WaitingConnections, idle: () => ReadonlySet<unknown>) {
+    this.#waiting = waiting
+    this.#idle = idle
   }
 
   /** Whether connections wait for a check. */
@@ -49,60 +40,58 @@ export class BoundaryQueue {
     return this.#next < this.#ready.length
   }
 
-  /** Asking Node must not delay connections that are ready to move. */
-  get mayAsk(): boolean {
-    return !this.hasReady || performance.now() >= this.#askAgainAt
+  /** Whether to query Node now. A query must not delay connections that are ready to move. */
+  get canQuery(): boolean {
+    return !this.hasReady || performance.now() >= this.#nextQueryAt
   }
 
-  /** Adds a connection. A new one may have a request in the kernel, which this process reads and answers first. */
+  /**
+   * Adds a connection. A new one may have a request in the kernel, which this process reads and answers: with several
+   * draining generations, it would otherwise reach only the last one. The next turn of the event loop reads it.
+   */
   add(connection: Http1Connection): void {
-    if (connection.socket.bytesRead === 0) this.#firstReads.add(connection)
-    else this.check(connection)
+    if (connection.socket.bytesRead > 0) this.check(connection)
+    else setImmediate(() => setImmediate(() => this.check(connection)))
   }
 
   /** Checks in the next turn whether the connection is at a boundary. */
   check(connection: Http1Connection): void {
     this.#toCheck.add(connection)
-    this.#parts.onWork()
+    this.#waiting.schedule()
   }
 
-  /** Asks Node which connections are at a boundary, if there are any to check and it is time to ask. */
+  /** Queries Node for the connections at a boundary, if there are any to check and a query is due. */
   update(): void {
-    if (this.hasToCheck && this.mayAsk) this.#ask()
+    if (this.hasToCheck && this.canQuery) this.#query()
   }
 
   /** Calls `send` for connections at a boundary, as long as there is room. */
   sendReady(hasRoom: () => boolean, send: (connection: Http1Connection) => void): void {
     while (hasRoom() && this.hasReady) {
       const { connection, bytesRead } = this.#ready[this.#next++] as AtBoundary
-      if (!connection.canMove()) this.#parts.paused.resume(connection)
+      if (!connection.canMove()) this.#waiting.paused.resume(connection)
       else if (connection.socket.bytesRead === bytesRead) send(connection)
-      // Bytes arrived since the check. They need not be those of a request.
+      // Bytes arrived since the check, but not necessarily a request.
       else this.check(connection)
     }
   }
 
-  /** Reads again from the connections that would move next, and returns them. They keep their place. */
+  /** Resumes reading from the connections that would move next, and returns them. They keep their place. */
   resumeReady(): Http1Connection[] {
-    const waiting = this.#ready.slice(this.#next).map(({ connection }) => connection)
-    for (const connection of waiting) this.#parts.paused.resume(connection)
-    return waiting
+    const ready = this.#ready.slice(this.#next).map(({ connection }) => connection)
+    for (const connection of ready) this.#waiting.paused.resume(connection)
+    return ready
   }
 
-  stop(): void {
-    this.#partial.stop()
-  }
-
-  #ask(): void {
+  #query(): void {
+    const { paused, isWaiting } = this.#waiting
     const from = performance.now()
-    const idle = this.#parts.idle()
-    const found = [...this.#toCheck].filter(
-      (connection) => idle.has(connection) && this.#parts.isWaiting(connection),
-    )
+    const idle = this.#idle()
+    const found = [...this.#toCheck].filter((connection) => idle.has(connection) && isWaiting(connection))
     for (const connection of this.#toCheck) {
       if (idle.has(connection)) continue
-      this.#parts.paused.resume(connection)
-      if (connection.canMove()) this.#partial.add(connection)
+      paused.resume(connection)
+      if (connection.canMove()) this.#checkWhenMoreArrived(connection, connection.socket.bytesRead)
     }
     this.#toCheck.clear()
     // Connections that were busy go first: they may be busy again when the others have moved.
@@ -112,6 +101,19 @@ export class BoundaryQueue {
     ]
     this.#next = 0
     const now = performance.now()
-    this.#askAgainAt = now + (now - from) / askingShare
+    this.#nextQueryAt = now + (now - from) / queryShare
+  }
+
+  /**
+   * For a request that already has its response, such as an upload with an early answer. Node emits no event when the rest
+   * of the request has arrived, so this polls how many bytes the connection has read.
+   */
+  #checkWhenMoreArrived(connection: Http1Connection, before: number): void {
+    setTimeout(() => {
+      const { destroyed, bytesRead } = connection.socket
+      if (destroyed || !this.#waiting.isWaiting(connection)) return
+      if (bytesRead > before) this.check(connection)
+      else this.#checkWhenMoreArrived(connection, before)
+    }, pollMs)
   }
 }

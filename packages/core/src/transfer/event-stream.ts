@@ -1,6 +1,6 @@
 /**
- * Moves running responses such as server-sent events. The successor continues to write on the same connection. Plain
- * HTTP/1.1 only.
+ * Moves running responses such as server-sent events: the successor continues the response on the same connection. Only
+ * plain HTTP/1.1 connections can move.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { endStream, type StreamOptions } from '../connections/end-stream.js'
@@ -12,19 +12,19 @@ import { markBetweenRequests, resumeResponse } from '../platform/socket-handle.j
 
 /** The name of running responses on the wire. */
 export const streamProtocol = 'http-stream'
-/** How often to check whether the kernel has taken all output of a stream that is to move. */
+/** How often to check whether the kernel has taken all output of a stream that moves. */
 const pollMs = 5
 
 /**
- * Called when the response can move to the successor. Stop writing, then call `move` with what the successor must know
- * (structured clone). From then on, writes in this process have no effect.
+ * Called when the response can move to the successor. Stop writing, then call `move` with the state that the successor
+ * needs (any value that the structured clone algorithm supports). Later writes in this process have no effect.
  */
 export type HandoverHook = (move: (state: unknown) => void) => void
 
-/** Continues a response that the predecessor began. Its head has been sent. */
+/** Continues a response that the predecessor began. The predecessor has sent the response's head. */
 export type ResumeStream = (response: ServerResponse, state: unknown, request: IncomingMessage) => void
 
-/** What the successor must know about the request and the framing of the response. */
+/** The program's state, the request, and the framing of the response. */
 interface StreamState extends RequestHead {
   readonly state: unknown
   readonly chunked: boolean
@@ -37,64 +37,47 @@ export function makeMovable(
   hook: HandoverHook,
   options: StreamOptions,
 ): void {
-  const socket = response.socket ?? response.req.socket
-  const connection = tracker.connectionOf(socket)
+  const connection = tracker.connectionOf(response.socket ?? response.req.socket)
   if (!(connection instanceof Http1Connection)) return
-  tracker.setMovable(connection, new MovableStream(connection, response, hook, options))
+  tracker.setMovable(connection, movableStream(connection, response, hook, options))
   response.once('close', () => tracker.setMovable(connection, undefined))
 }
 
-class MovableStream implements MovableConnection {
-  readonly protocol = streamProtocol
-  readonly #connection: Http1Connection
-  readonly #response: ServerResponse
-  readonly #hook: HandoverHook
-  readonly #options: StreamOptions
-
-  constructor(
-    connection: Http1Connection,
-    response: ServerResponse,
-    hook: HandoverHook,
-    options: StreamOptions,
-  ) {
-    this.#connection = connection
-    this.#response = response
-    this.#hook = hook
-    this.#options = options
-  }
-
-  /** The head must exist, and no other request may have been read: the successor gets neither. */
-  prepare(transfer: OutgoingTransfer): boolean {
-    const response = this.#response
-    if (!response.headersSent || !response.req.complete || this.#connection.inFlight() > 1) return false
-    // Node holds the head until the first byte of the body.
-    response.flushHeaders()
-    this.#hook((state) => this.#whenTaken(() => this.#leave(transfer, state)))
-    return true
-  }
-
-  end(): void {
-    endStream(this.#response, this.#options)
-  }
-
-  #leave(transfer: OutgoingTransfer, state: unknown): void {
-    const response = this.#response
-    const { chunkedEncoding: chunked } = response
-    transfer.send({ state, chunked, ...headOf(response.req) } satisfies StreamState)
-    response.write = () => true
-    response.end = () => response
-  }
-
-  /** Calls `done` when all output has left this process; never if the stream has ended. */
-  #whenTaken(done: () => void): void {
-    if (this.#response.closed || this.#response.writableEnded) return
-    const taken = this.#response.writableLength === 0 && this.#connection.socket.writableLength === 0
-    if (taken) done()
-    else setTimeout(() => this.#whenTaken(done), pollMs).unref()
+function movableStream(
+  connection: Http1Connection,
+  response: ServerResponse,
+  hook: HandoverHook,
+  options: StreamOptions,
+): MovableConnection {
+  return {
+    protocol: streamProtocol,
+    prepare(transfer) {
+      // The successor can neither write the head nor answer a later request that this process has read.
+      if (!response.headersSent || !response.req.complete || connection.inFlight() > 1) return false
+      // Node holds the head until the first byte of the body.
+      response.flushHeaders()
+      hook((state) => whenWritten(response, connection, () => leave(response, transfer, state)))
+      return true
+    },
+    end: () => endStream(response, options),
   }
 }
 
-/** Continues a stream of the predecessor. */
+/** Calls `done` when all output has left this process; never if the stream has ended. */
+function whenWritten(response: ServerResponse, connection: Http1Connection, done: () => void): void {
+  if (response.closed || response.writableEnded) return
+  if (response.writableLength === 0 && connection.socket.writableLength === 0) done()
+  else setTimeout(() => whenWritten(response, connection, done), pollMs).unref()
+}
+
+function leave(response: ServerResponse, transfer: OutgoingTransfer, state: unknown): void {
+  const { chunkedEncoding: chunked } = response
+  transfer.send({ state, chunked, ...headOf(response.req) } satisfies StreamState)
+  response.write = () => true
+  response.end = () => response
+}
+
+/** Continues a stream that the predecessor moved here. */
 export function resumeStream(
   { server, socket, state }: IncomingConnection,
   tracker: Tracker,

@@ -1,4 +1,4 @@
-/** Receives moved connections. Each goes to the server that inherited its listener. */
+/** Receives moved connections, and passes each one to the server that inherited its listener. */
 import type http from 'node:http'
 import type net from 'node:net'
 import type { Logger } from '../base/logger.js'
@@ -10,8 +10,9 @@ import { isPlainHttp } from '../platform/server-kind.js'
 import { markBetweenRequests, markUpgraded, socketOf } from '../platform/socket-handle.js'
 import type { ConnectionMessage } from '../protocol/generation-messages.js'
 
-/** Data for a moved connection, until its protocol receives it. */
+/** Data for a moved connection. */
 interface FollowUps {
+  /** What arrived before the protocol was ready to receive it. */
   readonly waiting: unknown[]
   receive: ((data: unknown) => void) | undefined
 }
@@ -19,7 +20,7 @@ interface FollowUps {
 export interface IncomingParts {
   readonly tracker: Tracker
   readonly logger: Logger
-  /** The server of the listener that was inherited as this descriptor. */
+  /** Returns the server that listens on this inherited descriptor. */
   readonly serverOf: (listener: number) => net.Server | undefined
 }
 
@@ -51,7 +52,7 @@ export class IncomingConnections {
     return true
   }
 
-  /** Serves a connection of HTTP/1.1 at a message boundary, of any sender. */
+  /** Serves an HTTP/1.1 connection at a message boundary. */
   serve(server: http.Server, handle: object, betweenRequests: boolean): void {
     const socket = socketOf(server, handle)
     server.emit('connection', socket)
@@ -67,7 +68,7 @@ export class IncomingConnections {
     else followUps.waiting.push(data)
   }
 
-  /** The predecessor has ended and sends nothing more. */
+  /** The predecessor has ended. */
   close(): void {
     this.#followUps.clear()
   }
@@ -75,16 +76,13 @@ export class IncomingConnections {
   #resume({ id, protocol = '', state }: ConnectionMessage, server: net.Server, socket: net.Socket): void {
     markUpgraded(socket)
     this.#parts.tracker.adopt(server, socket)
-    const onFollowUp: IncomingConnection['onFollowUp'] = (receive) => this.#deliver(id, receive)
     try {
       const receiver = this.#receivers.get(protocol)
-      if (!receiver) throw new Error('no receiver is registered for it')
+      if (!receiver) throw new Error('no receiver is registered for this protocol')
+      const onFollowUp: IncomingConnection['onFollowUp'] = (receive) => this.#deliver(id, receive)
       receiver({ server, socket, state: state && v8().deserialize(state), onFollowUp })
     } catch (error) {
-      this.#parts.logger.error(
-        { err: error, protocol },
-        `a connection that was moved (${protocol}) is closed: ${error}`,
-      )
+      this.#parts.logger.error({ err: error, protocol }, `closing a moved connection (${protocol}): ${error}`)
       socket.destroySoon()
     }
   }

@@ -1,30 +1,22 @@
 /**
- * Moves open connections to another process, each at a message boundary. This process serves a connection until its turn
- * comes. Unread bytes stay in the kernel, and the receiver reads them. A connection counts as moved when the receiver
- * confirms it. Until then this process keeps its descriptor, and serves the connection again if it did not arrive
- * (docs/decisions/0023-connections-are-confirmed-by-number.md).
+ * Moves open connections to another process, each at a message boundary. This process serves a connection until it is
+ * sent. Unread bytes stay in the kernel, and the receiver reads them.
  */
 import type net from 'node:net'
 import type { Http1Connection } from '../connections/http1.js'
 import type { Receipt } from '../protocol/generation-messages.js'
 import { BoundaryQueue } from './boundary-queue.js'
-import { OutgoingProtocol } from './outgoing-protocol.js'
-import { PausedConnections } from './paused-connections.js'
-import { mostUnderway, type ProtocolState, Transit, type TransitParts } from './transit.js'
+import { OutgoingProtocol, type ProtocolParts } from './outgoing-protocol.js'
+import { PausedConnections, type WaitingConnections } from './paused-connections.js'
+import { maxInTransit, type ProtocolState, Transit, type TransitParts } from './transit.js'
 
-export interface MoverParts extends TransitParts {
+export interface MoverParts extends TransitParts, ProtocolParts {
   /** The number by which the receiver knows the listener of a server; `undefined` if it has none. */
   readonly listenerOf: (server: net.Server) => number | undefined
   /** Connections that are at a message boundary now. */
   readonly idle: () => ReadonlySet<unknown>
   /** Protocols for which the receiver has code. */
   readonly protocols: ReadonlySet<string>
-  /** Sends `data` for a connection that has left. */
-  readonly sendFollowUp: (id: number, data: unknown) => void
-  /** The connection stays in this process. */
-  readonly keep: (connection: Http1Connection) => void
-  /** The protocol failed to prepare a connection. */
-  readonly failed: (protocol: string, error: unknown) => void
 }
 
 export class Mover {
@@ -35,21 +27,21 @@ export class Mover {
   readonly #queue: BoundaryQueue
   readonly #protocol: OutgoingProtocol
   readonly #transit: Transit
-  #scheduled = false
-  #stopped = false
-  #paused = false
+  #isScheduled = false
+  #isStopped = false
+  #isPaused = false
 
   constructor(parts: MoverParts) {
     this.#parts = parts
     this.#transit = new Transit(parts, (connection, listener) => this.#onReturned(connection, listener))
-    const shared = {
+    const waiting: WaitingConnections = {
+      isWaiting: (connection) => this.#listeners.has(connection),
       paused: this.#pausedConnections,
-      isWaiting: (connection: Http1Connection) => this.#listeners.has(connection),
-      onWork: () => this.#schedule(),
+      schedule: () => this.#schedule(),
     }
-    this.#queue = new BoundaryQueue({ ...shared, idle: parts.idle })
+    this.#queue = new BoundaryQueue(waiting, parts.idle)
     this.#protocol = new OutgoingProtocol({
-      ...shared,
+      ...waiting,
       send: (connection, state) => this.#send(connection, state),
       sendFollowUp: parts.sendFollowUp,
       keep: (connection) => this.#keep(connection),
@@ -57,7 +49,7 @@ export class Mover {
     })
   }
 
-  /** The move as the report shows it. */
+  /** The numbers for the report. */
   get outcome(): Pick<Transit, 'refused' | 'longestWaitMs'> {
     return this.#transit
   }
@@ -65,17 +57,15 @@ export class Mover {
   /** Begins to move a connection. Returns `false` if the receiver cannot serve it. */
   take(connection: Http1Connection, server: net.Server): boolean {
     const listener = this.#parts.listenerOf(server)
-    if (this.#stopped || listener === undefined) return false
+    if (this.#isStopped || listener === undefined || !connection.isPlain) return false
     const { movable } = connection
-    if (!connection.isPlain) return false
     if (movable ? !this.#parts.protocols.has(movable.protocol) : connection.kind !== 'http1') return false
     this.#listeners.set(connection, listener)
-    if (movable) {
-      this.#protocol.add(connection)
-      return true
+    if (movable) this.#protocol.add(connection)
+    else {
+      connection.startMoving(() => this.#onAnswered(connection))
+      this.#queue.add(connection)
     }
-    connection.startMoving(() => this.#onAnswered(connection))
-    this.#queue.add(connection)
     return true
   }
 
@@ -91,9 +81,9 @@ export class Mover {
     this.loseTransit()
   }
 
-  /** The channel has closed. Serves what has not been sent, until it is known whether the receiver has ended, too. */
+  /** The channel has closed. Serves the remaining connections until it is known whether the receiver has ended, too. */
   pause(): void {
-    this.#paused = true
+    this.#isPaused = true
     this.#pausedConnections.resumeAll()
   }
 
@@ -102,19 +92,17 @@ export class Mover {
     this.#transit.abandon()
   }
 
-  /** Sends nothing more. Connections that have not been sent stay. */
+  /** Stops sending. The remaining connections stay. */
   stop(): void {
-    if (this.#stopped) return
-    this.#stopped = true
+    if (this.#isStopped) return
+    this.#isStopped = true
     this.#transit.stop()
-    this.#protocol.stop()
-    this.#queue.stop()
     for (const connection of this.#listeners.keys()) this.#keep(connection)
   }
 
-  /** The connection did not arrive. It moves when the receiver has room. */
+  /** The connection did not arrive. It waits until the receiver has room. */
   #onReturned(connection: Http1Connection, listener: number): void {
-    if (this.#stopped) {
+    if (this.#isStopped) {
       this.#parts.keep(connection)
       return
     }
@@ -122,32 +110,32 @@ export class Mover {
     this.#queue.check(connection)
   }
 
-  /** Pauses a connection that may move now: a client that sends its next request at once would always be busy. */
+  /** Pauses a connection that can move now: an eager client would otherwise keep it busy forever. */
   #onAnswered(connection: Http1Connection): void {
     if (!this.#listeners.has(connection)) return
-    const hasRoom = this.#transit.isOpen && this.#transit.size + this.#pausedConnections.size < mostUnderway
-    if (!this.#paused && hasRoom && this.#queue.mayAsk && connection.canMove())
+    const hasRoom = this.#transit.isOpen && this.#transit.size + this.#pausedConnections.size < maxInTransit
+    if (!this.#isPaused && hasRoom && this.#queue.canQuery && connection.canMove())
       this.#pausedConnections.pause(connection)
     this.#queue.check(connection)
   }
 
-  /** The best moment is between two reads: after this turn's reads and before those of the next one. */
+  /** Sends after the reads of this turn of the event loop and before those of the next turn. */
   #schedule(): void {
-    const toSend = this.#queue.hasReady || this.#transit.hasToSendAgain || this.#protocol.hasToPrepare
+    const toSend = this.#queue.hasReady || this.#transit.hasToResend || this.#protocol.hasToPrepare
     const toDo = this.#queue.hasToCheck || (toSend && this.#transit.isOpen)
-    if (this.#scheduled || this.#stopped || this.#paused || !toDo) return
-    this.#scheduled = true
+    if (this.#isScheduled || this.#isStopped || this.#isPaused || !toDo) return
+    this.#isScheduled = true
     setImmediate(() => {
-      this.#scheduled = false
+      this.#isScheduled = false
       this.#turn()
     })
   }
 
   #turn(): void {
-    if (this.#stopped || this.#paused) return
+    if (this.#isStopped || this.#isPaused) return
     const hasRoom = () => this.#transit.hasRoom
     this.#queue.update()
-    this.#transit.sendAgain()
+    this.#transit.resend()
     this.#queue.sendReady(hasRoom, (connection) => this.#send(connection))
     this.#protocol.prepare(hasRoom)
     if (this.#transit.hasRoom) this.#schedule()
@@ -156,7 +144,7 @@ export class Mover {
   /** Returns the id of the connection; `undefined` if it cannot move. */
   #send(connection: Http1Connection, state?: ProtocolState): number | undefined {
     const listener = this.#listeners.get(connection)
-    const id = listener === undefined ? undefined : this.#transit.give(connection, listener, state)
+    const id = listener === undefined ? undefined : this.#transit.send(connection, listener, state)
     if (id === undefined) {
       this.#keep(connection)
       return undefined

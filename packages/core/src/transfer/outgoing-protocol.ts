@@ -1,34 +1,33 @@
-/** Moves connections in the middle of their protocol: asks each protocol for a boundary, and passes on its answer. */
+/** Moves connections in the middle of their protocol. The protocol brings each connection to a boundary. */
 import type { Http1Connection } from '../connections/http1.js'
 import type { MovableConnection, OutgoingTransfer } from '../connections/movable.js'
 import { v8 } from '../platform/lazy-modules.js'
-import type { PausedConnections } from './paused-connections.js'
-import { RetryQueue } from './retry-queue.js'
+import type { WaitingConnections } from './paused-connections.js'
 import type { ProtocolState } from './transit.js'
 
-export interface OutgoingProtocolParts {
-  /** Whether the connection still waits to move. */
-  readonly isWaiting: (connection: Http1Connection) => boolean
-  readonly paused: PausedConnections
-  /** Sends the connection. Returns its id; `undefined` if it cannot move. */
-  readonly send: (connection: Http1Connection, state: ProtocolState) => number | undefined
+/** How long to wait before preparing a connection again that was not at a boundary. */
+const retryMs = 5
+
+export interface ProtocolParts {
   /** Sends `data` for a connection that has left. */
   readonly sendFollowUp: (id: number, data: unknown) => void
-  /** The connection cannot move. */
+  /** The connection stays in this process. */
   readonly keep: (connection: Http1Connection) => void
-  /** The protocol failed to prepare the connection. */
+  /** The protocol failed to prepare a connection. */
   readonly failed: (protocol: string, error: unknown) => void
-  /** Called when there is something to do. */
-  readonly onWork: () => void
+}
+
+export interface OutgoingProtocolParts extends ProtocolParts, WaitingConnections {
+  /** Sends the connection. Returns its id; `undefined` if it cannot move. */
+  readonly send: (connection: Http1Connection, state: ProtocolState) => number | undefined
 }
 
 export class OutgoingProtocol {
   readonly #parts: OutgoingProtocolParts
-  readonly #toPrepare: RetryQueue
+  readonly #toPrepare = new Set<Http1Connection>()
 
   constructor(parts: OutgoingProtocolParts) {
     this.#parts = parts
-    this.#toPrepare = new RetryQueue(parts.onWork)
   }
 
   /** Whether connections can be prepared now. */
@@ -38,23 +37,19 @@ export class OutgoingProtocol {
 
   add(connection: Http1Connection): void {
     this.#toPrepare.add(connection)
-    this.#parts.onWork()
+    this.#parts.schedule()
   }
 
   /** Lets protocols bring their connections to a boundary, as long as there is room. */
   prepare(hasRoom: () => boolean): void {
-    const { paused } = this.#parts
-    this.#toPrepare.ask(
-      () => hasRoom() && paused.hasRoom,
-      (connection) => this.#prepare(connection),
-    )
+    for (const connection of this.#toPrepare) {
+      if (!hasRoom() || !this.#parts.paused.hasRoom) return
+      this.#toPrepare.delete(connection)
+      if (!this.#prepare(connection)) setTimeout(() => this.add(connection), retryMs)
+    }
   }
 
-  stop(): void {
-    this.#toPrepare.stop()
-  }
-
-  /** Returns whether the protocol has answered, or will. */
+  /** Returns `false` to prepare the connection again later. */
   #prepare(connection: Http1Connection): boolean {
     const { movable } = connection
     if (!movable || connection.socket.destroyed || !this.#parts.isWaiting(connection)) return true

@@ -1,24 +1,22 @@
 /**
- * Connections between two processes: sent to the receiver, and not confirmed yet. Our descriptor stays open until then,
- * so this process still has a connection that did not arrive (docs/decisions/0023-connections-are-confirmed-by-number.md).
+ * Connections in transit: sent to the receiver, and not confirmed yet. This process keeps its descriptor until then, so
+ * it can serve a connection that did not arrive (docs/decisions/0023-connections-are-confirmed-by-number.md).
  */
-
 import type { Http1Connection } from '../connections/http1.js'
 import { giveSocket, inodeOf } from '../platform/socket-handle.js'
 import type { ConnectionMessage, Receipt } from '../protocol/generation-messages.js'
-import { Room } from './room.js'
 
 /** How many connections are in transit at a time: libuv reads at most 32 messages in a turn. */
-export const mostUnderway = 32
-
+export const maxInTransit = 32
 /** How long connections may be in transit before the sender asks the receiver which of them arrived. */
 const silenceMs = 100
+/** How often to ask a receiver that is short of file descriptors whether it can take more. */
+const shortageMs = 200
 
 /** State from the protocol of a connection; absent for HTTP/1.1 at a message boundary. */
 export type ProtocolState = Pick<ConnectionMessage, 'protocol' | 'state'>
 
-/** A connection that was sent to the receiver. */
-interface Given {
+interface SentConnection {
   readonly connection: Http1Connection
   readonly listener: number
   readonly id: number
@@ -27,11 +25,11 @@ interface Given {
 }
 
 export interface TransitParts {
-  /** `failed`: it has not left this process. */
+  /** Sends a connection. Calls `failed` if it has not left this process. */
   readonly send: (message: ConnectionMessage, handle: object, failed: () => void) => void
   /** Asks which of the connections up to this number have arrived. */
   readonly sent: (upTo: number) => void
-  /** The receiver takes no more for now. Called once. */
+  /** The receiver is short of file descriptors. Called once. */
   readonly short: () => void
   /** The receiver has the connection: forget it here. */
   readonly moved: (connection: Http1Connection) => void
@@ -42,40 +40,43 @@ export interface TransitParts {
 export class Transit {
   readonly #parts: TransitParts
   /** By the number of their message, in ascending order. */
-  readonly #underway = new Map<number, Given>()
-  /** Not received. Their protocol cannot take them back, so they are sent again when the receiver has room. */
-  readonly #again: Given[] = []
-  readonly #room: Room
-  /** The connection did not arrive. This process serves it. */
+  readonly #inTransit = new Map<number, SentConnection>()
+  /** Connections that did not arrive. Their protocol cannot take them back, so they wait to be sent again. */
+  readonly #toResend: SentConnection[] = []
+  /** Connections that the receiver could not take. */
+  readonly #refused = new Set<Http1Connection>()
   readonly #onReturned: (connection: Http1Connection, listener: number) => void
   #lastId = 0
   #lastNumber = 0
-  #timer: NodeJS.Timeout | undefined
+  #isOpen = true
+  #hasReportedShortage = false
   #isStopped = false
+  #silenceTimer: NodeJS.Timeout | undefined
+  #shortageTimer: NodeJS.Timeout | undefined
   #longestWaitMs = 0
 
+  /** Calls `onReturned` for a connection that did not arrive and is served in this process again. */
   constructor(parts: TransitParts, onReturned: (connection: Http1Connection, listener: number) => void) {
     this.#parts = parts
     this.#onReturned = onReturned
-    this.#room = new Room(parts.short, () => parts.sent(this.#lastNumber))
   }
 
   get size(): number {
-    return this.#underway.size
+    return this.#inTransit.size
   }
 
-  /** Whether the receiver takes connections. */
+  /** Whether the receiver takes connections. It may be short of file descriptors. */
   get isOpen(): boolean {
-    return this.#room.isOpen
+    return this.#isOpen
   }
 
   get hasRoom(): boolean {
-    return this.isOpen && this.size < mostUnderway
+    return this.#isOpen && this.size < maxInTransit
   }
 
   /** How many connections the receiver could not take. */
   get refused(): number {
-    return this.#room.refused
+    return this.#refused.size
   }
 
   /** The longest time, in milliseconds, that a connection spent between the processes. */
@@ -83,78 +84,91 @@ export class Transit {
     return Math.round(this.#longestWaitMs)
   }
 
-  /** Whether some wait to be sent again. */
-  get hasToSendAgain(): boolean {
-    return this.#again.length > 0
+  get hasToResend(): boolean {
+    return this.#toResend.length > 0
   }
 
-  sendAgain(): void {
-    while (this.hasRoom && this.#again.length > 0) this.#send(this.#again.shift() as Given)
+  resend(): void {
+    while (this.hasRoom && this.hasToResend) this.#send(this.#toResend.shift() as SentConnection)
   }
 
   /** Returns the id of the connection; `undefined` if it cannot be sent. */
-  give(connection: Http1Connection, listener: number, state?: ProtocolState): number | undefined {
+  send(connection: Http1Connection, listener: number, state?: ProtocolState): number | undefined {
     const id = ++this.#lastId
     return this.#send({ connection, listener, id, state, since: performance.now() }) ? id : undefined
   }
 
-  /** Handles a receipt for connections that were sent. `waiting`: connections that would move next. */
+  /** Handles a receipt for connections that were sent. `waiting` returns the connections that would move next. */
   confirm({ numbers, upTo, full }: Receipt, waiting: () => readonly Http1Connection[]): void {
     const taken = new Set(numbers)
-    const missing: Given[] = []
-    for (const [number, given] of this.#underway) {
+    const missing: SentConnection[] = []
+    for (const [number, sent] of this.#inTransit) {
       if (number > upTo) break
-      this.#underway.delete(number)
-      if (taken.has(number)) this.#confirmed(given)
-      else missing.push(given)
+      this.#inTransit.delete(number)
+      if (taken.has(number)) this.#confirmed(sent)
+      else missing.push(sent)
     }
     if (full || missing.length > 0) this.#refuse(missing, waiting())
-    else this.#room.open()
+    else this.#isOpen = true
   }
 
   /** Stops sending. Connections in transit may still arrive. */
   stop(): void {
     this.#isStopped = true
-    this.#room.stop()
-    for (const { connection } of this.#again.splice(0)) this.#parts.lost(connection)
+    clearTimeout(this.#shortageTimer)
+    for (const { connection } of this.#toResend.splice(0)) this.#parts.lost(connection)
   }
 
   /** No receipt will arrive any more. */
   abandon(): void {
     this.stop()
-    clearTimeout(this.#timer)
-    const lost = [...this.#underway.values()]
-    this.#underway.clear()
+    clearTimeout(this.#silenceTimer)
+    const lost = [...this.#inTransit.values()]
+    this.#inTransit.clear()
     for (const { connection } of lost) this.#parts.lost(connection)
   }
 
-  #confirmed({ connection, since }: Given): void {
+  #confirmed({ connection, since }: SentConnection): void {
     this.#longestWaitMs = Math.max(this.#longestWaitMs, performance.now() - since)
-    this.#room.took(connection)
+    this.#refused.delete(connection)
     this.#parts.moved(connection)
   }
 
-  #refuse(missing: readonly Given[], waiting: readonly Http1Connection[]): void {
-    this.#room.close([...missing.map(({ connection }) => connection), ...waiting])
-    for (const given of missing) this.#takeBack(given)
+  /** The receiver takes no more connections for now: neither `missing` nor those that would have moved next. */
+  #refuse(missing: readonly SentConnection[], waiting: readonly Http1Connection[]): void {
+    for (const each of [...missing.map(({ connection }) => connection), ...waiting]) this.#refused.add(each)
+    this.#isOpen = false
+    if (!this.#hasReportedShortage && this.#refused.size > 0) {
+      this.#hasReportedShortage = true
+      this.#parts.short()
+    }
+    if (!this.#isStopped) this.#askForRoom()
+    for (const sent of missing) this.#takeBack(sent)
   }
 
-  #takeBack(given: Given): void {
-    const { connection, listener, state } = given
+  #askForRoom(): void {
+    this.#shortageTimer ??= setTimeout(() => {
+      this.#shortageTimer = undefined
+      this.#parts.sent(this.#lastNumber)
+    }, shortageMs)
+  }
+
+  #takeBack(sent: SentConnection): void {
+    const { connection, listener, state } = sent
     if (state === undefined) {
       connection.resumeHere()
       this.#onReturned(connection, listener)
     } else if (this.#isStopped) this.#parts.lost(connection)
-    else this.#again.push(given)
+    else this.#toResend.push(sent)
   }
 
-  #send(given: Given): boolean {
-    const { connection, listener, id, state } = given
+  #send(sent: SentConnection): boolean {
+    const { connection, listener, id, state } = sent
     const handle = giveSocket(connection.socket)
     const inode = handle && inodeOf(handle)
     if (!handle || inode === undefined) return false
     const number = ++this.#lastNumber
-    this.#underway.set(number, given)
+    this.#inTransit.set(number, sent)
     connection.inTransit = true
     const { hasReceivedBytes: betweenRequests } = connection
     this.#parts.send(
@@ -167,15 +181,15 @@ export class Transit {
   }
 
   #onUnsent(number: number): void {
-    const given = this.#underway.get(number)
-    if (given && this.#underway.delete(number)) this.#refuse([given], [])
+    const sent = this.#inTransit.get(number)
+    if (sent && this.#inTransit.delete(number)) this.#refuse([sent], [])
   }
 
   /** Without this, the receiver would not miss the last connections: no later message follows them. */
   #askWhenSilent(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      if (this.#underway.size === 0) return
+    this.#silenceTimer ??= setTimeout(() => {
+      this.#silenceTimer = undefined
+      if (this.size === 0) return
       this.#parts.sent(this.#lastNumber)
       this.#askWhenSilent()
     }, silenceMs)
