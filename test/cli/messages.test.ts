@@ -100,7 +100,7 @@ test('C73: the supervisor replaces a worker that sends an unreadable message', a
   const service = await startRun(program, { run: ['--control', path], config: { graceful: quick } })
   const { pid } = service.serving
   service.signal('SIGUSR2', pid)
-  await service.line(/worker \d+ sent a message that cannot be read, closing its channel: .*: ignored/)
+  await service.line(/worker \d+ sent an unreadable message \(closing its channel: .*\): ignored/)
   await service.exitOf(pid)
   await until('another worker serves', async () => (await whoServes(service.target)).pid !== pid)
   await expectWhole(service, path)

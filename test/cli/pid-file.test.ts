@@ -114,7 +114,7 @@ test('C66: after a full disk the successor writes the PID file as soon as it can
   expect(code).toBe(4)
   const second = await whoServes(service.target)
   expect(second.generation).toBe(2)
-  expect(await service.line(/The PID file .* could not be written; .* Retrying every 1000 ms\./)).toContain(
+  expect(await service.line(/The PID file .* could not be written, .* Retrying every 1000 ms\./)).toContain(
     `handover[${second.pid}]`,
   )
   rmSync(full)

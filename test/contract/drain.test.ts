@@ -91,7 +91,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
       expect(report?.drain.cut.map(({ what }) => what).sort()).toEqual([
         'GET /held',
         'POST /upload',
-        'an idle or half-received request',
+        'an idle connection or a partial request',
       ])
       expect(await service.line(/drain timed out/)).toMatch(
         /drain timed out: 3 connections cut: .*GET \/held/,

@@ -61,7 +61,7 @@ test('tcp-ping-pong: after SIGTERM the server logs a drain timeout and exits wit
   await Promise.all(clients.map((client) => pongs(client, 1, 3)))
   const { message } = await server.event(logged('drain timed out'))
   expect(message).toMatch(
-    /^drain timed out: 2 connections cut: (a connection of \S+ \(raw, \d+ ms\)(, )?){2}$/,
+    /^drain timed out: 2 connections cut: (a connection from \S+ \(raw, \d+ ms\)(, )?){2}$/,
   )
   expect(await server.exitOf(server.pid)).toMatchObject({ code: 1 })
   for (const client of clients) {

@@ -24,7 +24,7 @@ test('C46: a predecessor serves raw TCP connections until drainTimeoutMs, then c
   await service.reload()
   await talking.write('ping')
   expect(String(await talking.read())).toBe('ping')
-  const raw = { kind: 'raw', what: expect.stringMatching(/^a connection of 127\.0\.0\.1:\d+$/) }
+  const raw = { kind: 'raw', what: expect.stringMatching(/^a connection from 127\.0\.0\.1:\d+$/) }
   await goneAtTheLimit(service, [raw, raw])
   await Promise.all([talking.closed, silent.closed])
 })

@@ -162,7 +162,7 @@ test.each(descriptors)(
     })
     expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
     expect(message).toMatch(
-      new RegExp(`Descriptor 3 was handed to this process as a listening socket, but .*${why}`),
+      new RegExp(`This process was started with descriptor 3 as a listening socket, but .*${why}`),
     )
   },
 )
@@ -173,7 +173,7 @@ test.each(descriptors)(
     const { code, message } = await refusal({ shell: activation('1'), fds: [await open()] })
     expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
     expect(message).toMatch(
-      new RegExp(`Descriptor 3 was handed to this process as a listening socket, but .*${why}`),
+      new RegExp(`This process was started with descriptor 3 as a listening socket, but .*${why}`),
     )
   },
 )

@@ -9,14 +9,14 @@ test('nothing is read after a socket has lost its handle, and another socket con
     const { client, socket } = await pair(server, port, get)
     await until(() => client.bytesRead > 0)
     const read = socket.bytesRead
-    const handle = privates.giveSocket(socket)
+    const handle = privates.handleToSend(socket)
     client.write(get)
     for (let turns = 0; turns < 5; turns++) await turn()
     told.unread = socket.bytesRead === read
     privates.startReading(socket)
     await until(() => socket.bytesRead === 2 * read)
     told.readAgain = true
-    told.gone = privates.giveSocket(client.destroy()) === undefined`)
+    told.gone = privates.handleToSend(client.destroy()) === undefined`)
   expect(told).toEqual({ unread: true, readAgain: true, gone: true })
 })
 

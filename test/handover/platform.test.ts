@@ -140,17 +140,17 @@ test('a socket refers to its response, with the head, until the kernel has the l
     const server = http.createServer()
     const port = await listen(server)
     const { client, socket } = await pair(server, port)
-    told.before = privates.answerOn(socket) === undefined
+    told.before = privates.responseOn(socket) === undefined
     client.write(get)
     const [, response] = await once(server, 'request')
-    told.tells = privates.tellsAnswers()
-    told.during = privates.answerOn(socket) === response
-    told.noHead = privates.sentHead(response)
+    told.tells = privates.exposesResponses()
+    told.during = privates.responseOn(socket) === response
+    told.noHead = privates.sentHeaders(response)
     response.writeHead(201, ['x-a', '1']).write('x')
-    told.head = privates.sentHead(response).split('\\r\\n').slice(0, 2)
+    told.head = privates.sentHeaders(response).split('\\r\\n').slice(0, 2)
     response.end()
     await once(response, 'close')
-    told.after = privates.answerOn(socket) === undefined`)
+    told.after = privates.responseOn(socket) === undefined`)
   expect(told).toEqual({
     before: true,
     tells: true,

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 
 /**
- * Adds `Connection: close` (RFC 9112, 9.6) to a response if `isLast()` when its head is written. It replaces any
- * `Connection` header of the application. A response whose head has been sent does not change.
+ * Adds `Connection: close` (RFC 9112, 9.6) to a response if `isLast()` when its headers are written. This replaces any
+ * `Connection` header of the application. A response whose headers have been sent does not change.
  */
 export function answerWithClose(response: ServerResponse, isLast: () => boolean): void {
   if (response.headersSent) return
@@ -10,8 +10,8 @@ export function answerWithClose(response: ServerResponse, isLast: () => boolean)
   response.writeHead = ((...args: unknown[]) => {
     if (!isLast()) return writeHead.apply(response, args)
     response.shouldKeepAlive = false
-    // Headers given here override `setHeader`. With such headers, do not call it: Node would then read lists in another
-    // way, which knows no pairs, and Node 20 would lose repeated names.
+    // Headers in the arguments override `setHeader`. Do not mix the two: after `setHeader`, Node does not accept pairs, and
+    // Node 20 loses repeated names.
     if (!args.some(isHeaders)) response.setHeader('Connection', 'close')
     return writeHead.apply(
       response,

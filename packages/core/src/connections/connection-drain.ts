@@ -1,4 +1,4 @@
-/** What a drain of the process does to each connection, and what has become of them since it began. */
+/** What a drain does with each connection, and the outcomes since it began. */
 import type net from 'node:net'
 import type { ConnectionKind, Outcomes } from '../base/report.js'
 import type { Connection } from './connection.js'
@@ -25,10 +25,13 @@ export class ConnectionDrain {
     return this.#counts.arrived
   }
 
-  start(open: ReadonlyMap<Connection, net.Server>, taker: ConnectionTaker | undefined): void {
+  get isActive(): boolean {
+    return this.#isActive
+  }
+
+  start(taker?: ConnectionTaker): void {
     this.#isActive = true
     this.#taker = taker
-    for (const [connection, server] of open) this.#drain(connection, server)
   }
 
   stop(): void {
@@ -37,12 +40,12 @@ export class ConnectionDrain {
     this.#counts = new OutcomeCounts()
   }
 
-  /** The connection may move now, or cannot move any more. */
+  /** The drain has begun, or the connection can move now or no longer can. */
   onChanged(connection: Connection, server: net.Server): void {
     if (this.#isActive) this.#drain(connection, server)
   }
 
-  /** The connection cannot move after all. */
+  /** The connection cannot move after all: in a drain it ends in order, otherwise it stays open here. */
   keep(connection: Http1Connection): void {
     if (this.#isActive) connection.startDraining()
     else connection.stopMoving()
@@ -64,7 +67,7 @@ export class ConnectionDrain {
 
   #drain(connection: Connection, server: net.Server): void {
     const isHttp1 = connection instanceof Http1Connection
-    // Another process may have the connection by now. If not, the tracker reports a change when it is back.
+    // Another process may have the connection by now. Otherwise the tracker drains it again when it is back.
     if (isHttp1 && connection.inTransit) return
     const moves = isHttp1 && this.#taker?.take(connection, server)
     if (!moves) connection.startDraining()

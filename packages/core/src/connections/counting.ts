@@ -1,27 +1,20 @@
-/** Counts and describes open connections, for the whole process or for some of its servers. */
+/** Counts and describes open connections. */
 import type net from 'node:net'
 import type { ActiveWork, ConnectionKind, Connections, KindCount, Outcomes } from '../base/report.js'
 import type { Connection } from './connection.js'
 
 type Open = ReadonlyMap<Connection, net.Server>
 
-/** Connections that are not idle, the oldest first. */
-export function activeWorkOf(connections: Open, idle: ReadonlySet<Connection>): ActiveWork[] {
-  return [...connections.keys()]
-    .filter((connection) => !idle.has(connection))
-    .map((connection) => connection.activeWork())
-    .sort((a, b) => b.ageMs - a.ageMs)
-}
+const forEachKind = <T>(value: T): Record<ConnectionKind, T> => ({
+  http1: value,
+  https: value,
+  http2: value,
+  raw: value,
+  upgraded: value,
+})
 
 export function countsOf(connections: Open, idle: ReadonlySet<Connection>, requests: number): Connections {
-  const none: KindCount = { idle: 0, busy: 0 }
-  const kinds: Record<ConnectionKind, KindCount> = {
-    http1: none,
-    https: none,
-    http2: none,
-    raw: none,
-    upgraded: none,
-  }
+  const kinds = forEachKind<KindCount>({ idle: 0, busy: 0 })
   let inFlight = 0
   for (const connection of connections.keys()) {
     const { idle: i, busy: b } = kinds[connection.kind]
@@ -31,16 +24,43 @@ export function countsOf(connections: Open, idle: ReadonlySet<Connection>, reque
   return { ...kinds, total: connections.size, inFlight, requests }
 }
 
+/** The connections of the process, or those of some servers. */
+export abstract class OpenConnections {
+  /** Every open connection, with its server. */
+  abstract readonly open: Open
+  /** HTTP requests since the start of the process. */
+  abstract readonly requests: number
+
+  /** Returns connections that can close without cutting off a request. */
+  abstract idle(): Connection[]
+
+  get size(): number {
+    return this.open.size
+  }
+
+  all(): Connection[] {
+    return [...this.open.keys()]
+  }
+
+  /** Describes the connections that are not idle, the oldest first. */
+  activeWork(): ActiveWork[] {
+    const idle = new Set(this.idle())
+    return this.all()
+      .filter((connection) => !idle.has(connection))
+      .map((connection) => connection.activeWork())
+      .sort((a, b) => b.ageMs - a.ageMs)
+  }
+
+  counts(): Connections {
+    return countsOf(this.open, new Set(this.idle()), this.requests)
+  }
+}
+
 /** Counts the outcomes of connections during a drain, by kind. */
 export class OutcomeCounts {
-  /** Connections that opened since the drain began. Each of these and of those open before has one outcome. */
+  /** Connections that opened since the drain began. These and the connections open before have one outcome each. */
   arrived = 0
-  readonly kinds: Record<ConnectionKind, Outcomes>
-
-  constructor() {
-    const none: Outcomes = { moved: 0, lost: 0, closed: 0, cut: 0 }
-    this.kinds = { http1: none, https: none, http2: none, raw: none, upgraded: none }
-  }
+  readonly kinds = forEachKind<Outcomes>({ moved: 0, lost: 0, closed: 0, cut: 0 })
 
   add(kind: ConnectionKind, outcome: keyof Outcomes): void {
     this.kinds[kind] = { ...this.kinds[kind], [outcome]: this.kinds[kind][outcome] + 1 }

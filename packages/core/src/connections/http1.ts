@@ -1,26 +1,32 @@
 /**
- * HTTP/1.1, plain and over TLS. A parser at a message boundary can still have a pending response, which Node knows. At
- * steady state a request costs nothing here. A connection keeps no reference to a response that has ended: it may be
- * idle for hours, and the application may have attached anything to its last request.
+ * HTTP/1.1, plain and over TLS. A parser at a message boundary can still have a pending response, which Node knows. While
+ * nothing drains or moves, no code here runs for a request. A connection keeps no reference to a finished response: the
+ * connection may be idle for hours, and the application may have attached large objects to the request.
  */
 import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
 import { formatRequest } from '../base/client-text.js'
 import type { ActiveWork, ConnectionKind } from '../base/report.js'
-import { answerOn, isUpgraded, sentHead, startReading, tellsAnswers } from '../platform/socket-handle.js'
+import {
+  exposesResponses,
+  isUpgraded,
+  responseOn,
+  sentHeaders,
+  startReading,
+} from '../platform/socket-handle.js'
 import type { Connection } from './connection.js'
 import { answerWithClose } from './connection-close.js'
 import { endStream } from './end-stream.js'
 import type { MovableConnection } from './movable.js'
 
-/** How many connections need a call of `begin` for each of their requests. */
+/** How many connections need a call of {@link Http1Connection.begin} for each of their requests. */
 export interface RequestInterest {
   count: number
 }
 
 /**
- * When a pending response was first sampled. The connection itself does not refer to the response: it would keep the
- * memory of the request until the next sample.
+ * When a pending response was first sampled. A field of the connection would keep the response in memory until the next
+ * sample.
  */
 const seenSince = new WeakMap<ServerResponse, number>()
 
@@ -31,7 +37,7 @@ export class Http1Connection implements Connection {
   #isInterested = false
   #isGone = false
   readonly #openedAt = performance.now()
-  /** Bytes that arrived before any request could: those of the TLS handshake. */
+  /** The bytes of the TLS handshake. They belong to no request. */
   readonly #bytesBefore: number
   /** Responses to pipelined requests that wait for earlier ones, the newest last. */
   readonly #queued = new Set<ServerResponse>()
@@ -39,9 +45,9 @@ export class Http1Connection implements Connection {
   #wasUpgraded = false
   /** Moves the connection in the middle of its protocol, if something can. */
   movable: MovableConnection | undefined
-  /** The connection was sent to another process and is not confirmed yet. Do nothing to it here. */
+  /** Another process may have the connection, but has not confirmed it. Do not use it here. */
   inTransit = false
-  /** The keep-alive timeout of a connection that moved here between two requests, which Node has not started. */
+  /** Whether Handover started the keep-alive timeout: Node starts none for a connection that moved between requests. */
   #keepAliveArmed = false
   /** Called after each response while a move is pending. */
   #onAnswered: (() => void) | undefined
@@ -54,17 +60,17 @@ export class Http1Connection implements Connection {
     this.#bytesBefore = secure ? socket.bytesRead : 0
   }
 
-  /** Remembers an upgrade: a closed socket does not show it. */
+  /** Remembers an upgrade, because a closed socket does not show it. */
   get kind(): ConnectionKind {
     this.#wasUpgraded ||= !this.socket.destroyed && isUpgraded(this.socket)
     if (this.#wasUpgraded) return 'upgraded'
     return this.#secure ? 'https' : 'http1'
   }
 
-  /** The request's headers have been parsed. Called for pipelined requests, and while there is {@link RequestInterest}. */
+  /** A request's headers have been parsed. Called for pipelined requests, and while there is {@link RequestInterest}. */
   begin(response: ServerResponse): void {
-    const current = answerOn(this.socket)
-    if (!tellsAnswers() || (current && current !== response)) this.#queue(response)
+    const current = responseOn(this.socket)
+    if (!exposesResponses() || (current && current !== response)) this.#queue(response)
     if (this.#keepAliveArmed) this.#disarmKeepAlive()
     if (this.#onAnswered) response.once('close', this.#onAnswered)
     else if (this.#draining) this.#announceClose(response)
@@ -82,19 +88,22 @@ export class Http1Connection implements Connection {
   }
 
   #updateInterest(
-    wanted = this.#keepAliveArmed || this.#draining || this.#onAnswered !== undefined || !tellsAnswers(),
+    isInterested = this.#keepAliveArmed ||
+      this.#draining ||
+      this.#onAnswered !== undefined ||
+      !exposesResponses(),
   ): void {
     if (this.#isGone) return
-    if (wanted !== this.#isInterested) this.#interest.count += wanted ? 1 : -1
-    this.#isInterested = wanted
+    if (isInterested !== this.#isInterested) this.#interest.count += isInterested ? 1 : -1
+    this.#isInterested = isInterested
   }
 
   inFlight(): number {
-    const current = answerOn(this.socket)
+    const current = responseOn(this.socket)
     return this.#queued.size + (current && !this.#queued.has(current) ? 1 : 0)
   }
 
-  /** Whether no byte of a request has arrived. */
+  /** Whether this process has received no byte of a request. */
   isUnused(): boolean {
     return this.socket.bytesRead === this.#bytesBefore
   }
@@ -103,10 +112,14 @@ export class Http1Connection implements Connection {
     const isResponding = this.sample()
     const response = this.#current()
     const since = (response && seenSince.get(response)) ?? this.#openedAt
-    return { kind: this.kind, what: this.#what(isResponding), ageMs: Math.round(performance.now() - since) }
+    return {
+      kind: this.kind,
+      what: this.#activity(isResponding),
+      ageMs: Math.round(performance.now() - since),
+    }
   }
 
-  /** Starts the server's keep-alive timeout: the connection is between two requests, which Node does not know. */
+  /** Starts the server's keep-alive timeout. The connection is between two requests, but Node has not seen the first. */
   armKeepAlive(): void {
     this.#keepAliveArmed = true
     this.#updateInterest()
@@ -157,31 +170,23 @@ export class Http1Connection implements Connection {
   /** Whether the connection can move as soon as it is at a message boundary. */
   canMove(): boolean {
     const { socket } = this
-    const open = !socket.destroyed && socket.readable && socket.writable
-    return (
-      open && !this.#secure && !isUpgraded(socket) && this.inFlight() === 0 && socket.writableLength === 0
-    )
+    const isOpen = !socket.destroyed && socket.readable && socket.writable
+    const isQuiet = this.inFlight() === 0 && socket.writableLength === 0
+    return isOpen && isQuiet && !this.#secure && !isUpgraded(socket)
   }
 
   startDraining(): void {
-    this.#onAnswered = undefined
     this.#draining = true
-    this.#updateInterest()
-    if (this.movable) {
-      this.movable.end()
-      return
-    }
+    this.stopMoving()
     const response = this.#newest()
-    if (response) this.#announceClose(response)
+    if (this.movable) this.movable.end()
+    else if (response) this.#announceClose(response)
   }
 
   finish(): void {
-    if (this.movable) {
-      this.movable.end()
-      return
-    }
     const response = this.#newest()
-    if (response && /^content-type: *text\/event-stream/im.test(sentHead(response))) endStream(response)
+    if (this.movable) this.movable.end()
+    else if (response && isEventStream(response)) endStream(response)
   }
 
   close(): void {
@@ -192,7 +197,7 @@ export class Http1Connection implements Connection {
     this.socket.destroy()
   }
 
-  /** Only the response to the last pipelined request announces the close: this process answers all of them. */
+  /** Only the response to the last pipelined request announces the close. */
   #announceClose(response: ServerResponse): void {
     answerWithClose(response, () => response === this.#newest())
   }
@@ -204,21 +209,24 @@ export class Http1Connection implements Connection {
 
   /** The response in flight. */
   #current(): ServerResponse | undefined {
-    return answerOn(this.socket) ?? [...this.#queued][0]
+    return responseOn(this.socket) ?? [...this.#queued][0]
   }
 
   /** The response to the latest request, if it has not ended. */
   #newest(): ServerResponse | undefined {
-    return [...this.#queued].at(-1) ?? answerOn(this.socket)
+    return [...this.#queued].at(-1) ?? responseOn(this.socket)
   }
 
-  #what(isResponding: boolean): string {
+  #activity(isResponding: boolean): string {
     const { req: request } = this.#newest() ?? {}
     if (isResponding && request) return formatRequest(request)
     if (this.kind === 'upgraded') return 'an upgraded connection'
-    return this.isUnused() ? 'a connection that has not spoken yet' : 'an idle or half-received request'
+    return this.isUnused() ? 'an unused connection' : 'an idle connection or a partial request'
   }
 }
+
+const isEventStream = (response: ServerResponse): boolean =>
+  /^content-type: *text\/event-stream/im.test(sentHeaders(response))
 
 /**
  * How long a connection of this server may be idle, as in Node's _http_server.js. Without a keep-alive timeout, the

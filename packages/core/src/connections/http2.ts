@@ -5,13 +5,13 @@ import { writeFrame } from '../platform/http2-frames.js'
 import type { Connection } from './connection.js'
 
 /**
- * GOAWAY with the largest stream id and no error: it refuses no stream, and asks the client to open none (RFC 9113, 6.8).
- * Length, type, flags, stream; last stream, error.
+ * GOAWAY with the largest stream id and no error: it asks the client to open no streams, but refuses none (RFC 9113, 6.8).
+ * The fields: length, type, flags, stream; last stream, error.
  */
 const notice = Buffer.from(['000008', '07', '00', '00000000', '7fffffff', '00000000'].join(''), 'hex')
-/** How long to wait for a round trip before sending the last stream id. */
+/** How long the PING round trip may take before the second GOAWAY. */
 const roundTripMs = 1_000
-/** How often to retry while output of the session is on its way to the kernel. */
+/** How often to retry while the kernel has not taken all output of the session. */
 const retryMs = 5
 /** How long a client may take to close a connection without open streams. */
 const hangUpMs = 2_000
@@ -41,13 +41,14 @@ export class Http2Connection implements Connection {
   }
 
   activeWork(): ActiveWork {
-    const what = this.#streams === 0 ? 'an idle session' : `${this.#streams} open streams`
+    const open = `${this.#streams} open ${this.#streams === 1 ? 'stream' : 'streams'}`
+    const what = this.#streams === 0 ? 'an idle session' : open
     return { kind: this.kind, what, ageMs: Math.round(performance.now() - this.#openedAt) }
   }
 
   /**
-   * Sends GOAWAY in two steps: the server knows and serves streams that crossed the first one after a round trip. Over
-   * TLS only Node can write between its frames. There, only the second GOAWAY tells the client what it may repeat.
+   * Sends GOAWAY twice. Streams that crossed the first GOAWAY arrive within a round trip, and this server still serves
+   * them. Over TLS Handover cannot write frames. There it sends only the second GOAWAY, with the last accepted stream.
    */
   startDraining(): void {
     if (this.#draining) return
@@ -78,7 +79,7 @@ export class Http2Connection implements Connection {
     const session = this.#session
     if (session.closed || session.destroyed) return
     session.close()
-    // Node waits until the client closes, too. A client with unread data could delay that forever.
+    // Node waits until the client closes, too. A client that reads nothing could delay that forever.
     if (this.#streams === 0) setTimeout(this.#hangUp, hangUpMs).unref()
   }
 

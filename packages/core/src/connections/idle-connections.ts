@@ -5,14 +5,11 @@ import type { Connection } from './connection.js'
 import { Http1Connection } from './http1.js'
 import { RawConnection } from './raw.js'
 
-/** Asks each server once, because an answer takes time for each of its connections. */
+/** Queries each server once, because a query takes time for each of its connections. */
 export function idleOf(connections: ReadonlyMap<Connection, net.Server>): Connection[] {
   const byServer = new Map<net.Server, Connection[]>()
-  for (const [connection, server] of connections) {
-    const list = byServer.get(server)
-    if (list) list.push(connection)
-    else byServer.set(server, [connection])
-  }
+  for (const server of connections.values()) byServer.set(server, [])
+  for (const [connection, server] of connections) byServer.get(server)?.push(connection)
   return [...byServer].flatMap(([server, list]) => idleOfServer(server, list))
 }
 

@@ -1,7 +1,7 @@
 import type { Connection } from './connection.js'
 import type { Drained } from './server-connections.js'
 
-/** Returns a function to call regularly. It closes connections that have been idle for `lingerMs`. */
+/** Returns a function that closes connections that have been idle for `lingerMs`. Call it regularly. */
 export function idleLimit(connections: Pick<Drained, 'idle'>, lingerMs: number): () => void {
   let idleSince = new Map<Connection, number>()
   return () => {

@@ -1,44 +1,43 @@
 import type net from 'node:net'
 
 /**
- * Moves a connection in the middle of its protocol, such as a WebSocket or a running event stream. Core chooses the
- * time and passes the descriptor; the protocol knows its message boundaries.
+ * Moves a connection in the middle of its protocol, such as a WebSocket or a running event stream. Core chooses the time
+ * and passes the descriptor. The protocol knows its message boundaries.
  */
 export interface MovableConnection {
   /** The name under which the successor receives the connection: see {@link ConnectionReceiver}. */
   readonly protocol: string
   /**
-   * Called when the connection may move. Use `transfer` when the connection is at a boundary, now or later. Return
-   * `false` if it is not at a boundary now. Core then calls `prepare` again in a few milliseconds.
+   * Called when the connection can move. Use `transfer` when the connection is at a boundary, now or later. If this method
+   * returns `false`, core calls it again in a few milliseconds.
    */
   prepare(transfer: OutgoingTransfer): boolean
   /**
-   * The connection cannot move, or no receiver is registered for it. End it politely, as the protocol specifies. Called
-   * a second time when no time is left.
+   * The connection cannot move, or no receiver is registered for it. End it in order, as the protocol specifies. Called
+   * again when the drain times out.
    */
   end(): void
 }
 
-/** How a {@link MovableConnection} moves: pauses, then sends or cancels. */
+/** The transfer of a {@link MovableConnection}: pause it, then send or cancel it. */
 export interface OutgoingTransfer {
   /**
-   * Stops reading. The successor reads all later bytes, or this process after a `cancel`. Core keeps only a few
-   * connections paused at a time: call `send` or `cancel` soon.
+   * Stops reading. The successor reads all later bytes, or this process does after `cancel`. Call `send` or `cancel` soon:
+   * core pauses only a few connections at a time.
    */
   pause(): void
   /**
-   * Sends the connection. Call it when no message is half-read or half-written, and do not read or write any more.
-   * `state` is what the successor must know: any value that the structured clone algorithm supports. With any other
-   * value, core cancels the transfer.
+   * Sends the connection. Call this when no message is half-read or half-written, and do not read or write afterwards.
+   * `state` is any value that the structured clone algorithm supports. For any other value, core cancels the transfer.
    */
   send(state: unknown): FollowUpChannel
-  /** The connection cannot move: core calls `end`, and logs the error, if any. */
+  /** The connection cannot move. Core logs the error, if any, and calls `end`. */
   cancel(error?: unknown): void
 }
 
 /** Sends data to the successor after the connection itself has left. */
 export interface FollowUpChannel {
-  /** `data` arrives after everything that was sent before. */
+  /** `data` arrives after all data sent before. */
   send(data: unknown): void
 }
 
@@ -47,7 +46,7 @@ export interface IncomingConnection {
   readonly server: net.Server
   readonly socket: net.Socket
   readonly state: unknown
-  /** Calls `receive` with everything that the predecessor sends through the {@link FollowUpChannel}, in order. */
+  /** Calls `receive` with all data that the predecessor sends through the {@link FollowUpChannel}, in order. */
   onFollowUp(receive: (data: unknown) => void): void
 }
 

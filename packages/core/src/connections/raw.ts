@@ -3,8 +3,8 @@ import type { ActiveWork, ConnectionKind } from '../base/report.js'
 import type { Connection } from './connection.js'
 
 /**
- * A connection with a protocol of the application, or a TLS handshake in progress. Only the application knows when such
- * a connection is idle, so a drain waits for it until `drainTimeoutMs`.
+ * A connection with a protocol of the application, or a TLS handshake in progress. Only the application knows when such a
+ * connection is idle, so a drain waits for it until `drainTimeoutMs`.
  */
 export class RawConnection implements Connection {
   readonly kind: ConnectionKind
@@ -21,10 +21,9 @@ export class RawConnection implements Connection {
   }
 
   activeWork(): ActiveWork {
-    const peer = this.socket.remoteAddress
-      ? `${this.socket.remoteAddress}:${this.socket.remotePort}`
-      : 'a local peer'
-    const what = this.kind === 'raw' ? `a connection of ${peer}` : `a TLS handshake with ${peer}`
+    const { remoteAddress, remotePort } = this.socket
+    const peer = remoteAddress ? `${remoteAddress}:${remotePort}` : 'a local client'
+    const what = this.kind === 'raw' ? `a connection from ${peer}` : `a TLS handshake with ${peer}`
     return { kind: this.kind, what, ageMs: Math.round(performance.now() - this.#openedAt) }
   }
 

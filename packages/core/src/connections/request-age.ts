@@ -1,12 +1,11 @@
 /**
- * The ages of requests in flight, which reports show for long ones. Noting the time at each request would double
- * Handover's cost per request: the memory of a connection is in no CPU cache. So a timer samples the connections while
- * any request is in flight. An age is at most one interval too short.
+ * The ages of requests in flight, for reports. Noting the time of each request would double Handover's cost per request,
+ * because the memory of a connection is not in a CPU cache. So a timer samples the connections while any request is in
+ * flight. An age is at most one interval too short.
  */
-
 import type { Connection } from './connection.js'
 
-/** The shortest interval. It grows with the number of connections, so that sampling takes a thousandth of the time. */
+/** The shortest interval. It grows with the number of connections, so sampling takes about 0.1 % of the time. */
 const sampleMs = 100
 const sampleMsPerConnection = 0.1
 

@@ -1,44 +1,36 @@
 /** The connections of some servers, for a drain of those servers alone. */
 import type net from 'node:net'
-import type { ActiveWork, Connections, Outcomes } from '../base/report.js'
+import type { ConnectionKind, Outcomes } from '../base/report.js'
 import type { Connection } from './connection.js'
-import { activeWorkOf, countsOf, OutcomeCounts } from './counting.js'
+import { ConnectionDrain } from './connection-drain.js'
+import { OpenConnections } from './counting.js'
 import { idleOf } from './idle-connections.js'
 import type { Tracker } from './tracker.js'
 
 /** The connections that a drain works on: those of the process ({@link Tracker}), or of some servers. */
 export type Drained = Pick<
   Tracker,
-  | 'size'
-  | 'outcomes'
-  | 'arrived'
-  | 'onClosed'
-  | 'startDraining'
-  | 'idle'
-  | 'all'
-  | 'activeWork'
-  | 'counts'
-  | 'end'
+  keyof OpenConnections | 'outcomes' | 'arrived' | 'onClosed' | 'startDraining' | 'end'
 >
 
-export class ServerConnections implements Drained {
+export class ServerConnections extends OpenConnections implements Drained {
   readonly #tracker: Tracker
   readonly #servers: ReadonlySet<net.Server>
   /** Connections accepted after their server listened again. They are not part of this drain. */
   readonly #later = new WeakSet<Connection>()
-  readonly #outcomes = new OutcomeCounts()
+  readonly #drain = new ConnectionDrain()
   readonly #unwatch: () => void
-  #draining = false
   onClosed: () => void = () => {}
 
   constructor(tracker: Tracker, servers: ReadonlySet<net.Server>) {
+    super()
     this.#tracker = tracker
     this.#servers = servers
     this.#unwatch = tracker.watch({
-      onOpened: (connection, server) => this.#servers.has(server) && this.#onOpened(connection, server),
-      onReplaced: (connection, server) => this.#servers.has(server) && this.#onReplaced(connection),
+      onOpened: (connection, server) => this.#onOpened(connection, server),
+      onReplaced: (handshake, server) => this.#includes(handshake, server) && this.#drain.onReplaced(),
       onGone: (connection, server, outcome) =>
-        this.#servers.has(server) && !this.#later.has(connection) && this.#onGone(connection, outcome),
+        this.#includes(connection, server) && this.#onGone(connection, outcome),
     })
   }
 
@@ -47,20 +39,24 @@ export class ServerConnections implements Drained {
     this.#unwatch()
   }
 
-  get size(): number {
-    return this.#open().size
+  get open(): ReadonlyMap<Connection, net.Server> {
+    return new Map([...this.#ofServers()].filter(([connection]) => !this.#later.has(connection)))
   }
 
-  get outcomes(): Readonly<Record<Connection['kind'], Outcomes>> {
-    return this.#outcomes.kinds
+  get requests(): number {
+    return this.#tracker.requests
+  }
+
+  get outcomes(): Readonly<Record<ConnectionKind, Outcomes>> {
+    return this.#drain.outcomes
   }
 
   get arrived(): number {
-    return this.#outcomes.arrived
+    return this.#drain.arrived
   }
 
   startDraining(): void {
-    this.#draining = true
+    this.#drain.start()
     for (const connection of this.all()) connection.startDraining()
   }
 
@@ -69,47 +65,27 @@ export class ServerConnections implements Drained {
     return idleOf(this.#ofServers()).filter((connection) => !this.#later.has(connection))
   }
 
-  all(): Connection[] {
-    return [...this.#open().keys()]
-  }
-
-  activeWork(): ActiveWork[] {
-    return activeWorkOf(this.#open(), new Set(this.idle()))
-  }
-
-  counts(): Connections {
-    return countsOf(this.#open(), new Set(this.idle()), this.#tracker.requests)
-  }
-
   end(connection: Connection, outcome: keyof Outcomes): void {
     this.#tracker.end(connection, outcome)
-  }
-
-  #open(): ReadonlyMap<Connection, net.Server> {
-    return new Map([...this.#ofServers()].filter(([connection]) => !this.#later.has(connection)))
   }
 
   #ofServers(): ReadonlyMap<Connection, net.Server> {
     return new Map([...this.#tracker.open].filter(([, server]) => this.#servers.has(server)))
   }
 
-  /** The connection came from the kernel's queue, or its TLS handshake is done, or the server listens again. */
+  #includes(connection: Connection, server: net.Server): boolean {
+    return this.#servers.has(server) && !this.#later.has(connection)
+  }
+
+  /** The connection came from the kernel's queue, or completed its TLS handshake, or its server listens again. */
   #onOpened(connection: Connection, server: net.Server): void {
-    if (!this.#draining) return
-    if (server.listening) {
-      this.#later.add(connection)
-      return
-    }
-    this.#outcomes.arrived++
-    connection.startDraining()
+    if (!this.#servers.has(server)) return
+    if (this.#drain.isActive && server.listening) this.#later.add(connection)
+    else this.#drain.onOpened(connection, server)
   }
 
-  #onReplaced(handshake: Connection): void {
-    if (this.#draining && !this.#later.has(handshake)) this.#outcomes.arrived--
-  }
-
-  #onGone({ kind }: Connection, outcome: keyof Outcomes): void {
-    if (this.#draining) this.#outcomes.add(kind, outcome)
+  #onGone(connection: Connection, outcome: keyof Outcomes): void {
+    this.#drain.onGone(connection, outcome)
     this.onClosed()
   }
 }

@@ -1,4 +1,4 @@
-/** Which events of a server open which kind of connection. */
+/** The events of a server that open connections, and the kind of each connection. */
 import type { ServerHttp2Session } from 'node:http2'
 import type net from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -20,7 +20,7 @@ export interface ConnectionEvents {
   readonly session: (session: ServerHttp2Session) => void
 }
 
-/** Returns the events of `server` to observe, and what they mean. */
+/** Returns observers for the events of `server`. */
 export function connectionEvents(
   server: net.Server,
   interest: RequestInterest,
@@ -43,7 +43,7 @@ export function connectionEvents(
   return isHttp2(server) ? { ...events, session } : events
 }
 
-/** Returns a function that makes the connection of a completed handshake, or `undefined` for HTTP/2: sessions count. */
+/** Returns a function that makes the connection of a completed handshake. It returns `undefined` for HTTP/2: the session counts. */
 function securedConnection(
   server: net.Server,
   interest: RequestInterest,
@@ -57,7 +57,7 @@ function plainConnection(server: net.Server, socket: net.Socket, interest: Reque
   return isPlainHttp(server) ? new Http1Connection(socket, false, interest) : new RawConnection(socket)
 }
 
-/** Returns the sockets of connections that `server` accepted before Handover observed it. HTTP/2 has none. */
+/** Returns the sockets that `server` accepted before Handover observed it. Such HTTP/2 connections are not tracked. */
 export function openSocketsOf(server: net.Server): ReadonlySet<net.Socket> {
   if (isHttp2(server)) return new Set()
   const accepted = isHttps(server) ? [] : acceptedSocketsOf(server)

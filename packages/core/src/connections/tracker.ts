@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type net from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { ActiveWork, ConnectionKind, Connections, Outcomes } from '../base/report.js'
+import type { ConnectionKind, Outcomes } from '../base/report.js'
 import { observe } from '../platform/hidden-observers.js'
 import { isHttp } from '../platform/server-kind.js'
-import { answerOn, underlying, whenDestroyed } from '../platform/socket-handle.js'
+import { responseOn, underlying, whenDestroyed } from '../platform/socket-handle.js'
 import type { Connection, ConnectionWatcher } from './connection.js'
 import { ConnectionDrain, type ConnectionTaker } from './connection-drain.js'
-import { activeWorkOf, countsOf } from './counting.js'
+import { OpenConnections } from './counting.js'
 import { Http1Connection, type RequestInterest } from './http1.js'
 import { Http2Connection } from './http2.js'
 import { idleOf } from './idle-connections.js'
@@ -20,7 +20,7 @@ import { connectionEvents, openConnection, openSocketsOf } from './server-events
 const connectionOf = Symbol('handover.connection')
 type Tracked = net.Socket & { [connectionOf]?: Connection }
 
-export class Tracker {
+export class Tracker extends OpenConnections {
   readonly #connections = new Map<Connection, net.Server>()
   /** Functions that stop observing a server. */
   readonly #servers = new Map<net.Server, () => void>()
@@ -28,8 +28,8 @@ export class Tracker {
   readonly #interest: RequestInterest = { count: 0 }
   readonly #ages = new RequestAgeSampler(this.#connections)
   readonly #drain = new ConnectionDrain()
-  /** This generation has released the process. Another one may track the same servers. */
-  #isOver = false
+  /** Another generation in this process may track the same servers by now. */
+  #isReleased = false
   readonly #watchers = new Set<ConnectionWatcher>()
   /** Called when a connection has closed. */
   onClosed: () => void = () => {}
@@ -38,20 +38,20 @@ export class Tracker {
 
   install(): () => void {
     return () => {
-      this.#isOver = true
+      this.#isReleased = true
       for (const server of [...this.#servers.keys()]) this.#release(server)
     }
   }
 
-  get size(): number {
-    return this.#connections.size
+  get open(): ReadonlyMap<Connection, net.Server> {
+    return this.#connections
   }
 
   get requests(): number {
     return this.#requests
   }
 
-  /** Follows the connections of a server from now on. Returns whether the server is a new one. */
+  /** Tracks the connections of a server from now on. Returns whether the server is a new one. */
   track(server: net.Server): boolean {
     if (this.#servers.has(server)) return false
     const after = connectionEvents(server, this.#interest, {
@@ -73,12 +73,13 @@ export class Tracker {
     for (const socket of added) this.#add(server, socket, openConnection(server, socket, this.#interest))
   }
 
-  /** Open and new connections go to `taker`, or end after their next response. */
+  /** Passes open and new connections to `taker`. The remaining ones end after their next response. */
   startDraining(taker?: ConnectionTaker): void {
-    this.#drain.start(this.#connections, taker)
+    this.#drain.start(taker)
+    for (const [connection, server] of this.#connections) this.#drain.onChanged(connection, server)
   }
 
-  /** Serves new connections as before. Connections that already announced their end still close. */
+  /** Serves new connections as before. Connections that have announced their end still close. */
   stopDraining(): void {
     this.#drain.stop()
   }
@@ -87,7 +88,7 @@ export class Tracker {
     return (socket as Tracked)[connectionOf]
   }
 
-  /** Adds a connection of HTTP/1.1 that no server has accepted. */
+  /** Adds an HTTP/1.1 connection that another process accepted. */
   adopt(server: net.Server, socket: net.Socket): void {
     this.#add(server, socket, new Http1Connection(socket, false, this.#interest))
   }
@@ -104,12 +105,12 @@ export class Tracker {
     this.#drainAgain(connection)
   }
 
-  /** The connection cannot move after all: in a drain it ends in order, otherwise it stays open here. */
+  /** The connection cannot move after all. */
   stay(connection: Http1Connection): void {
     this.#drain.keep(connection)
   }
 
-  /** Yields connections that speak plain HTTP/1.1 and no other protocol, with their servers. */
+  /** Yields the plain HTTP/1.1 connections that can move between two requests, with their servers. */
   *plain(): Generator<readonly [Http1Connection, net.Server]> {
     for (const [connection, server] of this.#connections) {
       const isPlain = connection instanceof Http1Connection && connection.kind === 'http1'
@@ -123,7 +124,7 @@ export class Tracker {
     connection.cut()
   }
 
-  /** What has become of connections since the drain began, by kind. */
+  /** The outcomes of connections since the drain began, by kind. */
   get outcomes(): Readonly<Record<ConnectionKind, Outcomes>> {
     return this.#drain.outcomes
   }
@@ -133,27 +134,8 @@ export class Tracker {
     return this.#drain.arrived
   }
 
-  /** Returns connections that can close without cutting off a request. */
   idle(): Connection[] {
     return idleOf(this.#connections)
-  }
-
-  all(): Connection[] {
-    return [...this.#connections.keys()]
-  }
-
-  /** Describes the connections that are not idle, the oldest first. */
-  activeWork(): ActiveWork[] {
-    return activeWorkOf(this.#connections, new Set(this.idle()))
-  }
-
-  counts(): Connections {
-    return countsOf(this.#connections, new Set(this.idle()), this.#requests)
-  }
-
-  /** Every open connection, with its server. */
-  get open(): ReadonlyMap<Connection, net.Server> {
-    return this.#connections
   }
 
   /** Reports connections to `watcher` from now on. Returns a function that stops this. */
@@ -162,10 +144,9 @@ export class Tracker {
     return () => this.#watchers.delete(watcher)
   }
 
-  /** A server has closed. The tracker follows it again when it listens again. */
+  /** A server has closed. The tracker tracks it again when it listens again. */
   closed(server: net.Server): void {
-    const isOpen = [...this.#connections.values()].includes(server)
-    if (!isOpen) this.#release(server)
+    if (![...this.#connections.values()].includes(server)) this.#release(server)
   }
 
   #release(server: net.Server): void {
@@ -179,15 +160,15 @@ export class Tracker {
   }
 
   /**
-   * Runs for each HTTP/1.1 request of each server. Memory that Node has not just used is not in a CPU cache: one access
-   * here costs 1 to 2 % of the throughput of node:http (measured with bench/).
+   * Runs for each HTTP/1.1 request of each server. Memory that Node has not just used is not in a CPU cache: each access
+   * to such memory costs 1 to 2 % of the throughput of node:http (measured with bench/).
    */
   #onRequest({ socket, httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
     // HTTP/2 requests are streams of a session.
     if (httpVersionMajor !== 1) return
     this.#requests++
     this.#ages.start()
-    const current = answerOn(socket)
+    const current = responseOn(socket)
     if (this.#interest.count === 0 && (current === undefined || current === response)) return
     const connection = (socket as Tracked)[connectionOf]
     if (connection instanceof Http1Connection) connection.begin(response)
@@ -213,8 +194,8 @@ export class Tracker {
   }
 
   #add(server: net.Server, socket: Tracked, connection: Connection): void {
-    if (this.#isOver || socket.destroyed) return
-    // Its server may emit 'connection' for a socket that moved here in the middle of its protocol.
+    if (this.#isReleased || socket.destroyed) return
+    // A protocol may emit 'connection' on the server for a socket that moved here.
     if (connection instanceof Http1Connection && socket[connectionOf] instanceof Http1Connection) {
       connection.forget()
       return
@@ -224,7 +205,7 @@ export class Tracker {
   }
 
   #keep(server: net.Server, connection: Connection, whenGone: (gone: () => void) => void): void {
-    if (this.#isOver) return
+    if (this.#isReleased) return
     this.#connections.set(connection, server)
     this.onChange()
     whenGone(() => this.#remove(connection, 'closed'))

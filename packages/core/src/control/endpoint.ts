@@ -2,7 +2,7 @@
 import type { Logger } from '../base/logger.js'
 import type { Listeners } from '../listeners/listeners.js'
 import type { Platform } from '../platform/process.js'
-import { closeConnection, giveSocket } from '../platform/socket-handle.js'
+import { closeConnection, handleToSend } from '../platform/socket-handle.js'
 import type { CarriedClient } from './client-connection.js'
 import type { Controlled } from './controlled.js'
 import { ControlServer } from './server.js'
@@ -55,7 +55,7 @@ export class ControlEndpoint {
     // The successor takes care of a path that this process could not get.
     this.stopRetrying()
     for (const { client, carried } of this.#server?.movable() ?? []) {
-      const handle = giveSocket(client.socket)
+      const handle = handleToSend(client.socket)
       client.leave()
       if (!handle) client.socket.destroy()
       else send(carried, handle, () => client.socket.destroy())

@@ -1,19 +1,19 @@
-/** How many more file descriptors this process can have. */
+/** Whether this process is short of file descriptors. */
 import { closeSync, openSync, readFileSync } from 'node:fs'
 
-/** Descriptors that stay free for the process itself: at its limit, Node accepts connections only to close them. */
+/** Descriptors to keep free for the process itself: at its limit, Node closes every connection that it accepts. */
 const reserve = 64
-/** Of a small limit, at most this share stays free. */
+/** The largest share of a small limit to keep free. */
 const reserveShare = 1 / 8
 
-/** How long a limit stays cached: prlimit(1) can change it. */
+/** How long to cache the limit. prlimit(1) can change it. */
 const limitMs = 1_000
 
 let known: { readonly limit: number; readonly until: number } | undefined
 
 /**
- * Whether this process should take no more connections from another one. `newest` is the latest descriptor: the kernel
- * assigns the lowest free number. Without proc(5) the result is `false`, and missing connections show the shortage.
+ * Whether this process must refuse connections from another process. `newest` is the latest descriptor: the kernel always
+ * assigns the lowest free one. Without proc(5) the result is `false`. A shortage then shows as missing connections.
  */
 export function isShortOfDescriptors(newest?: number): boolean {
   try {

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { inheritanceVariable } from '../protocol/inheritance.js'
 import { ownPreload } from './preload-file.js'
 
-/** One end of a channel between two processes, in the shape that Node gives the side of the parent. */
+/** One end of the channel between two processes, with the members of the parent's end. */
 export type Channel = Pick<
   ChildProcess,
   'connected' | 'send' | 'on' | 'once' | 'off' | 'disconnect' | 'channel'
@@ -12,7 +12,7 @@ export type Channel = Pick<
 
 export interface Early {
   readonly inheritance: string
-  /** Absent if the process started without a channel, or its descriptor cannot be used. */
+  /** `undefined` if the process started without a channel, or its descriptor cannot be used. */
   readonly channel: Channel | undefined
   /** Reload signals that arrived before core listened for them. */
   readonly signals: readonly string[]
@@ -22,7 +22,7 @@ export interface Early {
 const key = Symbol.for('handover.early')
 const found = () => (globalThis as Record<symbol, unknown>)[key] as Early | undefined
 
-/** `undefined` in a process that inherits nothing. Loads the preload where a wrapper around Node dropped `--require`. */
+/** `undefined` in a process that inherits nothing. Loads the preload if a wrapper around Node dropped `--require`. */
 export function early(): Early | undefined {
   if (!found() && process.env[inheritanceVariable] !== undefined) {
     const preload = ownPreload()

@@ -1,16 +1,16 @@
 /**
- * Observes an emitter of the program, such as a server or a session, without adding listeners. So `listenerCount`,
- * `listeners`, `removeAllListeners` and the warning about too many listeners behave as without Handover
+ * Observes an emitter of the program, such as a server or a session, without adding listeners. `listenerCount`,
+ * `listeners`, `removeAllListeners` and the warning about too many listeners work as without Handover
  * (docs/decisions/0025-hidden-observers.md).
  */
 import type { EventEmitter } from 'node:events'
 
 type Observe = (...args: never[]) => void
-/** Returns whether it handled the event. Then the emitter's listeners do not get it. */
+/** Returns whether it handled the event. The emitter's listeners do not get a handled event. */
 type Take = (...args: never[]) => boolean
 
 export interface Observers {
-  /** Called before the listeners of the emitter. The observers added last come first. */
+  /** Called before the listeners of the emitter. The observers added last run first. */
   readonly before?: Readonly<Record<string, Observe>>
   readonly instead?: Readonly<Record<string, Take>>
   /** Called after the listeners, even if one of them throws. */
@@ -26,7 +26,7 @@ const noEntry: Entry = { before: [], instead: [], after: [] }
 
 interface Hidden {
   readonly entries: Entries
-  /** Removes the own `emit`, unless another tool has wrapped it. */
+  /** Removes the emitter's own `emit`, unless another tool has wrapped it. */
   unhide(): void
 }
 
@@ -54,8 +54,8 @@ export function observe(emitter: EventEmitter, observers: Observers): () => void
 }
 
 /**
- * Adds an own `emit`, which calls whatever `emit` the emitter inherits at that moment. A server calls it for each request,
- * so it looks the event up once and passes an observer two arguments at most.
+ * Gives the emitter its own `emit`, which calls the `emit` that the emitter inherits at that moment. A server calls it for
+ * each request, so it looks up the event once and passes at most two arguments to an observer.
  */
 function hide(emitter: EventEmitter): Hidden {
   const entries: Entries = new Map()

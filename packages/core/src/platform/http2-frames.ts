@@ -1,4 +1,4 @@
-/** What Node keeps private of HTTP/2: see platform/listener-handle.ts. */
+/** Node's private data of HTTP/2 sessions: see platform/listener-handle.ts. */
 import { writeSync } from 'node:fs'
 import type { Http2Session } from 'node:http2'
 
@@ -10,21 +10,21 @@ interface NativeStream {
 }
 
 /**
- * Writes a frame between those of Node: to the descriptor, when all that Node wrote is out, which is whole frames
- * always. `session.goaway()` will not do for a GOAWAY that is not the last: whatever last stream it names, nghttp2
- * ignores every new one from then on, and a session without streams reads no more, not even the answer to a PING
- * (for this it has nghttp2_submit_shutdown_notice, which Node does not offer). Over TLS there is no such way: 'never'.
+ * Writes a frame between Node's frames: directly to the descriptor, when the kernel has taken all output of Node, which
+ * always consists of whole frames. `session.goaway()` cannot send a GOAWAY that is not the last one. After it, nghttp2
+ * ignores every new stream, and a session without streams stops reading, so it misses the answer to a PING. Node does not
+ * expose nghttp2_submit_shutdown_notice, which does this. Over TLS the result is always 'never'.
  */
 export function writeFrame(session: Http2Session, frame: Buffer): 'written' | 'later' | 'never' {
   const handle = (session.socket as unknown as { _handle?: NativeStream | null })._handle
   if (session.encrypted || !handle || !(handle.fd >= 0) || handle.writeQueueSize === undefined) return 'never'
-  // The first frame of a server are its settings.
+  // The first frame of a server must be its SETTINGS.
   if (session.pendingSettingsAck || handle.writeQueueSize > 0) return 'later'
   try {
     if (writeSync(handle.fd, frame) < frame.length) session.destroy()
     return 'written'
   } catch {
-    // The kernel takes nothing now (EAGAIN), or the peer has gone, as Node will see.
+    // The send buffer is full (EAGAIN), or the client has closed the connection, which Node notices by itself.
     return 'later'
   }
 }

@@ -1,36 +1,32 @@
-/** What Node keeps private of the channel to another process: see platform/listener-handle.ts. */
+/** Node's private data of the channel to another process: see platform/listener-handle.ts. */
 import type { ChildProcess } from 'node:child_process'
 import { childProcess } from './lazy-modules.js'
 
 let canOpen: boolean | undefined
 
-/** Whether a process of this Node can open a channel by a descriptor, as handover-preload.cjs does. */
+/** Whether this version of Node can open a channel on a descriptor, as handover-preload.cjs does. */
 export function canOpenChannel(): boolean {
-  canOpen ??= triesToOpen()
+  if (canOpen === undefined) {
+    const { ChildProcess } = childProcess()
+    type Inside = { _handle?: { spawn?: unknown; close?: () => void } }
+    const { _handle: handle } = new ChildProcess() as unknown as Inside
+    handle?.close?.()
+    canOpen = typeof handle?.spawn === 'function' && 'spawn' in ChildProcess.prototype
+  }
   return canOpen
 }
 
-function triesToOpen(): boolean {
-  const { ChildProcess } = childProcess()
-  const { _handle: handle } = new ChildProcess() as unknown as {
-    _handle?: { spawn?: unknown; close?: () => void }
-  }
-  handle?.close?.()
-  return typeof handle?.spawn === 'function' && 'spawn' in ChildProcess.prototype
-}
-
 /**
- * Lets several handles be on their way over `channel` at a time, a child process or the process itself. Node sends
- * one, waits until the other side says that it has come, and sends the next: a round trip through two event loops
- * for each, which is what moving thousands of connections away from a busy process cannot afford. The order of
- * messages stays, as it is one socket (docs/decisions/0012-many-handles-at-a-time.md).
+ * Sends several handles at a time over `channel`, a child process or the process itself. Node sends the next handle only
+ * after the receiver acknowledges the previous one, which is too slow to move thousands of connections. Messages keep
+ * their order, because they share one socket (docs/decisions/0012-many-handles-at-a-time.md).
  */
 export function withoutHandleQueue(channel: object): void {
   const inside = channel as Record<'_send' | 'disconnect', unknown>
   const { _send: send, disconnect } = inside
   if (!('_handleQueue' in channel) || typeof send !== 'function' || typeof disconnect !== 'function') return
   let hidden = false
-  // While something is sent, or the channel closes, no queue is seen; when an acknowledgement comes, an empty one.
+  // During a send or a close, Node sees no queue. When an acknowledgment arrives, it sees an empty queue.
   Object.defineProperty(channel, '_handleQueue', { get: () => (hidden ? null : []), set() {} })
   const hiding =
     (act: (...args: unknown[]) => unknown) =>
@@ -59,16 +55,16 @@ interface InternalMessage {
   readonly type?: unknown
 }
 
-/** Node's own messages that a Handover process can send. Other ones need no answer. */
+/** Whether this is one of Node's own messages that Handover sends. Node must not handle any other. */
 function isExpected({ cmd, type }: InternalMessage, handle: unknown): boolean {
   if (cmd === 'NODE_HANDLE') return type === 'net.Native' || handle === undefined
   return (cmd === 'NODE_HANDLE_ACK' || cmd === 'NODE_HANDLE_NACK') && handle === undefined
 }
 
 /**
- * Node answers messages whose `cmd` begins with `NODE_` itself, and a program can send those, too: with an unknown
- * `type` they throw, and with `net.Server` they listen in this process (test/cli/messages.test.ts). From now on only
- * messages that a worker needs get through, and errors of the observers of `child` are caught.
+ * Node itself handles messages whose `cmd` begins with `NODE_`, but a program can send them, too. With an unknown `type`
+ * they throw, and with `net.Server` this process would listen (test/cli/messages.test.ts). From now on only the messages
+ * that a worker needs get through. Errors of the observers of `child` are caught.
  */
 export function guardChannel(child: ChildProcess, onWrong: (what: string) => void): void {
   guardReading(child, onWrong)
@@ -79,9 +75,9 @@ export function guardChannel(child: ChildProcess, onWrong: (what: string) => voi
     try {
       if (event === 'message' || isExpected((raw ?? {}) as InternalMessage, handle))
         return emit(event, ...args)
-      onWrong('a message of Node itself')
+      onWrong('an internal message of Node.js')
     } catch (error) {
-      onWrong(`a message that failed: ${(error as Error)?.message}`)
+      onWrong(`a message that caused an error (${(error as Error)?.message})`)
     }
     discardHandle(handle)
     return true
@@ -89,8 +85,8 @@ export function guardChannel(child: ChildProcess, onWrong: (what: string) => voi
 }
 
 /**
- * A message that Node cannot read, such as one with thousands of levels, stays at the head of the channel. Later
- * messages never arrive, so this closes the channel.
+ * Closes the channel when Node cannot read a message, such as one with thousands of levels. Such a message stays at the
+ * head of the channel, and blocks all later ones.
  */
 function guardReading(child: ChildProcess, onWrong: (what: string) => void): void {
   const symbol = Object.getOwnPropertySymbols(child).find(
@@ -103,7 +99,7 @@ function guardReading(child: ChildProcess, onWrong: (what: string) => void): voi
     try {
       read.apply(pipe, args)
     } catch (error) {
-      onWrong(`a message that cannot be read, closing its channel: ${(error as Error)?.message}`)
+      onWrong(`an unreadable message (closing its channel: ${(error as Error)?.message})`)
       if (child.connected) child.disconnect()
     }
   }

@@ -1,6 +1,6 @@
 /**
- * How this process was started, taken down when core is first loaded: later the program may have changed its
- * environment and its directory. Shared by all copies of core in the process.
+ * How this process was started. Read when core is first loaded, because the program may later change its environment and
+ * its directory. All copies of core in the process share it.
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -9,28 +9,27 @@ import { early } from './early.js'
 import type { Platform } from './process.js'
 
 export interface Origin {
-  /** The text of the handover variable, where a predecessor set it. */
+  /** The inheritance variable, if a predecessor set it. */
   readonly inheritance: string | undefined
-  /** The variables of socket activation, where systemd set them for this very process. */
+  /** The variables of socket activation, if systemd set them for this process. */
   readonly activation: { readonly count: string; readonly names: string | undefined } | undefined
-  /** The environment that this process was started with, without what belongs to it alone. */
+  /** The environment that this process was started with, without the variables for this process alone. */
   readonly environment: NodeJS.ProcessEnv
-  /** The working directory as it was spelled: through the `current` link, where the shell went through it. */
+  /** The working directory as the shell spelled it: through the `current` link, if the shell used that. */
   readonly cwd: string
-  /** The permissions that new files do not get. */
   readonly umask: number
-  /** The script and its arguments; the script through the link as well. */
+  /** The script and its arguments. The script's path also uses the link. */
   readonly args: readonly string[]
-  /** Whether this process was started with a channel, even if its other side has gone by now. */
+  /** Whether this process was started with a channel, even if the other end has closed. */
   readonly hadChannel: boolean
-  /** Whether the program had an IPC channel of its own (`process.send`) in the first generation. */
+  /** Whether the program has an IPC channel of its own (`process.send`), or had one in the first generation. */
   readonly hadProgramChannel: boolean
-  /** Reload signals that came before core listened for them. */
+  /** Reload signals that arrived before core listened for them. */
   readonly early: { readonly signals: readonly string[]; release(): void }
 }
 
-/** Variables that are true for one process only, and must not reach another. */
-const personal = [
+/** Variables that apply to one process only. No other process may inherit them. */
+const ownVariables = [
   inheritanceVariable,
   'LISTEN_PID',
   'LISTEN_FDS',
@@ -43,28 +42,27 @@ const personal = [
 ]
 
 export function readOrigin(platform: Platform): Origin {
-  const live = platform.environment
-  const left = early()
+  const preloaded = early()
   const activation = readActivationVariables(platform)
   const environment = platform.initialEnvironment()
   const cwd = spelledCwd(platform.cwd(), environment.PWD)
-  delete live[inheritanceVariable]
-  if (left) nameForWatchdog(platform)
-  for (const name of personal) delete environment[name]
+  delete platform.environment[inheritanceVariable]
+  if (preloaded) setWatchdogPid(platform)
+  for (const name of ownVariables) delete environment[name]
   return {
-    inheritance: left?.inheritance,
+    inheritance: preloaded?.inheritance,
     activation,
     environment,
     cwd,
     umask: platform.umask(),
     args: spelledArgs(platform.argv.slice(1), platform.cwd(), cwd),
-    hadChannel: left?.channel !== undefined,
+    hadChannel: preloaded?.channel !== undefined,
     hadProgramChannel: platform.hasProgramChannel(),
-    early: left ?? { signals: [], release() {} },
+    early: preloaded ?? { signals: [], release() {} },
   }
 }
 
-/** sd_listen_fds(3): the variables are for the process that `LISTEN_PID` names, and are unset by it. */
+/** The variables are for the process that `LISTEN_PID` names, which unsets them (sd_listen_fds(3)). */
 function readActivationVariables({ environment, pid }: Platform): Origin['activation'] {
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = environment
   if (LISTEN_PID !== String(pid) || LISTEN_FDS === undefined) return undefined
@@ -73,20 +71,20 @@ function readActivationVariables({ environment, pid }: Platform): Origin['activa
   return { count: LISTEN_FDS, names: LISTEN_FDNAMES }
 }
 
-/** A program that pings systemd's watchdog itself finds its own pid in each generation. */
-function nameForWatchdog({ environment, pid }: Platform): void {
+/** Lets a program in each generation ping systemd's watchdog itself. */
+function setWatchdogPid({ environment, pid }: Platform): void {
   if (environment.WATCHDOG_USEC !== undefined) environment.WATCHDOG_PID = String(pid)
 }
 
 /**
- * The kernel knows the physical directory only; a shell leaves the path it took in PWD. It is believed if it
- * leads to the same place (test/handover/releases.test.ts).
+ * The kernel knows only the physical directory. A shell puts the path that it used into PWD, which counts if it leads to
+ * the same directory (test/handover/releases.test.ts).
  */
 function spelledCwd(physical: string, spelled: string | undefined): string {
   return spelled?.startsWith('/') && sameFile(spelled, physical) ? spelled : physical
 }
 
-/** The script was made absolute by Node with the physical directory: say it through the link, if that leads there. */
+/** Node resolves the script's path to the physical directory. Uses the link instead, if it leads to the same file. */
 function spelledArgs(args: readonly string[], physical: string, spelled: string): readonly string[] {
   const [script, ...rest] = args
   if (script === undefined || physical === spelled) return args

@@ -1,6 +1,6 @@
 /**
- * Modules of Node that a generation needs late, or never. An import would load them at each start, and with it
- * delay each reload: all of these together take as long as the whole of core (bench/README.md).
+ * Modules of Node that a generation needs late, or never. An import would load them at each start and so delay each
+ * reload: together they take as long to load as all of core (bench/README.md).
  */
 import type clusterModule from 'node:cluster'
 

@@ -1,6 +1,6 @@
 /**
- * The only access to what Node keeps private about listeners, tested on Node 20.19, 22, 24 and 26. Handover checks for
- * each private before it uses it: where one is missing, a feature is missing too, but nothing crashes
+ * The only access to Node's private data of listeners, tested on Node 20.19, 22, 24 and 26. Handover checks that a private
+ * member exists before it uses it. If one is missing, a feature is missing too, but nothing crashes
  * (test/handover/platform.test.ts).
  */
 import { fstatSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { longestMs } from '../base/timeouts.js'
 import type { TcpAddress } from '../protocol/inheritance.js'
 import { observe } from './hidden-observers.js'
 
-/** A listening handle of Node's C++ side: `TCP` or `Pipe`. */
+/** A native listening handle: `TCP` or `Pipe`. */
 interface NativeHandle {
   readonly fd: number
   listen(backlog: number): number
@@ -23,23 +23,22 @@ interface NativeHandle {
   [symbol: symbol]: unknown
 }
 
-/** The handle to send to another process. Node would track a `Server`. */
+/** The native handle to send to another process: Node would track a sent `Server`. */
 export const bareListener = (server: net.Server): object | undefined => handleOf(server) ?? undefined
 
-/** An inherited descriptor. It accepts nothing until a server listens on it. */
+/** An inherited listener. It accepts nothing until a server listens on it. */
 export interface AdoptedListener {
   readonly fd: number
   /** The bound address; `undefined` for a Unix socket. */
   readonly tcp: TcpAddress | undefined
-  /** Gives the descriptor back to the kernel. */
   close(): void
-  /** Makes `server` listen on it as Node does. With `paused`, it accepts nothing until `startAccepting`. */
+  /** Makes `server` listen on this listener. If `paused`, it accepts nothing until {@link startAccepting}. */
   listen(server: net.Server, backlog: number | undefined, paused: boolean): void
   /** Errors: `ERR_HANDOVER_BAD_DESCRIPTOR` if the kernel does not let it listen. */
   startAccepting(): void
 }
 
-/** The privates of a `net.Server`. */
+/** The private members of a `net.Server`. */
 interface ServerInside {
   _handle: NativeHandle | null
   _listen2(address: null, port: -1, addressType: -1, backlog: number): void
@@ -54,7 +53,7 @@ const handleOf = (server: net.Server): NativeHandle | null =>
 const defaultBacklog = 511
 
 /**
- * Wraps a descriptor as Node would, without accepting on it.
+ * Wraps a descriptor, without accepting on it.
  * Errors: `ERR_HANDOVER_BAD_DESCRIPTOR` if it is closed, not a stream socket, or connected to a peer.
  */
 export function adoptListener(fd: number): AdoptedListener {
@@ -68,7 +67,7 @@ export function adoptListener(fd: number): AdoptedListener {
   } catch (cause) {
     throw badDescriptor(fd, cause instanceof Error ? cause.message : String(cause), cause)
   }
-  if (!handle) throw badDescriptor(fd, 'Node could not open it')
+  if (!handle) throw badDescriptor(fd, 'Node.js could not open it')
   if (handle.getpeername?.({}) === 0) throw badDescriptor(fd, 'it is a connection, not a listening socket')
   return adopted(handle, fd)
 }
@@ -79,34 +78,34 @@ export function adoptHandle(handle: object): AdoptedListener {
 }
 
 function adopted(handle: NativeHandle, fd: number): AdoptedListener {
-  let wantedBacklog = defaultBacklog
-  let stay: NodeJS.Timeout | undefined
-  let ended: (() => void) | undefined
+  let requestedBacklog = defaultBacklog
+  let keepAlive: NodeJS.Timeout | undefined
+  let unobserve: (() => void) | undefined
   return {
     fd,
     tcp: boundAddress(handle),
     close: () => handle.close(),
     listen(server, backlog = defaultBacklog, paused) {
-      wantedBacklog = backlog
-      // The own property hides the native method: Node sets the server up as usual, but the kernel does not listen.
+      requestedBacklog = backlog
+      // The own property hides the native method: Node sets up the server as usual, but the kernel does not listen.
       if (paused) {
         handle.listen = () => 0
-        // libuv does not see it listen, so it would not keep the process running.
-        stay = setInterval(() => {}, longestMs)
-        ended = observe(server, { before: { close: () => clearInterval(stay) } })
+        // libuv does not know that it listens, so it would not keep the process running.
+        keepAlive = setInterval(() => {}, longestMs)
+        unobserve = observe(server, { before: { close: () => clearInterval(keepAlive) } })
       }
-      // As `listen(handle)`, which takes TCP handles only. `listen({ fd })` would create another handle.
+      // Like `listen(handle)`, which supports only TCP handles. `listen({ fd })` would create another handle.
       const inside = server as unknown as ServerInside
       inside._handle = handle
       inside._listen2(null, -1, -1, backlog)
     },
     startAccepting() {
-      clearInterval(stay)
-      ended?.()
+      clearInterval(keepAlive)
+      unobserve?.()
       if (!Object.hasOwn(handle, 'listen')) return
       delete (handle as Partial<NativeHandle>).listen
       // If the program has closed the server, the handle is closed too.
-      const failed = handle.fd >= 0 && handle.listen(wantedBacklog)
+      const failed = handle.fd >= 0 && handle.listen(requestedBacklog)
       if (failed) throw badDescriptor(fd, `it cannot listen (${getSystemErrorName(failed)})`)
     },
   }
@@ -121,20 +120,20 @@ function boundAddress(handle: NativeHandle): TcpAddress | undefined {
 function badDescriptor(fd: number, why: string, cause?: unknown): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_BAD_DESCRIPTOR',
-    `Descriptor ${fd} was handed to this process as a listening socket, but ${why}. Nothing was inherited; ` +
-      'the process that handed it on keeps serving.',
+    `This process was started with descriptor ${fd} as a listening socket, but ${why}. It inherits nothing. The ` +
+      'process that started it keeps serving.',
     { fd },
     cause,
   )
 }
 
-/** The descriptor that a server listens on. `undefined` if it does not listen, or the platform has no descriptors. */
+/** The descriptor that the server listens on. `undefined` if it does not listen, or the platform has no descriptors. */
 export function listenerFd(server: net.Server): number | undefined {
   const fd = handleOf(server)?.fd
   return fd !== undefined && fd >= 0 ? fd : undefined
 }
 
-/** Without this, `address()` is null on an inherited Unix socket, and Fastify crashes. */
+/** Without this path, `address()` returns null for an inherited Unix socket, and Fastify crashes. */
 export function setSocketPath(server: net.Server, path: string): void {
   ;(server as unknown as { _pipeName: string })._pipeName = path
 }
@@ -148,15 +147,15 @@ export function takeListener(server: net.Server): object | undefined {
 }
 
 /**
- * Gives a server another listener; its program does not notice. The server also accepts on the old listener, which does
- * not keep the process running, until the returned function is called. `undefined`: this Node version cannot do it
- * (test/handover/platform.test.ts).
+ * Replaces the listener of a server without any visible effect. The server also accepts on the old listener until the
+ * returned function is called, but that listener does not keep the process running. Returns `undefined` if this version of
+ * Node does not support it (test/handover/platform.test.ts).
  */
 export function replaceListener(server: net.Server, handle: object): (() => void) | undefined {
   const inside = server as unknown as ServerInside
   const [before, after] = [inside._handle, handle as NativeHandle]
   if (!before || !('onconnection' in before)) return undefined
-  // A handle finds its server by a private symbol of Node.
+  // A handle refers to its server by a private symbol.
   const owner = Object.getOwnPropertySymbols(before).find((each) => before[each] === server)
   if (owner === undefined) return undefined
   after.onconnection = before.onconnection
@@ -198,14 +197,14 @@ export function wrapClose(replacement: (server: net.Server, original: () => void
 }
 
 /**
- * Closes only the listener: `http.Server#close` would close idle connections too. The server emits `close` when the
- * returned function is called, not after its last connection: a listener of `close` may end more than that server.
+ * Closes only the listener: `http.Server#close` would also close idle connections. The server emits `close` when the
+ * returned function is called, not after its last connection. An earlier `close` event could end more than this server:
  * Fastify then closes its second server for `localhost`, with all idle connections.
  */
 export function closeListener(server: net.Server): () => void {
   if (!server.listening) return () => {}
   const inside = server as unknown as ServerInside
-  // The own property hides Node's method, which it calls at each end of a connection.
+  // The own property hides Node's method, which Node calls after each connection.
   inside._emitCloseIfDrained = () => {}
   net.Server.prototype.close.call(server)
   return () => {
@@ -216,8 +215,8 @@ export function closeListener(server: net.Server): () => void {
 
 export const closeHandle = (handle: object): void => (handle as NativeHandle).close()
 
-/** Whether this Node version can make a server listen on a handle. */
+/** Whether this version of Node can make a server listen on a handle. */
 export const canListenOnHandle = (): boolean => '_listen2' in net.Server.prototype
 
-/** Whether these options of `listen` have a native handle: another server, or a socket. */
+/** Whether the options of `listen` are an object with a native handle: another server, or a socket. */
 export const hasNativeHandle = (options: object): boolean => '_handle' in options

@@ -1,14 +1,14 @@
 /** Connections that a server accepted before Handover observed it: see platform/listener-handle.ts. */
 import net from 'node:net'
 
-/** The parsers of an HTTP/1.1 server, which know their sockets. */
+/** Lists the parsers of an HTTP/1.1 server. */
 interface ParserList {
   all?(): readonly { readonly socket?: net.Socket }[]
 }
 
 /**
- * Sockets of HTTP/1.1, including those over TLS. Tested on Node 20.19, 22, 24 and 26 (test/handover/late-server.test.ts).
- * Empty if a Node version lacks the internals.
+ * Sockets that speak HTTP/1.1, including those over TLS. Tested on Node 20.19, 22, 24 and 26
+ * (test/handover/late-server.test.ts). Empty if a version of Node lacks the private list.
  */
 export function parsedSocketsOf(server: net.Server): net.Socket[] {
   const symbol = Object.getOwnPropertySymbols(server).find(
@@ -18,12 +18,9 @@ export function parsedSocketsOf(server: net.Server): net.Socket[] {
   return (list?.all?.() ?? []).flatMap(({ socket }) => socket ?? [])
 }
 
-/** Sockets that `server` accepted, including upgraded ones. Over TLS these are the sockets below the `TLSSocket`. */
+/** Sockets that `server` accepted, including upgraded ones. With TLS, the sockets below each `TLSSocket`. */
 export function acceptedSocketsOf(server: net.Server): net.Socket[] {
   const { _getActiveHandles } = process as unknown as { _getActiveHandles?: () => unknown[] }
-  const handles = _getActiveHandles?.() ?? []
-  return handles.filter(
-    (handle): handle is net.Socket =>
-      handle instanceof net.Socket && (handle as { server?: unknown }).server === server,
-  )
+  const sockets = (_getActiveHandles?.() ?? []).filter((handle) => handle instanceof net.Socket)
+  return sockets.filter((socket) => (socket as { server?: unknown }).server === server)
 }

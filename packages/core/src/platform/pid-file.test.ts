@@ -55,7 +55,7 @@ test('a failed write throws an error and leaves no temporary file', () => {
       code: 'ERR_HANDOVER_PID_FILE',
       pidFile: path,
       pid: 4711,
-      message: `The PID file ${path} could not be written; it does not name process 4711, which serves.`,
+      message: `The PID file ${path} could not be written, so it does not name the service (process 4711).`,
       cause: expect.objectContaining({ syscall: 'rename' }),
     }),
   )
@@ -95,7 +95,7 @@ test('a failed write is logged once and retried until it succeeds', async () => 
   vi.advanceTimersByTime(1_000)
   expect(read(path)).toBe('4711\n')
   expect(lines).toEqual([
-    `The PID file ${path} could not be written; it does not name process 4711, which serves. Retrying every 1000 ms.`,
+    `The PID file ${path} could not be written, so it does not name the service (process 4711). Retrying every 1000 ms.`,
     `the PID file ${path} names process 4711 now`,
   ])
   file.remove()

@@ -1,20 +1,20 @@
 /**
- * The file that names the process of the service. That process holds it open, so `handover stop --pid-file` can distinguish
- * the service from a later process with the same PID. Node opens files with close-on-exec.
+ * The PID file of the service. The service keeps it open, so `handover stop --pid-file` can distinguish the service from a
+ * later process with the same PID. Node opens files with close-on-exec, so no child process inherits the descriptor.
  */
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { HandoverError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
 
-/** How often to retry a file that could not be written, as on a full disk. */
+/** How often to retry after a failed write, such as on a full disk. */
 const retryMs = 1_000
 
 export class PidFile {
   readonly #path: () => string | undefined
   readonly #pid: number
   /** The descriptor of the file that this process wrote. */
-  #held: number | undefined
-  /** Set while the file cannot be written. */
+  #fd: number | undefined
+  /** Set while writing fails. */
   #retry: NodeJS.Timeout | undefined
 
   /** Without a path, all methods do nothing. */
@@ -23,16 +23,16 @@ export class PidFile {
     this.#pid = pid
   }
 
-  /** Uses a rename, so a reader never sees half of the file. Errors: `ERR_HANDOVER_PID_FILE`. */
+  /** Renames a temporary file, so a reader never sees a partial file. Errors: `ERR_HANDOVER_PID_FILE`. */
   write(): void {
     const path = this.#path()
     if (path === undefined) return
     const fd = replaceFile(path, this.#pid)
     this.#close()
-    this.#held = fd
+    this.#fd = fd
   }
 
-  /** Writes the file. Logs a failure, and retries while this process `isOwner` of the file. */
+  /** Writes the file. Logs a failure, and retries while `isOwner()`. */
   keepTrying(logger: Logger, isOwner: () => boolean): void {
     const facts = { pidFile: this.#path() }
     clearTimeout(this.#retry)
@@ -56,8 +56,8 @@ export class PidFile {
   }
 
   #close(): void {
-    if (this.#held !== undefined) closeSync(this.#held)
-    this.#held = undefined
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
   }
 }
 
@@ -66,7 +66,7 @@ function replaceFile(path: string, pid: number): number {
   const temporary = `${path}.${pid}`
   let fd: number | undefined
   try {
-    // An earlier process with this PID may have left a file there, and another user a link.
+    // An earlier process with this PID may have left a file here, or another user a link.
     rmSync(temporary, { force: true })
     fd = openSync(temporary, 'wx', 0o600)
     writeSync(fd, `${pid}\n`)
@@ -77,7 +77,7 @@ function replaceFile(path: string, pid: number): number {
     rmSync(temporary, { force: true })
     throw new HandoverError(
       'ERR_HANDOVER_PID_FILE',
-      `The PID file ${path} could not be written; it does not name process ${pid}, which serves.`,
+      `The PID file ${path} could not be written, so it does not name the service (process ${pid}).`,
       { pidFile: path, pid },
       cause,
     )
@@ -88,6 +88,6 @@ function removeFile(path: string, pid: number): void {
   try {
     if (readFileSync(path, 'utf8').trim() === String(pid)) rmSync(path)
   } catch {
-    // It is gone already.
+    // Another process has removed it.
   }
 }

@@ -1,4 +1,4 @@
-/** The one door to the process and to other processes. */
+/** The only access to this process and to other processes. */
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
@@ -7,96 +7,94 @@ import { childProcess, cluster, tty } from './lazy-modules.js'
 import { canListenOnHandle } from './listener-handle.js'
 import { onSharedSignal } from './shared-signals.js'
 
-/** At its start a cluster worker has a channel: without one there is no need to load the module. */
+/** A cluster worker starts with a channel. Without one, there is no need to load the module. */
 const isClusterWorker = process.channel !== undefined && cluster().isWorker
 
-/** Why no successor can be started here; `undefined` where one can. */
+/** Why this process cannot start a successor; `undefined` if it can. */
 export function unsupported(): string | undefined {
-  if (process.platform === 'win32') return 'Windows cannot hand a listening socket on'
+  if (process.platform === 'win32') return 'Windows cannot pass a listening socket to another process'
   if (!isMainThread) return 'this is a worker thread'
   if (isClusterWorker) return 'this is a cluster worker, whose sockets belong to its primary'
-  return canListenOnHandle() ? undefined : 'this Node cannot listen on a handle it was given'
+  return canListenOnHandle() ? undefined : 'this version of Node.js cannot listen on an inherited handle'
 }
 
-/** What was asked of the operating system when this process was started, from /proc where there is one. */
+/** The environment that this process was started with, from proc(5) if possible. */
 function initialEnvironment(): NodeJS.ProcessEnv {
   try {
     const entries = readFileSync('/proc/self/environ', 'utf8').split('\0')
-    return Object.fromEntries(
-      entries.filter((entry) => entry.includes('=')).map((entry) => split(entry, entry.indexOf('='))),
-    )
+    const pairs = entries.flatMap((entry) => {
+      const at = entry.indexOf('=')
+      return at < 0 ? [] : [[entry.slice(0, at), entry.slice(at + 1)] as const]
+    })
+    return Object.fromEntries(pairs)
   } catch {
     return { ...process.env }
   }
 }
 
-const split = (text: string, at: number): [string, string] => [text.slice(0, at), text.slice(at + 1)]
-
 /** A process. The start time distinguishes it from a later process with the same pid. */
 export interface ProcessIdentity {
   readonly pid: number
-  /** As {@link startOf} returns it; absent where the system has no proc(5). */
+  /** In clock ticks since boot; absent on a system without proc(5). */
   readonly start?: string | undefined
 }
 
-/** When a process was started, in clock ticks since boot (proc(5), field 22); `undefined` where there is no such file. */
-function startOf(pid: number): string | undefined {
+/** The fields of the process's stat file from the third on (proc(5)); `undefined` if there is no such file. */
+function statOf(pid: number): readonly string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name of the program, field 2, may hold spaces and parentheses.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[startField - 3]
+    // The program's name, field 2, can contain spaces and parentheses.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return undefined
   }
 }
+
+/** The start time of a process, in clock ticks since boot; `undefined` without proc(5). */
+const startOf = (pid: number): string | undefined => statOf(pid)?.[startField - 3]
 const startField = 22
 
-/** Whether exactly that process runs. */
+/** Whether this very process still runs. */
 function isSame({ pid, start }: ProcessIdentity): boolean {
   return isRunning(pid) && (start === undefined || (startOf(pid) ?? start) === start)
 }
 
-/** Whether there is such a process. A zombie, which nobody has reaped, does not run (proc(5), where there is one). */
+/** Whether the process runs. A zombie does not, where proc(5) shows it. */
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
-  } catch {
-    return true
-  }
+  return !/^[ZX]/.test(statOf(pid)?.[0] ?? '')
 }
 
-/** A session whose leader has ended has none any more, though its terminal is still open to whoever uses it. */
+/** A session has no controlling terminal after its leader has exited, even if the terminal is still open. */
 function hasControllingTerminal(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'))
     return true
   } catch (error) {
-    // ENXIO: there is none. Without such a file nothing can be said.
+    // ENXIO: there is none. ENOENT: without the file, assume that there is one.
     return (error as NodeJS.ErrnoException).code === 'ENOENT'
   }
 }
 
-const outlived = new Set<NodeJS.WriteStream>()
+const withIgnoredErrors = new Set<NodeJS.WriteStream>()
 
 /**
- * A terminal that is gone, or a pipe that nobody reads any more, is an error of whatever is written to it: from now on
- * such errors end nobody. `console` sees to the first one in a turn of the event loop only.
+ * From now on, a write to a closed terminal or pipe does not end the process. `console` ignores only the first error in a
+ * turn of the event loop.
  */
-export function outliveOutput(...streams: readonly ('stdout' | 'stderr')[]): void {
+export function ignoreOutputErrors(...streams: readonly ('stdout' | 'stderr')[]): void {
   for (const name of streams) {
     const stream = process[name]
-    if (!outlived.has(stream)) stream.on('error', () => {})
-    outlived.add(stream)
+    if (!withIgnoredErrors.has(stream)) stream.on('error', () => {})
+    withIgnoredErrors.add(stream)
   }
 }
 
-/** Everything else that is asked of the process, in one object, so that unit tests can give another. */
+/** All access to the process in one object, which unit tests can replace. */
 export const platform = {
   pid: process.pid,
   get ppid() {
@@ -112,16 +110,15 @@ export const platform = {
   initialEnvironment,
   cwd: () => process.cwd(),
   unsupported,
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   now: () => performance.now(),
-  /** CLOCK_MONOTONIC, which is what systemd compares with (uv_hrtime(3)). */
+  /** CLOCK_MONOTONIC, which systemd expects (uv_hrtime(3)). */
   monotonicMicroseconds: () => process.hrtime.bigint() / 1_000n,
-  /** The same for all processes of this machine, in milliseconds. */
+  /** Milliseconds of CLOCK_MONOTONIC, the same for all processes of this machine. */
   monotonicMs: () => Math.floor(Number(process.hrtime.bigint()) / 1e6),
-  outliveOutput,
-  /** Whether standard input is a terminal, and controls this process: one that hung up does not (tty(4)). */
+  ignoreOutputErrors,
+  /** Whether standard input is a terminal that controls this process. A terminal that hung up does not (tty(4)). */
   hasTerminal: () => tty().isatty(0) && hasControllingTerminal(),
-  /** The one exit. */
   exit: (code: number): never => process.exit(code),
   spawn: (command: string, args: readonly string[], options: SpawnOptions): ChildProcess =>
     childProcess().spawn(command, args, options),
@@ -134,11 +131,11 @@ export const platform = {
   isSame,
   /** Blocks this thread. */
   sleep: (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
-  /** Files that `make` makes get no more than `mask` leaves. It must not wait for anything. */
-  withUmask(mask: number, make: () => void): void {
+  /** Runs `create` with the umask `mask`, which applies to the whole process: `create` must be synchronous. */
+  withUmask(mask: number, create: () => void): void {
     const before = process.umask(mask)
     try {
-      make()
+      create()
     } finally {
       process.umask(before)
     }

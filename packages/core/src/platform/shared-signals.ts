@@ -1,6 +1,6 @@
 /**
- * Observes a signal only while the program has its own observer for it. Without one, the signal keeps its default action:
- * it ends a process that is not a service yet.
+ * Observes a signal only while the program observes it, too. Otherwise the signal keeps its default action, and ends a
+ * process that is not a service yet.
  */
 export function onSharedSignal(signal: NodeJS.Signals, listener: () => void): () => void {
   const others = () => process.listeners(signal).filter((each) => each !== listener).length

@@ -1,25 +1,23 @@
 import type { Logger } from '../base/logger.js'
+import type { Settings } from '../base/settings.js'
 import type { Platform } from './process.js'
 
 export interface SignalActions {
   reload(signal: string): void
   shutdown(signal: string): void
-  /** A shutdown signal came again. */
+  /** A second shutdown signal arrived. */
   cutShort(signal: string): void
 }
 
-export interface WantedSignals {
-  readonly reloadSignals: readonly NodeJS.Signals[]
-  readonly shutdownSignals: readonly NodeJS.Signals[]
-}
+export type SignalSettings = Pick<Settings, 'reloadSignals' | 'shutdownSignals'>
 
 /**
- * Until this process is a service, a signal has its default action, unless the program observes it. Keeps the signals
- * that such an observer gets. Returns a function that stops this and returns the kept signals.
+ * Keeps the signals that arrive before this process is a service. A signal that the program does not observe has its
+ * default action. Returns a function that stops this and returns the kept signals.
  */
 export function keepSignals(
   platform: Platform,
-  { reloadSignals, shutdownSignals }: WantedSignals,
+  { reloadSignals, shutdownSignals }: SignalSettings,
   before: readonly string[] = [],
 ): () => readonly string[] {
   const kept = new Set<string>(before)
@@ -33,39 +31,39 @@ export function keepSignals(
 }
 
 /**
- * Listens for the signals of reload and shutdown. Among the `kept` signals, a shutdown comes before a reload.
- * Returns a function that stops listening.
+ * Listens for reload and shutdown signals. Handles one of the `kept` signals first, preferably a shutdown. Returns a
+ * function that stops listening.
  */
 export function listenForSignals(
   platform: Platform,
-  wanted: WantedSignals,
+  { reloadSignals, shutdownSignals }: SignalSettings,
   actions: SignalActions,
   logger: Logger,
   kept: readonly string[] = [],
 ): () => void {
   const hadTerminal = platform.hasTerminal()
-  let asked = false
+  let isShuttingDown = false
   const shutdown = (signal: string) => {
-    if (asked) actions.cutShort(signal)
+    if (isShuttingDown) actions.cutShort(signal)
     else actions.shutdown(signal)
-    asked = true
+    isShuttingDown = true
   }
   const reload = (signal: string) => {
-    // SIGHUP also means that the terminal is gone (signal(7)).
+    // SIGHUP also means that the terminal hung up (signal(7)).
     if (signal !== 'SIGHUP' || !hadTerminal || platform.hasTerminal()) return actions.reload(signal)
-    // It comes again when the session of the terminal ends, which nobody means as a second word.
-    if (asked) return
-    // Also what the application goes on to print.
-    platform.outliveOutput('stdout', 'stderr')
-    logger.info({ signal }, 'the terminal is gone: shutting down')
+    // Another SIGHUP arrives when the session of the terminal ends. It must not cut the shutdown short.
+    if (isShuttingDown) return
+    // The application may still print.
+    platform.ignoreOutputErrors('stdout', 'stderr')
+    logger.info({ signal }, 'the terminal has closed: shutting down')
     shutdown(signal)
   }
   const off = [
-    ...wanted.reloadSignals.map((signal) => platform.onSignal(signal, () => reload(signal))),
-    ...wanted.shutdownSignals.map((signal) => platform.onSignal(signal, () => shutdown(signal))),
+    ...reloadSignals.map((signal) => platform.onSignal(signal, () => reload(signal))),
+    ...shutdownSignals.map((signal) => platform.onSignal(signal, () => shutdown(signal))),
   ]
-  const keptShutdown = wanted.shutdownSignals.find((signal) => kept.includes(signal))
-  const keptReload = wanted.reloadSignals.find((signal) => kept.includes(signal))
+  const keptShutdown = shutdownSignals.find((signal) => kept.includes(signal))
+  const keptReload = reloadSignals.find((signal) => kept.includes(signal))
   if (keptShutdown) shutdown(keptShutdown)
   else if (keptReload) reload(keptReload)
   return () => {

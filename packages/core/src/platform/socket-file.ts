@@ -1,7 +1,7 @@
 /**
- * The files of Unix sockets. libuv unlinks the path when the process that bound it closes the handle, though a successor
- * may still serve it. So Handover binds a name beside the path and renames it into place: the close finds nothing to
- * unlink, and a stale file is replaced without a gap (docs/decisions/0010-unix-sockets-are-renamed-into-place.md).
+ * The files of Unix sockets. libuv unlinks the path when the process that bound it closes the handle, even if a successor
+ * serves it. So Handover binds a name beside the path and renames it: the close finds nothing to unlink, and the rename
+ * replaces a stale file without a gap (docs/decisions/0010-unix-sockets-are-renamed-into-place.md).
  */
 import { lstatSync, readFileSync, readlinkSync, renameSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
@@ -24,7 +24,7 @@ export function isServed(path: string): Promise<boolean> {
       resolve(served)
     }
     probe.once('connect', () => answer(true))
-    // EAGAIN: its queue is full, so a process listens. EACCES: Handover must not replace the file.
+    // EAGAIN: the queue is full, so a process listens. EACCES: Handover must not replace the file.
     probe.once('error', ({ code }: NodeJS.ErrnoException) =>
       answer(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
     )
@@ -34,7 +34,7 @@ export function isServed(path: string): Promise<boolean> {
 /** The longest path of a socket (unix(7)), in bytes. */
 export const longestPath = 107
 
-/** A free name in the same folder that is short enough for a socket; `undefined` if none was found. */
+/** Returns a free name in the same folder that is short enough for a socket; `undefined` if there is none. */
 export function nameBeside(path: string): string | undefined {
   const inFolder = (name: string) => join(dirname(path), name)
   const room = longestPath - Buffer.byteLength(inFolder('x')) + 1
@@ -45,7 +45,7 @@ export function nameBeside(path: string): string | undefined {
   return undefined
 }
 
-/** Renames the socket at `temporary` to its path. Returns an absolute path: the program may change its directory. */
+/** Renames the socket at `temporary`. Returns its absolute path: the program may change its directory. */
 export function putInPlace(temporary: string, relative: string): UnixFile {
   const path = absolute(relative)
   renameSync(temporary, path)
@@ -53,7 +53,7 @@ export function putInPlace(temporary: string, relative: string): UnixFile {
   return identity === undefined ? { path } : { path, identity }
 }
 
-/** Removes the file, unless another file has replaced it. */
+/** Removes the file unless another file has replaced it. */
 export function remove(file: UnixFile): void {
   if (file.identity === undefined || identityOf(file.path) !== file.identity) return
   try {
@@ -73,7 +73,7 @@ export function identityOf(path: string): string | undefined {
   }
 }
 
-/** The path that a Unix socket is bound to, from the kernel's table (proc(5), /proc/net/unix). */
+/** The path that a Unix socket is bound to, from /proc/net/unix (proc(5)). */
 export function boundPath(fd: number): string | undefined {
   try {
     const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1]

@@ -1,9 +1,9 @@
-/** What Node keeps private of plain connections and of HTTP/1.1 on them: see platform/listener-handle.ts. */
+/** Node's private data of plain connections and HTTP/1.1 messages: see platform/listener-handle.ts. */
 import { fstatSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 
-/** Whether an HTTP/1 socket has been upgraded (or is a CONNECT tunnel): Node takes the parser off it. */
+/** Whether an HTTP/1.1 socket has been upgraded, or is a CONNECT tunnel: Node removes the parser from it. */
 export function isUpgraded(socket: net.Socket): boolean {
   return 'parser' in socket && (socket as unknown as { parser: unknown }).parser === null
 }
@@ -19,29 +19,28 @@ interface NativeStream {
 const streamOf = (socket: net.Socket) => (socket as unknown as { _handle: NativeStream | null })._handle
 
 /**
- * Stops reading from a plain connection and gives its handle, to be sent to another process: the handle, not
- * the `Socket`, which Node would track and its server would wait for. Not a byte is read after this.
+ * Stops reading from a plain connection, and returns its handle to send to another process. For a sent `Socket`, the
+ * server would wait until the other process closes it.
  */
-export function giveSocket(socket: net.Socket): object | undefined {
+export function handleToSend(socket: net.Socket): object | undefined {
   const handle = streamOf(socket)
   if (!handle || typeof handle.readStop !== 'function' || handle.fd < 0) return undefined
-  // Its keep-alive limit is the successor's affair.
+  // The receiver applies its own keep-alive timeout.
   socket.setTimeout(0)
   handle.readStop()
   return handle
 }
 
-/** Not a byte is read from a plain connection after this, whoever resumes it, until {@link startReading}. */
+/** Stops reading from a plain connection until {@link startReading}, even if the program resumes the socket. */
 export function stopReading(socket: net.Socket): void {
   streamOf(socket)?.readStop()
 }
 
-/** The way back from {@link stopReading}. */
 export function startReading(socket: net.Socket): void {
   if (!socket.destroyed) streamOf(socket)?.readStart()
 }
 
-/** The inode of the socket of a handle. Every process sees the same one. `undefined`: the handle is closed. */
+/** The inode of the handle's socket, the same in every process. `undefined`: the handle is closed. */
 export function inodeOf(handle: object): number | undefined {
   try {
     return fstatSync((handle as NativeStream).fd).ino
@@ -51,12 +50,12 @@ export function inodeOf(handle: object): number | undefined {
 }
 
 /**
- * Calls `gone` when a socket is closed, without a listener on it. A stream destroys itself by its own `_destroy`
- * (Node: "Implementing a writable stream").
+ * Calls `gone` when the socket has closed, without a listener on it. Every stream calls its `_destroy` method (Node
+ * documentation: "Implementing a writable stream").
  */
 export function whenDestroyed(socket: net.Socket, gone: () => void): void {
   const destroy = socket._destroy
-  const value = function destroyAndTell(this: net.Socket, ...[error, done]: Parameters<typeof destroy>) {
+  const value = function destroyAndNotify(this: net.Socket, ...[error, done]: Parameters<typeof destroy>) {
     destroy.call(this, error, (failed) => {
       done(failed)
       process.nextTick(gone)
@@ -65,29 +64,21 @@ export function whenDestroyed(socket: net.Socket, gone: () => void): void {
   Object.defineProperty(socket, '_destroy', { value, configurable: true, writable: true })
 }
 
-/** Ends the connection of a handle that another process sent. */
+/** Closes the connection of a handle that another process sent. */
 export const closeConnection = (handle: object): void => (handle as NativeStream).close()
 
-/** A connection of `server`, of a handle that another process sent. Nothing is read yet. */
+/** Makes a connection of `server` from a handle that another process sent. Reads nothing yet. */
 export function socketOf(server: net.Server, handle: object): net.Socket {
-  const inside = server as unknown as {
-    allowHalfOpen?: boolean
-    pauseOnConnect?: boolean
-    _connections: number
-  }
+  type Inside = { allowHalfOpen?: boolean; pauseOnConnect?: boolean; _connections: number }
+  const inside = server as unknown as Inside
   const { allowHalfOpen, pauseOnConnect: pauseOnCreate } = inside
-  const socket = new net.Socket({
-    handle,
-    allowHalfOpen,
-    pauseOnCreate,
-    readable: true,
-    writable: true,
-  } as object)
+  const options = { handle, allowHalfOpen, pauseOnCreate, readable: true, writable: true }
+  const socket = new net.Socket(options as object)
   inside._connections++
   return Object.assign(socket, { server, _server: server })
 }
 
-/** The privates of an HTTP parser that are needed to make it believe that it has read a request. */
+/** The private parts of an HTTP parser that let it parse a request without any effect. */
 interface NativeParser {
   readonly constructor: Readonly<Record<string, number>>
   [callback: number]: unknown
@@ -104,9 +95,9 @@ const parserCallbacks = [
 ]
 
 /**
- * Puts the parser of a fresh HTTP/1.1 connection where it is after a request. Node gives a connection that has
- * not sent one `headersTimeout` to do so, and would answer 408 to a client that rests between two requests.
- * Where this Node has no such parser nothing happens, and that limit applies.
+ * Puts the parser of a new HTTP/1.1 connection into the state after a request. Otherwise Node expects the first request
+ * within `headersTimeout`, and answers 408 to a client that is idle between two requests. If a Node version has another
+ * parser, this function does nothing, and that timeout applies.
  */
 export function markBetweenRequests(socket: net.Socket): void {
   const parser = (socket as unknown as { parser?: NativeParser | null }).parser
@@ -118,28 +109,28 @@ export function markBetweenRequests(socket: net.Socket): void {
   for (const [i, each] of numbers.entries()) parser[each] = saved[i]
 }
 
-/** The head of an answer as it was sent; what was given to `writeHead` alone is found nowhere else. */
-export const sentHead = (response: http.ServerResponse): string =>
+/** The headers of a response as sent, including those passed to `writeHead`, which `getHeaders()` omits. */
+export const sentHeaders = (response: http.ServerResponse): string =>
   (response as unknown as { _header?: string | null })._header ?? ''
 
-/** The answer that is being given on `socket`: Node lets go of it when its last byte is with the kernel. */
-export const answerOn = (socket: net.Socket): http.ServerResponse | undefined =>
+/** The current response on `socket`, until the kernel has taken its last byte. */
+export const responseOn = (socket: net.Socket): http.ServerResponse | undefined =>
   (socket as unknown as { _httpMessage?: http.ServerResponse | null })._httpMessage ?? undefined
 
-let answersAreTold: boolean | undefined
+let canFindResponses: boolean | undefined
 
-/** Whether this Node tells by {@link answerOn}. */
-export function tellsAnswers(): boolean {
-  if (answersAreTold === undefined) {
+/** Whether this version of Node supports {@link responseOn}. */
+export function exposesResponses(): boolean {
+  if (canFindResponses === undefined) {
     const socket = new net.Socket()
     const response = new http.ServerResponse(new http.IncomingMessage(socket))
     response.assignSocket(socket)
-    answersAreTold = answerOn(socket) === response
+    canFindResponses = responseOn(socket) === response
   }
-  return answersAreTold
+  return canFindResponses
 }
 
-/** An answer whose head another process has sent, ready to go on on `socket`. */
+/** Makes a response on `socket` whose headers another process has sent. */
 export function resumeResponse(
   request: http.IncomingMessage,
   socket: net.Socket,
@@ -151,18 +142,18 @@ export function resumeResponse(
   response.assignSocket(socket)
   response.once('finish', () => {
     response.detachSocket(socket)
-    // Node says so itself for answers to requests that it has read.
+    // Node emits `close` only for responses to requests that it has parsed.
     process.nextTick(() => {
       Object.assign(response, { destroyed: true, _closed: true })
       response.emit('close')
     })
-    // Without chunks the end of the connection is the end of the answer (RFC 9112, 6.3).
+    // Without chunked encoding, the end of the connection ends the response (RFC 9112, 6.3).
     if (!response.shouldKeepAlive) socket.destroySoon()
   })
   return response
 }
 
-/** Marks a socket as {@link isUpgraded} expects it. */
+/** Marks a socket as upgraded: see {@link isUpgraded}. */
 export function markUpgraded(socket: net.Socket): void {
   Object.assign(socket, { parser: null })
 }

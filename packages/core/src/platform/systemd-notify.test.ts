@@ -58,7 +58,7 @@ test('a failed notification is logged as a warning, and the next one is still se
   await reloading
   await answer()
   await ready
-  expect(warnings).toEqual(['systemd was not told RELOADING=1: systemd-notify failed'])
+  expect(warnings).toEqual(['systemd-notify failed: systemd did not receive RELOADING=1'])
   expect(told).toHaveLength(2)
 })
 

@@ -6,7 +6,7 @@ import type { Logger } from '../base/logger.js'
 import { longestMs } from '../base/timeouts.js'
 import type { Platform } from './process.js'
 
-/** The longest status to show in the one line of `systemctl status`, in characters. */
+/** The longest status to show in `systemctl status`, in characters. */
 const longestStatus = 500
 
 /** Without systemd, all methods do nothing. */
@@ -14,7 +14,7 @@ export class ServiceManager {
   readonly #platform: Platform
   readonly #logger: Logger
   readonly #present: boolean
-  /** Notifications run one after the other: if READY overtook RELOADING, `systemctl reload` would hang. */
+  /** Notifications run one after another: if READY overtook RELOADING, `systemctl reload` would hang. */
   #last: Promise<void> = Promise.resolve()
   readonly #pingMs: number | undefined
   #pings: NodeJS.Timeout | undefined
@@ -28,7 +28,7 @@ export class ServiceManager {
   }
 
   /**
-   * This process owns the service and satisfies the watchdog from now on (`WatchdogSec=`). A timer pings, so a blocked event
+   * This process owns the service and pings the watchdog from now on (`WatchdogSec=`). A timer pings, so a blocked event
    * loop stops the pings.
    */
   keepAlive(): void {
@@ -37,7 +37,7 @@ export class ServiceManager {
     this.#pings = setInterval(() => this.#ping(), this.#pingMs).unref()
   }
 
-  /** Another process owns the service. Only that process pings, so systemd notices when it hangs. */
+  /** Another process owns the service. Only that process pings now, so systemd notices when it hangs. */
   stopPings(): void {
     clearInterval(this.#pings)
     this.#pings = undefined
@@ -55,12 +55,12 @@ export class ServiceManager {
     )
   }
 
-  /** The successor is proven: it is the main process of the service now. */
+  /** The successor is proven: it is the main process of the service. */
   handedOver(pid: number, generation: number): Promise<void> {
     return this.#notify('READY=1', `MAINPID=${pid}`, `STATUS=generation ${generation} serves`)
   }
 
-  /** Without READY `systemctl reload` would hang. */
+  /** Without READY, `systemctl reload` would hang. */
   reloadFailed(message: string): Promise<void> {
     return this.#notify('READY=1', `MAINPID=${this.#platform.pid}`, `STATUS=${inOneLine(message)}`)
   }
@@ -91,19 +91,22 @@ export class ServiceManager {
     return new Promise((resolve) => {
       this.#platform.run('systemd-notify', assignments, (error) => {
         if (error)
-          this.#logger.warn({ err: error }, `systemd was not told ${assignments[0]}: systemd-notify failed`)
+          this.#logger.warn(
+            { err: error },
+            `systemd-notify failed: systemd did not receive ${assignments[0]}`,
+          )
         resolve()
       })
     })
   }
 }
 
-/** Half of the watchdog's interval, as sd_watchdog_enabled(3) recommends; `undefined` if it is not for this process. */
+/** Half of the watchdog's interval (sd_watchdog_enabled(3)); `undefined` if the watchdog is not for this process. */
 function pingMsOf({ environment, pid }: Platform): number | undefined {
   const { WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = environment
   const ms = Number(WATCHDOG_USEC) / 2_000
   return WATCHDOG_PID === String(pid) && ms >= 1 ? Math.min(Math.floor(ms), longestMs) : undefined
 }
 
-/** The message of an error from any program. An argument of a command cannot contain NUL, and its length is limited. */
+/** Any error message. A command's argument cannot contain NUL, and its length is limited. */
 const inOneLine = (message: string): string => message.replace(/\p{Cc}+/gu, ' ').slice(0, longestStatus)

@@ -1,10 +1,10 @@
-/** What Node keeps private of TLS: see platform/listener-handle.ts. */
+/** Node's private data of TLS servers: see platform/listener-handle.ts. */
 import type { TlsSessions } from '../protocol/inheritance.js'
 import { isTls } from './server-kind.js'
 
-/** The privates of a `tls.Server`. */
+/** The private members of a `tls.Server`. */
 interface ServerInside {
-  /** The keys that its options gave. */
+  /** The keys from the server's options. */
   readonly ticketKeys?: Uint8Array
   sessionIdContext: string
   readonly _sharedCreds?: { readonly context?: { setSessionIdContext?(idContext: string): void } }
@@ -19,7 +19,7 @@ export function tlsSessionsOf(server: object): TlsSessions | undefined {
   }
 }
 
-/** Sessions of the predecessor go on in this server, unless its options gave it keys or a context of its own. */
+/** Resumes the predecessor's sessions in this server, unless its options set other keys or another context. */
 export function continueTlsSessions(server: object, { ticketKeys, idContext }: TlsSessions): void {
   if (!isTls(server)) return
   const inside = server as unknown as ServerInside
@@ -31,8 +31,8 @@ export function continueTlsSessions(server: object, { ticketKeys, idContext }: T
 }
 
 /**
- * Node makes it of the command line, which changes when a release is started through the link `current`, or with
- * another argument: tls.createServer(), option `sessionIdContext`.
+ * Node derives the default from the command line, which may differ in the next release (tls.createServer(), option
+ * `sessionIdContext`).
  */
 function defaultIdContext(): string {
   const { createHash } = process.getBuiltinModule('node:crypto')

@@ -10,7 +10,7 @@ import { Generation } from '../generation/generation.js'
 import { readOrigin } from './launch-context.js'
 import { platform, unsupported } from './process.js'
 
-const windows = 'Windows cannot hand a listening socket on'
+const windows = 'Windows cannot pass a listening socket to another process'
 
 /** A generation on a platform that cannot hand over. `done` records what it does to the process. */
 function onWindows() {

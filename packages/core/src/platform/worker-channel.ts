@@ -1,4 +1,4 @@
-/** The supervisor's end of the channel to one worker. The worker's program can send anything; no message makes this code throw. */
+/** The supervisor's end of the channel to one worker. The worker's program can send anything, and no message makes this code throw. */
 import type { ChildProcess } from 'node:child_process'
 import { inspect } from 'node:util'
 import { type ErrorData, errorData } from '../base/error-data.js'
@@ -7,16 +7,16 @@ import { isErrorData } from '../protocol/message-shapes.js'
 import { type FromWorker, readFromWorker } from '../protocol/supervisor-messages.js'
 import { discardHandle, guardChannel } from './ipc-channel.js'
 
-/** How many unusable messages of one worker are reported. */
+/** How many unusable messages of one worker to report. */
 const mostReported = 3
 
 const longestText = 10_000
 
 export interface WorkerMessages {
   onMessage(message: FromWorker, handle: object | undefined): void
-  /** For the worker's predecessor. `error` is about to end the worker, if the message has one. */
+  /** A message for the worker's predecessor. If it has an `error`, that error ends the worker. */
   onForeign(raw: unknown, error: ErrorData | undefined): void
-  /** No release of Handover sends such a message. Called for the first few. */
+  /** A message that no release of Handover sends. Called only for the first few. */
   onWrong(what: string): void
 }
 
@@ -24,7 +24,7 @@ export function readWorkerMessages(child: ChildProcess, to: WorkerMessages): voi
   let wrong = 0
   const onWrong = (what: string) => {
     if (++wrong > mostReported) return
-    to.onWrong(wrong < mostReported ? what : `${what}; not reporting further ones`)
+    to.onWrong(wrong < mostReported ? what : `${what} (later ones are not logged)`)
   }
   guardChannel(child, onWrong)
   child.on('message', (raw: unknown, handle: object | undefined) => {
@@ -37,7 +37,7 @@ export function readWorkerMessages(child: ChildProcess, to: WorkerMessages): voi
   })
 }
 
-/** A message of another version. The predecessor reports it; without one, it is the error that ends the worker. */
+/** Ignores a message of another version: the predecessor reports it, or else the worker exits with that error. */
 function readOwn(raw: unknown, handle: object | undefined): FromWorker | undefined {
   try {
     return readFromWorker(raw, handle)
@@ -58,7 +58,7 @@ function readForeign(raw: unknown): { readonly error: ErrorData | undefined } | 
   }
 }
 
-/** As the preload sends it, whatever the program says. */
+/** The program may send longer texts than the preload does. */
 const bounded = ({ name, message, stack, code }: ErrorData): ErrorData => ({
   name: name.slice(0, longestText),
   message: message.slice(0, longestText),

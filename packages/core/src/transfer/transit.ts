@@ -3,7 +3,7 @@
  * it can serve a connection that did not arrive (docs/decisions/0023-connections-are-confirmed-by-number.md).
  */
 import type { Http1Connection } from '../connections/http1.js'
-import { giveSocket, inodeOf } from '../platform/socket-handle.js'
+import { handleToSend, inodeOf } from '../platform/socket-handle.js'
 import type { ConnectionMessage, Receipt } from '../protocol/generation-messages.js'
 
 /** How many connections are in transit at a time: libuv reads at most 32 messages in a turn. */
@@ -164,7 +164,7 @@ export class Transit {
 
   #send(sent: SentConnection): boolean {
     const { connection, listener, id, state } = sent
-    const handle = giveSocket(connection.socket)
+    const handle = handleToSend(connection.socket)
     const inode = handle && inodeOf(handle)
     if (!handle || inode === undefined) return false
     const number = ++this.#lastNumber
