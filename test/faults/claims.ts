@@ -1,9 +1,9 @@
-/** The claim of a `handover reload --json`: its exit code and its output. */
+/** Reads what `handover reload --json` claims, from its exit code and its output. */
 import type { Command } from './round-log.js'
 
 export interface ReloadClaim {
   readonly command: Command
-  /** `nonsense`: the exit code and the output contradict each other, or the code is not documented. */
+  /** `nonsense` means that the exit code contradicts the output or is undocumented. */
   readonly outcome: 'handed-over' | 'failed' | 'refused' | 'unknown' | 'nonsense'
   readonly reports: readonly {
     readonly pid: number
@@ -23,7 +23,7 @@ interface Printed {
   readonly error?: { readonly code?: unknown; readonly message?: unknown }
 }
 
-/** Exit codes of packages/cli. */
+/** The exit codes that packages/cli documents. */
 const codes = { done: 0, failed: 1, unreachable: 3, unknown: 4, refused: 5 }
 
 export function readClaim(command: Command): ReloadClaim {

@@ -1,4 +1,4 @@
-/** The clients of a round: some that are busy, and some that are silent until the faults are over. */
+/** The clients of a round: some are busy, and some stay silent until the faults have ended. */
 import {
   type Failure,
   Fault,
@@ -13,7 +13,7 @@ import {
 import type { Setup } from './plan.js'
 import type { IdleConnection } from './round-log.js'
 
-/** Longer than any fault delays an answer, so that a late answer still counts. */
+/** Longer than any fault delays a response, so that late responses still count. */
 const patience = { stallMs: 30_000, requestMs: 30_000, maxMs: 180_000 }
 const request = 'GET / HTTP/1.1\r\nHost: faults\r\n\r\n'
 
@@ -42,7 +42,7 @@ export class Clients {
     return new Clients(target, setup, idle)
   }
 
-  /** Resolves when the last of them has its last answer. */
+  /** Stops all clients and resolves when every pending response has arrived. */
   async stop(): Promise<{ failures: readonly Failure[]; idle: IdleConnection[] }> {
     this.#over.abort()
     await this.#load
@@ -64,7 +64,7 @@ class Idle {
     return new Idle(connection, await ask(connection))
   }
 
-  /** Sends another request, and closes. */
+  /** Sends another request and closes the connection. */
   async wake(): Promise<IdleConnection> {
     const { ending } = this.#connection
     try {
@@ -72,7 +72,7 @@ class Idle {
       return { first: this.#first, outcome: 'answered', detail: `by ${by}` }
     } catch (error) {
       if (!(error instanceof Fault)) throw error
-      const detail = ending ? `it had ended: ${ending.detail}` : `${error.kind}: ${error.message}`
+      const detail = ending ? `the connection had ended: ${ending.detail}` : `${error.kind}: ${error.message}`
       return { first: this.#first, outcome: 'failed', detail }
     } finally {
       this.#connection.close()
@@ -80,7 +80,7 @@ class Idle {
   }
 }
 
-/** The pid that answers. */
+/** Sends a request and returns the pid of the process that answers. */
 async function ask(connection: RawConnection): Promise<number> {
   await connection.write(request)
   const { status, headers } = await connection.response()

@@ -4,7 +4,7 @@ import { testNode } from '../support/service.js'
 import type { Command } from './round-log.js'
 import { handover, type Scene } from './scene.js'
 
-/** Longer than any reload of a round may take. */
+/** Longer than the longest reload of a round. */
 const limitMs = 60_000
 
 export function runCommand(scene: Scene, name: Command['name']): Promise<Command> {

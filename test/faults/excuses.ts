@@ -1,18 +1,18 @@
-/** Which failures of clients a fault of the round explains. Everything else is an anomaly. */
+/** Decides which client failures the faults of a round explain. All others are anomalies. */
 import type { Failure } from '@handover/load'
 import type { Expectation } from './expectation.js'
-import { beforeStop, casualtiesOf, hasShutDown, struck, type Told } from './processes-told.js'
+import { beforeStop, casualtiesOf, hasShutDown, type ProcessFacts, struck } from './process-states.js'
 import { type IdleConnection, isAlone, type RoundLog } from './round-log.js'
 
-/** How a connection ends when a process that has it is gone. */
+/** How a connection fails when its process exits. */
 const ends: readonly Failure['kind'][] = ['reset', 'cut-short', 'closed-unannounced']
 
 export class Excuses {
   readonly #log: RoundLog
   readonly #mayBeDown: boolean
-  readonly #all: readonly Told[]
-  readonly #casualties: readonly Told[]
-  /** How many connections of each client have been excused. */
+  readonly #all: readonly ProcessFacts[]
+  readonly #casualties: readonly ProcessFacts[]
+  /** The number of excused connections of each client. */
   readonly #used = new Map<string, number>()
 
   constructor(log: RoundLog, { service, mayPause = false }: Expectation) {
@@ -23,10 +23,10 @@ export class Excuses {
   }
 
   /**
-   * - No process accepts while the service may be down.
-   * - A process that ended by force takes its connections with it: one of each client. A supervisor takes those in transit.
-   * - A process short of descriptors cannot accept: libuv closes what it cannot take.
-   * - The kernel resets connections that no process has accepted when the last listener closes.
+   * - Connections are refused while the service may be down.
+   * - A killed process loses its connections, at most one of each client. A killed supervisor loses those in transit.
+   * - A process without free descriptors cannot accept connections: libuv closes them.
+   * - The kernel resets connections in the accept queue when the last listener closes.
    */
   covers({ kind, workload, client, connection }: Failure): boolean {
     if (kind === 'refused') return this.#mayBeDown
@@ -39,12 +39,12 @@ export class Excuses {
     return used <= this.#casualties.length
   }
 
-  /** A shutdown closes silent connections, too. */
+  /** A shutdown also closes silent connections. */
   coversIdle({ first }: IdleConnection): boolean {
     return (
       this.#mayBeDown ||
       this.#diedWith(first) ||
-      this.#all.some((told) => hasShutDown(told) && this.#mayHave(told, first))
+      this.#all.some((tracked) => hasShutDown(tracked) && this.#mayHave(tracked, first))
     )
   }
 
@@ -52,18 +52,18 @@ export class Excuses {
     return this.#mayBeDown || struck(this.#log, 'limit-descriptors').length > 0
   }
 
-  /** `owner` gave the last answer; `undefined` when there was none. */
+  /** `owner` sent the last response, or is undefined if there was none. */
   #diedWith(owner: number | undefined): boolean {
     return this.#casualties.some((casualty) => this.#mayHave(casualty, owner))
   }
 
-  /** Whether a connection on which `owner` has answered may have been with `told` when that ended. */
-  #mayHave(told: Told, owner: number | undefined): boolean {
-    if (owner === undefined || owner === told.pid) return true
-    // Several workers give each other connections, and a supervisor relays them.
-    const isSupervisor = !isAlone(this.#log) && told.pid === this.#log.firstPid
+  /** Whether `tracked` may have had a connection on which `owner` sent a response before. */
+  #mayHave(tracked: ProcessFacts, owner: number | undefined): boolean {
+    if (owner === undefined || owner === tracked.pid) return true
+    // Workers hand connections to each other, and a supervisor relays them.
+    const isSupervisor = !isAlone(this.#log) && tracked.pid === this.#log.firstPid
     if (isSupervisor || this.#log.plan.setup.workers > 1) return true
     const from = this.#all.find(({ pid }) => pid === owner)
-    return (from?.generation ?? 0) < (told.generation ?? 0)
+    return (from?.generation ?? 0) < (tracked.generation ?? 0)
   }
 }

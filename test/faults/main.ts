@@ -1,4 +1,4 @@
-/** `npm run test:faults -- --rounds 100 --seed 7`, and `--seed 7 --round 42` to replay one: see README.md. */
+/** `npm run test:faults -- --rounds 100 --seed 7` runs rounds; `--seed 7 --round 42` replays one. See README.md. */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { drawPlan } from './plan.js'
@@ -41,7 +41,7 @@ async function playSome(): Promise<void> {
   }
 }
 
-/** Leaves no process behind. */
+/** Removes all scenes with their processes, and exits. */
 async function leave(): Promise<void> {
   next = last + 1
   interrupted = true
@@ -53,6 +53,6 @@ async function leave(): Promise<void> {
 function whole(name: string, text: string): number {
   const number = Number(text)
   if (Number.isSafeInteger(number) && number >= 0) return number
-  console.error(`--${name} takes a whole number, not ${text}`)
+  console.error(`--${name} must be a non-negative integer; it is ${text}`)
   process.exit(2)
 }

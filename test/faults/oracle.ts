@@ -1,4 +1,4 @@
-/** What must hold in every round, whatever the implementation does. Each violation is an anomaly. */
+/** Checks the rules that hold in every round, whatever the implementation does. Each violation is an anomaly. */
 import { type ReloadClaim, readClaim } from './claims.js'
 import { Excuses } from './excuses.js'
 import { type Expectation, expectationOf } from './expectation.js'
@@ -11,11 +11,11 @@ import {
   phaseAt,
   processesOf,
   struck,
-} from './processes-told.js'
+} from './process-states.js'
 import { type Command, isAlone, type RoundLog, type Snapshot } from './round-log.js'
 
 export interface Anomaly {
-  /** Short and constant, so that results can be counted by rule. */
+  /** Short and constant, so that the results can count anomalies by rule. */
   readonly rule: string
   readonly detail: string
 }
@@ -25,7 +25,7 @@ export function judge(log: RoundLog): Anomaly[] {
   const found: Anomaly[] = []
   const report = (rule: string, detail: unknown) =>
     found.push({ rule, detail: typeof detail === 'string' ? detail : JSON.stringify(detail) })
-  if (log.broken !== undefined) report('the round could not be finished', log.broken)
+  if (log.broken !== undefined) report('the round did not finish', log.broken)
   judgePresence(log, expected, report)
   judgeClients(log, expected, report)
   judgeReloads(log, report)
@@ -39,17 +39,17 @@ type Report = (rule: string, detail: unknown) => void
 function judgePresence(log: RoundLog, { service, because }: Expectation, report: Report): void {
   const { afterFaults: seen } = log
   const isUp = seen.running.length > 0
-  if (service === 'up' && !isUp) report('the service is gone', because)
+  if (service === 'up' && !isUp) report('the service is down', because)
   if (service === 'down' && isUp) report('processes run after a shutdown', `${seen.running} run; ${because}`)
   if (service === 'down' || !isUp) return
   judgeService(log, seen, 'after the faults', report)
   if (log.lastReload) judgeService(log, log.lastReload.snapshot, 'after the last reload', report)
 }
 
-/** The service is complete and has one owner. */
+/** Checks that the service is complete and has one owner. */
 function judgeService(log: RoundLog, seen: Snapshot, when: string, report: Report): void {
   const { setup } = log.plan
-  if (seen.unsettled !== undefined) report(`the service does not come to rest ${when}`, seen.unsettled)
+  if (seen.unsettled !== undefined) report(`the service does not become stable ${when}`, seen.unsettled)
   const strange = seen.answers.filter(
     (answer) => typeof answer === 'string' || !seen.running.includes(answer),
   )
@@ -61,7 +61,7 @@ function judgeService(log: RoundLog, seen: Snapshot, when: string, report: Repor
     report(`the PID file names another process ${when}`, `${seen.pidFile} instead of ${owner}`)
   if (typeof seen.control === 'string') report(`the control socket does not answer ${when}`, seen.control)
   else if (!seen.answers.every((answer) => seen.control.includes(answer as never)))
-    report(`the control socket tells of others ${when}`, `${seen.control} instead of ${seen.answers}`)
+    report(`the control socket names other processes ${when}`, `${seen.control} instead of ${seen.answers}`)
   const files = ['control.sock', 'service.pid', ...(setup.address === 'unix' ? ['app.sock'] : [])]
   const tooMany = seen.files.filter((name) => !files.includes(name))
   const missing = files.filter((name) => name !== 'service.pid' && !seen.files.includes(name))
@@ -77,7 +77,7 @@ function judgeClients(log: RoundLog, expected: Expectation, report: Report): voi
     if (idle.outcome === 'failed' && !excuses.coversIdle(idle)) report('an idle connection was lost', idle)
 }
 
-/** The claims of commands are true. */
+/** Checks that the claims of commands are true. */
 function judgeReloads(log: RoundLog, report: Report): void {
   for (const { command } of log.requested) if (command) judgeClaim(log, readClaim(command), report)
   if (!log.lastReload) return
@@ -88,33 +88,36 @@ function judgeReloads(log: RoundLog, report: Report): void {
 
 function judgeClaim(log: RoundLog, claim: ReloadClaim, report: Report): void {
   const { outcome, reports, command } = claim
-  if (outcome === 'nonsense') report('handover reload: exit code or output is wrong', claim.why)
+  if (outcome === 'nonsense') report('handover reload has a wrong exit code or output', claim.why)
   if (outcome === 'unknown' && !answererWasHit(log, command))
-    report('handover reload does not know, although nothing happened to whom it asked', claim.why)
+    report(
+      'handover reload reports an unknown outcome without a fault in the process that got its request',
+      claim.why,
+    )
   for (const { pid, successor, handedOver } of reports) {
     const didHandOver = log.facts.some(
       (fact) => fact.pid === pid && fact.event === 'state' && fact.because === 'handed-over',
     )
     if (handedOver && !(didHandOver && isProven(log, successor)))
-      report('handover reload claims a success that did not happen', { pid, successor })
+      report('handover reload reports a false success', { pid, successor })
     if (!handedOver && didHandOver && !laterReload(log, pid, command))
-      report('handover reload claims a failure, but the successor took over', { pid, successor })
+      report('handover reload reports a failure, but the successor took over', { pid, successor })
   }
 }
 
-/** Something happened to the process that answers on the control socket, or to one that could have. */
+/** Whether a fault hit a process that could have answered the command. */
 function answererWasHit(log: RoundLog, command: Command): boolean {
   if (!isAlone(log)) return faultsOf(log, log.firstPid).length > 0
-  return processesOf(log).some((told) => {
-    const phase = phaseAt(told, command.afterIndex)
-    return phase !== undefined && faultsOf(log, told.pid).length > 0
+  return processesOf(log).some((tracked) => {
+    const phase = phaseAt(tracked, command.afterIndex)
+    return phase !== undefined && faultsOf(log, tracked.pid).length > 0
   })
 }
 
 const isProven = ({ facts }: RoundLog, pid: number | undefined): boolean =>
   facts.some((fact) => fact.pid === pid && fact.state === 'ready' && !fact.onProbation)
 
-/** It handed over after the command had failed: in another reload. */
+/** Whether the process handed over in a later reload, after the command had failed. */
 function laterReload(log: RoundLog, pid: number, { afterIndex }: Command): boolean {
   const began = log.facts.filter(
     (fact) => fact.pid === pid && fact.state === 'handing-over' && fact.index > afterIndex,
@@ -122,36 +125,37 @@ function laterReload(log: RoundLog, pid: number, { afterIndex }: Command): boole
   return began.length > 1
 }
 
-/** A process without a fault must not exit, unless it has drained or was taken back. */
+/** Checks that no process exits without a fault, a drain or a failed reload, and that no drain cuts connections. */
 function judgeProcesses(log: RoundLog, report: Report): void {
   const running = (log.lastReload?.snapshot ?? log.afterFaults).running
-  for (const told of processesOf(log)) {
-    if (running.includes(told.pid)) continue
-    const wasProven = isProven(log, told.pid)
-    const hit = deathOf(log, told) !== undefined || faultsOf(log, told.pid).length > 0
-    if (wasProven && !hit && !hasLeft(told) && !lostSupervisor(log))
+  for (const tracked of processesOf(log)) {
+    if (running.includes(tracked.pid)) continue
+    const wasProven = isProven(log, tracked.pid)
+    const hit = deathOf(log, tracked) !== undefined || faultsOf(log, tracked.pid).length > 0
+    if (wasProven && !hit && !hasLeft(tracked) && !lostSupervisor(log))
       report(
-        'a process that served has ended without a fault',
-        `${told.pid} of generation ${told.generation}`,
+        'a process that served exited without a fault',
+        `${tracked.pid} of generation ${tracked.generation}`,
       )
   }
   for (const { pid, report: final } of log.facts.filter(({ event }) => event === 'report')) {
     const { cut = [] } = (final?.drain ?? {}) as { cut?: readonly unknown[] }
     const cutShort = struck(log, 'terminate', pid).length > 0
-    if (cut.length > 0 && !cutShort) report('a drain has cut connections', { pid, cut })
+    if (cut.length > 0 && !cutShort) report('a drain cut connections', { pid, cut })
   }
 }
 
-/** Nothing is left of a service that has ended. */
+/** Checks that no process and no file of the service remains. */
 function judgeEnd(log: RoundLog, report: Report): void {
   const { running, files } = log.left
-  if (running.length > 0) report('processes are left', running)
+  if (running.length > 0) report('processes remain', running)
   const { stop } = log
   if (stop?.command && stop.command.code !== 0)
-    report('handover stop does not end well', `${stop.command.code}: ${stop.command.stderr}`)
-  // A killed process could not remove its files. A program that closes its last server exits without a shutdown.
+    report('handover stop fails', `${stop.command.code}: ${stop.command.stderr}`)
+  // A killed process cannot remove its files. A program that closes its last server exits without a shutdown.
   const byForce =
     !stop &&
-    (lostSupervisor(log) || processesOf(log).some((told) => deathOf(log, told) ?? closedByProgram(told)))
-  if (files.length > 0 && !byForce) report('files are left', files)
+    (lostSupervisor(log) ||
+      processesOf(log).some((tracked) => deathOf(log, tracked) ?? closedByProgram(tracked)))
+  if (files.length > 0 && !byForce) report('files remain', files)
 }

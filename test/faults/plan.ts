@@ -1,8 +1,8 @@
-/** What happens in a round: drawn from its seed, and data alone, so that a failing round can be printed and replayed. */
+/** Draws the plan of a round from its seed. A plan is pure data, so that a failing round can be printed and replayed. */
 import { Seeded } from './seeded.js'
 
 export interface Setup {
-  /** `alone`: one process of the program. `run`: under `handover run`, with so many workers. */
+  /** `alone` is one process of the program; `run` is `handover run` with `workers` workers. */
   readonly runner: 'alone' | 'run'
   readonly workers: number
   readonly address: 'tcp' | 'unix'
@@ -11,17 +11,17 @@ export interface Setup {
     readonly keepAlive: number
     readonly newConnections: number
     readonly slow: number
-    /** How long each of its requests takes: a drain waits for them. */
+    /** How long each slow request takes. A drain waits for it. */
     readonly slowMs: number
-    /** Connections that have been answered once and then stay silent. */
+    /** Connections that send one request and then stay silent. */
     readonly idle: number
   }
 }
 
-/** The role of the process that a fault hits. It is resolved when the fault happens. */
+/** The role of the process that a fault hits, resolved when the fault happens. */
 export type Role = 'predecessor' | 'successor' | 'supervisor' | 'worker'
 
-/** The fact for which a fault waits before its delay: a process reported it after the request for the reload. */
+/** The fact that a fault waits for before its delay. Only facts after the reload request count. */
 export type Moment =
   | 'requested'
   | 'started'
@@ -31,7 +31,7 @@ export type Moment =
   | 'handed-over'
   | 'drained'
 
-/** From outside. */
+/** A fault from outside the processes. */
 export type Strike =
   | { readonly does: 'kill' | 'terminate'; readonly role: Role }
   | { readonly does: 'stop'; readonly role: Role; readonly ms: number }
@@ -39,13 +39,13 @@ export type Strike =
   | { readonly does: 'limit-descriptors'; readonly role: Role; readonly spare: number; readonly ms: number }
   | { readonly does: 'fill-folder'; readonly ms: number }
 
-/** What the program of the next process does wrong, and when: see test/fixtures/faulty.mjs. */
+/** A fault in the program of the next process: see test/fixtures/faulty.mjs. */
 export interface Misbehavior {
   readonly does: 'misbehave'
   readonly how: 'throw' | 'exit' | 'reject' | 'block' | 'close-server' | 'disconnect' | 'break-channel'
   readonly at: 'start' | 'listening' | 'probation' | 'proven'
   readonly delayMs: number
-  /** How long `block` holds the event loop. */
+  /** How long `block` blocks the event loop. */
   readonly ms: number
 }
 
@@ -61,11 +61,11 @@ export interface Plan {
   readonly round: number
   readonly setup: Setup
   readonly reloads: readonly ReloadPlan[]
-  /** How the round ends a service that is up. */
+  /** How the round stops a service that is up. */
   readonly end: 'signal' | 'command'
 }
 
-/** How long a successor may take to take over (packages/core): some rounds hold one up for longer. */
+/** The limit of a takeover in packages/core. Some rounds delay a successor for longer. */
 const takeOverMs = 5_000
 const longestDelayMs = 400
 
@@ -74,7 +74,7 @@ export function drawPlan(seed: number, round: number): Plan {
   const setup = drawSetup(random)
   const reloads = random.int(1, 3)
   const struck = random.int(0, reloads - 1)
-  // Two faults meet in one reload, or in neighboring ones.
+  // A second fault hits the same reload or the next one.
   const second = random.chance(0.4) ? Math.min(reloads - 1, struck + random.int(0, 1)) : undefined
   return {
     seed,
@@ -113,7 +113,7 @@ function drawFault(random: Seeded, { runner }: Setup): Fault {
       : { predecessor: 2, successor: 2, worker: 1, supervisor: 1 }
   const role = random.weighted<Role>(roles as Record<Role, number>)
   const strike = drawStrike(random, role)
-  // Half of them strike at once.
+  // Half of the faults happen almost without a delay.
   const delayMs = random.chance(0.5) ? random.int(0, 5) : random.int(5, longestDelayMs)
   if (isLong(strike) && random.chance(0.5)) return { ...strike, after: 'probation', delayMs }
   const after = random.pick<Moment>([
@@ -162,6 +162,6 @@ function drawMisbehavior(random: Seeded): Misbehavior {
 
 const isLong = (strike: Strike): boolean => strike.does === 'stop' && strike.ms > takeOverMs
 
-/** Rarely for longer than a take-over may last: these rounds take long. */
+/** Rarely longer than the limit of a takeover, because such rounds take long. */
 const holdUpMs = (random: Seeded): number =>
   random.chance(0.1) ? takeOverMs + random.int(200, 2_000) : random.int(50, 1_200)

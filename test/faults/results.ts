@@ -1,4 +1,4 @@
-/** Prints the rounds that failed, and counts the rest. */
+/** Prints failed rounds and counts all rounds. */
 import type { Anomaly } from './oracle.js'
 import type { Plan } from './plan.js'
 import type { Played } from './round.js'
@@ -9,7 +9,7 @@ const longestDetail = 1_500
 export class Results {
   readonly #startedAt = performance.now()
   readonly #verbose: boolean
-  /** Rule to the rounds that broke it. */
+  /** The rounds that broke a rule, by rule. */
   readonly #broken = new Map<string, number[]>()
   readonly #done = new Map<string, number>()
   #rounds = 0
@@ -36,9 +36,9 @@ export class Results {
     this.#count()
   }
 
-  /** The driver itself has failed. */
+  /** Records a failure of the driver itself. */
   addBroken(plan: Plan, error: unknown): void {
-    this.#show(plan, [{ rule: 'the round broke off', detail: String((error as Error)?.stack ?? error) }])
+    this.#show(plan, [{ rule: 'the driver failed', detail: String((error as Error)?.stack ?? error) }])
     this.#count()
   }
 
@@ -49,7 +49,7 @@ export class Results {
     )
     return [
       `${this.#rounds} rounds in ${this.#seconds} s, the longest ${Math.round(this.#longestMs / 1_000)} s`,
-      `faults: ${done.join(', ')}; ${this.#missed} did not find their moment`,
+      `faults: ${done.join(', ')}; ${this.#missed} did not happen`,
       ...(broken.length > 0 ? ['anomalies:', ...broken] : ['no anomaly']),
     ].join('\n')
   }
@@ -74,6 +74,6 @@ export class Results {
   #count(): void {
     this.#rounds++
     if (this.#rounds % progressEvery === 0)
-      console.log(`${this.#rounds} rounds, ${this.#seconds} s, ${this.#broken.size} kinds of anomaly`)
+      console.log(`${this.#rounds} rounds, ${this.#seconds} s, ${this.#broken.size} kinds of anomalies`)
   }
 }

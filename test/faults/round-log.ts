@@ -1,12 +1,12 @@
-/** The facts about a finished round. The oracle reads nothing else. */
+/** The log of a finished round: the only input of the oracle. */
 import type { Failure } from '@handover/load'
 import type { Fact } from '../support/story.js'
 import type { Plan, Strike } from './plan.js'
 
-/** A strike of the driver. `afterIndex`: the last fact that was told before it. */
+/** A strike of the driver. `afterIndex` is the last fact before it. */
 export interface Act {
   readonly does: Strike['does']
-  /** The process that it hit; absent for a fault of the folder. */
+  /** The process that it hit, or absent for a fault of the folder. */
   readonly pid?: number
   readonly afterIndex: number
   /** Milliseconds since the epoch. */
@@ -17,13 +17,13 @@ export interface Act {
 export interface Command {
   readonly name: 'reload' | 'stop'
   readonly afterIndex: number
-  /** `null` when it did not end by itself. */
+  /** `null` if a signal ended it. */
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** A reload that the round requested. `pid` is the process that a signal went to. */
+/** A reload that the round requested. `pid` is the process that received a signal. */
 export interface Requested {
   readonly by: 'signal' | 'command'
   readonly pid?: number
@@ -31,9 +31,9 @@ export interface Requested {
   readonly command?: Command
 }
 
-/** A connection that was answered once, was silent during the faults, and then sent another request. */
+/** A connection that got one response, stayed silent during the faults and then sent another request. */
 export interface IdleConnection {
-  /** The pid that gave the first answer. */
+  /** The pid that sent the first response. */
   readonly first: number
   readonly outcome: 'answered' | 'failed'
   readonly detail: string
@@ -41,44 +41,44 @@ export interface IdleConnection {
 
 /** The observable state of the service at one moment. */
 export interface Snapshot {
-  /** The processes of the service that run. */
+  /** The running processes of the service. */
   readonly running: readonly number[]
-  /** Why they are not what a service at rest consists of; absent when they are. */
+  /** Why the service is not stable, or absent if it is. */
   readonly unsettled?: string
-  /** The pid that gave each answer, or why there was none. */
+  /** The pid that sent each response, or why there was none. */
   readonly answers: readonly (number | string)[]
   /** The content of the PID file. */
   readonly pidFile: string | undefined
-  /** Whether a process of that number runs. */
+  /** Whether the process that the PID file names is running. */
   readonly pidFileLives: boolean
-  /** The pids that the control socket tells as serving, or why it does not answer. */
+  /** The pids that the control socket lists as ready, or why it does not answer. */
   readonly control: readonly number[] | string
-  /** Names in the folder of the service. */
+  /** The file names in the folder of the service. */
   readonly files: readonly string[]
 }
 
 export interface RoundLog {
   readonly plan: Plan
-  /** The first process: that of generation 1, or the supervisor. */
+  /** The first process: generation 1 or the supervisor. */
   readonly firstPid: number
   readonly facts: readonly Fact[]
   readonly acts: readonly Act[]
   readonly requested: readonly Requested[]
   readonly failures: readonly Failure[]
   readonly idle: readonly IdleConnection[]
-  /** When the faults were over. */
+  /** The state after the faults have ended. */
   readonly afterFaults: Snapshot
-  /** When one more reload had been requested, by command, of a service that was up. */
+  /** One more reload by command of a service that was up, and the state after it. */
   readonly lastReload?: { readonly command: Command; readonly snapshot: Snapshot }
-  /** How a service that was up was stopped. What was told up to `afterIndex` has nothing to do with that. */
+  /** How the round stopped a service that was up. Facts after `afterIndex` may result from it. */
   readonly stop?: {
     readonly by: 'signal' | 'command'
     readonly afterIndex: number
     readonly command?: Command
   }
-  /** What was there when everything was to be gone. */
+  /** The processes and files that remained at the end. */
   readonly left: { readonly running: readonly number[]; readonly files: readonly string[] }
-  /** The error with which the driver failed. */
+  /** The error of the driver, if it failed. */
   readonly broken?: string
 }
 

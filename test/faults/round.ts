@@ -1,4 +1,4 @@
-/** Plays one round: a service with clients, its reloads with their faults, and what is seen afterwards. */
+/** Plays one round: starts a service with clients, reloads it with faults and records its state. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { isHandedOver } from '../support/generations.js'
 import { ended } from '../support/processes.js'
@@ -12,9 +12,9 @@ import { Scene } from './scene.js'
 import { snapshotOf } from './snapshot.js'
 import { Strikes } from './strikes.js'
 
-/** How long a reload is waited for that was requested by a signal. A successor is hung up for 8 s at most. */
+/** The time limit of a reload by signal. A fault delays a successor by at most 8 s. */
 const outcomeLimitMs = 20_000
-/** A service that gets SIGTERM lingers and drains. */
+/** The time limit for the exit of a service after SIGTERM, which lingers and drains. */
 const goneLimitMs = 25_000
 
 export interface Played {
@@ -58,7 +58,7 @@ class Round {
     this.#strikes.lift()
     await this.#strikes.haveArrived()
     let { afterFaults, lastReload } = await this.#look()
-    // Processes were still replaced when it looked at rest.
+    // The service only looked stable: some of its processes were replaced later.
     if (lastReload && this.#hasShrunk(afterFaults)) ({ afterFaults, lastReload } = await this.#look())
     const isUp = lastReload !== undefined
     const { failures, idle } = await clients.stop()
@@ -84,7 +84,7 @@ class Round {
     return { afterFaults, lastReload: await this.#reloadOnceMore() }
   }
 
-  /** One of those that were there has left, and not because of the last reload. */
+  /** Whether a process of the snapshot has exited for another reason than the last reload. */
   #hasShrunk({ running }: Snapshot): boolean {
     const handedOver = new Set(this.#scene.facts.filter(isHandedOver).map(({ pid }) => pid))
     const now = this.#scene.service.processes()
@@ -114,12 +114,12 @@ class Round {
     try {
       this.#scene.service.signal('SIGHUP', pid)
     } catch {
-      // It has been killed meanwhile.
+      // A fault has killed the process.
     }
     const isOutcome = (fact: Fact) => isHandedOver(fact) || fact.event === 'reload-failed'
     const outcome = this.#scene.service.event(isOutcome, { afterIndex, limitMs: outcomeLimitMs })
     await Promise.all([Promise.race([outcome.catch(() => {}), this.#gone(pid)]), ...strikes])
-    // The worker after it is replaced next, or the successor takes over.
+    // Let the next worker start its reload, or the successor take over.
     if (this.#scene.plan.setup.workers > 1) await pause(this.#scene.plan.setup.probationMs * 2)
   }
 
@@ -131,7 +131,7 @@ class Round {
     for (;;) {
       const command = await runCommand(this.#scene, 'reload')
       const snapshot = await snapshotOf(this.#scene)
-      // A signal that came late had requested one already.
+      // A late signal had already started a reload, so try again.
       if (!command.stdout.includes('ERR_HANDOVER_IN_PROGRESS')) return { command, snapshot }
     }
   }

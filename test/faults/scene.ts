@@ -1,4 +1,4 @@
-/** The service of one round: its processes, its folder, and who plays which role at the moment. */
+/** The service of one round: its processes, their current roles and its folder. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,22 +10,22 @@ import { isRunning } from '../support/processes.js'
 import { type Fact, Service, targetOf, testNode } from '../support/service.js'
 import type { Misbehavior, Plan, Role } from './plan.js'
 
-// From test/faults/dist/faults, where this is built.
+// The compiled file is in test/faults/dist/faults.
 const top = new URL('../../../../', import.meta.url)
 const program = fileURLToPath(new URL('test/fixtures/faulty.mjs', top))
 export const handover = fileURLToPath(new URL('packages/cli/dist/main.js', top))
 
-/** Of the service. Short enough for a round, and longer than any request of its clients. */
+/** Limits of the service: short enough for a round and longer than any client request. */
 const limits = { readyTimeoutMs: 10_000, drainTimeoutMs: 10_000 }
 const lingerMs = 1_500
 
-/** Those that are not removed yet. */
+/** The scenes that are not removed yet. */
 export const openScenes = new Set<Scene>()
 
 export class Scene {
   readonly service: Service
   readonly plan: Plan
-  /** Holds the socket files and the PID file, and nothing else. */
+  /** The folder for the socket files and the PID file only. */
   readonly folder: string
   readonly #top: string
   readonly #release: string
@@ -54,7 +54,7 @@ export class Scene {
     return this.plan.setup.runner === 'alone'
   }
 
-  /** The port is that of the latest process: a listener that the program closed is opened anew on another one. */
+  /** The address of the latest process: after a program closes its listener, the next one may use another port. */
   get target(): Target {
     if (this.plan.setup.address === 'unix') return { path: join(this.folder, 'app.sock') }
     return targetOf(this.facts.findLast(({ event }) => event === 'listening')?.addresses?.[0])
@@ -77,7 +77,7 @@ export class Scene {
     await this.service.event('listening')
   }
 
-  /** The next process that starts behaves like this. */
+  /** Sets the misbehavior of the next process that starts. */
   arm(misbehavior: Misbehavior): void {
     writeFileSync(this.#release, JSON.stringify(misbehavior))
   }
@@ -86,7 +86,7 @@ export class Scene {
     rmSync(this.#release, { force: true })
   }
 
-  /** The process with that role in the reload that began after that fact; `undefined` if there is none. */
+  /** The process with this role in the reload after this fact, or undefined if there is none. */
   pidOf(role: Role, afterIndex: number): number | undefined {
     const { facts } = this
     const runs = (fact: Fact | undefined) => (fact && isRunning(fact.pid) ? fact.pid : undefined)
@@ -105,12 +105,12 @@ export class Scene {
     }
   }
 
-  /** The process that gets a reload signal. */
+  /** The process that receives reload signals. */
   get owner(): number | undefined {
     return this.isAlone ? this.#owner : this.pidOf('supervisor', -1)
   }
 
-  /** Nothing can be created in the folder any more. */
+  /** Fills the folder, so that no file can be created in it. */
   fill(): boolean {
     if (!this.#isMounted) return false
     try {
@@ -126,11 +126,11 @@ export class Scene {
       if (name.startsWith(filling)) rmSync(join(this.folder, name), { force: true })
   }
 
-  /** Kills what still runs, and removes every trace. */
+  /** Kills the remaining processes and removes all files. */
   async remove(): Promise<void> {
     openScenes.delete(this)
     await this.service.stop()
-    // A process that was killed may hold a file in it for a moment longer.
+    // A killed process may keep a file open for a moment.
     if (this.#isMounted) execFileSync('umount', ['--lazy', this.folder])
     rmSync(this.#top, { recursive: true, force: true })
   }
@@ -139,7 +139,7 @@ export class Scene {
     return this.facts.findLast((fact) => isReady(fact) && !fact.onProbation && isRunning(fact.pid))?.pid
   }
 
-  /** Only root may. Elsewhere the folder is never full, and the fault counts as missed. */
+  /** Mounts a small file system, which needs root. Without it, the fault counts as missed. */
   #mount(): void {
     try {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,nr_inodes=24', 'faults', this.folder], {

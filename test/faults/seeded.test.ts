@@ -7,7 +7,7 @@ const drawn = (seed: number, round: number) => {
   return Array.from({ length: 20 }, () => random.next())
 }
 
-test('the same seed and round draw the same numbers, others draw others', () => {
+test('the same seed and round draw the same numbers, and any other draws different numbers', () => {
   expect(drawn(7, 3)).toEqual(drawn(7, 3))
   const all = [drawn(7, 3), drawn(7, 4), drawn(8, 3), drawn(3, 7)].flat()
   expect(new Set(all).size).toBe(80)
@@ -22,7 +22,7 @@ test('numbers are spread evenly over neighboring rounds', () => {
   }
 })
 
-test('weights say how often a key is picked', () => {
+test('weights determine how often a key is picked', () => {
   const random = new Seeded(1, 1)
   const picked = Array.from({ length: 1_000 }, () => random.weighted({ often: 9, rarely: 1, never: 0 }))
   expect(picked).not.toContain('never')
@@ -30,14 +30,14 @@ test('weights say how often a key is picked', () => {
   expect(picked.filter((each) => each === 'rarely').length).toBeLessThan(200)
 })
 
-test('a plan is data, and the same whenever it is drawn', () => {
+test('a plan is pure data and reproducible', () => {
   const plan = drawPlan(7, 42)
   expect(JSON.parse(JSON.stringify(plan))).toEqual(plan)
   expect(drawPlan(7, 42)).toEqual(plan)
   expect(drawPlan(7, 43)).not.toEqual(plan)
 })
 
-test('a thousand rounds draw every setup, every fault, and few long ones', () => {
+test('a thousand rounds draw every setup, every fault and few long faults', () => {
   const plans = Array.from({ length: 1_000 }, (_, round) => drawPlan(1, round))
   const faults = plans.flatMap(({ reloads }) => reloads.flatMap((reload) => reload.faults))
   const names = new Set(faults.map((fault) => (fault.does === 'misbehave' ? fault.how : fault.does)))

@@ -1,18 +1,18 @@
-/** Waits until a service is at rest, and looks at it. */
+/** Waits until a service is stable and records its state. */
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ask } from '../support/control.js'
 import { isRunning } from '../support/processes.js'
 import { answerFrom } from './clients.js'
-import { phaseAt, processesOf } from './processes-told.js'
+import { phaseAt, processesOf } from './process-states.js'
 import type { Snapshot } from './round-log.js'
 import type { Scene } from './scene.js'
 
-/** The longest wait of a service is its drain (10 s), which a restart may follow. */
+/** Covers the longest wait of a service: a drain (10 s), possibly followed by a restart. */
 const settleLimitMs = 30_000
 const pollMs = 60
-/** Signals come in when they come in: at rest is what is at rest for so many looks. */
-const looks = 6
+/** Signals may arrive late, so a service is stable only after this many stable checks in a row. */
+const stableChecks = 6
 const probes = 4
 
 export async function snapshotOf(scene: Scene): Promise<Snapshot> {
@@ -33,13 +33,13 @@ export async function snapshotOf(scene: Scene): Promise<Snapshot> {
   }
 }
 
-/** Resolves to what is not at rest when the limit is over. */
+/** Resolves when the service is stable, or with the reason why it is not at the limit. */
 async function untilSettled(scene: Scene): Promise<string | undefined> {
   const deadline = performance.now() + settleLimitMs
   for (let quiet = 0; ; ) {
     const why = unsettledBecause(scene)
     quiet = why === undefined ? quiet + 1 : 0
-    if (quiet === looks || performance.now() > deadline) return why
+    if (quiet === stableChecks || performance.now() > deadline) return why
     await pause(pollMs)
   }
 }
@@ -47,20 +47,20 @@ async function untilSettled(scene: Scene): Promise<string | undefined> {
 function unsettledBecause(scene: Scene): string | undefined {
   const running = scene.service.processes()
   if (running.length === 0) return undefined
-  const told = processesOf(scene)
+  const tracked = processesOf(scene)
   const workers = running.filter((pid) => scene.isAlone || pid !== scene.service.pid)
   const phases = workers.map((pid) => {
-    const process = told.find((each) => each.pid === pid)
+    const process = tracked.find((each) => each.pid === pid)
     return process && phaseAt(process, Number.POSITIVE_INFINITY)
   })
   const isWhole = workers.length === scene.plan.setup.workers
   const hasSupervisor = scene.isAlone || running.includes(scene.service.pid)
   if (isWhole && hasSupervisor && phases.every((phase) => phase === 'serving')) return undefined
-  const each = workers.map((pid, n) => `${pid} ${phases[n] ?? 'has told nothing'}`)
+  const each = workers.map((pid, n) => `${pid} ${phases[n] ?? 'has reported nothing'}`)
   return `${hasSupervisor ? '' : 'no supervisor; '}${each.join(', ') || 'no worker'}`
 }
 
-/** A generation may try again to write it. */
+/** Waits for a valid PID file, because a generation may retry to write it. */
 async function settledPidFile(scene: Scene): Promise<string | undefined> {
   const deadline = performance.now() + 5_000
   for (;;) {
@@ -82,7 +82,7 @@ interface Status {
   readonly generations: readonly { readonly pid: number; readonly state: string }[]
 }
 
-/** A control socket that another process has just left is tried again by its next owner. */
+/** Retries, because the next owner may not serve the control socket yet. */
 async function servingByControl(scene: Scene): Promise<readonly number[] | string> {
   const deadline = performance.now() + 5_000
   for (;;) {

@@ -1,4 +1,4 @@
-/** Does what a plan says to the processes of a scene. */
+/** Applies the faults of a plan to the processes of a scene. */
 import { execFileSync } from 'node:child_process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { isHandedOver, isReady } from '../support/generations.js'
@@ -8,7 +8,7 @@ import type { Fault, Moment, Strike } from './plan.js'
 import type { Act } from './round-log.js'
 import type { Scene } from './scene.js'
 
-/** How long a fault waits for its moment, in a reload that may be held up. */
+/** How long a fault waits for its moment in a reload that another fault may delay. */
 const momentLimitMs = 12_000
 const arrivalLimitMs = 10_000
 const descriptors = 1_024
@@ -22,10 +22,10 @@ const moments: Readonly<Record<Exclude<Moment, 'requested'>, (fact: Fact) => boo
   drained: ({ event }) => event === 'report',
 }
 
-/** What was done. A fault whose moment does not come, or whose process is gone, is left out. */
+/** Strikes, and records each strike unless its moment does not come or its process has exited. */
 export class Strikes {
   readonly acts: Act[] = []
-  /** Faults that did not happen, and why. */
+  /** The faults that did not happen, with reasons. */
   readonly missed: string[] = []
   readonly #scene: Scene
   readonly #stopped = new Set<number>()
@@ -35,22 +35,22 @@ export class Strikes {
     this.#scene = scene
   }
 
-  /** Resolves when the fault is over. `afterIndex`: the last fact before the reload was requested. */
+  /** Resolves when the fault has ended. `afterIndex` is the last fact before the reload request. */
   async strike(fault: Exclude<Fault, { does: 'misbehave' }>, afterIndex: number): Promise<void> {
     if (!(await this.#moment(fault.after, afterIndex))) {
-      this.missed.push(`${fault.does}: nothing was ${fault.after}`)
+      this.missed.push(`${fault.does}: no process was ${fault.after}`)
       return
     }
     await pause(fault.delayMs)
     const pid = 'role' in fault ? this.#scene.pidOf(fault.role, afterIndex) : undefined
     if ('role' in fault && pid === undefined) {
-      this.missed.push(`${fault.does}: there is no ${fault.role}`)
+      this.missed.push(`${fault.does}: no ${fault.role} is running`)
       return
     }
     await this.#do(fault, pid ?? 0)
   }
 
-  /** Ends everything that still holds the service up. */
+  /** Ends all faults that are still active. */
   lift(): void {
     for (const pid of this.#stopped) this.#signal(pid, 'SIGCONT')
     for (const pid of this.#limited) this.#limit(pid, descriptors)
@@ -60,7 +60,7 @@ export class Strikes {
     this.#scene.disarm()
   }
 
-  /** Resolves when every process has noticed the signal that tells it to end. */
+  /** Resolves when every signaled process has exited or reported its shutdown. */
   async haveArrived(): Promise<void> {
     for (const { does, pid = 0, afterIndex } of this.acts) {
       if (does === 'kill') await ended(pid, arrivalLimitMs)
@@ -74,7 +74,7 @@ export class Strikes {
   async #moment(after: Moment, afterIndex: number): Promise<boolean> {
     if (after === 'requested') return true
     try {
-      // A reload that has failed never reaches it.
+      // A failed reload never reaches the moment.
       const isOver = (fact: Fact) => moments[after](fact) || fact.event === 'reload-failed'
       const fact = await this.#scene.service.event(isOver, { afterIndex, limitMs: momentLimitMs })
       return moments[after](fact)
@@ -121,7 +121,7 @@ export class Strikes {
         afterIndex: this.#scene.service.lastIndex,
         at: Date.now(),
       })
-    else this.missed.push(`${does}: it was not possible`)
+    else this.missed.push(`${does}: the operation failed`)
   }
 
   #signal(pid: number, signal: NodeJS.Signals): boolean {
@@ -142,7 +142,7 @@ export class Strikes {
     }
   }
 
-  /** The limit below which so many numbers are free. Descriptors above it stay open. */
+  /** The descriptor limit that leaves `spare` free descriptors. Open descriptors above it stay open. */
   #limitWith(spare: number, pid: number): number {
     try {
       const open = new Set(descriptorsOf(pid).map(({ fd }) => fd))

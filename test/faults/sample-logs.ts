@@ -1,12 +1,12 @@
-/** Invented logs of rounds, for tests of the oracle. */
+/** Builds round logs for tests of the oracle. */
 import type { Failure } from '@handover/load'
 import type { Fact } from '../support/story.js'
 import type { Command, RoundLog, Snapshot } from './round-log.js'
 
 export const [first, second, supervisor] = [101, 102, 100]
 
-/** Facts by their pid and what they tell: `started`, `listening`, `report`, `fault exit`, or a state. */
-export function tell(...lines: readonly (readonly [pid: number, what: string])[]): Fact[] {
+/** Builds facts from a pid and an event such as `started`, `listening`, `report`, `fault exit` or a state. */
+export function factsOf(...lines: readonly (readonly [pid: number, what: string])[]): Fact[] {
   return lines.map(([pid, what], index) => ({ index, pid, generation: pid - 100, ...detailsOf(what) }))
 }
 
@@ -27,7 +27,7 @@ export const gen1: readonly (readonly [number, string])[] = [
   [first, 'ready'],
 ]
 
-/** A whole reload without a fault. */
+/** A complete reload without a fault. */
 export const reloaded: readonly (readonly [number, string])[] = [
   ...gen1,
   [first, 'handing-over'],
@@ -87,14 +87,14 @@ export const printedReload = (outcome: string, pid = first, successor = second):
   reports: [{ pid, outcome, successor: { generation: successor - 100, pid: successor } }],
 })
 
-/** A round in which nothing happened, unless `change` says so. */
+/** A round with one reload and no fault, except for `change`. */
 export function roundLog(
   change: Partial<RoundLog> & { readonly runner?: 'run'; readonly workers?: number } = {},
 ): RoundLog {
   const { runner = 'alone', workers = 1, ...more } = change
-  const facts = more.facts ?? tell(...reloaded, ...stopped(second))
+  const facts = more.facts ?? factsOf(...reloaded, ...stopped(second))
   const afterFaults = more.afterFaults ?? upWith(second, runner === 'run' ? supervisor : second)
-  // The last facts are the end of a service that the round has stopped.
+  // The round stops the service, which produces the last facts.
   const afterIndex = facts.length - 1 - stopped(second).length
   return {
     plan: {

@@ -1,9 +1,9 @@
-/** Derives the state of each process from the facts of a round. */
+/** Derives the states of each process from the facts of a round. */
 import type { Fact } from '../support/story.js'
 import { type Act, isAlone, type RoundLog } from './round-log.js'
 
-/** One process of the program, or the supervisor, which reports nothing. */
-export interface Told {
+/** One process of the program with its facts, or the supervisor, which reports none. */
+export interface ProcessFacts {
   readonly pid: number
   readonly generation: number | undefined
   readonly facts: readonly Fact[]
@@ -18,10 +18,10 @@ export type Phase =
   | 'shutting-down'
   | 'drained'
 
-/** Faults that end the process that they happen in. */
+/** Faults that end their own process. */
 const fatal: readonly unknown[] = ['throw', 'exit', 'reject']
 
-export function processesOf({ facts }: Pick<RoundLog, 'facts'>): Told[] {
+export function processesOf({ facts }: Pick<RoundLog, 'facts'>): ProcessFacts[] {
   const pids = [...new Set(facts.map(({ pid }) => pid))]
   return pids.map((pid) => {
     const own = facts.filter((fact) => fact.pid === pid)
@@ -29,8 +29,8 @@ export function processesOf({ facts }: Pick<RoundLog, 'facts'>): Told[] {
   })
 }
 
-/** The same, before the round stops the service itself. */
-export function beforeStop({ facts, stop }: RoundLog): Told[] {
+/** The processes with their facts from before the round stops the service. */
+export function beforeStop({ facts, stop }: RoundLog): ProcessFacts[] {
   return processesOf({
     facts: facts.filter(({ index }) => index <= (stop?.afterIndex ?? Number.POSITIVE_INFINITY)),
   })
@@ -38,8 +38,8 @@ export function beforeStop({ facts, stop }: RoundLog): Told[] {
 
 export type Death = Pick<Act, 'afterIndex' | 'at'>
 
-/** What it was doing when the fact with that index had been told; `undefined` before its first fact. */
-export function phaseAt({ facts }: Told, index: number): Phase | undefined {
+/** The phase of a process after the fact with this index, or undefined before its first fact. */
+export function phaseAt({ facts }: ProcessFacts, index: number): Phase | undefined {
   let phase: Phase | undefined
   for (const fact of facts) {
     if (fact.index > index) break
@@ -60,16 +60,16 @@ export function phaseAfter(phase: Phase | undefined, fact: Fact): Phase | undefi
   return fact.because === 'handed-over' || phase === 'handed-over' ? 'handed-over' : 'shutting-down'
 }
 
-/** When it ended by force. `afterIndex`: the last fact before that. */
-export function deathOf(log: RoundLog, { pid, facts }: Told): Death | undefined {
+/** When a process was killed or failed. `afterIndex` is the last fact before that. */
+export function deathOf(log: RoundLog, { pid, facts }: ProcessFacts): Death | undefined {
   const killed = log.acts.find((act) => act.does === 'kill' && act.pid === pid)
   const failed = facts.find(({ event, how }) => event === 'fault' && fatal.includes(how))
   if (!failed || (killed && killed.afterIndex < failed.index)) return killed
   return { afterIndex: failed.index, at: Number(failed.at) }
 }
 
-/** A program that closes its server while it owns the service ends the service itself. */
-export function closedByProgram({ facts }: Told): Death | undefined {
+/** When a program closed its server while it owned the service, which ends the service. */
+export function closedByProgram({ facts }: ProcessFacts): Death | undefined {
   let phase: Phase | undefined
   for (const fact of facts) {
     if (fact.event === 'fault' && fact.how === 'close-server' && phase === 'serving')
@@ -79,7 +79,7 @@ export function closedByProgram({ facts }: Told): Death | undefined {
   return undefined
 }
 
-/** Strikes on it, and its own fault. */
+/** The strikes on a process and its own faults. */
 export function faultsOf(log: RoundLog, pid: number): string[] {
   const struck = log.acts.filter((act) => act.pid === pid).map(({ does }) => does)
   const own = log.facts
@@ -91,36 +91,40 @@ export function faultsOf(log: RoundLog, pid: number): string[] {
 export const struck = (log: RoundLog, does: Act['does'], pid?: number): Act[] =>
   log.acts.filter((act) => act.does === does && (pid === undefined || act.pid === pid))
 
-/** Processes that a fault may have kept from handing over their connections, which then died with them. */
-export function casualtiesOf(log: RoundLog): Told[] {
-  const casualties = processesOf(log).filter((told) => {
+/** Processes that may have lost their connections because of a fault. */
+export function casualtiesOf(log: RoundLog): ProcessFacts[] {
+  const casualties = processesOf(log).filter((tracked) => {
     const harmless = new Set(['hang-up', 'terminate'])
-    const hit = faultsOf(log, told.pid).some((fault) => !harmless.has(fault))
+    const hit = faultsOf(log, tracked.pid).some((fault) => !harmless.has(fault))
     // Node closes idle connections with their server.
-    return (hit && !hasLeft(told)) || brokeChannel(told) || closedByProgram(told) !== undefined
+    return (hit && !hasLeft(tracked)) || brokeChannel(tracked) || closedByProgram(tracked) !== undefined
   })
   return lostSupervisor(log) ? [...casualties, supervisorOf(log)] : casualties
 }
 
-/** It relays connections between generations. */
-const supervisorOf = ({ firstPid }: RoundLog): Told => ({ pid: firstPid, generation: undefined, facts: [] })
+/** The supervisor, which relays connections between generations. */
+const supervisorOf = ({ firstPid }: RoundLog): ProcessFacts => ({
+  pid: firstPid,
+  generation: undefined,
+  facts: [],
+})
 
-/** It closed the private channel when connections were on their way to it. */
-const brokeChannel = (told: Told): boolean =>
-  told.facts.some(
+/** Whether a process closed its private channel while connections were in transit to it. */
+const brokeChannel = (tracked: ProcessFacts): boolean =>
+  tracked.facts.some(
     ({ event, how, index }) =>
-      event === 'fault' && how === 'break-channel' && phaseAt(told, index) === 'serving',
+      event === 'fault' && how === 'break-channel' && phaseAt(tracked, index) === 'serving',
   )
 
-/** It drained and exited by itself. */
-export const hasLeft = ({ facts }: Told): boolean =>
+/** Whether a process exited after a drain. */
+export const hasLeft = ({ facts }: ProcessFacts): boolean =>
   facts.some(({ event, state }) => event === 'state' && state === 'exited')
 
-export const hasShutDown = ({ facts }: Told): boolean =>
+export const hasShutDown = ({ facts }: ProcessFacts): boolean =>
   facts.some(
     ({ event, state, because }) => event === 'state' && state === 'draining' && because === 'shutdown',
   )
 
-/** The supervisor was ended by force. */
+/** Whether the supervisor was killed. */
 export const lostSupervisor = (log: RoundLog): boolean =>
   !isAlone(log) && struck(log, 'kill', log.firstPid).length > 0
