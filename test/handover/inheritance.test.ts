@@ -161,9 +161,7 @@ test.each(descriptors)(
       fds: [await open()],
     })
     expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
-    expect(message).toMatch(
-      new RegExp(`This process was started with descriptor 3 as a listening socket, but .*${why}`),
-    )
+    expect(message).toMatch(new RegExp(`Descriptor 3 was inherited as a listening socket, but .*${why}`))
   },
 )
 
@@ -172,9 +170,7 @@ test.each(descriptors)(
   async (_, why, open) => {
     const { code, message } = await refusal({ shell: activation('1'), fds: [await open()] })
     expect(code).toBe('ERR_HANDOVER_BAD_DESCRIPTOR')
-    expect(message).toMatch(
-      new RegExp(`This process was started with descriptor 3 as a listening socket, but .*${why}`),
-    )
+    expect(message).toMatch(new RegExp(`Descriptor 3 was inherited as a listening socket, but .*${why}`))
   },
 )
 

@@ -135,6 +135,6 @@ test('the successor stops in the middle of the move: every open connection has o
   await service.reload()
   const [report] = await finalReports(service, 1)
   expect(report?.drain).toMatchObject({ open: 50, arrived: 0, moved: 0, closed: 18, lost: mostUnderway })
-  await service.line(/drained in \d+ ms: 0 connections moved, 18 closed, 0 cut, 32 lost on the way/)
+  await service.line(/drained in \d+ ms: 0 connections moved, 18 closed, 0 cut, 32 lost in transit/)
   for (const connection of connections) connection.close()
 })

@@ -1,9 +1,9 @@
-/** Makes untrusted text safe for a report, a log or a terminal: short, on one line, without control characters. */
+/** Makes untrusted text safe for reports, logs and terminals: short, on one line, without control characters. */
 import type { IncomingMessage } from 'node:http'
 
 /** The longest URL in a report. Reports omit query strings, which may carry secrets. */
 const longestUrl = 200
-/** The longest message of an error; its stack may be twice as long. */
+/** The longest error message. A stack may be twice as long. */
 export const longestMessage = 10_000
 export const longestStack = 2 * longestMessage
 
@@ -13,10 +13,10 @@ const controlInLine = /(?![\n\t])[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
 const codePoint = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 
-/** Escapes control characters, so that the text stays on one line: a new line becomes `\u000a`. */
+/** Escapes control characters, so the text stays on one line: a newline becomes `\u000a`. */
 export const escapeControls = (text: string): string => text.replace(control, codePoint)
 
-/** As {@link escapeControls}, but keeps the lines and the tabs of a stack. */
+/** Like {@link escapeControls}, but keeps the newlines and tabs of a stack. */
 export const escapeInLines = (text: string): string => text.replace(controlInLine, codePoint)
 
 export function shorten(text: string, longest: number): string {
@@ -24,7 +24,7 @@ export function shorten(text: string, longest: number): string {
   return left <= 0 ? text : `${text.slice(0, longest)}… (${left} more characters)`
 }
 
-/** `GET /api/items`: a mounted Express router shortens `url`, and keeps `originalUrl`. */
+/** `GET /api/items`. A mounted Express router shortens `url`, and keeps the complete URL in `originalUrl`. */
 export function formatRequest(request: IncomingMessage & { readonly originalUrl?: unknown }): string {
   const { method = '', url = '', originalUrl } = request
   const whole = typeof originalUrl === 'string' ? originalUrl : String(url)

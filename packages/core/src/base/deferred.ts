@@ -1,4 +1,4 @@
-/** `Promise.withResolvers`, which Node has from version 22 on. */
+/** The result of `Promise.withResolvers`, which Node supports only from version 22. */
 export interface Deferred<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T) => void

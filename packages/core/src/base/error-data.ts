@@ -1,4 +1,4 @@
-/** Errors as data, which crosses process boundaries. */
+/** Errors as data for other processes. */
 import { inspect } from 'node:util'
 import { longestMessage, longestStack, shorten } from './client-text.js'
 
@@ -10,7 +10,7 @@ export interface ErrorData {
   readonly code?: string
 }
 
-/** The data of any thrown value. */
+/** Returns the data of any thrown value. */
 export function errorData(thrown: unknown): ErrorData {
   if (!(thrown instanceof Error)) {
     const message = typeof thrown === 'string' ? thrown : inspect(thrown)
@@ -26,7 +26,7 @@ export function errorData(thrown: unknown): ErrorData {
   }
 }
 
-/** The error of this data, with the stack of the process that threw it. */
+/** Restores an error, with the stack of the process that threw it. */
 export function errorFrom(data: ErrorData): Error {
   const error = new Error(data.message)
   return Object.assign(

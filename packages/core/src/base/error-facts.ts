@@ -1,7 +1,7 @@
 import type { ReloadReport } from './report.js'
 import type { StateName } from './state-names.js'
 
-/** The facts of a {@link HandoverError}. Which of them an error has depends on its code (docs/reference/errors.md). */
+/** The facts of a {@link HandoverError}. They depend on its code (docs/reference/errors.md). */
 export interface Facts {
   /** The option with the wrong value. */
   readonly option?: string
@@ -9,25 +9,25 @@ export interface Facts {
   readonly value?: unknown
   /** The options that two calls set to different values. */
   readonly options?: readonly string[]
-  /** The number of the generation that refused. */
+  /** The generation that refused. */
   readonly generation?: number
   /** The state of the generation that refused. */
   readonly state?: StateName
   /** The process that failed or refused. */
   readonly pid?: number | undefined
-  /** The exit code of the successor; `null` if it was killed, or still runs. */
+  /** The exit code of the successor; `null` if a signal ended it, or it still runs. */
   readonly exitCode?: number | null
-  /** The signal that killed the successor. */
+  /** The signal that ended the successor. */
   readonly signal?: string | null
   /** How many open connections were lost. */
   readonly lost?: number
-  /** The version of the protocol on the other side. */
+  /** The protocol version of the other process. */
   readonly theirs?: unknown
-  /** The version of the protocol on this side. */
+  /** The protocol version of this process. */
   readonly ours?: number
-  /** The process that the inheritance is from. */
+  /** The PID of the process that the inheritance is from. */
   readonly starter?: number
-  /** The parent of this process. */
+  /** The PID of the parent process. */
   readonly ppid?: number
   /** The descriptor of a listener. */
   readonly fd?: number

@@ -2,8 +2,8 @@ import type { Facts } from './error-facts.js'
 import type { ReloadReport } from './report.js'
 
 /**
- * Every code that a {@link HandoverError} can carry, with the sentence that docs/reference/errors.md explains.
- * `test/docs/errors.test.ts` compares this list with that page in both directions.
+ * Every code that a {@link HandoverError} can have. docs/reference/errors.md explains them, and test/docs/errors.test.ts
+ * compares this list with that page.
  */
 export const codes = [
   'ERR_HANDOVER_OPTION',
@@ -37,15 +37,15 @@ export const codes = [
   'ERR_HANDOVER_BUSY',
 ] as const
 
-/** One of the codes of docs/reference/errors.md. */
+/** The code of a {@link HandoverError}: see docs/reference/errors.md. */
 export type HandoverErrorCode = (typeof codes)[number]
 
-/** `Error`, for a class whose constructor assigns the facts. */
+/** The base of a class whose constructor assigns the facts. */
 const ErrorWithFacts = Error as new (message: string, options?: ErrorOptions) => Error & Facts
 
 /**
- * The one error class of Handover. `code` says what happened, the message says what is true now, the facts
- * (`pid`, `exitCode`, `signal`, `generation`, …) are properties of the error, and `cause` is what led to it.
+ * The error class of Handover. `code` identifies the error, and the message says what happened and what is true now. The
+ * facts (`pid`, `exitCode`, `signal`, `generation`, …) are properties of the error. `cause` is the underlying error.
  */
 export class HandoverError extends ErrorWithFacts {
   override readonly name = 'HandoverError'
@@ -58,14 +58,14 @@ export class HandoverError extends ErrorWithFacts {
   }
 }
 
-/** The errors of failed reloads that were reported when they happened. */
+/** Errors of failed reloads that have been reported. */
 const reported = new WeakSet<Error>()
 
-/** Adds the report of the failed reload. Nothing else reports `error` from now on: see {@link isReported}. */
+/** Adds the report of the failed reload, and marks `error` as reported: see {@link isReported}. */
 export function addReport(error: HandoverError, report: ReloadReport): void {
   Object.assign(error, { report })
   reported.add(error)
 }
 
-/** Whether the failure was reported when it happened. Any other error of a reload is a refusal. */
+/** Whether `error` has been reported. Any other error of a reload is a refusal. */
 export const isReported = (error: HandoverError): boolean => reported.has(error)

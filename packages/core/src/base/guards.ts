@@ -1,4 +1,4 @@
-/** Checks of values from outside: messages of other processes, environment variables, options. */
+/** Checks of values from other processes, environment variables and options. */
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -13,7 +13,7 @@ export const isNatural = (value: unknown): value is number =>
 export const isList = (value: unknown, isItem: (item: unknown) => boolean): boolean =>
   Array.isArray(value) && value.every(isItem)
 
-/** The native handle of a TCP or Unix socket from another process (`net.Native` in Node's source). */
+/** Whether the value is the native handle of a socket from another process (`net.Native` in Node's source). */
 export function isNativeHandle(handle: unknown): handle is object {
   const { fd, close, listen } = (handle ?? {}) as Record<string, unknown>
   return typeof fd === 'number' && typeof close === 'function' && typeof listen === 'function'

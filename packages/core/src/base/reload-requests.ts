@@ -1,9 +1,9 @@
-/** Reloads that signals request. None is lost, and signals that arrive together start one reload (docs/decisions/0021). */
+/** Reloads requested by signals. Signals that arrive together start one reload, and no request is lost (docs/decisions/0021). */
 import type { Logger } from './logger.js'
 
 /**
- * How long a reload waits for more signals before its successor starts. Signals in that time get the release that they
- * request. A later signal may request a newer release, and starts another reload.
+ * How long a reload waits for more signals before its successor starts. A later signal may request a newer release, so it
+ * starts another reload.
  */
 const burstMs = 50
 
@@ -31,7 +31,7 @@ export class ReloadRequests {
     }
   }
 
-  /** The first successor of a reload is about to start. It satisfies all requests until now. */
+  /** The first successor of a reload is about to start. This reload satisfies all requests until now. */
   begin(): void {
     this.cancel()
     this.#isUnderWay = true

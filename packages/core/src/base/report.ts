@@ -8,123 +8,127 @@ export interface HookFailure {
   readonly error: ErrorData
 }
 
-/** A part of a reload, in the order in which they happened. */
+/** A phase of a reload. */
 export interface Phase {
-  /** `starting` until the successor is ready, `probation` until it is proven, `draining` until the end. */
+  /** `starting` until the successor is ready, `probation` until it is proven, `draining` until the drain ends. */
   readonly name: 'starting' | 'probation' | 'draining'
   /** Milliseconds. */
   readonly ms: number
 }
 
-/** A connection that was cut at the limit, or that keeps a drain. */
+/** A connection that a drain waits for, or that it cut. */
 export interface ActiveWork {
   readonly kind: ConnectionKind
-  /** Its activity: `GET /slow`, without the query string and in at most 200 characters, or the known facts. */
+  /** Its activity: `GET /slow`, without the query string and with at most 200 characters, or a description. */
   readonly what: string
-  /** Milliseconds since the request, to within 100, or the connection where there is none, began. */
+  /** Milliseconds since the request began, to within 100. Without a request, since the connection opened. */
   readonly ageMs: number
 }
 
-/** The kinds of connection that are told apart (docs/architecture.md). */
+/** The kinds of connections: HTTP/1.1, HTTPS, HTTP/2, raw (another protocol), or upgraded. */
 export type ConnectionKind = 'http1' | 'https' | 'http2' | 'raw' | 'upgraded'
 
-/** Connections of one kind. */
+/** The number of connections of one kind. */
 export interface KindCount {
-  /** At a message boundary with no response in flight. Always 0 for `raw` and `upgraded`, whose protocol Handover does not know. */
+  /** At a message boundary with no response in flight. Always 0 for `raw` and `upgraded`: only the application knows. */
   readonly idle: number
   readonly busy: number
 }
 
-/** What is open in this process, and what it has served. */
+/** The connections and requests of this process. */
 export interface Connections extends Readonly<Record<ConnectionKind, KindCount>> {
   readonly total: number
-  /** HTTP requests that were begun and whose answer is not out yet. */
+  /** HTTP requests without a complete response. */
   readonly inFlight: number
-  /** HTTP requests begun since this generation started. */
+  /** HTTP requests since this generation started. */
   readonly requests: number
 }
 
-/** How a reload began and, for the generation that handed over, how it ended. */
+/** The report of a reload, up to the end of the probation. */
 export interface ReloadReport {
   readonly outcome: 'handed-over' | 'failed'
-  /** The generation that was asked to reload. */
+  /** The generation that reloaded. */
   readonly generation: number
   readonly pid: number
   readonly successor: { readonly generation: number; readonly pid: number | undefined }
+  /** When the reload began (ISO 8601). */
   readonly startedAt: string
   readonly phases: readonly Phase[]
-  /** Open in this generation at the moment the successor was proven (or had failed). */
+  /** The connections of this generation when the successor was proven, or failed. */
   readonly connections: Connections
-  /** Messages on the channel that were not ours, shortened to 100 characters; at most 10. */
+  /** Messages on the channel that Handover did not send: at most 10, each shortened to 100 characters. */
   readonly foreignMessages: readonly string[]
-  /** Why it failed: the code and the message of the error that `reload()` rejects with. */
+  /** The error that `reload()` rejects with. */
   readonly failure?: ErrorData & {
-    /** The error that ended the successor, where it could be told. */
+    /** The error that ended the successor, if known. */
     readonly cause?: ErrorData
+    /** The exit code of the successor; `null` if a signal ended it, or it still runs. */
     readonly exitCode?: number | null
+    /** The signal that ended the successor. */
     readonly signal?: string | null
-    /** Connections that the successor had open when it died. */
+    /** The open connections of the successor when it died. */
     readonly lost: number
   }
 }
 
-/** What has become of the connections of one kind. */
+/** The outcomes of the connections of one kind. */
 export interface Outcomes {
-  /** Goes on in the successor. */
+  /** Moved to the successor. */
   readonly moved: number
-  /** Was on its way to the successor when that died. */
+  /** In transit to the successor when the successor died. */
   readonly lost: number
-  /** Ended by itself, or after an answer that said so. */
+  /** Ended in order: by the client or the application, after the last response, or while idle. */
   readonly closed: number
-  /** Ended at the limit, or by a second signal, in the middle of something. */
+  /** Cut while busy, because the drain timed out or was cut short. */
   readonly cut: number
 }
 
-/** How a drain ended. */
+/** The report of a drain. */
 export interface DrainReport {
   /** `drain`: `handle.drain()` was called, and the process keeps running. */
   readonly because: DrainReason | 'drain'
   /** Milliseconds. */
   readonly ms: number
-  /** Open when the drain began. */
+  /** The connections that were open when the drain began. */
   readonly open: number
   /**
-   * Connections that came later, from a predecessor that still drains or accepted at the last moment. Each has one outcome:
-   * `open` and `arrived` together are `moved`, `lost`, `closed` and the `cut` of all `kinds`.
+   * Connections that opened later: moved here by a draining predecessor, or accepted at the last moment. The sum of `open`
+   * and `arrived` equals the sum of `moved`, `lost`, `closed`, and the `cut` numbers of all `kinds`.
    */
   readonly arrived: number
-  /** Connections that go on in the successor, of all kinds. */
+  /** Connections of all kinds that moved to the successor. */
   readonly moved: number
-  /** Connections that were on their way to the successor when it died. */
+  /** Connections that were in transit to the successor when it died. */
   readonly lost: number
-  /** Connections that this process kept serving, because the successor was short of file descriptors. */
+  /** Connections that this process kept because the successor was short of file descriptors. */
   readonly refused: number
-  /** Milliseconds that the one that waited longest spent between the two processes, without being read. */
+  /** The longest time that a connection was in transit, in milliseconds. Neither process reads it meanwhile. */
   readonly longestWaitMs: number
-  /** Connections that ended by themselves or after an answer that said so. */
+  /** Connections that ended in order: by the client or the application, after the last response, or while idle. */
   readonly closed: number
-  /** Connections that were cut, at the limit or by a second signal: the oldest 100. `kinds` has the total number. */
+  /** The oldest 100 connections that were cut. `kinds` has the total numbers. */
   readonly cut: readonly ActiveWork[]
-  /** The same numbers by kind. */
+  /** The outcomes by kind of connection. */
   readonly kinds: Readonly<Record<ConnectionKind, Outcomes>>
+  /** Whether the drain timed out while connections were busy. */
   readonly timedOut: boolean
-  /** Present when the drain was cut short: by a second signal or the control socket, or because too many generations drained. */
+  /** What cut the drain short: a second signal or `stop` request (`operator`), or `maxDraining`. */
   readonly cutShortBy?: 'operator' | 'max-draining'
 }
 
 /** The result of `shutdown()`. */
 export interface ShutdownReport extends DrainReport {
-  /** `beforeDrain` and `onDrained` hooks that failed, in their order. If there are any, the exit code is 1. */
+  /** The `beforeDrain` and `onDrained` hooks that failed, in order. If there are any, the exit code is 1. */
   readonly hookFailures: readonly HookFailure[]
 }
 
-/** The whole of a generation's last reload: what the log and the successor get. */
+/** The last report of a generation, for the log and for the successor. */
 export interface FinalReport {
   readonly generation: number
   readonly pid: number
-  /** HTTP requests that this generation served in its life. */
+  /** HTTP requests that this generation served. */
   readonly requests: number
   readonly drain: DrainReport
-  /** The reload that led to it; absent for a shutdown. */
+  /** The reload before the drain; absent after a shutdown. */
   readonly reload?: ReloadReport
 }

@@ -1,4 +1,4 @@
-/** The names of the states of a generation, as `handle.state`, log lines and messages use them. */
+/** The states of a generation, as in `handle.state`, log lines and messages. */
 export type StateName = 'starting' | 'ready' | 'handing-over' | 'draining' | 'exited'
 
 /** Why a generation drains. */

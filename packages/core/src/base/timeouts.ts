@@ -1,9 +1,9 @@
-/** Waits with time limits. Each function here clears its own timer, and passes its limit on as an `AbortSignal`. */
+/** Waits with time limits. Each function clears its own timer, and exposes the limit as an `AbortSignal`. */
 
-/** The longest delay of a Node timer. Node changes a longer delay to 1 ms. */
+/** The longest delay of a Node timer. For a longer one, Node uses 1 ms. */
 export const longestMs = 2 ** 31 - 1
 
-/** The abort reason of a signal that has timed out. */
+/** The abort reason of a signal whose time limit has passed. */
 export class TimeoutError extends Error {
   constructor(readonly ms: number) {
     super(`timed out after ${ms} ms`)
@@ -21,7 +21,7 @@ export async function withTimeout<T>(ms: number, work: (limit: AbortSignal) => P
   }
 }
 
-/** Settles as `promise` does. If `signal` aborts first, rejects with its reason. */
+/** Settles like `promise`. If `signal` aborts first, rejects with its reason. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted()
   let stop = () => {}
@@ -36,7 +36,7 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
   }
 }
 
-/** Settles as `promise` does. After `ms`, rejects with {@link TimeoutError}. */
+/** Settles like `promise`. After `ms`, rejects with {@link TimeoutError}. */
 export const timeout = <T>(ms: number, promise: Promise<T>): Promise<T> =>
   withTimeout(ms, (limit) => unlessAborted(promise, limit))
 
@@ -48,5 +48,5 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   ).catch(() => {})
 }
 
-/** Resolves in the next turn of the event loop, after everything that is readable now has been read. */
+/** Resolves in the next turn of the event loop, after Node has read all data that is available now. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

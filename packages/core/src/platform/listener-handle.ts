@@ -120,8 +120,8 @@ function boundAddress(handle: NativeHandle): TcpAddress | undefined {
 function badDescriptor(fd: number, why: string, cause?: unknown): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_BAD_DESCRIPTOR',
-    `This process was started with descriptor ${fd} as a listening socket, but ${why}. It inherits nothing. The ` +
-      'process that started it keeps serving.',
+    `Descriptor ${fd} was inherited as a listening socket, but ${why}. This process cannot start. Its predecessor, ` +
+      'if any, keeps serving.',
     { fd },
     cause,
   )
