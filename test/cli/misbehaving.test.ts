@@ -106,7 +106,7 @@ test('C71: every command reports that the service refuses client 33, and exits w
     for (const client of clients) client.close()
   })
   const words =
-    /^handover: .*The control socket serves 32 clients already\. Nothing was done\. Try again later\.\n$/
+    /^handover: .*The control socket already serves 32 clients\. Nothing was done\. Try again later\.\n$/
   for (const args of [['status'], ['status', '--watch'], ['reload'], ['stop']]) {
     const { code, stdout, stderr } = await cli([...args, '--control', path])
     expect(stderr).toMatch(words)

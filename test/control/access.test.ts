@@ -66,7 +66,7 @@ test('C53: a service leaves a path to the process that serves it, and serves the
   )
   expect(await whoServes(service.target)).toMatchObject({ generation: 1 })
   await new Promise((resolve) => other.close(resolve))
-  await service.line(/the control socket .* is served now/)
+  await service.line(/serving the control socket .* now/)
   expect(await ask(path, 'status')).toMatchObject({ ok: true })
 })
 
@@ -76,7 +76,7 @@ test('C53: a service does not touch a file that is not a socket', async () => {
   const service = await startService('http.mjs', { config: { graceful: { control: path } } })
   await service.line(/is not served: a file that is not a socket is there/)
   rmSync(path)
-  await service.line(/is served now/)
+  await service.line(/serving the control socket .* now/)
 })
 
 test('C53: a successor with another path moves the socket, and a successor without the option removes it', async () => {
@@ -114,7 +114,7 @@ test('C53: the successor serves a path that becomes free while the predecessor d
   const { from, to } = await service.reload()
   await service.line(new RegExp(`handover\\[${to.pid}\\] The control socket .* is not served`))
   await new Promise((resolve) => other.close(resolve))
-  await service.line(new RegExp(`handover\\[${to.pid}\\] the control socket .* is served now`))
+  await service.line(new RegExp(`handover\\[${to.pid}\\] serving the control socket .* now`))
   expect(await ask(path, 'status')).toMatchObject({ status: { generations: [to, from] } })
   open()
   await service.exitOf(from.pid)

@@ -65,7 +65,7 @@ test.each([
     const control = join(tempDir(), 'control.sock')
     const config = { graceful: { lingerMs: 0, control } }
     const service = await startProgram(text, { config, leftOvers: 'allowed' })
-    await service.line(/there is no control socket here: this is a/)
+    await service.line(/not serving the control socket .*: this is a/)
     expect(await service.event('refused')).toMatchObject({
       name: 'HandoverError',
       code: 'ERR_HANDOVER_UNSUPPORTED',

@@ -53,10 +53,8 @@ export class Http2Connection implements Connection {
   startDraining(): void {
     if (this.#draining) return
     this.#draining = true
-    void withTimeout(roundTripMs, (limit) => this.#announce(limit)).then(
-      () => this.close(),
-      () => this.close(),
-    )
+    const announced = withTimeout(roundTripMs, (limit) => this.#announce(limit))
+    void announced.catch(() => {}).then(() => this.close())
   }
 
   async #announce(limit: AbortSignal): Promise<void> {

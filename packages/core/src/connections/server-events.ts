@@ -26,51 +26,36 @@ export function connectionEvents(
   interest: RequestInterest,
   { opened, handshakeDone, session }: ConnectionEvents,
 ): Events {
-  if (!isTls(server)) {
-    if (isHttp2(server)) return { session }
-    return { connection: (socket: net.Socket) => opened(socket, plainConnection(server, socket, interest)) }
+  const open = (socket: net.Socket) => {
+    const connection = connectionOn(server, socket, interest)
+    if (connection) opened(socket, connection)
   }
-  const secured = securedConnection(server, interest)
+  if (!isTls(server)) return isHttp2(server) ? { session } : { connection: open }
   const events = {
     // A connection counts from before its handshake.
     connection: (socket: net.Socket) => opened(socket, new RawConnection(socket, 'https')),
     secureConnection(socket: TLSSocket) {
       handshakeDone(socket)
-      const connection = secured(socket)
-      if (connection) opened(socket, connection)
+      open(socket)
     },
   }
   return isHttp2(server) ? { ...events, session } : events
 }
 
-/** Returns a function that makes the connection of a completed handshake. It returns `undefined` for HTTP/2: the session counts. */
-function securedConnection(
-  server: net.Server,
-  interest: RequestInterest,
-): (socket: TLSSocket) => Connection | undefined {
-  const https = (socket: TLSSocket) => new Http1Connection(socket, true, interest)
-  if (isHttp2(server)) return (socket) => (socket.alpnProtocol === 'h2' ? undefined : https(socket))
-  return isHttps(server) ? https : (socket) => new RawConnection(socket)
-}
-
-function plainConnection(server: net.Server, socket: net.Socket, interest: RequestInterest): Connection {
-  return isPlainHttp(server) ? new Http1Connection(socket, false, interest) : new RawConnection(socket)
-}
-
-/** Returns the sockets that `server` accepted before Handover observed it. Such HTTP/2 connections are not tracked. */
+/** Returns the sockets that `server` accepted before Handover observed it. HTTP/2 sessions from that time are not tracked. */
 export function openSocketsOf(server: net.Server): ReadonlySet<net.Socket> {
   if (isHttp2(server)) return new Set()
   const accepted = isHttps(server) ? [] : acceptedSocketsOf(server)
   return new Set([...parsedSocketsOf(server), ...accepted])
 }
 
-/** Makes the connection of one of {@link openSocketsOf}. */
-export function openConnection(
+/** Makes the connection of a socket, after its TLS handshake if it has one. `undefined` for HTTP/2: the session counts. */
+export function connectionOn(
   server: net.Server,
   socket: net.Socket,
   interest: RequestInterest,
-): Connection {
-  return isHttps(server)
-    ? new Http1Connection(socket, true, interest)
-    : plainConnection(server, socket, interest)
+): Connection | undefined {
+  if (isHttp2(server) && (socket as TLSSocket).alpnProtocol === 'h2') return undefined
+  if (isHttp2(server) || isHttps(server)) return new Http1Connection(socket, true, interest)
+  return isPlainHttp(server) ? new Http1Connection(socket, false, interest) : new RawConnection(socket)
 }

@@ -15,7 +15,7 @@ import { Http2Connection } from './http2.js'
 import { idleOf } from './idle-connections.js'
 import type { MovableConnection } from './movable.js'
 import { RequestAgeSampler } from './request-age.js'
-import { connectionEvents, openConnection, openSocketsOf } from './server-events.js'
+import { connectionEvents, connectionOn, openSocketsOf } from './server-events.js'
 
 const connectionOf = Symbol('handover.connection')
 type Tracked = net.Socket & { [connectionOf]?: Connection }
@@ -69,8 +69,10 @@ export class Tracker extends OpenConnections {
   /** Like {@link track}, for a server that has already accepted connections. */
   trackOpen(server: net.Server): void {
     this.track(server)
-    const added = [...openSocketsOf(server)].filter((socket) => !this.connectionOf(socket))
-    for (const socket of added) this.#add(server, socket, openConnection(server, socket, this.#interest))
+    for (const socket of openSocketsOf(server)) {
+      const connection = this.connectionOf(socket) ? undefined : connectionOn(server, socket, this.#interest)
+      if (connection) this.#add(server, socket, connection)
+    }
   }
 
   /** Passes open and new connections to `taker`. The remaining ones end after their next response. */

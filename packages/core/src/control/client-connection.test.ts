@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import { Duplex } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ControlClient, longestLine } from './client-connection.js'
+import { ClientConnection, longestLine } from './client-connection.js'
 import type { Controlled } from './controlled.js'
 
 beforeEach(() => {
@@ -22,7 +22,7 @@ function connect(controlled: Partial<Controlled> = {}) {
     },
   })
   const socket = Object.assign(stream, { unref() {}, setTimeout() {}, destroySoon: () => stream.end() })
-  const client = new ControlClient(
+  const client = new ClientConnection(
     socket as unknown as net.Socket,
     {
       status: () => ({ generations: [] }),

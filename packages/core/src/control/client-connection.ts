@@ -1,4 +1,4 @@
-/** One client of a control socket. Whatever it sends, or does not read, is its own affair alone. */
+/** One client of a control socket. Nothing that a client sends, or does not read, affects the others. */
 import type net from 'node:net'
 import type { HandoverError } from '../base/errors.js'
 import {
@@ -15,49 +15,49 @@ import {
 } from '../protocol/control-messages.js'
 import type { Controlled } from './controlled.js'
 
-/** How long a line may be, in bytes and in characters. */
+/** The longest line of a client, in characters. */
 export const longestLine = 64 * 1024
-/** How long a client may be connected without anything that is answered to it. */
+/** How long a client may stay connected without a pending request. */
 const idleMs = 30_000
-/** While this much waits for a client, the service reads none of its requests and drops events. */
+/** How many bytes may wait for a client. Beyond this, the service reads no requests of the client and drops events. */
 const mostUnread = 1024 * 1024
-/** How long a client may read nothing while data waits for it. An answer has no size limit. */
+/** How long a client may read nothing while data waits for it. The size of an answer is not limited. */
 const stalledMs = 10_000
 /** How long a refused client may take to read the reason. */
 const refusedMs = 1_000
-/** How many requests of one client are answered at a time. */
+/** How many requests of one client may be pending. */
 const mostActive = 16
-/** How often a client that watches hears of the status, changed or not. */
+/** How often to send the status to a client that watches, changed or not. */
 const watchMs = 1_000
-/** How often a client that waits for something hears that it is still under way. */
+/** How often to send `alive` to a client that waits for an answer. */
 const aliveMs = 1_000
-/** How soon after the last time it hears of a change. */
+/** How soon to send a changed status. Later changes until then share one event. */
 const changeMs = 100
 
-/** What must be known to go on with a client in another process. */
+/** The data with which another process continues to serve a client. */
 export interface CarriedClient {
-  /** The requests to watch that it made. */
+  /** The ids of the client's `watch` requests. */
   readonly watching: readonly RequestId[]
-  /** What it has sent of a line that is not whole yet. */
+  /** The part of the next line that has arrived. */
   readonly pending: string
 }
 
 /** Answers a request other than `watch`. */
 type Answer = (request: ControlRequest) => Promise<ControlAnswer>
 
-export class ControlClient {
+export class ClientConnection {
   readonly #socket: net.Socket
   readonly #controlled: Controlled
   readonly #watching = new Map<RequestId, () => void>()
   #pending: string
   #active = 0
-  #idle: NodeJS.Timeout | undefined
-  #isOver = false
+  #idleTimer: NodeJS.Timeout | undefined
+  #isDone = false
   readonly #answers: Readonly<Record<Exclude<ControlVerb, 'watch'>, Answer>> = {
     status: async () => ({ ok: true, status: await this.#controlled.status() }),
     reload: async (request) => ({ ok: true, reload: await this.#reload(request) }),
     stop: async ({ id }) => {
-      return { ok: true, stop: await this.#controlled.stop((event) => this.#tell({ id, ...event })) }
+      return { ok: true, stop: await this.#controlled.stop((event) => this.#writeEvent({ id, ...event })) }
     },
   }
 
@@ -65,33 +65,33 @@ export class ControlClient {
     this.#socket = socket
     this.#controlled = controlled
     this.#pending = carried?.pending ?? ''
-    // It is no reason to stay.
+    // A client does not keep the process running.
     socket.unref()
     socket.on('error', () => socket.destroy())
-    socket.on('close', () => this.#forget())
-    socket.setEncoding('utf8').on('data', (text: string) => this.#take(text))
+    socket.on('close', () => this.#stopWatching())
+    socket.setEncoding('utf8').on('data', (text: string) => this.#read(text))
     socket.on('end', () => this.#onEnd())
     socket.on('drain', () => socket.resume())
     // Node counts the bytes that the kernel has taken, even during a write (test/control/input.test.ts).
     socket.setTimeout(stalledMs, () => socket.writableLength > 0 && socket.destroy())
     for (const id of carried?.watching ?? []) this.#watch(id)
-    this.#restIfIdle()
+    this.#startIdleTimer()
   }
 
   /** Answers with `why`, ignores further requests, and closes the connection. */
   refuse(why: HandoverError): void {
-    this.#say({ id: null, ...failureOf(why) })
-    this.#isOver = true
+    this.#write({ id: null, ...failureOf(why) })
+    this.#isDone = true
     this.#socket.end()
-    // After an immediate close, a write of the client would fail before it has read the reason.
-    clearTimeout(this.#idle)
-    this.#idle = setTimeout(() => this.#socket.destroy(), refusedMs).unref()
+    // Immediately after a close, a write of the client could fail before the client has read the reason.
+    clearTimeout(this.#idleTimer)
+    this.#idleTimer = setTimeout(() => this.#socket.destroy(), refusedMs).unref()
   }
 
-  /** What another process needs to go on; `undefined` while something else than a watch is answered here. */
+  /** Returns the data for another process; `undefined` while a request other than `watch` is pending. */
   carry(): CarriedClient | undefined {
     const { destroyed, writableLength, writable } = this.#socket
-    const isQuiet = !destroyed && !this.#isOver && writable && writableLength === 0
+    const isQuiet = !destroyed && !this.#isDone && writable && writableLength === 0
     if (this.#active > this.#watching.size || !isQuiet) return undefined
     return { watching: [...this.#watching.keys()], pending: this.#pending }
   }
@@ -100,13 +100,13 @@ export class ControlClient {
     return this.#socket
   }
 
-  /** It goes on elsewhere, or not at all: nothing more is said to it here. */
+  /** This process sends nothing more to the client. Another process may continue. */
   leave(): void {
-    this.#isOver = true
-    this.#forget()
+    this.#isDone = true
+    this.#stopWatching()
   }
 
-  /** Resolves when all that was said is with the kernel, or cannot be. */
+  /** Resolves when the kernel has taken all output, or cannot. */
   flushed(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#socket.writable) this.#socket.write('', () => resolve())
@@ -114,12 +114,12 @@ export class ControlClient {
     })
   }
 
-  #take(text: string): void {
-    if (this.#isOver) return
+  #read(text: string): void {
+    if (this.#isDone) return
     const lines = (this.#pending + text).split('\n')
     this.#pending = lines.pop() ?? ''
     for (const line of lines) {
-      if (this.#isOver) return
+      if (this.#isDone) return
       if (line.length > longestLine) this.#refuseLine()
       else if (line.trim() !== '') this.#onLine(line)
     }
@@ -135,9 +135,9 @@ export class ControlClient {
     try {
       request = readRequest(line)
       if (this.#active >= mostActive)
-        throw busy(`answers ${mostActive} requests of this client already`, request.id)
+        throw busy(`already answers ${mostActive} requests of this client`, request.id)
     } catch (error) {
-      this.#say({ id: (error as HandoverError).id ?? null, ...failureOf(error) })
+      this.#write({ id: (error as HandoverError).id ?? null, ...failureOf(error) })
       return
     }
     const { id, request: verb } = request
@@ -146,83 +146,86 @@ export class ControlClient {
   }
 
   async #answer(id: RequestId, answer: () => Promise<ControlAnswer>): Promise<void> {
-    this.#begin()
-    const alive = setInterval(() => this.#tell({ id, event: 'alive' }), aliveMs).unref()
+    this.#beginRequest()
+    const alive = setInterval(() => this.#writeEvent({ id, event: 'alive' }), aliveMs).unref()
     try {
-      this.#say({ id, ...(await answer()) })
+      this.#write({ id, ...(await answer()) })
     } catch (error) {
-      this.#say({ id, ...failureOf(error) })
+      this.#write({ id, ...failureOf(error) })
     } finally {
       clearInterval(alive)
       this.#active--
-      this.#restIfIdle()
+      this.#startIdleTimer()
     }
   }
 
   #reload({ id, wait = true }: ControlRequest): Promise<ReloadSummary> {
-    const { proven, drained } = this.#controlled.reload((event) => this.#tell({ id, ...event }))
-    // Only one of them is waited for.
+    const { proven, drained } = this.#controlled.reload((event) => this.#writeEvent({ id, ...event }))
+    // The answer reports a rejection of one of them. The other one must not be unhandled.
     proven.catch(() => {})
     drained.catch(() => {})
     return wait ? drained : proven
   }
 
-  /** Tells the status now, whenever it changes, and every second. */
+  /** Sends the status now, after changes, and every second. */
   #watch(id: RequestId): void {
     if (this.#watching.has(id)) return
     let soon: NodeJS.Timeout | undefined
-    const tell = async () => {
+    const sendStatus = async () => {
       soon = undefined
-      const status = await this.#controlled.status()
-      if (this.#watching.has(id)) this.#tell({ id, event: 'status', status })
+      try {
+        const status = await this.#controlled.status()
+        if (this.#watching.has(id)) this.#writeEvent({ id, event: 'status', status })
+      } catch (error) {
+        this.#write({ id, ...failureOf(error) })
+      }
     }
-    const tellIfItCan = () => void tell().catch((error: unknown) => this.#say({ id, ...failureOf(error) }))
-    const timer = setInterval(tellIfItCan, watchMs).unref()
+    const timer = setInterval(sendStatus, watchMs).unref()
     const unsubscribe = this.#controlled.subscribe(() => {
-      soon ??= setTimeout(tellIfItCan, changeMs).unref()
+      soon ??= setTimeout(sendStatus, changeMs).unref()
     })
-    this.#begin()
+    this.#beginRequest()
     this.#watching.set(id, () => {
       clearInterval(timer)
       clearTimeout(soon)
       unsubscribe()
     })
-    tellIfItCan()
+    void sendStatus()
   }
 
-  #say(line: ControlLine): void {
+  #write(line: ControlLine): void {
     const socket = this.#socket
-    if (this.#isOver || !socket.writable) return
+    if (this.#isDone || !socket.writable) return
     socket.write(`${JSON.stringify(line)}\n`)
     if (socket.writableLength > mostUnread) socket.pause()
   }
 
-  /** Sends an event. It may be dropped: the next one has the same facts. */
-  #tell(line: ControlLine): void {
-    if (this.#socket.writableLength <= mostUnread) this.#say(line)
+  /** Drops the event if too much output waits: a later event has the same facts. */
+  #writeEvent(line: ControlLine): void {
+    if (this.#socket.writableLength <= mostUnread) this.#write(line)
   }
 
-  #begin(): void {
+  #beginRequest(): void {
     this.#active++
-    clearTimeout(this.#idle)
+    clearTimeout(this.#idleTimer)
   }
 
-  /** Bytes alone are no reason to keep it: a line that never ends would hold a place for ever. */
-  #restIfIdle(): void {
-    if (this.#active > 0 || this.#isOver || this.#socket.destroyed) return
+  /** Only a complete request extends the limit. A line that never ends would otherwise keep its connection forever. */
+  #startIdleTimer(): void {
+    if (this.#active > 0 || this.#isDone || this.#socket.destroyed) return
     if (this.#socket.readableEnded) this.#socket.end()
-    clearTimeout(this.#idle)
-    this.#idle = setTimeout(() => this.#socket.destroy(), idleMs).unref()
+    clearTimeout(this.#idleTimer)
+    this.#idleTimer = setTimeout(() => this.#socket.destroy(), idleMs).unref()
   }
 
-  /** It says nothing more; what it asked for is still answered. */
+  /** The client sends nothing more. It still gets the pending answers. */
   #onEnd(): void {
-    if (this.#pending.trim() !== '') this.#take('\n')
+    if (this.#pending.trim() !== '') this.#read('\n')
     if (this.#active === 0) this.#socket.end()
   }
 
-  #forget(): void {
-    clearTimeout(this.#idle)
+  #stopWatching(): void {
+    clearTimeout(this.#idleTimer)
     for (const stop of this.#watching.values()) stop()
     this.#watching.clear()
   }

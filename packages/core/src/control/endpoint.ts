@@ -1,11 +1,11 @@
-/** The control socket of a process: when it is served, and which of its clients continue in another process. */
+/** The control socket of a generation. When the generation hands over, its clients continue in the successor. */
 import type { Logger } from '../base/logger.js'
 import type { Listeners } from '../listeners/listeners.js'
 import type { Platform } from '../platform/process.js'
-import { closeConnection, handleToSend } from '../platform/socket-handle.js'
+import { closeConnection } from '../platform/socket-handle.js'
 import type { CarriedClient } from './client-connection.js'
 import type { Controlled } from './controlled.js'
-import { ControlServer } from './server.js'
+import { ControlServer, type SendClient } from './server.js'
 
 /** How often to retry a path that another process still serves. */
 const retryMs = 1_000
@@ -19,9 +19,6 @@ export interface EndpointParts {
   readonly path: () => string | undefined
 }
 
-/** Sends a client to the successor; calls `failed` if it cannot be sent. */
-export type SendClient = (carried: CarriedClient, handle: object, failed: () => void) => void
-
 export class ControlEndpoint {
   readonly #parts: EndpointParts
   #server: ControlServer | undefined
@@ -31,38 +28,34 @@ export class ControlEndpoint {
     this.#parts = parts
   }
 
-  /** This process owns the service. Resolves when the socket exists, or cannot exist now. */
+  /** This process owns the service. Resolves when the socket is served, or after the first failure. */
   async start(): Promise<void> {
     const { controlled, logger, platform } = this.#parts
     const path = this.#parts.path()
     if (path === undefined || this.#server) return
-    if (platform.unsupported()) {
-      logger.warn({ control: path }, `there is no control socket here: ${platform.unsupported()}`)
+    const unsupported = platform.unsupported()
+    if (unsupported) {
+      logger.warn({ control: path }, `not serving the control socket ${path}: ${unsupported}`)
       return
     }
     this.#server = new ControlServer(controlled)
     await this.#listen(this.#server, path)
   }
 
-  /** This process owns the service again. The duplicate of the listener may not have arrived. */
+  /** This process owns the service again. If its listener has not come back, binds the path again. */
   startAgain(): void {
     const path = this.#parts.path()
     if (path && this.#server && !this.#server.server.listening) void this.#listen(this.#server, path)
   }
 
-  /** The successor serves the socket: its clients continue there. */
+  /** The successor serves the socket. Sends it all clients that it can continue to serve. */
   handOver(send: SendClient): void {
-    // The successor takes care of a path that this process could not get.
+    // The successor retries a path that this process could not serve.
     this.stopRetrying()
-    for (const { client, carried } of this.#server?.movable() ?? []) {
-      const handle = handleToSend(client.socket)
-      client.leave()
-      if (!handle) client.socket.destroy()
-      else send(carried, handle, () => client.socket.destroy())
-    }
+    this.#server?.handOver(send)
   }
 
-  /** A client of the predecessor. */
+  /** Serves a client that the predecessor sent. */
   adopt(handle: object, carried: CarriedClient): void {
     if (this.#server) this.#server.adopt(handle, carried)
     else closeConnection(handle)
@@ -72,13 +65,13 @@ export class ControlEndpoint {
     clearTimeout(this.#retry)
   }
 
-  /** Resolves when the last answers are out, and the socket is closed. */
+  /** Resolves when the last answers are sent and the socket is closed. */
   async finish(): Promise<void> {
     await this.#server?.flush()
     if (this.#server) this.#parts.listeners.closeControl(this.#server.server)
   }
 
-  /** The process continues without Handover, or leaves. */
+  /** The process continues without Handover, or exits. */
   close(): void {
     this.stopRetrying()
     if (!this.#server) return
@@ -86,12 +79,12 @@ export class ControlEndpoint {
     this.#server.close()
   }
 
-  /** Retries until the path is free. */
+  /** Retries until the path is served. */
   async #listen(control: ControlServer, path: string, failures = 0): Promise<void> {
     const { platform, logger, listeners } = this.#parts
     try {
       await listeners.serveControl(control.server, path, platform)
-      if (failures > 0) logger.info({ control: path }, `the control socket ${path} is served now`)
+      if (failures > 0) logger.info({ control: path }, `serving the control socket ${path} now`)
     } catch (error) {
       if (failures === 0)
         logger.error({ err: error }, `${(error as Error).message} Retrying every ${retryMs} ms.`)

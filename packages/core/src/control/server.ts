@@ -1,48 +1,56 @@
-/** Serves a control socket for whomever it controls. Its connections are neither counted nor waited for. */
+/** Serves a control socket. Its connections do not count as open connections, and no drain waits for them. */
 import net from 'node:net'
 import { timeout } from '../base/timeouts.js'
-import { socketOf } from '../platform/socket-handle.js'
+import { handleToSend, socketOf } from '../platform/socket-handle.js'
 import { busy } from '../protocol/control-messages.js'
-import { type CarriedClient, ControlClient } from './client-connection.js'
+import { type CarriedClient, ClientConnection } from './client-connection.js'
 import type { Controlled } from './controlled.js'
 
-/** How many clients are served at a time. */
+/** How many clients to serve at a time. */
 const mostClients = 32
-/** How long the last answers may take to get out. */
+/** How long to wait for the kernel to take the last answers. */
 const flushMs = 1_000
 
+/** Sends a client to the successor. Calls `failed` if it cannot be sent. */
+export type SendClient = (carried: CarriedClient, handle: object, failed: () => void) => void
+
 export class ControlServer {
-  /** Listens where it is told to. It is no reason for the process to stay. */
+  /** The owner of this object makes it listen, and closes it. It does not keep the process running. */
   readonly server: net.Server
   readonly #controlled: Controlled
-  readonly #clients = new Set<ControlClient>()
+  readonly #clients = new Set<ClientConnection>()
 
   constructor(controlled: Controlled) {
     this.#controlled = controlled
-    // Whoever pipes a request into it closes its own side at once, and waits for the answer.
+    // A client that pipes a request into the socket closes its own side at once, and waits for the answer.
     this.server = net.createServer({ allowHalfOpen: true }, (socket) => this.#serve(socket)).unref()
   }
 
-  /** Continues with a client that another process sent. */
+  /** Serves a client that another process sent. */
   adopt(handle: object, carried: CarriedClient): void {
     this.#serve(socketOf(this.server, handle), carried)
   }
 
-  /** Those that can go on in another process. The others are served here until the end. */
-  movable(): { client: ControlClient; carried: CarriedClient }[] {
-    return [...this.#clients].flatMap((client) => {
+  /** Sends all clients that another process can continue to serve. */
+  handOver(send: SendClient): void {
+    for (const client of this.#clients) {
       const carried = client.carry()
-      return carried ? [{ client, carried }] : []
-    })
+      if (!carried) continue
+      const { socket } = client
+      const handle = handleToSend(socket)
+      client.leave()
+      if (handle) send(carried, handle, () => socket.destroy())
+      else socket.destroy()
+    }
   }
 
-  /** Resolves when everything that was answered is out. */
+  /** Resolves when the kernel has taken all answers. */
   async flush(): Promise<void> {
     const all = Promise.all([...this.#clients].map((client) => client.flushed()))
     await timeout(flushMs, all).catch(() => {})
   }
 
-  /** Closes all connections. The listener is closed by whoever opened it. */
+  /** Closes all connections. */
   close(): void {
     for (const client of this.#clients) {
       client.leave()
@@ -51,9 +59,9 @@ export class ControlServer {
   }
 
   #serve(socket: net.Socket, carried?: CarriedClient): void {
-    const client = new ControlClient(socket, this.#controlled, carried)
+    const client = new ClientConnection(socket, this.#controlled, carried)
     if (this.#clients.size >= mostClients) {
-      client.refuse(busy(`serves ${mostClients} clients already`))
+      client.refuse(busy(`already serves ${mostClients} clients`))
       return
     }
     this.#clients.add(client)

@@ -10,13 +10,6 @@ import { isPlainHttp } from '../platform/server-kind.js'
 import { markBetweenRequests, markUpgraded, socketOf } from '../platform/socket-handle.js'
 import type { ConnectionMessage } from '../protocol/generation-messages.js'
 
-/** Data for a moved connection. */
-interface FollowUps {
-  /** What arrived before the protocol was ready to receive it. */
-  readonly waiting: unknown[]
-  receive: ((data: unknown) => void) | undefined
-}
-
 export interface IncomingParts {
   readonly tracker: Tracker
   readonly logger: Logger
@@ -27,7 +20,8 @@ export interface IncomingParts {
 export class IncomingConnections {
   readonly #parts: IncomingParts
   readonly #receivers = new Map<string, ConnectionReceiver>()
-  readonly #followUps = new Map<number, FollowUps>()
+  /** For each connection: its receiver of follow-up data, or the data that arrived before the receiver. */
+  readonly #followUps = new Map<number, unknown[] | ((data: unknown) => void)>()
 
   constructor(parts: IncomingParts) {
     this.#parts = parts
@@ -63,9 +57,10 @@ export class IncomingConnections {
   }
 
   receiveFollowUp(id: number, data: unknown): void {
-    const followUps = this.#followUpsOf(id)
-    if (followUps.receive) followUps.receive(data)
-    else followUps.waiting.push(data)
+    const to = this.#followUps.get(id)
+    if (typeof to === 'function') to(data)
+    else if (to) to.push(data)
+    else this.#followUps.set(id, [data])
   }
 
   /** The predecessor has ended. */
@@ -88,16 +83,8 @@ export class IncomingConnections {
   }
 
   #deliver(id: number, receive: (data: unknown) => void): void {
-    const followUps = this.#followUpsOf(id)
-    for (const data of followUps.waiting.splice(0)) receive(data)
-    followUps.receive = receive
-  }
-
-  #followUpsOf(id: number): FollowUps {
-    const known = this.#followUps.get(id)
-    if (known) return known
-    const fresh: FollowUps = { waiting: [], receive: undefined }
-    this.#followUps.set(id, fresh)
-    return fresh
+    const waiting = this.#followUps.get(id)
+    if (Array.isArray(waiting)) for (const data of waiting) receive(data)
+    this.#followUps.set(id, receive)
   }
 }
