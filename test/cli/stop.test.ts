@@ -93,7 +93,7 @@ test('C54: a suspended worker ignores a reload order that it reads too late', as
   service.signal('SIGHUP', service.pid)
   await service.line(/the reload failed: Worker \d+ did not respond within 5000 ms/)
   service.signal('SIGCONT', pid)
-  await service.line(/ignoring an order to reload that was read \d+ ms too late/)
+  await service.line(/ignoring a reload order: this process read it \d+ ms too late/)
   expect(await whoServes(service.target)).toEqual({ pid, generation: 1 })
   await rollWorkers(service)
   expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
@@ -157,7 +157,7 @@ test('C54: when the supervisor is killed, its workers drain and a new supervisor
   const { request: connection, open } = await inFlight(service.target)
   const listen = { host: '127.0.0.1', port: 'port' in service.target ? service.target.port : 0 }
   service.signal('SIGKILL', service.pid)
-  await service.line(/the supervisor \d+ has gone: shutting down/)
+  await service.line(/supervisor \d+ has exited: shutting down/)
   const next = await startRun('http.mjs', { run: ['--workers', '2'], config: { listen } })
   expect((await ask(await connect(next.target), '/')).status).toBe(200)
   open()

@@ -20,7 +20,7 @@ import { successorCommand } from '../succession/successor-command.js'
 import { type SuccessorProcess, spawnSuccessor } from '../succession/successor-process.js'
 import { IncomingConnections } from '../transfer/incoming.js'
 import { supervisedSettings } from '../worker/supervised-settings.js'
-import { Supervisor } from '../worker/supervisor-link.js'
+import { SupervisorLink } from '../worker/supervisor-link.js'
 import { ControlTarget } from './control-target.js'
 import { DrainingLimit } from './draining-limit.js'
 import { Exit } from './exit.js'
@@ -52,7 +52,7 @@ export class Generation {
   readonly #exit: Exit
   readonly #drainingLimit: DrainingLimit
   readonly #signals: SignalRequests
-  readonly #supervisor: Supervisor | undefined
+  readonly #supervisor: SupervisorLink | undefined
   #given: GracefulOptions
   #settings: Settings
   #predecessor: Predecessor | undefined
@@ -206,7 +206,7 @@ export class Generation {
       hooks: new Hooks(() => this.settings.hookTimeoutMs, logger),
       predecessor: () => this.#predecessor,
       ownsService: () => this.#takeOver.ownsService,
-      supervised: () => (this.#supervisor ? (this.#supervisor.alive ? 'alive' : 'gone') : 'no'),
+      supervised: () => (this.#supervisor ? (this.#supervisor.isAlive ? 'alive' : 'gone') : 'no'),
       reload: () => this.reload(),
       shutdown: (signal) => this.#exit.shutdown(signal),
       undoAtEnd: (undo) => void this.#undo.push(undo),
@@ -228,7 +228,7 @@ export class Generation {
         },
         onListening: (server) => {
           this.#signals.listen()
-          this.#supervisor?.keepListeners()
+          this.#supervisor?.listeners.reportSoon()
           this.#startup.onListening(server)
         },
         onClosed: (server) => {
@@ -246,7 +246,7 @@ export class Generation {
     logger.error({ err: error }, why)
     const stays = !this.#predecessor && !this.settings.exit
     if (stays) this.#leaveProcess()
-    await (this.#predecessor ?? this.#supervisor)?.sayFailed(error)
+    await (this.#predecessor ?? this.#supervisor)?.reportFailure(error)
     // If another process owns the service, systemd's status belongs to that process.
     if (!this.#predecessor) await systemd.failed(why)
     if (!stays) platform.exit(1)
@@ -283,8 +283,8 @@ export class Generation {
       ...this.parts,
       early: this.#origin.early,
       requestFromSupervisor: () => {
-        if (!this.#supervisor?.alive) return false
-        this.#supervisor.askForReload()
+        if (!this.#supervisor?.isAlive) return false
+        this.#supervisor.requestReload()
         return true
       },
       forward: (signal) => this.#exit.forward(signal),
@@ -298,7 +298,7 @@ export class Generation {
       context: { ...(hadProgramChannel && { ipc: true }), umask },
       launcher: (inheritance, servers) => this.#launcher(inheritance, servers),
       onPhase: (phase, successor, limitMs) => this.#control.phase(phase, successor, limitMs),
-      onRestored: (server) => this.#supervisor?.onRestored(server),
+      onRestored: (server) => this.#supervisor?.listeners.onRestored(server),
       onEndDrain: (generation) => this.#drainingLimit.onEndDrain(generation),
       onFailed: () => this.#writePidFile(),
       onProven: (...proven) => this.#exit.handOver(...proven),
@@ -323,9 +323,9 @@ export class Generation {
     return lost
   }
 
-  #newSupervisor(entry: SupervisorEntry): Supervisor {
+  #newSupervisor(entry: SupervisorEntry): SupervisorLink {
     const { machine, hooks, shutdown } = this.parts
-    return new Supervisor(entry, {
+    return new SupervisorLink(entry, {
       ...this.parts,
       incoming: this.incoming,
       events: machine.events,

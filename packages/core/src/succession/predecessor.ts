@@ -146,7 +146,7 @@ export class Predecessor {
       )
   }
 
-  sayFailed(thrown: unknown): Promise<void> {
+  reportFailure(thrown: unknown): Promise<void> {
     return this.say({ type: 'failed', error: errorData(thrown) })
   }
 
@@ -187,7 +187,7 @@ export class Predecessor {
     try {
       message = readFromPredecessor(raw)
     } catch (error) {
-      void this.sayFailed(error)
+      void this.reportFailure(error)
       return
     }
     if (message) dispatch(message, this.#handlers, handle)

@@ -1,16 +1,13 @@
-/** The listeners of this worker, of which the supervisor holds duplicates. Each has a name that all workers know. */
+/** The listeners of this worker, of which the supervisor holds duplicates. All workers know them by the same names. */
 import type net from 'node:net'
-import type { Listeners } from '../listeners/listeners.js'
 import { bareListener } from '../platform/listener-handle.js'
 import type { ListenerEntry } from '../protocol/inheritance.js'
-import type { FromWorker } from '../protocol/supervisor-messages.js'
+import type { Post } from './supervisor-channel.js'
+import type { SupervisorParts } from './supervisor-parts.js'
 
-export interface HeldListenersParts {
+export interface HeldListenersParts extends Pick<SupervisorParts, 'listeners' | 'isEnding'> {
   readonly pid: number
-  readonly listeners: Listeners
-  /** This generation drains or has exited. */
-  readonly isEnding: () => boolean
-  readonly post: (message: FromWorker, handle?: object) => void
+  readonly post: Post
 }
 
 export class HeldListeners {
@@ -18,26 +15,26 @@ export class HeldListeners {
   /** Names of the listeners that were bound here. */
   readonly #names = new WeakMap<net.Server, string>()
   #bound = 0
-  #willKeep = false
+  #isScheduled = false
 
   constructor(parts: HeldListenersParts) {
     this.#parts = parts
   }
 
   /**
-   * A server listens. Handles all servers that begin to listen in one turn of the event loop together: the cost of each
-   * pass grows with the number of listeners.
+   * Called when a server listens. Reports all servers that begin to listen in one turn of the event loop together: the
+   * cost of each report grows with the number of listeners.
    */
-  keep(): void {
-    if (this.#willKeep) return
-    this.#willKeep = true
-    setImmediate(() => this.keepNow())
+  reportSoon(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => this.reportNow())
   }
 
-  /** Sends the supervisor duplicates of the listeners bound here, and the list of served ones. */
-  keepNow(): void {
-    if (!this.#willKeep) return
-    this.#willKeep = false
+  /** Performs a scheduled report: sends duplicates of the listeners bound here, and the list of served ones. */
+  reportNow(): void {
+    if (!this.#isScheduled) return
+    this.#isScheduled = false
     const { listeners, pid, isEnding, post } = this.#parts
     const all = listeners.inheritable()
     for (const { server, entry } of all) {
@@ -51,21 +48,21 @@ export class HeldListeners {
     post({ type: 'serves', held })
   }
 
-  /** A server has another listener than before: to the supervisor it is a new one. */
+  /** A server got another listener, which is new to the supervisor. */
   onRestored(server: net.Server): void {
     this.#names.delete(server)
-    this.keep()
+    this.reportSoon()
   }
 
   /** The program closes a server. The duplicate at the supervisor would queue connections that no process accepts. */
   onClose(server: net.Server, close: () => void): void {
-    this.keepNow()
+    this.reportNow()
     const { isEnding, listeners, post } = this.#parts
     const served = isEnding() ? undefined : listeners.inheritable().find((each) => each.server === server)
     close()
     const held = served && this.named(served.entry, server).held
     if (held === undefined) return
-    // When it listens again, it binds another listener.
+    // When the server listens again, it binds another listener.
     this.#names.delete(server)
     post({ type: 'closed', held })
   }

@@ -1,33 +1,33 @@
 /**
- * Rebalancing in a worker: at an order of the supervisor it hands open connections to another worker, and receives
- * theirs. Which worker accepts a connection is chance, and the one that wakes first wins more often
+ * Rebalancing in a worker: when the supervisor orders it, the worker hands open connections to another one, or receives
+ * some. The kernel does not spread connections evenly over workers: the worker that wakes first accepts more of them
  * (docs/decisions/0016-workers-rebalance-by-moving.md).
  */
 import type net from 'node:net'
 import type { Http1Connection } from '../connections/http1.js'
-import type { Tracker } from '../connections/tracker.js'
 import { isPlainHttp } from '../platform/server-kind.js'
 import type { Receipt } from '../protocol/generation-messages.js'
 import type { PassedConnection } from '../protocol/supervisor-messages.js'
 import { Receipts } from '../succession/receipts.js'
-import type { IncomingConnections } from '../transfer/incoming.js'
 import { OutgoingShare, type OutgoingShareParts } from './outgoing-share.js'
+import type { SupervisorParts } from './supervisor-parts.js'
 
-/** How often to report the number of connections to the supervisor, while it changes. */
+/** How often to report the number of connections to the supervisor while it changes. */
 const reportMs = 250
 
-export interface RebalancingParts extends OutgoingShareParts {
-  readonly tracker: Tracker
-  readonly incoming: IncomingConnections
-  readonly isEnding: () => boolean
+export interface RebalancingParts
+  extends Pick<SupervisorParts, 'tracker' | 'incoming' | 'isEnding'>,
+    Pick<OutgoingShareParts, 'servers' | 'post'> {
   /** Whether the program allows connections to move. */
-  readonly maySendAway: () => boolean
+  readonly movesConnections: () => boolean
 }
+
+type ServedConnection = readonly [Http1Connection, net.Server]
 
 export class Rebalancing {
   readonly #parts: RebalancingParts
   #lastReported: number | undefined
-  #willReport = false
+  #isScheduled = false
   #outgoing: OutgoingShare | undefined
   /** The latest share from which this worker received connections. */
   #incoming: { readonly share: number; readonly receipts: Receipts } | undefined
@@ -51,12 +51,15 @@ export class Rebalancing {
       this.#outgoing = undefined
       post({ type: 'shared' })
     })
-    this.#outgoing.start(this.#mostMovable().slice(0, most))
+    // Those that can move at once come first.
+    const isBusy = ([connection]: ServedConnection) => Number(connection.inFlight() > 0)
+    const idleFirst = this.#shareable().sort((one, other) => isBusy(one) - isBusy(other))
+    this.#outgoing.start(idleFirst.slice(0, most))
   }
 
   /** Handles a receipt of the other worker. */
   confirm(share: number, receipt: Receipt): void {
-    if (this.#outgoing?.id === share) this.#outgoing.confirm(receipt)
+    if (this.#outgoing?.id === share) this.#outgoing.mover.confirm(receipt)
   }
 
   /** Receives a connection of another worker. Only a plain HTTP/1.1 server can continue it. */
@@ -77,12 +80,12 @@ export class Rebalancing {
 
   /** This generation drains: its connections move to its successor. The other worker may still confirm some. */
   stop(): void {
-    this.#outgoing?.stop()
+    this.#outgoing?.mover.stop()
   }
 
-  /** The supervisor has gone: no receipt will arrive any more. */
+  /** The supervisor has exited: no receipt will arrive any more. */
   abandon(): void {
-    this.#outgoing?.abandon()
+    this.#outgoing?.mover.abandon()
   }
 
   #receiptsOf(share: number): Receipts {
@@ -95,24 +98,17 @@ export class Rebalancing {
     return this.#incoming.receipts
   }
 
-  /** Connections to share. Those that can move at once come first. */
-  #mostMovable(): (readonly [Http1Connection, net.Server])[] {
-    const all = this.#shareable()
-    const isBusy = ([connection]: (typeof all)[number]) => Number(connection.inFlight() > 0)
-    return all.sort((one, other) => isBusy(one) - isBusy(other))
-  }
-
   /** Connections to share; none if a later registration has set `moveConnections: false`. */
-  #shareable(): (readonly [Http1Connection, net.Server])[] {
-    const { maySendAway, tracker } = this.#parts
-    return maySendAway() ? [...tracker.plain()] : []
+  #shareable(): ServedConnection[] {
+    const { movesConnections, tracker } = this.#parts
+    return movesConnections() ? [...tracker.plain()] : []
   }
 
   #reportSoon(): void {
-    if (this.#willReport) return
-    this.#willReport = true
+    if (this.#isScheduled) return
+    this.#isScheduled = true
     setTimeout(() => {
-      this.#willReport = false
+      this.#isScheduled = false
       const connections = this.#shareable().length
       if (connections === this.#lastReported) return
       this.#lastReported = connections

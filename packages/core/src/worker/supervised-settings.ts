@@ -1,11 +1,10 @@
-/** The options of a program under a supervisor. */
 import type { GracefulOptions, Settings } from '../base/settings.js'
 import type { SupervisorEntry } from '../protocol/inheritance.js'
 
-/** Options that the supervisor sees to. */
-const notOurs = ['pidFile', 'control', 'successor', 'exit'] as const satisfies readonly (keyof Settings)[]
+/** Options for tasks that the supervisor performs. */
+const supervisorOptions = ['pidFile', 'control', 'successor', 'exit'] as const satisfies (keyof Settings)[]
 
-/** The options of the program under a supervisor: its limits win, and what it sees to itself is left to it. */
+/** The settings of the program under a supervisor, whose limits override those of the program. */
 export function supervisedSettings(settings: Settings, entry: SupervisorEntry): Settings {
   const { readyTimeoutMs = settings.readyTimeoutMs, drainTimeoutMs = settings.drainTimeoutMs } = entry
   return {
@@ -19,6 +18,6 @@ export function supervisedSettings(settings: Settings, entry: SupervisorEntry): 
   }
 }
 
-/** Names of options that have no effect here. */
-export const ignored = (given: GracefulOptions): string[] =>
-  notOurs.filter((name) => given[name] !== undefined)
+/** Names of the options that have no effect under a supervisor. */
+export const unusedOptions = (given: GracefulOptions): string[] =>
+  supervisorOptions.filter((name) => given[name] !== undefined)

@@ -6,15 +6,18 @@ import { envelope } from '../protocol/message-table.js'
 import type { FromWorker } from '../protocol/supervisor-messages.js'
 
 /** How often to check whether a supervisor with a closed channel still runs. */
-const askAgainMs = 250
+const checkMs = 250
 
-/** `error`: the message could not be sent. */
-export type Sent = (error: Error | null) => void
+/** Called when a message has been sent, or with the reason why it cannot be sent. */
+type Sent = (error: Error | null) => void
+
+/** Sends a message to the supervisor. */
+export type Post = (message: FromWorker, handle?: object, done?: Sent) => void
 
 export interface ChannelEvents {
   onMessage(raw: unknown, handle: unknown): void
   /** The process of the supervisor has ended. */
-  onGone(): void
+  onEnded(): void
 }
 
 export class SupervisorChannel {
@@ -26,36 +29,34 @@ export class SupervisorChannel {
     this.#platform = platform
   }
 
-  /** Whether the supervisor runs. Without it this process ends. */
-  get alive(): boolean {
+  /** Whether the supervisor runs. Without a supervisor this process ends. */
+  get isAlive(): boolean {
     return this.#platform.isSame(this.#supervisor)
   }
 
-  listen({ onMessage, onGone }: ChannelEvents): void {
+  listen({ onMessage, onEnded }: ChannelEvents): void {
     const channel = this.#platform.channel()
     if (!channel?.connected) {
-      queueMicrotask(() => this.#whenGone(onGone))
+      queueMicrotask(() => this.#awaitEnd(onEnded))
       return
     }
     withoutHandleQueue(channel)
     channel.on('message', onMessage)
-    channel.once('disconnect', () => this.#whenGone(onGone))
+    channel.once('disconnect', () => this.#awaitEnd(onEnded))
     channel.channel?.unref()
   }
 
-  post(message: FromWorker, handle?: object, done?: Sent): void {
-    this.send(envelope<FromWorker>(message), handle, done)
-  }
+  readonly post: Post = (message, handle, done) => this.send(envelope<FromWorker>(message), handle, done)
 
   send(message: object, handle?: object, done: Sent = () => {}): void {
     const channel = this.#platform.channel()
-    if (!channel?.connected || !channel.send) done(new Error('the supervisor has gone'))
+    if (!channel?.connected || !channel.send) done(new Error('the channel to the supervisor is closed'))
     else channel.send(message, handle as SendHandle, {}, done)
   }
 
-  /** A closed channel does not prove that the process has ended. Checks that until it has. */
-  #whenGone(onGone: () => void): void {
-    if (this.alive) setTimeout(() => this.#whenGone(onGone), askAgainMs).unref()
-    else onGone()
+  /** A closed channel does not prove that the process has ended, so this checks until it has. */
+  #awaitEnd(onEnded: () => void): void {
+    if (this.isAlive) setTimeout(() => this.#awaitEnd(onEnded), checkMs).unref()
+    else onEnded()
   }
 }

@@ -1,3 +1,4 @@
+/** The link from a worker to its supervisor: reports what happens to this generation, and follows orders. */
 import type net from 'node:net'
 import { errorData } from '../base/error-data.js'
 import { type HandoverError, isReported } from '../base/errors.js'
@@ -10,27 +11,27 @@ import { dispatch, envelope, type MessageHandlers } from '../protocol/message-ta
 import { type FromSupervisor, readFromSupervisor } from '../protocol/supervisor-messages.js'
 import { HeldListeners } from './held-listeners.js'
 import { Rebalancing } from './rebalancing.js'
-import { type OfSuccessor, RelayedChild } from './relayed-successor.js'
-import { ignored } from './supervised-settings.js'
-import { SupervisorChannel } from './supervisor-channel.js'
+import { type OfSuccessor, RelayedSuccessor } from './relayed-successor.js'
+import { unusedOptions } from './supervised-settings.js'
+import { type Post, SupervisorChannel } from './supervisor-channel.js'
 import type { SupervisorParts } from './supervisor-parts.js'
 
-/** What a reload may take beside what its limits say: for taking over, and for ending a successor. */
-const roundsMs = 15_000
+/** How long a reload may take beyond its configured limits: to take over, and to end a successor. */
+const overheadMs = 15_000
 
-/** How long the last message of a process that ends may take. */
-const sayMs = 1_000
+/** How long the last message of an exiting process may take. */
+const lastMessageMs = 1_000
 
-export class Supervisor {
-  readonly pid: number
+export class SupervisorLink {
+  readonly listeners: HeldListeners
+  readonly #entry: SupervisorEntry
   readonly #parts: SupervisorParts
   readonly #channel: SupervisorChannel
-  readonly #held: HeldListeners
-  readonly #workers: number
+  readonly #post: Post
   readonly #unused = new Set<string>()
   #successors = 0
   #rebalancing: Rebalancing | undefined
-  #successor: { readonly id: number; readonly child: RelayedChild } | undefined
+  #successor: RelayedSuccessor | undefined
   readonly #handlers: MessageHandlers<Exclude<FromSupervisor, OfSuccessor>> = {
     reload: ({ before }) => this.#reload(before),
     shutdown: () => this.#parts.orders.stop((event) => this.#reportProgress(event)),
@@ -47,131 +48,101 @@ export class Supervisor {
   }
 
   constructor(entry: SupervisorEntry, parts: SupervisorParts) {
-    this.pid = entry.pid
-    this.#workers = entry.workers ?? 1
+    this.#entry = entry
     this.#parts = parts
     this.#channel = new SupervisorChannel({ pid: entry.pid, start: entry.start }, parts.platform)
-    this.#held = new HeldListeners({
-      ...parts,
-      pid: parts.platform.pid,
-      post: (message, handle) => this.#channel.post(message, handle),
-    })
+    this.#post = this.#channel.post
+    this.listeners = new HeldListeners({ ...parts, pid: parts.platform.pid, post: this.#post })
   }
 
   /** Introduces this process to the supervisor, and follows its orders from now on. */
   start(): void {
     this.#channel.listen({
       onMessage: (raw, handle) => this.#onMessage(raw, handle),
-      onGone: () => this.#onGone(),
+      onEnded: () => this.#onEnded(),
     })
     this.optionsChanged()
-    this.#report()
-    if (this.#workers > 1 && this.#parts.settings().moveConnections)
-      this.#rebalancing = this.#newRebalancing()
+    this.#reportEvents()
+    const { workers = 1 } = this.#entry
+    if (workers > 1 && this.#parts.settings().moveConnections) this.#rebalancing = this.#newRebalancing()
   }
 
-  /** Whether the supervisor runs. Without it this process ends. */
-  get alive(): boolean {
-    return this.#channel.alive
+  /** Whether the supervisor runs. Without a supervisor this process ends. */
+  get isAlive(): boolean {
+    return this.#channel.isAlive
   }
 
-  /** Sends the limits to the supervisor, first and after later registrations. Logs options without effect. */
+  /** Sends the limits to the supervisor, at the start and after later registrations. Logs options without effect. */
   optionsChanged(): void {
     const { given, logger, settings } = this.#parts
-    const unused = ignored(given()).filter((name) => !this.#unused.has(name))
+    const unused = unusedOptions(given()).filter((name) => !this.#unused.has(name))
     for (const name of unused) this.#unused.add(name)
     if (unused.length > 0)
       logger.info({ unused }, `these options have no effect under a supervisor: ${unused.join(', ')}`)
     const { readyTimeoutMs, probationMs, drainTimeoutMs } = settings()
-    // A successor that fails late may take as long to exit as its requests take.
-    const reloadMs = readyTimeoutMs + probationMs + drainTimeoutMs + roundsMs
-    this.#post({ type: 'registered', readyTimeoutMs, reloadMs, ...this.#ending() })
-  }
-
-  /** A server listens. */
-  keepListeners(): void {
-    this.#held.keep()
-  }
-
-  /** A server has another listener than before. */
-  onRestored(server: net.Server): void {
-    this.#held.onRestored(server)
+    // A successor that fails late may need as long to exit as its requests do.
+    const reloadMs = readyTimeoutMs + probationMs + drainTimeoutMs + overheadMs
+    this.#post({ type: 'registered', readyTimeoutMs, reloadMs, ...this.#shutdownLimits() })
   }
 
   /** Requests a successor. Its listeners are those of the supervisor, in the order of `inheritance`. */
   startSuccessor(
     { generation, signals, unavailable = [], listeners }: Inheritance,
     servers: readonly net.Server[],
-  ): RelayedChild {
-    this.#held.keepNow()
-    const id = ++this.#successors
-    const child = new RelayedChild(id, (message, handle, done) => this.#post(message, handle, done))
-    this.#successor = { id, child }
-    const named = listeners.map((entry, i) => this.#held.named(entry, servers[i]))
-    this.#post({
-      type: 'start-successor',
-      successor: id,
-      wanted: { generation, signals, unavailable, listeners: named },
-    })
-    return child
+  ): RelayedSuccessor {
+    this.listeners.reportNow()
+    const successor = new RelayedSuccessor(++this.#successors, this.#post)
+    this.#successor = successor
+    const named = listeners.map((entry, i) => this.listeners.named(entry, servers[i]))
+    const wanted = { generation, signals, unavailable, listeners: named }
+    this.#post({ type: 'start-successor', successor: successor.id, wanted })
+    return successor
   }
 
   /** A signal requests a reload of all workers. */
-  askForReload(): void {
+  requestReload(): void {
     this.#post({ type: 'reload-wanted' })
   }
 
-  /** Without a predecessor, only the supervisor can log why this process ends. Resolves when sent, or when it cannot be. */
-  sayFailed(thrown: unknown): Promise<void> {
-    const sent = new Promise<void>((resolve) => {
-      this.#channel.send(
-        envelope<FromSuccessor>({ type: 'failed', error: errorData(thrown) }),
-        undefined,
-        () => resolve(),
-      )
-    })
-    return timeout(sayMs, sent).catch(() => {})
+  /** Without a predecessor, only the supervisor can log why this process exits. Resolves when sent, or when it cannot be. */
+  reportFailure(thrown: unknown): Promise<void> {
+    const message = envelope<FromSuccessor>({ type: 'failed', error: errorData(thrown) })
+    const sent = new Promise<void>((resolve) => this.#channel.send(message, undefined, () => resolve()))
+    return timeout(lastMessageMs, sent).catch(() => {})
   }
 
   #newRebalancing(): Rebalancing {
-    const { tracker, incoming, isEnding, settings, events } = this.#parts
+    const { settings, events } = this.#parts
     const rebalancing = new Rebalancing({
-      tracker,
-      incoming,
-      isEnding,
-      maySendAway: () => settings().moveConnections,
-      servers: () => this.#held.servers(),
-      post: (message, handle, done) => this.#post(message, handle, done),
+      ...this.#parts,
+      movesConnections: () => settings().moveConnections,
+      servers: () => this.listeners.servers(),
+      post: this.#post,
     })
     events.on('state', ({ state }) => state === 'draining' && rebalancing.stop())
     return rebalancing
   }
 
-  #post(...message: Parameters<SupervisorChannel['post']>): void {
-    this.#channel.post(...message)
-  }
-
   /** Reports what happens to this generation. */
-  #report(): void {
+  #reportEvents(): void {
     const { events, undoAtEnd } = this.#parts
     events.on('state', ({ state, because, onProbation }) => {
-      this.#held.keepNow()
+      this.listeners.reportNow()
       const more = { ...(because && { because }), ...(onProbation && { onProbation }) }
-      this.#post({ type: 'state', state, ...more, ...this.#ending() })
+      this.#post({ type: 'state', state, ...more, ...this.#shutdownLimits() })
     })
     events.on('handed-over', (report) => this.#post({ type: 'reloaded', report }))
-    events.on('reload-failed', (error) => this.#reportFailed(error))
+    events.on('reload-failed', (error) => this.#reportFailedReload(error))
     events.on('report', (report) => this.#post({ type: 'drained', report }))
-    undoAtEnd(wrapClose((server, close) => this.#held.onClose(server, close)))
+    undoAtEnd(wrapClose((server, close) => this.listeners.onClose(server, close)))
   }
 
-  #reportFailed(error: HandoverError): void {
+  #reportFailedReload(error: HandoverError): void {
     const { report } = error
     this.#post({ type: 'reload-failed', error: errorData(error), ...(report && { report }) })
   }
 
-  /** How long a shutdown may take from now on. */
-  #ending(): { drainMs: number; hooksMs: number } {
+  #shutdownLimits(): { drainMs: number; hooksMs: number } {
     const { shutdownDelayMs, drainTimeoutMs, hookTimeoutMs } = this.#parts.settings()
     const hooks = this.#parts.hooks()
     return {
@@ -189,19 +160,15 @@ export class Supervisor {
       return
     }
     if (!message) return
-    if ('successor' in message) this.#onSuccessorMessage(message)
-    else dispatch(message, this.#handlers, handle)
+    if (!('successor' in message)) dispatch(message, this.#handlers, handle)
+    else if (message.successor === this.#successor?.id) this.#successor.receive(message)
   }
 
-  #onSuccessorMessage(message: OfSuccessor): void {
-    if (this.#successor?.id === message.successor) this.#successor.child.hear(message)
-  }
-
-  /** A listener that another worker has bound. */
+  /** Another worker has bound a listener. */
   #onListener(entry: ListenerEntry, handle: unknown): void {
     if (typeof handle !== 'object' || handle === null) return
     this.#parts.listeners.inherit(entry, handle)
-    this.keepListeners()
+    this.listeners.reportSoon()
   }
 
   #reload(before: number): void {
@@ -209,18 +176,16 @@ export class Supervisor {
     const lateMs = Math.round(platform.monotonicMs() - before)
     if (lateMs > 0) {
       // This process was stopped, or its event loop was blocked. A later order has its own time limit.
-      logger.warn(
-        { lateMs },
-        `ignoring an order to reload that was read ${lateMs} ms too late; send another one`,
-      )
+      const why = `this process read it ${lateMs} ms too late. Request the reload again`
+      logger.warn({ lateMs }, `ignoring a reload order: ${why}`)
       return
     }
     const { proven, drained } = orders.reload((event) => this.#reportProgress(event))
-    // The same failure.
+    // The handler of `proven` reports the same failure.
     drained.catch(() => {})
     proven.catch((error: HandoverError) => {
-      // A failure was reported when it happened, and the reload under way reports itself.
-      if (!isReported(error) && error.code !== 'ERR_HANDOVER_IN_PROGRESS') this.#reportFailed(error)
+      // The generation has reported other failures already, and a reload in progress reports itself.
+      if (!isReported(error) && error.code !== 'ERR_HANDOVER_IN_PROGRESS') this.#reportFailedReload(error)
     })
   }
 
@@ -233,13 +198,14 @@ export class Supervisor {
     if (status) this.#post({ type: 'status', status })
   }
 
-  /** No process starts a successor of this one now, and the next supervisor needs its ports. */
-  #onGone(): void {
+  /** No process can start a successor of this one now, and the next supervisor needs its ports. */
+  #onEnded(): void {
     const { predecessorEnded, logger, orders } = this.#parts
-    this.#successor?.child.lose()
+    const { pid } = this.#entry
+    this.#successor?.abandon()
     this.#rebalancing?.abandon()
     predecessorEnded()
-    logger.warn({ supervisor: this.pid }, `the supervisor ${this.pid} has gone: shutting down`)
+    logger.warn({ supervisor: pid }, `supervisor ${pid} has exited: shutting down`)
     orders.shutdown()
   }
 }

@@ -4,17 +4,14 @@ import type { GracefulEvents } from '../base/events.js'
 import type { Logger } from '../base/logger.js'
 import type { GracefulOptions, Settings } from '../base/settings.js'
 import type { Tracker } from '../connections/tracker.js'
+import type { Controlled } from '../control/controlled.js'
 import type { Listeners } from '../listeners/listeners.js'
 import type { Platform } from '../platform/process.js'
 import type { ControlEvent, GenerationStatus } from '../protocol/control-messages.js'
 import type { IncomingConnections } from '../transfer/incoming.js'
 
 /** What a supervisor can order a generation to do. */
-export interface SupervisorOrders {
-  reload(progress: (event: ControlEvent) => void): {
-    readonly proven: Promise<unknown>
-    readonly drained: Promise<unknown>
-  }
+export interface SupervisorOrders extends Pick<Controlled, 'reload'> {
   /** A shutdown, with progress. */
   stop(progress: (event: ControlEvent) => void): void
   shutdown(): void
@@ -38,6 +35,6 @@ export interface SupervisorParts {
   /** This generation drains or has exited. */
   readonly isEnding: () => boolean
   readonly predecessorEnded: () => void
-  /** Calls `undo` when the generation lets go of the process. */
+  /** Calls `undo` when the generation leaves the process. */
   readonly undoAtEnd: (undo: () => void) => void
 }
