@@ -107,7 +107,7 @@ test.each(['', 'x', '-1', '0', '1 2'])('a command rejects a PID file that contai
   const pidFile = join(tempDir(), 'app.pid')
   writeFileSync(pidFile, text)
   const { code, stderr } = await cli(['reload', '--pid-file', pidFile])
-  expect(stderr).toBe(`handover: The PID file ${pidFile} holds no PID.\n`)
+  expect(stderr).toBe(`handover: The PID file ${pidFile} does not contain a PID.\n`)
   expect(code).toBe(3)
 })
 

@@ -20,13 +20,13 @@ test('C53: handover reload returns and reports when the successor serves and the
   const last = `generation 1 \\(pid ${service.pid}\\)`
   expect(stdout).toMatch(
     new RegExp(
-      `^${next} serves, after \\d.*s\n${last} has drained in \\d.* ms: 0 connections moved, 0 closed, 0 cut\n$`,
+      `^${next} is serving after \\d.*s\n${last} drained in \\d.* ms: 0 connections moved, 0 closed, 0 cut\n$`,
     ),
   )
   expect(stderr).toMatch(
     new RegExp(
-      `^${next} is starting; it has 1 min to become ready\n${next} is ready, and on probation for 50 ms\n` +
-        `${next} serves; ${last} drains, for at most 30 s\n$`,
+      `^${next} is starting; it has 1 min to become ready\n${next} is ready and on probation for 50 ms\n` +
+        `${next} serves; ${last} drains for at most 30 s\n$`,
     ),
   )
   expect(code).toBe(0)
@@ -67,7 +67,7 @@ test('C53: handover reload waits for a release that starts slowly', async () => 
   const { path, next } = await startControlled()
   next({ slowMs: 3_000 })
   const { code, stdout } = await cli(['reload', '--control', path])
-  expect(stdout).toMatch(/serves, after [345]/)
+  expect(stdout).toMatch(/is serving after [345]/)
   expect(code).toBe(0)
 })
 
@@ -105,7 +105,7 @@ test('C53: handover reload --no-wait returns while the predecessor drains', asyn
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
   const { open } = await inFlight(service.target)
   const { code, stdout } = await cli(['reload', '--control', path, '--no-wait'])
-  expect(stdout).toMatch(/^generation 2 \(pid \d+\) serves, after .*\n$/)
+  expect(stdout).toMatch(/^generation 2 \(pid \d+\) is serving after .*\n$/)
   expect(code).toBe(0)
   expect(isRunning(service.pid)).toBe(true)
   open()
@@ -135,11 +135,11 @@ test('C53: on a terminal handover reload prints a line for each phase and a prog
   const { path, service } = await startControlled({ drainTimeoutMs: 60_000 })
   const { open } = await inFlight(service.target)
   const reload = startOnTerminal(['reload', '--control', path], { env: { TERM: 'xterm', COLUMNS: '120' } })
-  await reload.printed(/draining [█░=-]+ 0 of 1 connections, cut in \d+(\.\d)? s|draining .* 0 of 1/)
-  expect(reload.stdout).toMatch(/is starting.*on probation.*drains, for at most 1 min/s)
+  await reload.printed(/draining [█░=-]+ 0 of 1 connections, \d+(\.\d)? s left|draining .* 0 of 1/)
+  expect(reload.stdout).toMatch(/is starting.*on probation.*drains for at most 1 min/s)
   open()
   const { code, stdout } = await reload.ended
-  expect(stdout).toMatch(/has drained in .*: 1 connection moved, 0 closed, 0 cut\s+$/)
+  expect(stdout).toMatch(/drained in .*: 1 connection moved, 0 closed, 0 cut\s+$/)
   expect(code).toBe(0)
 })
 
@@ -149,7 +149,7 @@ test('C53: with --pid-file handover reload waits until the file names the succes
   const { code, stdout } = await cli(['reload', '--pid-file', pidFile])
   const { pid } = await whoServes(service.target)
   expect(stdout).toBe(
-    `process ${pid} serves\nprocess ${service.pid} has drained and exited; see the log of the service for its connections\n`,
+    `process ${pid} serves\nprocess ${service.pid} drained and exited; see the log of the service for its connections\n`,
   )
   expect(code).toBe(0)
   expect(isRunning(service.pid)).toBe(false)
@@ -215,7 +215,7 @@ test('C53: with a PID handover reload sends the signal and reports that the outc
 test('C53: handover reload sends no signal to a process that SIGHUP would end', async () => {
   const service = await startService('http.mjs', { config: { graceful: { reloadSignals: ['SIGUSR2'] } } })
   const { code, stderr } = await cli(['reload', String(service.pid)])
-  expect(stderr).toMatch(/does not listen for SIGHUP, which would end it\. Nothing was sent\./)
+  expect(stderr).toMatch(/does not handle SIGHUP, which would terminate it\. Nothing was sent\./)
   expect(code).toBe(3)
   await until('it serves', async () => (await whoServes(service.target)).pid === service.pid)
 })
@@ -244,7 +244,7 @@ test('C63: with --queue handover reload waits for the current reload and then st
   next({})
   expect(await first.ended).toMatchObject({ code: 0 })
   const { code, stdout } = await queued.ended
-  expect(stdout).toMatch(/^generation 3 \(pid \d+\) serves/)
+  expect(stdout).toMatch(/^generation 3 \(pid \d+\) is serving/)
   expect(code).toBe(0)
   expect(await whoServes(service.target)).toMatchObject({ generation: 3 })
   expect(await cli(['reload', '--queue', '1'])).toMatchObject({ code: 2 })

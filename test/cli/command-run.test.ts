@@ -22,8 +22,8 @@ async function startWorkers(workers: number) {
 test('C53: handover reload reports each worker with its drain, and handover status shows all workers', async () => {
   const { path, service } = await startWorkers(2)
   const { code, stdout } = await cli(['reload', '--control', path])
-  const served = 'generation 2 \\(pid \\d+\\) serves, after .*\n'
-  const drained = 'generation 1 \\(pid \\d+\\) has drained in .*: 0 connections moved, 0 closed, 0 cut\n'
+  const served = 'generation 2 \\(pid \\d+\\) is serving after .*\n'
+  const drained = 'generation 1 \\(pid \\d+\\) drained in .*: 0 connections moved, 0 closed, 0 cut\n'
   expect(stdout).toMatch(new RegExp(`^(${served}${drained}){2}$`))
   expect(code).toBe(0)
   const status = await cli(['status', '--control', path])
@@ -63,7 +63,7 @@ test('C53: handover stop waits until the supervisor has exited', async () => {
   await service.event(({ state }) => state === 'draining')
   open()
   const { code, stdout } = await stop.ended
-  expect(stdout).toMatch(/has drained in .* 1 closed, 0 cut\nthe service has stopped, with exit code 0\n$/)
+  expect(stdout).toMatch(/drained in .* 1 closed, 0 cut\nthe service stopped with exit code 0\n$/)
   expect(code).toBe(0)
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })

@@ -19,7 +19,7 @@ test('C53: handover status shows the serving generation, its program, open conne
   expect(stdout).toMatch(/^generation 2 \(pid \d+\): ready, up/)
   expect(stdout).toMatch(
     new RegExp(
-      `\ngeneration 1 \\(pid ${service.pid}\\): draining, handed over, cut in .* s, up .*\n.*\n.*\n {2}waits for GET /held`,
+      `\ngeneration 1 \\(pid ${service.pid}\\): draining, handed over, .* s left, up .*\n.*\n.*\n {2}waits for GET /held`,
     ),
   )
   expect(stdout).toMatch(/\nlast reload: handed over at 20.* in .*s\n$/)
@@ -73,7 +73,7 @@ test('C53: with a PID handover status reports whether the process runs and refer
   const { pid } = service
   expect(await cli(['status', String(pid)])).toEqual({
     code: 0,
-    stdout: `process ${pid} runs; use --control for more\n`,
+    stdout: `process ${pid} is running; use --control for details\n`,
     stderr: '',
   })
   service.signal('SIGTERM')

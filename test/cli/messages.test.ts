@@ -89,7 +89,7 @@ test.each(hostile)('C73: the supervisor logs and ignores %s from a program', asy
   await service.line(/1 worker serves/)
   const open = descriptorsOf(service.pid).length
   service.signal('SIGUSR2', service.serving.pid)
-  await service.line(/worker \d+ sent .*: ignored/)
+  await service.line(/worker \d+: ignoring /)
   await until('no descriptor from it is left open', () => descriptorsOf(service.pid).length <= open)
   await expectWhole(service, path)
 })
@@ -100,7 +100,7 @@ test('C73: the supervisor replaces a worker that sends an unreadable message', a
   const service = await startRun(program, { run: ['--control', path], config: { graceful: quick } })
   const { pid } = service.serving
   service.signal('SIGUSR2', pid)
-  await service.line(/worker \d+ sent an unreadable message \(closing its channel: .*\): ignored/)
+  await service.line(/worker \d+: ignoring an unreadable message \(closing its channel: .*\)/)
   await service.exitOf(pid)
   await until('another worker serves', async () => (await whoServes(service.target)).pid !== pid)
   await expectWhole(service, path)

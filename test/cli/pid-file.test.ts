@@ -36,8 +36,8 @@ test('C66: a later process with the PID of a killed service gets no signal, and 
   for (const name of ['stop', 'reload', 'status']) {
     const { code, stdout, stderr } = await cli([name, '--pid-file', pidFile])
     expect(stderr).toBe(
-      `handover: The PID file ${pidFile} names process ${pid}, which is not the service: the service has ended, and ` +
-        'another process has its PID now. No signal was sent.\n',
+      `handover: The PID file ${pidFile} names process ${pid}, which is not the service: the service has exited, and ` +
+        'another process now has its PID. No signal was sent.\n',
     )
     expect({ name, code, stdout }).toEqual({ name, code: 3, stdout: '' })
   }
@@ -52,7 +52,7 @@ test('C66: with the PID file of a killed service, commands report that the servi
   await service.exitOf(service.pid)
   const { code, stderr } = await cli(['stop', '--pid-file', pidFile])
   expect(stderr).toMatch(
-    /names process \d+, which has ended: the service does not run\. Start the service again\.\n$/,
+    /names process \d+, which has exited: the service is not running\. Start the service again\.\n$/,
   )
   expect(code).toBe(3)
 })

@@ -13,13 +13,14 @@ The program must use @handover/fastify, express, koa or core, or start with core
   handover run -- node --import @handover/core/register server.js
 
 Signals:
-  SIGHUP            replace all workers, one after another; the first failure ends the reload and is logged;
-                    during a reload: reload again afterwards
-  SIGTERM, SIGINT   finish requests in flight, and exit; a second signal cuts the drain short
-  SIGUSR1, SIGUSR2  passed on to the workers
+  SIGHUP            replaces all workers, one after another; the first failure ends the reload and is logged;
+                    during a reload, reloads again afterwards
+  SIGTERM, SIGINT   finishes requests in flight, and exits; a second signal cuts the drain short
+  SIGUSR1, SIGUSR2  forwarded to the workers
 
-When a worker dies, a replacement starts: at once if the worker had served for 10 s, otherwise after 1 s, ×1.5 each
-time, at most 30 s. The supervisor holds the listeners: clients that connect meanwhile wait.
+When a worker dies, a replacement starts: at once if the worker had served for 10 s, otherwise after 1 s. Each further
+crash makes that pause 1.5 times as long, up to 30 s. The supervisor keeps the listeners open, so clients that connect
+in the meantime wait.
 
 Exit codes:
   the largest exit code of the workers; 128 plus the signal number for a worker that a signal ended
@@ -27,7 +28,7 @@ Exit codes:
   2  the command line is wrong`
 
 const help = `
-These commands talk to the control socket of a running service (--control, HANDOVER_CONTROL or ./handover.sock):
+These commands use the control socket of a running service (--control, HANDOVER_CONTROL or ./handover.sock):
   handover reload    returns when the new release serves, or prints why it does not
   handover status    shows the generations, and what holds a drain
   handover stop      finishes requests in flight, stops the service, and returns when it has exited
@@ -48,23 +49,31 @@ const program = new Command('handover')
 
 program
   .command('run')
-  .description('run a Node.js server in the foreground, keep it running, and reload it at SIGHUP')
+  .description('run a Node.js server in the foreground, keep it running, and reload it on SIGHUP')
   .usage('[options] -- node server.js [arguments…]')
   .argument('<command...>', 'Node, and the program with its arguments')
-  .option('--workers <number>', 'how many processes serve; "max": one for each core', checked(workers), 1)
+  .option(
+    '--workers <number>',
+    'number of worker processes; "max" starts one for each core',
+    checked(workers),
+    1,
+  )
   .option(
     '--control <path>',
-    'serve the control socket there (default: HANDOVER_CONTROL, or ./handover.sock)',
+    'path of the control socket to create (default: HANDOVER_CONTROL, or ./handover.sock)',
   )
-  .option('--pid-file <path>', 'write the pid of this process there')
+  .option('--pid-file <path>', 'file to write the PID of this process to')
   .option(
     '--ready-timeout <time>',
     'how long a worker may take to become ready, such as 500ms, 60s or 2m',
     checked(milliseconds),
   )
   .option('--drain-timeout <time>', 'how long open connections may take to finish', checked(milliseconds))
-  .option('--cwd <folder>', 'where workers start; a symbolic link is followed anew at each start')
-  .option('--env-file <path>', 'variables for the workers, read anew at each start; the environment wins')
+  .option('--cwd <folder>', 'working directory of the workers; a symbolic link is resolved at each start')
+  .option(
+    '--env-file <path>',
+    'file with variables for the workers, read at each start; the environment takes precedence',
+  )
   .passThroughOptions()
   .addHelpText('after', runHelp)
   .action(async (command: string[], options: RunOptions) => {

@@ -14,7 +14,7 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-/** Ends the command with its message and that code. */
+/** Ends the command with this message and exit code. */
 export class CommandFailed extends Error {
   constructor(
     readonly exitCode: ExitCode,

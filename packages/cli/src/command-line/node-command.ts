@@ -23,13 +23,13 @@ const withValue = new Set(
 export function readCommand(words: readonly string[]): NodeCommand | string {
   const [execPath = '', ...rest] = words
   if (!isNode(execPath)) {
-    return `"${execPath}" is not Node. handover run starts only Node programs: handover run -- node server.js`
+    return `"${execPath}" is not Node. handover run starts only Node programs, as in: handover run -- node server.js`
   }
   let at = 0
   while (rest[at]?.startsWith('-') && rest[at] !== '--') at += withValue.has(rest[at] ?? '') ? 2 : 1
   return { execPath, execArgv: rest.slice(0, at), args: rest.slice(rest[at] === '--' ? at + 1 : at) }
 }
 
-/** Also `nodejs` and `node22`, which may be links to another name. */
+/** Accepts `nodejs` and `node22`, too, which may be links to another name. */
 const isNode = (path: string): boolean =>
   path === process.execPath || /^node(js)?[-_.]?v?[\d.]*(\.exe)?$/i.test(basename(path))

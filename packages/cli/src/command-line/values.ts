@@ -6,7 +6,7 @@ const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 const longestMs = 2 ** 31 - 1
 const mostWorkers = 1_000
 
-/** `500ms`, `60s` or `2m`. A number without a unit is refused: many people would mean seconds. */
+/** Parses `500ms`, `60s` or `2m`. Refuses a number without a unit, because many people would mean seconds. */
 export function milliseconds(text: string): number {
   const [, digits = '', unit = ''] = /^(\d{1,10})(ms|s|m)$/.exec(text) ?? []
   const ms = Number(digits) * (unitMs[unit] ?? Number.NaN)
@@ -14,7 +14,7 @@ export function milliseconds(text: string): number {
   throw new Error('Expected a time with its unit, such as 500ms, 60s or 2m.')
 }
 
-/** A number, 1 or more, or `max`. */
+/** Parses a number of at least 1, or `max`. */
 export function workers(text: string): number {
   const count = text === 'max' ? availableParallelism() : /^\d{1,4}$/.test(text) ? Number(text) : 0
   if (count >= 1 && count <= mostWorkers) return count

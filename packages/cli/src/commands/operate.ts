@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
 import { milliseconds } from '../command-line/values.js'
-import { say } from '../terminal/output.js'
+import { printToStderr } from '../terminal/output.js'
 import type { ReloadOptions } from './reload.js'
 import type { StatusOptions } from './status.js'
 import type { StopOptions } from './stop.js'
@@ -11,9 +11,10 @@ const defaultTimeout = '2m'
 
 const whichService = `
 Which service:
-  The command talks to the control socket of a service: the option control of
-  graceful, or handover run. Without --control, the path is HANDOVER_CONTROL, or
-  ./handover.sock. Only the user of the service and root can connect.
+  The command uses the control socket of a service: that of handover run, or that
+  of the option control of graceful. Without --control, the path is
+  HANDOVER_CONTROL, or ./handover.sock. Only the user of the service and root can
+  connect.
   With --pid-file or a PID, the command sends a signal instead. It can then do and
   report less.`
 
@@ -49,15 +50,15 @@ const statusHelp = `${whichService}
     --pid-file, PID  whether the process runs
 
 What it shows:
-  Each generation, also those that still drain: its pid, state and age, what it runs,
-  its connections by kind, and its open work, the oldest first (what holds a drain).
-  Then the outcome of the last reload.
+  Each generation, including those that still drain: its pid, state and age, its
+  release, its connections by kind, and its open work, oldest first (what holds a
+  drain). Then the outcome of the last reload.
 
 Exit codes:
   0  the service answered, or the process runs
   1  the service answered with an error
   2  the command line is wrong
-  3  no service was reached, it does not respond, or --watch has lost it
+  3  no service was reached, it does not respond, or --watch lost its connection
   5  the service refused: it has too many clients
 
 Examples:
@@ -127,7 +128,7 @@ async function end(command: () => Promise<ExitCode>): Promise<void> {
   } catch (error) {
     const isForeseen = error instanceof CommandFailed
     const { message, stack = message } = error as Error
-    say(...(isForeseen ? [`handover: ${message}`] : `handover: ${stack}`.split('\n')))
+    printToStderr(...(isForeseen ? [`handover: ${message}`] : `handover: ${stack}`.split('\n')))
     process.exitCode = isForeseen ? error.exitCode : exitCodes.unknown
   }
 }

@@ -2,20 +2,20 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ControlAnswer } from '@handover/core/supervision'
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
-import { ask, formatAnswer, isRefusal, notAnAnswer } from '../service-client/control-client.js'
-import { type FileOutcome, reloadByPidFile, signal, untilEnded } from '../service-client/pid-signals.js'
+import { formatAnswer, isRefusal, notAnAnswer, sendRequest } from '../service-client/control-client.js'
+import { type FileOutcome, reloadByPidFile, sendSignal, waitForExit } from '../service-client/pid-signals.js'
 import { isSupervisor } from '../service-client/process-status.js'
 import { readTarget, type TargetOptions } from '../service-client/target.js'
-import { duration, handedOver } from '../terminal/format.js'
-import { print, printJson, type SpokenOptions, say } from '../terminal/output.js'
+import { formatDuration, formatReload } from '../terminal/format.js'
+import { type OutputOptions, print, printJson, printToStderr } from '../terminal/output.js'
 import { type Progress, silentProgress, visibleProgress } from '../terminal/progress.js'
 
-/** How often a queued reload tries again. */
+/** How often a queued reload retries. */
 const againMs = 200
 /** Temporary refusals: the generation has just handed over, or is about to. */
 const whileBusy = new Set(['ERR_HANDOVER_IN_PROGRESS', 'ERR_HANDOVER_DRAINING', 'ERR_HANDOVER_BUSY'])
 
-export interface ReloadOptions extends TargetOptions, SpokenOptions {
+export interface ReloadOptions extends TargetOptions, OutputOptions {
   readonly wait: boolean
   readonly queue?: boolean
   readonly timeout: number
@@ -27,11 +27,11 @@ export async function reload(pid: number | undefined, options: ReloadOptions): P
   if (options.queue) {
     throw new CommandFailed(
       exitCodes.usage,
-      '--queue needs the control socket. The service itself queues signals.',
+      '--queue works only with the control socket. The service queues signals by itself.',
     )
   }
   if (target.by === 'pid-file') return reloadByFile(target.path, target.pid, options)
-  signal(target.pid, 'SIGHUP')
+  sendSignal(target.pid, 'SIGHUP')
   throw new CommandFailed(
     exitCodes.unknown,
     `SIGHUP was sent to process ${target.pid}. With only a PID, the outcome is unknown: see the log of the service, or ` +
@@ -42,46 +42,50 @@ export async function reload(pid: number | undefined, options: ReloadOptions): P
 async function reloadByControl(path: string, options: ReloadOptions): Promise<ExitCode> {
   const { json } = options
   const progress = json ? silentProgress : await visibleProgress()
-  const answer = await reloadInTurn(path, options, progress).finally(progress.done)
+  const answer = await reloadOrQueue(path, options, progress).finally(progress.done)
   if (!answer.ok) {
     const { error, reload: report } = answer
     const isRefused = isRefusal(answer)
     const outcome = isRefused ? 'refused' : 'failed'
     if (json) printJson({ ...(report ?? { outcome, reports: [] }), error })
-    else formatAnswer('reload', () => sayFailure(`the reload ${isRefused ? 'was refused' : 'failed'}`, error))
+    else
+      formatAnswer('reload', () => printFailure(`the reload ${isRefused ? 'was refused' : 'failed'}`, error))
     return exitCodes[outcome]
   }
   if (!('reload' in answer)) throw notAnAnswer('reload')
   const { reload } = answer
-  const lines = formatAnswer('reload', () => handedOver(reload))
+  const lines = formatAnswer('reload', () => formatReload(reload))
   if (json) printJson(reload)
   else print(lines)
   return exitCodes.done
 }
 
-/** With `queue`, tries again while another reload is under way. The generation that serves by then gets the request. */
-async function reloadInTurn(
+/** With `queue`, retries while another reload is under way. The generation that then serves gets the request. */
+async function reloadOrQueue(
   path: string,
   { json, wait, queue }: ReloadOptions,
   { onEvent }: Progress,
 ): Promise<ControlAnswer> {
-  for (let waits = false; ; waits = true) {
-    const answer = await ask(path, 'reload', onEvent, { wait })
+  for (let isQueued = false; ; isQueued = true) {
+    const answer = await sendRequest(path, 'reload', onEvent, { wait })
     const isBusy = !answer.ok && isRefusal(answer) && whileBusy.has(answer.error.code)
     if (!queue || !isBusy) return answer
-    if (!waits && !json) say('another reload is under way; waiting for it to end')
+    if (!isQueued && !json) printToStderr('another reload is under way; waiting for it to end')
     await pause(againMs)
   }
 }
 
-function sayFailure(what: string, { code, message, cause }: (ControlAnswer & { ok: false })['error']): void {
-  say(`handover: ${what} (${code}): ${message}`, ...(cause?.stack?.split('\n') ?? []))
+function printFailure(
+  what: string,
+  { code, message, cause }: (ControlAnswer & { ok: false })['error'],
+): void {
+  printToStderr(`handover: ${what} (${code}): ${message}`, ...(cause?.stack?.split('\n') ?? []))
 }
 
 async function reloadByFile(path: string, pid: number, options: ReloadOptions): Promise<ExitCode> {
   const { json, wait, timeout } = options
   if (isSupervisor(pid)) {
-    signal(pid, 'SIGHUP')
+    sendSignal(pid, 'SIGHUP')
     throw new CommandFailed(
       exitCodes.unknown,
       `SIGHUP was sent to process ${pid}, which is handover run. Its PID file ${path} never changes, so the outcome is ` +
@@ -90,7 +94,7 @@ async function reloadByFile(path: string, pid: number, options: ReloadOptions): 
   }
   const result = await reloadByPidFile(path, pid, timeout)
   const isDone = result.outcome === 'handed-over'
-  const hasDrained = isDone && wait ? await untilEnded(pid, timeout) : undefined
+  const hasDrained = isDone && wait ? await waitForExit(pid, timeout) : undefined
   if (json) printJson({ ...result, predecessor: pid, ...(hasDrained === undefined ? {} : { hasDrained }) })
   if (!isDone) {
     const code = result.outcome === 'failed' ? exitCodes.failed : exitCodes.unknown
@@ -106,12 +110,12 @@ function describeOutcome({ outcome }: FileOutcome, path: string, pid: number, ti
   }
   return outcome === 'ended'
     ? `process ${pid} has exited, and ${path} does not name another process. A successor that could not write the file may serve: see the log of the service.`
-    : `${path} has not changed for ${duration(timeoutMs)}: the outcome of the reload is unknown. See the log of the service. (The PID file of handover run never changes: use --control.)`
+    : `${path} has not changed for ${formatDuration(timeoutMs)}: the outcome of the reload is unknown. See the log of the service. (The PID file of handover run never changes: use --control.)`
 }
 
 function formatDrain(pid: number, hasDrained: boolean | undefined, timeoutMs: number): string[] {
   if (hasDrained === undefined) return []
   return hasDrained
-    ? [`process ${pid} has drained and exited; see the log of the service for its connections`]
-    : [`process ${pid} still drains after ${duration(timeoutMs)}`]
+    ? [`process ${pid} drained and exited; see the log of the service for its connections`]
+    : [`process ${pid} is still draining after ${formatDuration(timeoutMs)}`]
 }

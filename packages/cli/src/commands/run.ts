@@ -42,7 +42,7 @@ export interface RunOptions {
   readonly envFile?: string
 }
 
-/** Runs the service, and then exits with its exit code. */
+/** Runs the service, and then exits with the exit code of the service. */
 export async function run(words: readonly string[], options: RunOptions): Promise<never> {
   const logger = lineLogger(platform.pid)
   const program = readCommand(words)
@@ -153,7 +153,7 @@ async function serveDefaultControl(
   }
 }
 
-/** Each start may find another release and other variables. Errors: `ERR_HANDOVER_PROGRAM_MISSING`, or those of the file. */
+/** Called for each start: release and variables may change. Errors: `ERR_HANDOVER_PROGRAM_MISSING`, or an unusable file. */
 function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOptions): ReleaseCommand {
   const fromFile = envFile === undefined ? {} : parseEnv(readFileSync(resolve(origin.cwd, envFile), 'utf8'))
   const environment = { ...fromFile, ...origin.environment }
@@ -209,7 +209,7 @@ async function serveControl(path: string, controlled: ControlTarget): Promise<()
   const control = new ControlServer(controlled)
   const file = await bindPrivately(control.server, path, platform)
   return async () => {
-    // Clients that wait for the stop get their answers first.
+    // Clients that wait for the stop must get their answers first.
     await new Promise((resolve) => setImmediate(resolve))
     await control.flush()
     control.close()

@@ -1,13 +1,13 @@
 /** `handover status`: shows the generations, and what holds a drain. */
 
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
-import { ask, formatAnswer, isRefusal, notAnAnswer, watch } from '../service-client/control-client.js'
+import { formatAnswer, isRefusal, notAnAnswer, sendRequest, watch } from '../service-client/control-client.js'
 import { isRunning } from '../service-client/process-status.js'
 import { readTarget, type TargetOptions } from '../service-client/target.js'
-import { statusLines } from '../terminal/format.js'
-import { print, printJson, type SpokenOptions } from '../terminal/output.js'
+import { formatStatus } from '../terminal/format.js'
+import { type OutputOptions, print, printJson } from '../terminal/output.js'
 
-export interface StatusOptions extends TargetOptions, SpokenOptions {
+export interface StatusOptions extends TargetOptions, OutputOptions {
   readonly watch?: boolean
 }
 
@@ -19,26 +19,26 @@ export async function status(pid: number | undefined, options: StatusOptions): P
   const target = readTarget(pid, options)
   if (target.by !== 'control') return statusByPid(target.pid, json)
   if (again) return watchStatus(target.path, json)
-  const answer = await ask(target.path, 'status')
+  const answer = await sendRequest(target.path, 'status')
   if (!answer.ok) {
     throw new CommandFailed(isRefusal(answer) ? exitCodes.refused : exitCodes.failed, answer.error.message)
   }
   if (!('status' in answer)) throw notAnAnswer('status')
   const { status } = answer
-  const lines = formatAnswer('status', () => statusLines(status))
+  const lines = formatAnswer('status', () => formatStatus(status))
   if (json) printJson(status)
   else print(lines)
   return exitCodes.done
 }
 
 function watchStatus(path: string, json: boolean): Promise<never> {
-  // Nothing else ends this command.
+  // Without a reader, nothing else would end this command.
   process.stdout.on('error', () => process.exit(exitCodes.done))
   const onTerminal = process.stdout.isTTY && !json
   return watch(path, (event) => {
     if (event.event !== 'status') return
     if (onTerminal) process.stdout.write(clear)
-    const lines = formatAnswer('watch', () => statusLines(event.status))
+    const lines = formatAnswer('watch', () => formatStatus(event.status))
     if (json) printJson(event.status, 0)
     else print([...lines, ...(onTerminal ? [] : [''])])
   })
@@ -48,6 +48,6 @@ function statusByPid(pid: number, json: boolean): ExitCode {
   const running = isRunning(pid)
   if (json) printJson({ pid, running })
   if (!running) throw new CommandFailed(exitCodes.unreachable, `There is no process ${pid}.`)
-  if (!json) print([`process ${pid} runs; use --control for more`])
+  if (!json) print([`process ${pid} is running; use --control for details`])
   return exitCodes.done
 }

@@ -1,14 +1,19 @@
 /** `handover stop`: drains the service, waits for its exit, and reports what was cut. */
 
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
-import { askUntilGone, formatAnswer, isRefusal, notAnAnswer } from '../service-client/control-client.js'
-import { signal, untilEnded } from '../service-client/pid-signals.js'
+import {
+  formatAnswer,
+  isRefusal,
+  notAnAnswer,
+  sendRequestAndAwaitExit,
+} from '../service-client/control-client.js'
+import { sendSignal, waitForExit } from '../service-client/pid-signals.js'
 import { readTarget, type TargetOptions } from '../service-client/target.js'
-import { drained, duration } from '../terminal/format.js'
-import { print, printJson, type SpokenOptions } from '../terminal/output.js'
+import { formatDrain, formatDuration } from '../terminal/format.js'
+import { type OutputOptions, print, printJson } from '../terminal/output.js'
 import { silentProgress, visibleProgress } from '../terminal/progress.js'
 
-export interface StopOptions extends TargetOptions, SpokenOptions {
+export interface StopOptions extends TargetOptions, OutputOptions {
   readonly timeout: number
 }
 
@@ -16,7 +21,7 @@ export async function stop(pid: number | undefined, options: StopOptions): Promi
   const target = readTarget(pid, options)
   if (target.by !== 'control') return stopByPid(target.pid, options)
   const progress = options.json ? silentProgress : await visibleProgress()
-  const answer = await askUntilGone(target.path, 'stop', progress.onEvent).finally(progress.done)
+  const answer = await sendRequestAndAwaitExit(target.path, 'stop', progress.onEvent).finally(progress.done)
   if (!answer.ok) {
     if (options.json) printJson({ error: answer.error })
     const exitCode = isRefusal(answer) ? exitCodes.refused : exitCodes.failed
@@ -24,20 +29,20 @@ export async function stop(pid: number | undefined, options: StopOptions): Promi
   }
   if (!('stop' in answer)) throw notAnAnswer('stop')
   const { reports, code } = answer.stop
-  const lines = formatAnswer('stop', () => reports.flatMap((report) => drained(report, report.drain)))
+  const lines = formatAnswer('stop', () => reports.flatMap((report) => formatDrain(report, report.drain)))
   if (options.json) printJson(answer.stop)
-  else print([...lines, `the service has stopped, with exit code ${code}`])
+  else print([...lines, `the service stopped with exit code ${code}`])
   return code === 0 ? exitCodes.done : exitCodes.failed
 }
 
 async function stopByPid(pid: number, { json, timeout }: StopOptions): Promise<ExitCode> {
-  signal(pid, 'SIGTERM')
-  const stopped = await untilEnded(pid, timeout)
+  sendSignal(pid, 'SIGTERM')
+  const stopped = await waitForExit(pid, timeout)
   if (json) printJson({ pid, stopped })
   if (!stopped) {
     throw new CommandFailed(
       exitCodes.unknown,
-      `SIGTERM was sent to process ${pid}, which still runs after ${duration(timeout)}. Use --control to see what it waits for.`,
+      `SIGTERM was sent to process ${pid}, which is still running after ${formatDuration(timeout)}. Use --control to see what it waits for.`,
     )
   }
   if (!json)

@@ -16,12 +16,12 @@ import type { Worker } from '../supervisor/worker.js'
 import { ofType } from './of-type.js'
 import type { Service } from './service.js'
 
-/** How long a worker may take to report its status. A worker that hangs does not report it. */
+/** How long to wait for a worker's report of its status. A worker that hangs does not send one. */
 const statusMs = 500
 
 export class ControlTarget implements Controlled {
   readonly #service: Service
-  /** For the status. */
+  /** The result of the last reload, for the status. */
   #lastReload: ReloadSummary | undefined
 
   constructor(service: Service) {
@@ -101,7 +101,7 @@ export class ControlTarget implements Controlled {
   }
 }
 
-/** The predecessor learns the pid of its successor from the supervisor, a moment later. */
+/** Adds the pid of the successor, which the predecessor may not know yet. */
 function progressOf(message: FromWorker, { successor }: Worker): ControlEvent | undefined {
   const event = ofType('progress')(message)?.event
   if (event?.event !== 'phase' || !event.successor || !successor) return event

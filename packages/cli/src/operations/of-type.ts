@@ -2,7 +2,7 @@
 import type { FromWorker } from '@handover/core/supervision'
 import type { MessageOf } from '../supervisor/worker-messages.js'
 
-/** Returns a function that returns a message of one of these types, and `undefined` for any other message. */
+/** Creates a filter that returns messages of these types, and `undefined` for any other message. */
 export function ofType<Type extends FromWorker['type']>(
   ...types: readonly Type[]
 ): (message: FromWorker) => MessageOf<Type> | undefined {

@@ -1,4 +1,4 @@
-/** Starts a worker's release again: needed when a reload fails after it has replaced other workers. */
+/** Starts a worker's previous release again, after a reload has failed and other workers were already replaced. */
 import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from '@handover/core/supervision'
@@ -8,9 +8,9 @@ import type { PinnedCommand, ReleaseCommand } from '../supervisor/release-comman
 export function pin(command: Command, programArgs: readonly string[]): ReleaseCommand {
   const { args, env } = command
   const [script, ...rest] = programArgs
-  const cwd = real(command.cwd)
+  const cwd = resolveLinks(command.cwd)
   const before = args.slice(0, args.length - programArgs.length)
-  const path = script === undefined ? cwd : real(resolve(command.cwd, script))
+  const path = script === undefined ? cwd : resolveLinks(resolve(command.cwd, script))
   return {
     ...command,
     pinned: {
@@ -28,10 +28,10 @@ export function whyUnavailable(previous: PinnedCommand, now: PinnedCommand): str
   const { cwd, script } = previous
   if (cwd === now.cwd && script === now.script) return `the new release runs the same file, ${script}`
   const missing = [cwd, script].find((path) => !existsSync(path))
-  return missing && `${missing} does not exist any more`
+  return missing && `${missing} no longer exists`
 }
 
-function real(path: string): string {
+function resolveLinks(path: string): string {
   try {
     return realpathSync(path)
   } catch {

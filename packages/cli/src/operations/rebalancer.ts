@@ -13,14 +13,14 @@ import {
 import type { Worker } from '../supervisor/worker.js'
 import type { MessageOf, OfRebalancer } from '../supervisor/worker-messages.js'
 
-/** A worker gives connections when it has at least this many more than the mean, ... */
-const leastMore = 4
-/** ... and more by at least this share of the mean. */
-const leastShare = 1 / 8
-/** How long a worker may take to confirm that it takes connections. A worker that hangs gets none. */
+/** The fewest connections that a share hands over, ... */
+const fewestConnections = 4
+/** ... and the smallest fraction of the mean number of connections. */
+const smallestFraction = 1 / 8
+/** How long a worker may take to confirm that it accepts connections. A worker that hangs gets none. */
 const answerMs = 1_000
 /** The pause after a share, in which both workers report their new counts. */
-const restMs = 500
+const pauseMs = 500
 
 /** One transfer of connections between two workers. */
 interface Share {
@@ -28,15 +28,15 @@ interface Share {
   readonly to: Worker
   readonly connections: number
   readonly number: number
-  /** `to` has not yet confirmed the connections up to this number. */
+  /** `to` has not yet confirmed the connections up to this number; 0 if it has confirmed all of them. */
   unconfirmed: number
-  taken: number
-  /** First for the answer of `to`, then for the pause at the end. */
+  accepted: number
+  /** Limits the wait for `to`, and later ends the pause after the share. */
   timer?: NodeJS.Timeout
 }
 
 export class Rebalancer {
-  /** How many connections each worker could give, as it last reported. */
+  /** How many connections each worker could hand over, as it last reported. */
   readonly #shareable = new WeakMap<Worker, number>()
   #share: Share | undefined
   #lastNumber = 0
@@ -50,12 +50,12 @@ export class Rebalancer {
     shared: (_, worker) => this.#onShared(worker),
   }
 
-  /** `onDone` is called after each share: another one can begin then. */
+  /** `onDone` is called after each share, when another one can begin. */
   constructor(onDone: () => void) {
     this.#onDone = onDone
   }
 
-  /** `serving` is empty unless all workers serve and no reload is under way, so each of them stays. */
+  /** `serving` is empty unless all workers serve and no reload is under way. */
   rebalance(serving: readonly Worker[]): void {
     const able = serving.filter((worker) => this.#shareable.has(worker))
     if (this.#share || able.length < 2) return
@@ -64,8 +64,8 @@ export class Rebalancer {
     const [from, to] = [able[0] as Worker, able.at(-1) as Worker]
     const mean = able.reduce((sum, worker) => sum + open(worker), 0) / able.length
     const connections = Math.floor(Math.min(open(from) - mean, mean - open(to)))
-    if (connections < Math.max(leastMore, mean * leastShare)) return
-    this.#share = { from, to, connections, number: ++this.#lastNumber, unconfirmed: 0, taken: 0 }
+    if (connections < Math.max(fewestConnections, mean * smallestFraction)) return
+    this.#share = { from, to, connections, number: ++this.#lastNumber, unconfirmed: 0, accepted: 0 }
     this.#endAfter(this.#share, answerMs, to)
     to.send({ type: 'can-accept' })
   }
@@ -74,15 +74,15 @@ export class Rebalancer {
     dispatchPart(message, this.#handlers, worker, handle)
   }
 
-  /** Connections that the worker was given and has not taken return to `from`. */
+  /** If `to` has exited, connections that it had not confirmed return to `from`. */
   onExit(worker: Worker): void {
     const share = this.#share
     if (!share || (share.from !== worker && share.to !== worker)) return
     if (share.to === worker) this.#refuse(share.from, share.number, share.unconfirmed)
-    this.#endAfter(share, restMs)
+    this.#endAfter(share, pauseMs)
   }
 
-  /** `by` can take connections. */
+  /** `by` can accept connections. */
   #begin(by: Worker): void {
     if (this.#share?.to !== by) return
     const { timer, from, connections, number } = this.#share
@@ -92,21 +92,21 @@ export class Rebalancer {
 
   #onShared(by: Worker): void {
     const share = this.#share
-    if (share?.from === by) this.#endAfter(share, restMs, share.taken === 0 ? by : undefined)
+    if (share?.from === by) this.#endAfter(share, pauseMs, share.accepted === 0 ? by : undefined)
   }
 
   #pass(by: Worker, message: MessageOf<'to-peer'>, handle: object | undefined): void {
     const share = this.#share
     const close = () => handle && closeConnection(handle)
-    if (handle && this.#isOf(by, message) && share && !share.to.isLeaving) {
+    if (handle && this.#isFrom(by, message) && share && !share.to.isLeaving) {
       share.to.sendRaw(envelope<FromSupervisor>({ ...message, type: 'from-peer' }), handle, close)
     } else close()
   }
 
-  /** The receipt names the connections that arrived. The others were lost before or after the supervisor. */
+  /** The receipt lists the connections that arrived. The others were lost on either side of the supervisor. */
   #requestReceipt(by: Worker, message: MessageOf<'sent-to-peer'>): void {
     const share = this.#share
-    if (share && this.#isOf(by, message) && !share.to.hasExited) {
+    if (share && this.#isFrom(by, message) && !share.to.hasExited) {
       share.unconfirmed = message.upTo
       share.to.send(message)
     } else this.#refuse(by, message.share, message.upTo)
@@ -116,11 +116,11 @@ export class Rebalancer {
     const share = this.#share
     if (share?.to !== by || message.share !== share.number) return
     if (message.upTo >= share.unconfirmed) share.unconfirmed = 0
-    share.taken += message.numbers.length
+    share.accepted += message.numbers.length
     share.from.send(message)
   }
 
-  #isOf(by: Worker, { share }: { readonly share: number }): boolean {
+  #isFrom(by: Worker, { share }: { readonly share: number }): boolean {
     return this.#share?.from === by && this.#share.number === share
   }
 
@@ -128,7 +128,7 @@ export class Rebalancer {
     if (upTo > 0) from.send({ type: 'peer-accepted', share, numbers: [], upTo })
   }
 
-  /** Leaves `unable` out until it reports its count again. */
+  /** Ends the share after a pause. Ignores `unable` until that worker reports its count again. */
   #endAfter(share: Share, ms: number, unable?: Worker): void {
     clearTimeout(share.timer)
     share.timer = setTimeout(() => {

@@ -1,10 +1,10 @@
-/** Starts reloads of all workers at signals to this process or to a worker. */
+/** Reloads all workers when this process or a worker receives a reload signal. */
 import { type HandoverError, type Logger, ReloadRequests } from '@handover/core/supervision'
 import { ofType } from './of-type.js'
 import type { RollingReload } from './rolling-reload.js'
 import type { Service } from './service.js'
 
-/** How long a reload that a worker requests waits for the other workers: a signal may be meant for all of them. */
+/** How long a worker's request waits for requests of the others: the signal may have been sent to all of them. */
 const workersMs = 250
 
 export class ReloadSignals {
@@ -18,7 +18,7 @@ export class ReloadSignals {
     this.#requests = new ReloadRequests((signal) => this.#reload(signal), logger)
     service.reloadObservers.add((reload) => this.#follow(reload))
     service.messageObservers.add(({ pid }, message) => {
-      if (ofType('reload-wanted')(message)) this.#requests.request(`worker ${pid}`, workersMs)
+      if (ofType('reload-wanted')(message)) this.#requests.request(`signal to worker ${pid}`, workersMs)
     })
   }
 
@@ -26,7 +26,7 @@ export class ReloadSignals {
     this.#requests.request(signal)
   }
 
-  /** Follows any reload, by signal or command. Requests during the reload start another one afterwards. */
+  /** Follows each reload, whatever requested it. Requests during the reload start another one afterwards. */
   #follow({ begun, proven }: RollingReload): void {
     begun.then(
       () => this.#requests.begin(),

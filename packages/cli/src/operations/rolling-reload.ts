@@ -25,7 +25,7 @@ const outcomes = ['reloaded', 'reload-failed'] as const
 /** A slot whose worker this reload has replaced. */
 interface Replaced {
   readonly slot: Slot
-  /** Started the worker that was replaced. */
+  /** The command that started the worker that was replaced. */
   readonly before: ReleaseCommand | undefined
 }
 
@@ -41,24 +41,24 @@ export interface RollingReloadParts {
 export class RollingReload {
   /** Resolves right before the first successor starts. */
   readonly begun: Promise<void>
-  /** Errors: those of a reload. Their `reports` are those of the workers that began to reload, the failed one last. */
+  /** Errors: those of a reload, with the `reports` of all workers that began to reload, the failed one last. */
   readonly proven: Promise<ReloadSummary>
-  /** Resolves when the predecessors have drained, too. Errors: as `proven`. */
+  /** Resolves when the predecessors have also drained. Errors: as `proven`. */
   readonly drained: Promise<ReloadSummary>
   readonly #parts: RollingReloadParts
   readonly #withDrains: Promise<ReloadResult>[] = []
   #current: Worker | undefined
-  /** Starts the successor of `#current` while workers get their previous release back. */
+  /** While workers return to their previous release: the command for the successor of `#current`. */
   #previous: ReleaseCommand | undefined
 
-  /** `first` has begun its reload already. */
+  /** `first` has already begun its reload. */
   constructor(parts: RollingReloadParts, first?: Worker) {
     this.#parts = parts
     this.#current = first
     this.begun = parts.started
     this.proven = this.#run(first)
     this.drained = this.proven.then(async () => summary(await Promise.all(this.#withDrains)))
-    // The failure is that of `proven`, which the caller handles.
+    // `proven` rejects with the same error, and the caller handles that.
     this.drained.catch(() => {})
   }
 
@@ -106,25 +106,25 @@ export class RollingReload {
     return Object.assign(error, facts)
   }
 
-  /** Gives replaced workers their previous release back, so that all run the same one. Resolves with the result. */
+  /** Restores the previous release, so that all workers run the same one. Resolves with a description of the result. */
   async #restore(replaced: readonly Replaced[]): Promise<string | undefined> {
     if (replaced.length === 0) return undefined
     const { logger } = this.#parts
-    let given = 0
+    let restored = 0
     try {
       for (const { slot, before } of replaced) {
         this.#previous = previousOf(slot, before)
         await this.#replace(slot, false)
-        given++
+        restored++
       }
       const done = `All workers run the previous release, ${replaced[0]?.before?.pinned.script}.`
-      logger.info({ given }, done)
+      logger.info({ restored }, done)
       return done
     } catch (error) {
       const mixed =
-        `Workers on the new release: ${replaced.length - given}; the others run the previous one, which cannot be ` +
-        `restored: ${(error as Error).message}. Deploy a release that starts, and reload.`
-      logger.error({ given }, mixed)
+        `Workers on the new release: ${replaced.length - restored}, because the previous one cannot be restored: ` +
+        `${(error as Error).message}. Deploy a release that starts, and reload.`
+      logger.error({ restored }, mixed)
       return mixed
     }
   }
@@ -156,12 +156,12 @@ export class RollingReload {
   async #startAnew(slot: Slot): Promise<undefined> {
     const { worker } = slot
     await worker?.end()
-    // The pause after a crash may have ended in the meantime. Then a worker has started already.
+    // If the pause after a crash has ended in the meantime, another worker has already started.
     if (!slot.worker || slot.worker === worker) this.#parts.launch(slot)
     await this.#untilServing(slot)
   }
 
-  /** For a worker without a predecessor, or with one that was killed during its reload. */
+  /** Waits for a worker that has no predecessor, or whose predecessor exited during its reload. */
   async #untilServing(slot: Slot): Promise<undefined> {
     const { worker } = slot
     if (worker?.ownsService || (await worker?.waitFor(() => worker.ownsService || undefined))) return
@@ -172,7 +172,7 @@ export class RollingReload {
   }
 }
 
-/** Starts the previous release in this slot. Errors: the reason why it cannot start. */
+/** Returns the command that starts the previous release in this slot. Errors: the reason why it cannot start. */
 function previousOf({ worker }: Slot, before: ReleaseCommand | undefined): ReleaseCommand {
   if (!before || !worker?.ownsService) throw new Error('its command is unknown')
   const why = whyUnavailable(before.pinned, worker.command.pinned)
@@ -180,7 +180,7 @@ function previousOf({ worker }: Slot, before: ReleaseCommand | undefined): Relea
   return { ...before.pinned, pinned: before.pinned }
 }
 
-/** The limits of the worker end the wait, unless it hangs. Errors: `ERR_HANDOVER_NOT_READY`. */
+/** Resolves with the answer, unless the worker hangs. Errors: `ERR_HANDOVER_NOT_READY`. */
 function unlessHung<T>(ms: number, { pid }: Worker, answer: Promise<T>): Promise<T> {
   return timeout(ms, answer).catch(() => {
     throw new HandoverError(

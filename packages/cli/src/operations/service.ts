@@ -9,7 +9,7 @@ export class Service {
   readonly supervisor: Supervisor
   /** Called with each message of a worker, after the supervisor has handled it. */
   readonly messageObservers = new Set<(worker: Worker, message: FromWorker) => void>()
-  /** Called with each reload, however it was requested, before its first successor starts. */
+  /** Called with each reload, whatever requested it, before its first successor starts. */
   readonly reloadObservers = new Set<(reload: RollingReload) => void>()
   readonly #parts: SupervisorParts
   readonly #rebalancer = new Rebalancer(() => this.#checkSoon())
@@ -26,7 +26,7 @@ export class Service {
   }
 
   /**
-   * Replaces all workers, one after another. `first` has begun its reload already.
+   * Replaces all workers, one after another. `first` has already begun its reload.
    * Errors: `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`.
    */
   reload(first?: Worker): RollingReload {
@@ -73,7 +73,10 @@ export class Service {
     setImmediate(() => this.#checkSettled())
   }
 
-  /** The service is settled when all workers serve and no reload is under way. Only then is there anything to tidy up. */
+  /**
+   * The service is settled when all workers serve and no reload is under way. Only then may unserved listeners close
+   * and connections move between workers.
+   */
   #checkSettled(): void {
     this.#willCheck = false
     const { isStopping, slots, workers } = this.supervisor

@@ -11,12 +11,13 @@ import type {
 } from '@handover/core/supervision'
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
 
-/** Not imported: core would load, which only `handover run` needs. */
+/** Not imported at run time, because only `handover run` should load core. */
 const handover: typeof controlVersion = 1
 /** While a request is open, the service sends a line at least every second. */
 const silenceMs = 10_000
 /** The limit for the size of an answer, in characters. */
 const longestLine = 64 * 1024 * 1024
+/** How long one line may take to arrive. */
 const lineMs = 60_000
 /** For `watch`: how long to try to reconnect while the service is replaced, and how often. */
 const reconnectMs = 3_000
@@ -26,7 +27,7 @@ const retryMs = 100
 class Disconnected extends CommandFailed {}
 
 /** Sends a request and resolves with its answer. Errors: {@link CommandFailed}. */
-export async function ask(
+export async function sendRequest(
   path: string,
   request: ControlVerb,
   onEvent: (event: ControlEvent) => void = () => {},
@@ -39,7 +40,7 @@ export async function ask(
   throw closedEarly(request)
 }
 
-/** Watches the service until it ends. At a reload the connection moves along, or this function reconnects. */
+/** Watches the service until it exits. At a reload the connection moves to the successor, or the client reconnects. */
 export async function watch(path: string, onEvent: (event: ControlEvent) => void): Promise<never> {
   for (let deadline = 0; ; await pause(retryMs)) {
     try {
@@ -56,8 +57,8 @@ export async function watch(path: string, onEvent: (event: ControlEvent) => void
   }
 }
 
-/** Resolves when the service has exited: it closes the connection last. */
-export async function askUntilGone(
+/** Sends a request and resolves when the service has exited: it closes the connection last. */
+export async function sendRequestAndAwaitExit(
   path: string,
   request: ControlVerb,
   onEvent: (event: ControlEvent) => void,
@@ -85,7 +86,7 @@ const outcomeOf = (request: ControlVerb): ExitCode =>
 const closedEarly = (request: ControlVerb): Disconnected =>
   new Disconnected(
     outcomeOf(request),
-    'The service closed the connection before it answered. It may have been killed or stopped: see its log, and ' +
+    'The service closed the connection before it answered. It may have been killed or stopped: see its log and ' +
       'handover status.',
   )
 
@@ -95,7 +96,7 @@ const notAService = (exitCode: ExitCode = exitCodes.unreachable): CommandFailed 
     'The process listening there is not a Handover service: its answer does not follow the control protocol.',
   )
 
-/** The service's answer does not fit the request. */
+/** The error for an answer that does not fit the request. */
 export const notAnAnswer = (request: ControlVerb): CommandFailed => notAService(outcomeOf(request))
 
 /** Formats an answer. Errors: {@link CommandFailed}, if a field of the answer is missing. */
@@ -123,7 +124,7 @@ async function connect(path: string): Promise<net.Socket> {
 /** Every line of the answer, until the connection ends for any reason. */
 async function* linesOf(path: string, request: ControlVerb, more: object = {}): AsyncGenerator<ControlLine> {
   const socket = await connect(path)
-  const silence = () =>
+  const onSilence = () =>
     socket.destroy(
       new CommandFailed(
         outcomeOf(request),
@@ -131,7 +132,7 @@ async function* linesOf(path: string, request: ControlVerb, more: object = {}): 
       ),
     )
   socket
-    .setTimeout(silenceMs, silence)
+    .setTimeout(silenceMs, onSilence)
     .setEncoding('utf8')
     .write(`${JSON.stringify({ handover, id: 1, request, ...more })}\n`)
   let exitCode: ExitCode = exitCodes.unreachable
@@ -143,14 +144,14 @@ async function* linesOf(path: string, request: ControlVerb, more: object = {}): 
       yield message
     }
   } catch (error) {
-    // A killed service resets the connection, and a later write fails. Both mean that the connection has ended.
+    // When a service is killed, the connection is reset and a later write fails. Both end the connection.
     if (error instanceof CommandFailed) throw error
   } finally {
     socket.destroy()
   }
 }
 
-/** Yields whole lines, and `undefined` for a line that is too long or too slow. */
+/** Yields complete lines, and `undefined` for a line that is too long or too slow. */
 async function* splitLines(socket: AsyncIterable<string>): AsyncGenerator<string | undefined> {
   let parts: string[] = []
   let length = 0

@@ -1,7 +1,7 @@
-/** The status of a process, from proc(5) where the system has it. */
+/** The status of a process, from proc(5) on systems that have it. */
 import { readFileSync } from 'node:fs'
 
-/** A zombie does not run. This is a copy of core's check, because loading core takes long. */
+/** A zombie does not count as running. This is a copy of core's check, because loading core is slow. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
@@ -14,7 +14,7 @@ export function isRunning(pid: number): boolean {
 /** The process title of `handover run`, without its arguments. */
 export const supervisorTitle = 'handover run'
 
-/** Whether it is `handover run`; `false` where the system has no proc(5). */
+/** Whether the process is `handover run`; `false` on a system without proc(5). */
 export function isSupervisor(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(supervisorTitle)
@@ -23,8 +23,8 @@ export function isSupervisor(pid: number): boolean {
   }
 }
 
-/** `true` where the system has no proc(5). */
-export function listensFor(pid: number, signal: number): boolean {
+/** Whether the process handles the signal; `true` on a system without proc(5). */
+export function handlesSignal(pid: number, signal: number): boolean {
   const [, caught] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(statusFile(pid) ?? '') ?? []
   return caught === undefined || ((BigInt(`0x${caught}`) >> BigInt(signal - 1)) & 1n) === 1n
 }

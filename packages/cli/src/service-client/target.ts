@@ -55,24 +55,24 @@ export function readPidFile(path: string): { readonly pid: number; readonly file
   }
   const pid = Number(text)
   if (Number.isSafeInteger(pid) && pid > 0) return { pid, file }
-  throw new CommandFailed(exitCodes.unreachable, `The PID file ${path} holds no PID.`)
+  throw new CommandFailed(exitCodes.unreachable, `The PID file ${path} does not contain a PID.`)
 }
 
 /** The process that a PID file names. Errors: {@link CommandFailed}, if the process may not be the service. */
 function readService(path: string): number {
   const { pid, file } = readPidFile(path)
-  const holds = file === undefined ? undefined : holdsOpen(pid, file)
-  if (holds) return pid
+  const isService = file === undefined ? undefined : hasOpen(pid, file)
+  if (isService) return pid
   const why = !isRunning(pid)
-    ? 'which has ended: the service does not run. Start the service again.'
-    : holds === undefined
+    ? 'which has exited: the service is not running. Start the service again.'
+    : isService === undefined
       ? `but /proc/${pid}/fd cannot be read to check that it is the service. No signal was sent. Use --control, or give the PID itself.`
-      : 'which is not the service: the service has ended, and another process has its PID now. No signal was sent.'
+      : 'which is not the service: the service has exited, and another process now has its PID. No signal was sent.'
   throw new CommandFailed(exitCodes.unreachable, `The PID file ${path} names process ${pid}, ${why}`)
 }
 
-/** The service holds its PID file open (core's pid-file.ts). `undefined` where /proc cannot be read. */
-function holdsOpen(pid: number, file: string): boolean | undefined {
+/** Whether the process keeps the file open, as the service does (core's pid-file.ts). `undefined` if /proc is unreadable. */
+function hasOpen(pid: number, file: string): boolean | undefined {
   const folder = `/proc/${pid}/fd`
   const isIt = (name: string) => fileOf(() => statSync(join(folder, name), { bigint: true })) === file
   try {

@@ -11,7 +11,7 @@ const unservedMs = 5_000
 interface PooledListener {
   readonly entry: ListenerEntry
   readonly listener: AdoptedListener
-  /** What workers are sent; absent for sockets from systemd, which all workers have from the start. */
+  /** The handle to send to workers; absent for sockets from systemd, which every worker inherits. */
   readonly handle?: object
 }
 
@@ -19,19 +19,19 @@ export class ListenerPool {
   readonly #all = new Map<string, PooledListener>()
   readonly #files: ListenerEntry[] = []
   #isClosed = false
-  /** The listeners that the timer closes, unless a worker serves them before that. */
+  /** The listeners that the timer closes, unless a worker serves them first. */
   #unserved: { readonly names: string; readonly timer: NodeJS.Timeout } | undefined
 
   /** Adds the sockets from systemd. */
   add(inherited: readonly { readonly entry: ListenerEntry; readonly adopted: AdoptedListener }[]): void {
     for (const { entry, adopted } of inherited) {
-      // A program that uses sd_listen_fds(3) asks for the listener by its descriptor.
+      // A program that uses sd_listen_fds(3) requests the listener by its descriptor number.
       const held = `fd:${entry.fd}`
       this.#all.set(held, { entry: { ...entry, held }, listener: adopted })
     }
   }
 
-  /** A worker has bound a listener: the other workers get it, too. */
+  /** Called when a worker has bound a listener. Sends it to the other workers. */
   onBound(by: Worker, entry: ListenerEntry, handle: object | undefined, workers: Iterable<Worker>): void {
     const { held: name } = entry
     if (!handle || name === undefined) return
@@ -48,7 +48,7 @@ export class ListenerPool {
     for (const worker of workers) if (worker.isRegistered && !worker.isLeaving) this.offer(worker, [name])
   }
 
-  /** Sends a worker the listeners that were bound since it was started. */
+  /** Sends a worker the listeners that other workers have bound since it started. */
   offer(worker: Worker, names: Iterable<string> = this.#all.keys()): void {
     for (const name of names) {
       const pooled = this.#all.get(name)
@@ -58,15 +58,15 @@ export class ListenerPool {
     }
   }
 
-  /** A program has closed a listener. If no worker serves it, new clients must be refused instead of waiting forever. */
+  /** Called when a program has closed a listener. Closes it if no worker serves it: clients would wait forever. */
   onClosed(name: string, workers: ReadonlySet<Worker>): void {
     const isServed = [...workers].some((worker) => !worker.isLeaving && worker.serves.has(name))
     if (!isServed) this.#close([name], workers)
   }
 
   /**
-   * Closes, after a while, what none of the workers serves: a program may listen late. `serving` is empty unless all
-   * workers serve.
+   * Closes the listeners that no worker serves, after a delay: a program may listen late. `serving` is empty unless
+   * all workers serve.
    */
   closeUnserved(serving: readonly Worker[], workers: ReadonlySet<Worker>): void {
     const served = new Set(serving.flatMap(({ serves }) => [...serves]))
@@ -85,7 +85,7 @@ export class ListenerPool {
     const requested = new Map(known.map((entry) => [entry.held, entry]))
     return [...new Set([...names, ...this.#all.keys()])].map((name) => {
       const { entry } = this.#all.get(name) as PooledListener
-      // The requested address may have changed since, as when a release listens on `localhost` instead.
+      // The predecessor may have requested another address than the worker that bound it, such as `localhost`.
       return { ...(requested.get(name) ?? entry), fd: entry.fd }
     })
   }
@@ -100,7 +100,7 @@ export class ListenerPool {
     for (const worker of workers) worker.send({ type: 'close-listeners', held: names })
   }
 
-  /** For the end of the service: its workers close their own. Files of Unix sockets remain until {@link removeFiles}. */
+  /** Closes all listeners at the end of the service. The files of Unix sockets remain until {@link removeFiles}. */
   closeAll(): void {
     this.#isClosed = true
     clearTimeout(this.#unserved?.timer)

@@ -1,9 +1,9 @@
-/** How the supervisor starts a worker. */
+/** The commands that start workers. */
 import type { Command } from '@handover/core/supervision'
 
-/** Starts a worker of the current release. */
+/** The command that starts a worker of the current release. */
 export interface ReleaseCommand extends Command {
-  /** Starts the same release again, even when links lead to another one by then. */
+  /** Starts the same release again, even after symbolic links point to another one. */
   readonly pinned: PinnedCommand
 }
 

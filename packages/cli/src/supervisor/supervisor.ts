@@ -22,15 +22,15 @@ import { type Worker, type WorkerEvents, WorkerProcess } from './worker.js'
 import { describeExit, exitCodeOf, notParticipating, notReadyAfter, type WorkerExit } from './worker-exit.js'
 import type { MessageOf, OfSupervisor } from './worker-messages.js'
 
-/** How long the first worker serves before the others start: they inherit what it binds right after it is ready. */
+/** The head start of the first worker. The others inherit the listeners that it binds right after it is ready. */
 const headStartMs = 100
 
 export interface SupervisorParts {
   readonly workers: number
-  /** Resolved anew for each start. Errors: the reason why no worker can start now. */
+  /** Called for each start. Errors: the reason why no worker can start now. */
   readonly command: () => ReleaseCommand
   readonly readyTimeoutMs: number
-  /** From the command line: they override the limits of the program. */
+  /** Limits from the command line. They override those of the program. */
   readonly limits: { readonly readyTimeoutMs?: number; readonly drainTimeoutMs?: number }
   readonly listeners: ListenerPool
   readonly logger: Logger
@@ -40,7 +40,7 @@ export interface SupervisorEvents {
   /** Called with each message of a worker, after the supervisor has handled it. */
   onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void
   onExit(worker: Worker): void
-  /** Returns the command for the successor, or `undefined` for the current release. Errors: why there is none. */
+  /** Returns the command for the successor, or `undefined` for the current release. Errors: why it may not start. */
   onSuccessorRequested(worker: Worker): ReleaseCommand | undefined
 }
 
@@ -77,18 +77,18 @@ export class Supervisor {
         events.onMessage(worker, message, handle)
       },
       onForeign: relayToPredecessor,
-      onWrong: ({ pid }, what) => parts.logger.warn({ worker: pid }, `worker ${pid} sent ${what}: ignored`),
+      onWrong: ({ pid }, what) => parts.logger.warn({ worker: pid }, `worker ${pid}: ignoring ${what}`),
       onExit: (...exit) => this.#onExit(...exit),
     }
     this.slots = Array.from({ length: parts.workers }, () => new Slot())
   }
 
-  /** Resolves when the very first worker serves. Rejects with the reason why it does not. */
+  /** Resolves when the first worker serves. Rejects with the reason why it does not. */
   get started(): Promise<void> {
     return this.#started.promise
   }
 
-  /** Starts the first worker and, when that serves, the others, which inherit its listeners. Errors: as `started`. */
+  /** Starts the first worker. When it serves, starts the others, which inherit its listeners. Errors: as `started`. */
   async start(): Promise<void> {
     const [first, ...others] = this.slots as [Slot, ...Slot[]]
     this.launch(first)
@@ -107,19 +107,19 @@ export class Supervisor {
     return this.#ended.promise
   }
 
-  /** Drains all workers, and resolves with the exit code when they have exited. Later calls get the same promise. */
+  /** Drains all workers and resolves with the exit code when they have exited. Later calls return the same promise. */
   stop(): Promise<number> {
     this.#stopping ??= this.#stop()
     return this.#stopping
   }
 
-  /** Ends all workers now, except for their hooks. */
+  /** Cuts the drains of all workers short. */
   cutShort(): void {
     void this.stop()
     for (const worker of this.workers) worker.cutShort()
   }
 
-  /** Sends a signal to the workers that serve. */
+  /** Sends a signal to the registered worker of each slot. */
   signal(signal: NodeJS.Signals): void {
     for (const { worker } of this.slots) if (worker?.isRegistered) worker.signal(signal)
   }
@@ -163,7 +163,7 @@ export class Supervisor {
     return worker
   }
 
-  /** The worker can receive messages from now on. It gets those that it missed. */
+  /** The worker can receive messages from now on. Sends those that it has missed. */
   #onRegistered(worker: Worker): void {
     if (this.isStopping) worker.send({ type: 'shutdown' })
     if (worker.hasLostPredecessor) worker.send({ type: 'predecessor-ended' })
@@ -214,7 +214,7 @@ export class Supervisor {
     if (slot) this.#promoteSuccessor(slot, worker, describeExit(worker, exit))
   }
 
-  /** A running successor takes the slot. It has no predecessor that watches it any more, so the supervisor does. */
+  /** A running successor takes the slot. Its predecessor no longer watches it, so the supervisor does. */
   #promoteSuccessor(slot: Slot, worker: Worker, why: string): void {
     const next = worker.successor?.worker
     if (next && this.workers.has(next)) {
@@ -229,7 +229,7 @@ export class Supervisor {
     this.#launchLater(slot, `worker ${worker.pid} ${why}`, worker)
   }
 
-  /** `ended` is the worker that ended, if one could be started. */
+  /** `ended` is absent if no worker could be started. */
   #launchLater(slot: Slot, why: string, ended?: Worker): void {
     if (this.isStopping) return
     this.#started.reject(new Error(why))

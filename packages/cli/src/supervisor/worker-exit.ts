@@ -1,4 +1,4 @@
-/** How a worker has exited: as an exit code, and in words. */
+/** Describes how a worker exited: as an exit code and as text. */
 import { constants } from 'node:os'
 import type { ErrorData } from '@handover/core/supervision'
 
@@ -17,7 +17,7 @@ interface ExitedWorker {
   readonly reportedError: ErrorData | undefined
 }
 
-/** As in a shell: 128 and the signal number for a worker that a signal ended. */
+/** As in a shell: 128 plus the signal number for a worker that a signal ended. */
 export function exitCodeOf({ code, signal }: WorkerExit): number {
   return code ?? (signal ? 128 + constants.signals[signal] : 1)
 }

@@ -4,12 +4,12 @@ import type { FromWorker } from '@handover/core/supervision'
 export type MessageOf<Type extends FromWorker['type']> = Extract<FromWorker, { readonly type: Type }>
 
 type OnlyRecorded = MessageOf<'serves' | 'drained'>
-/** The worker keeps the facts of these messages. */
+/** Messages with facts that the worker records. */
 export type Recorded = OnlyRecorded | MessageOf<'registered' | 'state' | 'closed'>
 export type OfRebalancer = MessageOf<
   'shareable' | 'to-peer' | 'sent-to-peer' | 'shared' | 'can-accept' | 'peer-accepted'
 >
-/** A reload or a command waits for these messages. */
-type Awaited = MessageOf<'reload-wanted' | 'reloaded' | 'reload-failed' | 'status' | 'progress'>
+/** Messages that a reload or a command waits for. */
+type AwaitedReplies = MessageOf<'reload-wanted' | 'reloaded' | 'reload-failed' | 'status' | 'progress'>
 /** All other messages: a new type does not compile until the supervisor, or one of these parts, handles it. */
-export type OfSupervisor = Exclude<FromWorker, OnlyRecorded | OfRebalancer | Awaited>
+export type OfSupervisor = Exclude<FromWorker, OnlyRecorded | OfRebalancer | AwaitedReplies>

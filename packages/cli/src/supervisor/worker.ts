@@ -31,32 +31,32 @@ const cutShortMs = 2_000
 
 export interface WorkerEvents {
   onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void
-  /** The worker sent a message that is for its predecessor. */
+  /** Called with each message that is for the worker's predecessor. */
   onForeign(worker: Worker, message: unknown): void
-  /** The worker sent a message that no release of Handover sends. */
+  /** Called with a description of a message that no release of Handover sends. */
   onWrong(worker: Worker, what: string): void
   onExit(worker: Worker, exit: WorkerExit): void
 }
 
-/** A worker for everyone else: only {@link WorkerProcess} assigns its fields. */
+/** A worker as other files see it: only {@link WorkerProcess} assigns its fields. */
 export type Worker = Readonly<WorkerProcess>
 
 export class WorkerProcess {
   readonly generation: number
   /** Starts the release of this worker again. */
   readonly command: ReleaseCommand
-  /** The worker that this one replaces, until that one exits. */
+  /** The worker that this one replaces; `undefined` after that worker has exited. */
   predecessor: Worker | undefined
   hasLostPredecessor = false
-  /** The latest successor, and the number that this worker gave it. */
+  /** The latest successor, and the number that this worker assigned to it. */
   successor: { readonly id: number; readonly worker: Worker } | undefined
   lifecycle: Pick<MessageOf<'state'>, 'state' | 'because' | 'onProbation'> = { state: 'starting' }
   isRegistered = false
   /** When this worker first owned the service, by `performance.now()`. */
   servesSince: number | undefined
-  /** How long a reload may take, by the limits that the worker reported. */
+  /** How long a reload may take, according to the worker. */
   reloadMs = 0
-  /** The limit within which the worker did not become ready: the supervisor ended it. */
+  /** The limit that passed before the worker was ready. The supervisor then ended the worker. */
   timedOutAfterMs: number | undefined
   /** Names of the listeners that this worker serves. */
   serves: ReadonlySet<string> = new Set()
@@ -126,7 +126,7 @@ export class WorkerProcess {
     return this.#child.pid ?? 0
   }
 
-  /** Whether this worker is the service or a part of it: ready, and not on probation. */
+  /** Whether this worker is the service or a part of it: it serves, and is not on probation. */
   get ownsService(): boolean {
     const { state, onProbation } = this.lifecycle
     return state === 'handing-over' || (state === 'ready' && !onProbation)
@@ -167,7 +167,7 @@ export class WorkerProcess {
     else onSent()
   }
 
-  /** The first result of `find` for a later message; `undefined` if the worker exits before that. */
+  /** Resolves with the first result of `find` for a later message, or with `undefined` when the worker exits. */
   waitFor<T>(find: (message: FromWorker) => T | undefined): Promise<T | undefined> {
     if (this.hasExited) return Promise.resolve(undefined)
     return new Promise((resolve) => {
@@ -185,13 +185,13 @@ export class WorkerProcess {
     this.#child.kill(signal)
   }
 
-  /** Drains and ends the worker; kills it at its limit. No signal if possible: a terminal may have sent one already. */
+  /** Drains and ends the worker; kills it at its limit. Prefers a message: a terminal may have sent a signal already. */
   end(): Promise<WorkerExit> {
     this.#end ??= this.#drainAndExit()
     return this.#end
   }
 
-  /** For a worker without a predecessor to watch it. The worker's own limit counts once the worker has reported it. */
+  /** Ends the worker unless it becomes ready in time. The worker's own limit applies once it has reported one. */
   endUnlessReady(limitMs: number): void {
     const ms = this.#readyTimeoutMs ?? limitMs
     const leftMs = Math.min(this.#startedAt + ms - performance.now(), longestMs)
@@ -205,7 +205,7 @@ export class WorkerProcess {
     void this.exited.then(() => clearTimeout(timer))
   }
 
-  /** Ends the worker now: it cuts open connections and running hooks. */
+  /** Cuts the drain short: the worker cuts its open connections and running hooks, and exits. */
   cutShort(): void {
     void this.end()
     this.send({ type: 'cut-short' })
@@ -221,7 +221,7 @@ export class WorkerProcess {
     return this.exited
   }
 
-  /** Resolves when the worker has exited, after `ms`, or when `signal` aborts. */
+  /** Resolves when the worker has exited, after `ms`, or when one of `signals` aborts. */
   async #exitWithin(ms: number, ...signals: readonly AbortSignal[]): Promise<void> {
     const cut = (limit: AbortSignal) => AbortSignal.any([limit, ...signals])
     await withTimeout(ms, (limit) => unlessAborted(this.exited, cut(limit))).catch(() => {})
@@ -233,7 +233,7 @@ export class WorkerProcess {
     for (const check of this.#waiting) check(message)
   }
 
-  /** The worker has most likely exited. If it keeps running, it cannot receive orders any more, so it is replaced. */
+  /** Usually the worker has exited. If it still runs, it can no longer receive orders, so the supervisor replaces it. */
   #onDisconnect(): void {
     void timeout(exitMs, this.exited).catch(() => {
       this.reportedError ??= { name: 'Error', message: 'it closed its channel to the supervisor' }

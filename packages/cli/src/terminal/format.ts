@@ -1,4 +1,4 @@
-/** Formats facts for people. */
+/** Formats reports and statuses for people. */
 import {
   type ActiveWork,
   type Connections,
@@ -11,7 +11,7 @@ import {
 } from '@handover/core/supervision'
 
 /** `212 ms`, `1.3 s`, `2 min 5 s`, `3 h 4 min`, `2 d 3 h`. */
-export function duration(ms: number): string {
+export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`
   if (ms < 59_950) return `${(ms / 1_000).toFixed(1).replace(/\.0$/, '')} s`
   const minutes = Math.floor(ms / 60_000)
@@ -24,60 +24,66 @@ export function duration(ms: number): string {
 const parts = (most: number, unit: string, rest: number, smaller: string) =>
   `${most} ${unit}${rest > 0 ? ` ${rest} ${smaller}` : ''}`
 
-export const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`
+export const formatCount = (number: number, what: string): string =>
+  `${number} ${what}${number === 1 ? '' : 's'}`
 
 /** A successor that the supervisor starts has no pid at first. */
-export const who = ({ generation, pid }: { generation: number; pid?: number | undefined }): string =>
-  `generation ${generation}${pid === undefined ? '' : ` (pid ${pid})`}`
+export const formatProcess = ({
+  generation,
+  pid,
+}: {
+  generation: number
+  pid?: number | undefined
+}): string => `generation ${generation}${pid === undefined ? '' : ` (pid ${pid})`}`
 
-export const activeWork = ({ kind, what, ageMs }: ActiveWork): string =>
-  `${what} (${kind}, ${duration(ageMs)})`
+export const formatWork = ({ kind, what, ageMs }: ActiveWork): string =>
+  `${what} (${kind}, ${formatDuration(ageMs)})`
 
-/** The outcome of a drain, and a line for each connection that was cut. */
-export function drained(of: { generation: number; pid: number }, drain: DrainReport): string[] {
+/** Returns the outcome of a drain, and a line for each connection that was cut. */
+export function formatDrain(of: { generation: number; pid: number }, drain: DrainReport): string[] {
   return [
-    `${who(of)} has drained in ${duration(drain.ms)}: ${formatOutcomes(drain)}`,
-    ...drain.cut.map((each) => `  cut: ${activeWork(each)}`),
+    `${formatProcess(of)} drained in ${formatDuration(drain.ms)}: ${formatOutcomes(drain)}`,
+    ...drain.cut.map((each) => `  cut: ${formatWork(each)}`),
   ]
 }
 
-/** The outcome of a successful reload. */
-export function handedOver({ reports }: ReloadSummary): string[] {
+/** Returns the outcome of a successful reload. */
+export function formatReload({ reports }: ReloadSummary): string[] {
   return reports.flatMap((report) => [
-    `${who(report.successor)} serves, after ${duration(reloadMs(report))}`,
-    ...(report.drain ? drained(report, report.drain) : []),
+    `${formatProcess(report.successor)} is serving after ${formatDuration(reloadMs(report))}`,
+    ...(report.drain ? formatDrain(report, report.drain) : []),
   ])
 }
 
-/** The lines of the whole status. */
-export function statusLines({ supervisor, generations, lastReload }: ControlStatus): string[] {
+/** Returns the lines of the whole status. */
+export function formatStatus({ supervisor, generations, lastReload }: ControlStatus): string[] {
   return [
     ...(supervisor
       ? [
-          `supervisor: pid ${supervisor.pid}, up ${duration(supervisor.uptimeMs)}, ${count(supervisor.workers, 'worker')}`,
+          `supervisor: pid ${supervisor.pid}, up ${formatDuration(supervisor.uptimeMs)}, ${formatCount(supervisor.workers, 'worker')}`,
         ]
       : []),
-    ...generations.flatMap(generationLines),
+    ...generations.flatMap(formatGeneration),
     `last reload: ${lastReload ? formatLastReload(lastReload) : 'none'}`,
   ]
 }
 
-function generationLines(status: GenerationStatus): string[] {
+function formatGeneration(status: GenerationStatus): string[] {
   const { connections, activeWork: holds = [], uptimeMs, release } = status
-  const up = uptimeMs === undefined ? '' : `, up ${duration(uptimeMs)}`
+  const up = uptimeMs === undefined ? '' : `, up ${formatDuration(uptimeMs)}`
   return [
-    `${who(status)}: ${formatState(status)}${up}`,
+    `${formatProcess(status)}: ${formatState(status)}${up}`,
     ...(release ? [`  runs ${release.script} in ${release.cwd}`] : []),
     ...(connections ? [`  ${formatConnections(connections)}`] : []),
     ...holds.map(
-      (each) => `  ${status.state === 'draining' ? 'waits for' : 'busy with'} ${activeWork(each)}`,
+      (each) => `  ${status.state === 'draining' ? 'waits for' : 'busy with'} ${formatWork(each)}`,
     ),
   ]
 }
 
 function formatState({ state, because, onProbation, msLeft }: GenerationStatus): string {
   const reason = because && (because === 'shutdown' ? ' for a shutdown' : ', handed over')
-  const left = msLeft === undefined ? '' : `, cut in ${duration(msLeft)}`
+  const left = msLeft === undefined ? '' : `, ${formatDuration(msLeft)} left`
   return `${state}${reason ?? ''}${onProbation ? ', on probation' : ''}${left}`
 }
 
@@ -86,7 +92,7 @@ function formatConnections({ total, inFlight, requests, ...kinds }: Connections)
     .filter(([, { idle, busy }]) => idle + busy > 0)
     .map(([kind, { idle, busy }]) => `${kind}: ${idle} idle and ${busy} busy`)
   const which = open.length > 0 ? ` (${open.join('; ')})` : ''
-  return `${count(total, 'connection')}${which}, ${count(inFlight, 'request')} in flight, ${requests} in total`
+  return `${formatCount(total, 'connection')}${which}, ${formatCount(inFlight, 'request')} in flight, ${requests} in total`
 }
 
 function formatLastReload({ outcome, reports }: ReloadSummary): string {
@@ -96,7 +102,7 @@ function formatLastReload({ outcome, reports }: ReloadSummary): string {
   const drain = reports.every((report) => report.drain)
     ? `; ${reports.flatMap(({ drain }) => (drain ? [formatOutcomes(drain)] : [])).join('; ')}`
     : ''
-  return `handed over at ${last.startedAt} in ${duration(reloadMs(last))}${drain}`
+  return `handed over at ${last.startedAt} in ${formatDuration(reloadMs(last))}${drain}`
 }
 
 const reloadMs = ({ phases }: ReloadResult): number => phases.reduce((sum, { ms }) => sum + ms, 0)

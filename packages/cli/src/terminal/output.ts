@@ -1,13 +1,13 @@
 /** Standard output gets the outcome of a command; standard error gets its progress and errors. */
 import { exitCodes } from '../command-line/exit-codes.js'
 
-export interface SpokenOptions {
+export interface OutputOptions {
   readonly json?: boolean
 }
 
 /**
  * Characters that end a line, move the cursor, start an escape sequence, or reverse the text direction. Clients of a
- * service can put them into URLs and errors. Core has the same code, but loading core would take long.
+ * service can put them into URLs and errors. Core has the same code, but loading core would be slow.
  */
 const control = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
@@ -18,8 +18,8 @@ export function print(lines: readonly string[]): void {
   process.stdout.write(inLines(lines))
 }
 
-/** Lines on standard error. */
-export function say(...lines: readonly string[]): void {
+/** Prints lines on standard error. */
+export function printToStderr(...lines: readonly string[]): void {
   process.stderr.write(inLines(lines))
 }
 
@@ -40,7 +40,7 @@ export function outliveReaders(): void {
   process.stderr.on('error', () => {})
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     if (code === 'EPIPE') return
-    say(`handover: standard output cannot be written: ${message}`)
+    printToStderr(`handover: cannot write to standard output: ${message}`)
     process.exit(exitCodes.unknown)
   })
 }

@@ -1,11 +1,11 @@
-/** Progress on standard error: a line for each phase, and on a terminal a bar for the drain. */
+/** Shows progress on standard error: a line for each phase, and on a terminal a bar for the drain. */
 import type { ControlEvent } from '@handover/core/supervision'
-import { count, duration, who } from './format.js'
-import { say } from './output.js'
+import { formatCount, formatDuration, formatProcess } from './format.js'
+import { printToStderr } from './output.js'
 
 export interface Progress {
   onEvent(event: ControlEvent): void
-  /** The command has its answer. */
+  /** Called when the command has its answer. */
   done(): void
 }
 
@@ -21,7 +21,7 @@ export async function visibleProgress(): Promise<Progress> {
       switch (event.event) {
         case 'phase':
           bar?.hide()
-          say(formatPhase(event))
+          printToStderr(formatPhase(event))
           break
         case 'draining':
           bar?.show(event)
@@ -39,11 +39,11 @@ export async function visibleProgress(): Promise<Progress> {
 }
 
 function formatPhase({ phase, limitMs, successor, ...running }: ControlEvent & { event: 'phase' }): string {
-  const next = successor ? who(successor) : 'the next generation'
-  const drains = `${who(running)} drains, for at most ${duration(limitMs)}`
+  const next = successor ? formatProcess(successor) : 'the next generation'
+  const drains = `${formatProcess(running)} drains for at most ${formatDuration(limitMs)}`
   const texts: Readonly<Record<typeof phase, string>> = {
-    starting: `${next} is starting; it has ${duration(limitMs)} to become ready`,
-    probation: `${next} is ready, and on probation for ${duration(limitMs)}`,
+    starting: `${next} is starting; it has ${formatDuration(limitMs)} to become ready`,
+    probation: `${next} is ready and on probation for ${formatDuration(limitMs)}`,
     draining: successor ? `${next} serves; ${drains}` : drains,
   }
   return texts[phase]
@@ -56,11 +56,11 @@ function drainLines(): (event: Draining) => void {
   return ({ open, msLeft, ...of }) => {
     if (performance.now() - last < everyMs) return
     last = performance.now()
-    say(`${who(of)} drains: ${count(open, 'connection')} open${left(msLeft)}`)
+    printToStderr(`${formatProcess(of)} drains: ${formatCount(open, 'connection')} open${left(msLeft)}`)
   }
 }
 
-const left = (msLeft: number | undefined) => (msLeft === undefined ? '' : `, cut in ${duration(msLeft)}`)
+const left = (msLeft: number | undefined) => (msLeft === undefined ? '' : `, ${formatDuration(msLeft)} left`)
 
 /** One bar for all generations that drain. */
 async function drainBar(): Promise<{ show(event: Draining): void; hide(): void }> {
