@@ -56,7 +56,7 @@ describe.each(frameworks)('$name over TLS', ({ fixture }) => {
     expect((await load).failures).toEqual([])
 
     const { pid } = service.serving
-    const last = thinking()(target, { tally, leaveWhenTold: true })
+    const last = thinking()(target, { tally, leaveOnClose: true })
     await until('every client is served', () => tally.open.get(4) === 10)
     service.signal('SIGTERM')
     expect((await last).failures).toEqual([])

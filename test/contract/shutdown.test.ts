@@ -34,7 +34,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
     const tally = new Tally()
     const load = mixedLoad(service.target, {
       tally,
-      leaveWhenTold: true,
+      leaveOnClose: true,
       workloads: [
         keepAlive({ clients: clients.saturated }),
         keepAlive({ clients: clients.thinking, think: { minMs: 0, maxMs: 400 } }),

@@ -3,10 +3,10 @@ import { Fault } from './fault.js'
 import type { ResponseHead } from './response.js'
 import type { ServedBy, Tally } from './tally.js'
 
-/** One request and what is to be expected of its answer. */
+/** One request, and the check of its response. */
 export interface Exchange {
   send(connection: RawConnection): Promise<void>
-  /** Reads the whole body and says what is wrong with it, if anything is. */
+  /** Reads the whole body. Resolves with a description of what is wrong with it, or with `undefined`. */
   check(body: AsyncIterable<Buffer>): Promise<string | undefined>
 }
 
@@ -20,27 +20,28 @@ export interface ClientOptions {
 }
 
 /**
- * One client with one connection, which it keeps until an answer says `Connection: close`. It never sends a
- * request twice: what fails is counted, and the next request starts on a new connection.
+ * One client with one connection, which it keeps until a response says `Connection: close`. It never sends a request
+ * twice: it counts a failure, and sends the next request on a new connection.
  */
 export class Client {
   #connection: RawConnection | undefined
-  /** Who answered last on the open connection, and who on any. */
+  /** The process that sent the last response on the open connection, ... */
   #onConnection: ServedBy | undefined
+  /** ... and on any connection. */
   #last: ServedBy | undefined
-  #toldToClose = false
+  #closeAnnounced = false
 
   constructor(
     private readonly target: Target,
     private readonly options: ClientOptions,
   ) {}
 
-  /** Whether the latest answer said `Connection: close`. */
-  get toldToClose(): boolean {
-    return this.#toldToClose
+  /** Whether the latest response said `Connection: close`. */
+  get closeAnnounced(): boolean {
+    return this.#closeAnnounced
   }
 
-  /** Resolves to whether the answer was right. What was wrong is in the tally. */
+  /** Resolves to whether the response was as expected. The tally has the failure. */
   async request(exchange: Exchange): Promise<boolean> {
     const { tally, workload } = this.options
     const startedAt = performance.now()
@@ -48,7 +49,7 @@ export class Client {
       const connection = this.#reusable() ?? (await this.#open())
       const { keepAlive } = await this.#exchange(connection, exchange)
       tally.answered(workload, performance.now() - startedAt, this.#last)
-      this.#toldToClose = !keepAlive
+      this.#closeAnnounced = !keepAlive
       if (keepAlive) return true
       tally.closedByAnswer++
       this.close()
@@ -60,14 +61,14 @@ export class Client {
     }
   }
 
-  /** Waits between two requests, and counts it when the open connection ends meanwhile. */
+  /** Waits between two requests. Counts a failure if the open connection ends in the meantime. */
   async think(ms: number): Promise<void> {
     if (!this.#connection) return pause(ms)
     await this.#connection.quiet(ms)
     this.#reusable()
   }
 
-  /** Closes, after a last look at the open connection. */
+  /** Checks the open connection once more, and closes it. */
   leave(): void {
     this.#reusable()
     this.close()
@@ -86,17 +87,17 @@ export class Client {
     return this.#connection
   }
 
-  /** The open connection, if nothing happened to it while it was idle. */
+  /** The open connection, unless it received bytes or ended while it was idle. */
   #reusable(): RawConnection | undefined {
     const connection = this.#connection
-    if (connection?.hasUnread) this.#fail(new Fault('malformed', 'bytes came that nobody had asked for'))
+    if (connection?.hasUnread) this.#fail(new Fault('malformed', 'bytes arrived without a request'))
     else if (connection?.ending) this.#fail(new Fault('closed-unannounced', connection.ending.detail))
     return this.#connection
   }
 
   async #exchange(connection: RawConnection, exchange: Exchange): Promise<ResponseHead> {
     const { requestMs } = this.options
-    const late = setTimeout(() => connection.abort(`not answered in ${requestMs} ms`), requestMs)
+    const timer = setTimeout(() => connection.abort(`no complete response within ${requestMs} ms`), requestMs)
     try {
       await exchange.send(connection)
       const head = await connection.head()
@@ -104,7 +105,7 @@ export class Client {
       await check(head, connection.body(head), exchange)
       return head
     } finally {
-      clearTimeout(late)
+      clearTimeout(timer)
     }
   }
 
@@ -135,7 +136,7 @@ async function check(head: ResponseHead, body: AsyncIterable<Buffer>, exchange: 
   if (wrong !== undefined) throw new Fault('wrong-body', wrong)
 }
 
-/** The beginning of a body that is only to be shown; the rest is not waited for. */
+/** The beginning of a body, for an error message. Does not wait for the rest of the body. */
 async function beginning(body: AsyncIterable<Buffer>): Promise<string> {
   for await (const chunk of body) return chunk.toString('utf8', 0, 200)
   return ''

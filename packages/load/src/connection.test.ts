@@ -45,7 +45,7 @@ test('a write that the server does not read ends the connection at the limit', a
   const connection = await RawConnection.connect(await hostile((socket) => socket.pause()), { stallMs: 50 })
   await connection.write(GET)
   await connection.write(Buffer.alloc(64 * 1024 * 1024))
-  expect(connection.ending).toEqual({ how: 'timeout', detail: 'no byte was taken for 50 ms' })
+  expect(connection.ending).toEqual({ how: 'timeout', detail: 'no byte was sent for 50 ms' })
 })
 
 test('quiet returns early when data arrives', async () => {

@@ -9,11 +9,11 @@ export type Target = TcpTarget | { readonly path: string }
 export interface TcpTarget {
   readonly port: number
   readonly host?: string
-  /** Speaks TLS, and takes any certificate. */
+  /** Uses TLS, and accepts any certificate. */
   readonly tls?: boolean
 }
 
-/** How a connection ended: the peer closed it, it was reset, nothing moved for too long, or we closed it. */
+/** How a connection ended: closed by the peer, reset, timed out without progress, or closed by this process. */
 export interface Ending {
   readonly how: 'end' | 'reset' | 'timeout' | 'local'
   readonly detail: string
@@ -28,18 +28,18 @@ const DEFAULT_STALL_MS = 30_000
 const HIGH_WATER_BYTES = 64 * 1024
 
 /**
- * One connection, with nothing between the caller and the socket: nothing is pooled, nothing is tried again.
- * It reads on while nobody asks, so an end is seen at once, and it stops reading when too much waits unread.
+ * One connection, without a pool and without retries. It reads ahead of its caller, so it notices an end at once. It
+ * stops reading while too many bytes wait unread.
  */
 export class RawConnection implements ByteSource {
-  /** Resolves when the connection has ended, with how. Never rejects. */
+  /** Resolves when the connection has ended. Never rejects. */
   readonly closed: Promise<Ending>
   readonly #socket: net.Socket
   readonly #stallMs: number
   readonly #chunks: Buffer[] = []
   #unreadBytes = 0
   #ending: Ending | undefined
-  #settleClosed: (ending: Ending) => void = () => {}
+  #resolveClosed: (ending: Ending) => void = () => {}
   #wake: (() => void) | undefined
 
   static async connect(
@@ -48,7 +48,7 @@ export class RawConnection implements ByteSource {
   ): Promise<RawConnection> {
     const socket = open(target)
     const connection = new RawConnection(socket, stallMs)
-    const late = setTimeout(() => connection.abort(`not connected after ${stallMs} ms`), stallMs)
+    const timer = setTimeout(() => connection.abort(`not connected after ${stallMs} ms`), stallMs)
     try {
       await once(socket, socket instanceof tls.TLSSocket ? 'secureConnect' : 'connect')
       return connection
@@ -56,7 +56,7 @@ export class RawConnection implements ByteSource {
       const kind = connection.ending?.how === 'timeout' ? 'timeout' : 'refused'
       throw new Fault(kind, error instanceof Error ? error.message : String(error))
     } finally {
-      clearTimeout(late)
+      clearTimeout(timer)
     }
   }
 
@@ -64,7 +64,7 @@ export class RawConnection implements ByteSource {
     this.#socket = socket
     this.#stallMs = stallMs
     this.closed = new Promise((resolve) => {
-      this.#settleClosed = resolve
+      this.#resolveClosed = resolve
     })
     socket.setNoDelay(true)
     socket.on('data', (chunk) => this.#received(chunk))
@@ -73,36 +73,36 @@ export class RawConnection implements ByteSource {
     socket.on('close', () => this.#end({ how: 'local', detail: 'closed on this side' }))
   }
 
-  /** The port on this side; `undefined` on a Unix socket. It tells connections apart. */
+  /** The local port, which identifies the connection; `undefined` on a Unix socket. */
   get localPort(): number | undefined {
     return this.#socket.localPort
   }
 
-  /** How it ended, if it did. */
+  /** How the connection ended; `undefined` while it is open. */
   get ending(): Ending | undefined {
     return this.#ending
   }
 
-  /** Whether bytes have come that nobody has read. */
+  /** Whether received bytes wait to be read. */
   get hasUnread(): boolean {
     return this.#chunks.length > 0
   }
 
-  /** Resolves when the kernel took the bytes, or the connection ended: the next read tells which. */
+  /** Resolves when the kernel has accepted the bytes or the connection has ended. The next read shows which. */
   write(data: string | Uint8Array): Promise<void> {
     return new Promise((resolve) => {
-      const late = setTimeout(() => this.abort(`no byte was taken for ${this.#stallMs} ms`), this.#stallMs)
+      const timer = setTimeout(() => this.abort(`no byte was sent for ${this.#stallMs} ms`), this.#stallMs)
       this.#socket.write(data, () => {
-        clearTimeout(late)
+        clearTimeout(timer)
         resolve()
       })
     })
   }
 
-  /** The next bytes; `null` when the peer has closed. Throws a `Fault` on a reset and when nothing comes. */
+  /** The next bytes; `null` when the peer has closed. Throws a `Fault` after a reset, or if no byte arrives in time. */
   async read(): Promise<Buffer | null> {
     if (!this.hasUnread && !this.#ending && !(await this.#arrival(this.#stallMs))) {
-      this.abort(`no byte came for ${this.#stallMs} ms`)
+      this.abort(`no byte arrived for ${this.#stallMs} ms`)
     }
     const chunk = this.#chunks.shift()
     if (chunk) {
@@ -113,7 +113,7 @@ export class RawConnection implements ByteSource {
     if (this.#ending?.how === 'end') return null
     throw new Fault(
       this.#ending?.how === 'timeout' ? 'timeout' : 'reset',
-      this.#ending?.detail ?? 'no ending',
+      this.#ending?.detail ?? 'the reason is unknown',
     )
   }
 
@@ -122,12 +122,12 @@ export class RawConnection implements ByteSource {
     this.#unreadBytes += chunk.length
   }
 
-  /** Waits; returns early when bytes come or the connection ends. */
+  /** Waits for `ms`. Returns early when bytes arrive or the connection ends. */
   async quiet(ms: number): Promise<void> {
     if (!this.hasUnread && !this.#ending) await this.#arrival(ms)
   }
 
-  /** The head of the next answer. Its body must be read before the next head. */
+  /** The head of the next response. The caller must read its body before the next head. */
   head(): Promise<ResponseHead> {
     return readHead(this)
   }
@@ -136,7 +136,7 @@ export class RawConnection implements ByteSource {
     return readBody(this, head)
   }
 
-  /** The next answer, whole. */
+  /** The complete next response. */
   async response(): Promise<Response> {
     const head = await this.head()
     const chunks: Buffer[] = []
@@ -145,19 +145,19 @@ export class RawConnection implements ByteSource {
     return { ...head, body, text: body.toString() }
   }
 
-  /** Closes politely, after what was written is out. */
+  /** Closes the connection after all written bytes are sent. */
   close(): void {
     this.#socket.destroySoon()
     this.#end({ how: 'local', detail: 'closed on this side' })
   }
 
-  /** Closes with a reset. */
+  /** Resets the connection. */
   reset(): void {
     this.#socket.resetAndDestroy()
     this.#end({ how: 'local', detail: 'reset on this side' })
   }
 
-  /** Gives up: whoever reads gets a `timeout`. */
+  /** Gives up: reads fail with a `timeout`. */
   abort(detail: string): void {
     this.#end({ how: 'timeout', detail })
     this.#socket.destroy(new Error(detail))
@@ -173,20 +173,20 @@ export class RawConnection implements ByteSource {
   #end(ending: Ending): void {
     if (this.#ending) return
     this.#ending = ending
-    this.#settleClosed(ending)
+    this.#resolveClosed(ending)
     this.#wake?.()
   }
 
-  /** True when bytes came or the connection ended, false when the time was over first. One waits at a time. */
+  /** Resolves to `false` if `ms` passes before bytes arrive or the connection ends. Only one caller may wait at a time. */
   #arrival(ms: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const settle = (came: boolean) => {
+      const finish = (hasArrived: boolean) => {
         clearTimeout(timer)
         this.#wake = undefined
-        resolve(came)
+        resolve(hasArrived)
       }
-      const timer = setTimeout(settle, ms, false)
-      this.#wake = () => settle(true)
+      const timer = setTimeout(finish, ms, false)
+      this.#wake = () => finish(true)
     })
   }
 }

@@ -3,7 +3,7 @@ import { type Exchange, pause } from './client.js'
 import type { RawConnection } from './connection.js'
 import { pattern, patternSha256 } from './pattern.js'
 
-/** `GET path`; the whole answer must match. */
+/** `GET path`. The whole body must match `answer`. */
 export function get(path: string, answer = /^ok$/): Exchange {
   const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   return {
@@ -12,7 +12,7 @@ export function get(path: string, answer = /^ok$/): Exchange {
   }
 }
 
-/** `POST /upload` with the pattern, sent in even slices over `overMs`; answered with its SHA-256. */
+/** `POST /upload` with the pattern, sent in equal slices over `overMs`. The response must be its SHA-256. */
 export function upload(bytes: number, overMs: number): Exchange {
   const head = `POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\nContent-Length: ${bytes}\r\n\r\n`
   const sha256 = patternSha256(bytes)
@@ -25,7 +25,7 @@ export function upload(bytes: number, overMs: number): Exchange {
   }
 }
 
-/** `GET /download`, read at such a pace that it takes `overMs`. */
+/** `GET /download`, paced so that reading the body takes `overMs`. */
 export function download(bytes: number, overMs: number): Exchange {
   const request = `GET /download?bytes=${bytes} HTTP/1.1\r\nHost: localhost\r\n\r\n`
   const sha256 = patternSha256(bytes)
@@ -35,7 +35,7 @@ export function download(bytes: number, overMs: number): Exchange {
   }
 }
 
-/** An answer before the end, or the end of the connection, ends the sending: reading tells what it was. */
+/** Stops when a response arrives early or the connection ends. The next read shows which. */
 async function sendPaced(connection: RawConnection, bytes: number, overMs: number): Promise<void> {
   const startedAt = performance.now()
   let sent = 0
@@ -61,8 +61,8 @@ async function expectPattern(
     const waitMs = startedAt + (overMs * received) / bytes - performance.now()
     if (waitMs > 1) await pause(waitMs)
   }
-  if (received !== bytes) return `${received} bytes instead of ${bytes}`
-  return hash.digest('hex') === sha256 ? undefined : `${bytes} bytes that are not the pattern`
+  if (received !== bytes) return `expected ${bytes} bytes, got ${received}`
+  return hash.digest('hex') === sha256 ? undefined : `${bytes} bytes that do not match the pattern`
 }
 
 async function expectContent(

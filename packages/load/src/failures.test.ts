@@ -28,13 +28,13 @@ test('a reset instead of a response is a failure', async () => {
 
 test('a connection that ends without a response is a failure', async () => {
   const { failures } = await oneRequest(await hostile((socket) => socket.end()))
-  expect(failures).toEqual(['cut-short: the connection ended before the next byte of the answer'])
+  expect(failures).toEqual(['cut-short: the connection ended before the next byte of the response'])
 })
 
 test.each([
-  ['its head', 'HTTP/1.1 200 OK\r\nContent-', 'within a line of the answer'],
-  ['its body', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no', '1 of 2 bytes early'],
-  ['a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\no', '1 of 2 bytes early'],
+  ['its head', 'HTTP/1.1 200 OK\r\nContent-', 'within a line of the response'],
+  ['its body', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no', 'with 1 of 2 bytes missing'],
+  ['a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\no', 'with 1 of 2 bytes missing'],
 ])('a response that is cut within %s is a failure', async (_, text, where) => {
   const { failures } = await oneRequest(await hostile((socket) => socket.end(text)))
   expect(failures).toEqual([`cut-short: the connection ended ${where}`])
@@ -63,7 +63,7 @@ test('a response that is not HTTP is a failure', async () => {
 
 test('a missing response is a failure', async () => {
   const { failures } = await oneRequest(await hostile(() => {}), { stallMs: 30 })
-  expect(failures).toEqual(['timeout: no byte came for 30 ms'])
+  expect(failures).toEqual(['timeout: no byte arrived for 30 ms'])
 })
 
 test('a response that only trickles in is a failure', async () => {
@@ -72,7 +72,7 @@ test('a response that only trickles in is a failure', async () => {
     socket.on('close', () => clearInterval(trickle))
   })
   const { failures } = await oneRequest(target, { requestMs: 50 })
-  expect(failures).toEqual(['timeout: not answered in 50 ms'])
+  expect(failures).toEqual(['timeout: no complete response within 50 ms'])
 })
 
 test.each<[string, Behavior]>([
@@ -102,7 +102,7 @@ test('unrequested bytes on an idle connection are a failure', async () => {
     if (n === 1) over.abort()
   })
   const { failures } = await keepAlive({ clients: 1 })(target, { signal: over.signal })
-  expect(failures[0]).toMatchObject({ kind: 'malformed', detail: 'bytes came that nobody had asked for' })
+  expect(failures[0]).toMatchObject({ kind: 'malformed', detail: 'bytes arrived without a request' })
 })
 
 test('a response to an upload with the wrong SHA-256 is a failure', async () => {
@@ -120,8 +120,8 @@ test('the failure of an upload that is refused halfway contains the status', asy
 })
 
 test.each([
-  ['too short', 'a', '1 bytes instead of 2'],
-  ['made of other bytes', 'ab', '2 bytes that are not the pattern'],
+  ['too short', 'a', 'expected 2 bytes, got 1'],
+  ['made of other bytes', 'ab', '2 bytes that do not match the pattern'],
 ])('a download that is %s is a failure', async (_, body, detail) => {
   const target = await hostile((socket) => socket.write(answer(body)))
   const { failures } = await downloads({ clients: 1, bytes: 2, overMs: 0 })(target, once)

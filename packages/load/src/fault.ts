@@ -1,20 +1,20 @@
-/** What can go wrong between a client and a server, as the client sees it. */
+/** The failures that a client can observe. */
 export type FailureKind =
-  /** No connection was made: refused, no such socket file, no room in the queue. */
+  /** The connection failed: it was refused, the socket file is missing, or the queue is full. */
   | 'refused'
-  /** The connection was reset while a request was open. */
+  /** The connection was reset while a request was in flight. */
   | 'reset'
-  /** The connection ended before the answer was complete. */
+  /** The connection ended before the response was complete. */
   | 'cut-short'
-  /** An idle connection ended, and no answer had said `Connection: close`. */
+  /** An idle connection ended without a response with `Connection: close`. */
   | 'closed-unannounced'
-  /** Nothing moved for `stallMs`, or the request was not over after `requestMs`. */
+  /** The connection made no progress for `stallMs`, or the request took longer than `requestMs`. */
   | 'timeout'
-  /** An answer with a status other than 200. */
+  /** The response has a status other than 200. */
   | 'status'
-  /** The wrong content, or the wrong length of it. */
+  /** The body has the wrong content or the wrong length. */
   | 'wrong-body'
-  /** Not HTTP/1.1, or bytes that nobody had asked for. */
+  /** The bytes are not HTTP/1.1, or belong to no request. */
   | 'malformed'
 
 export class Fault extends Error {

@@ -9,7 +9,7 @@ const CEILING_MS = 600_000
 const GROWTH = Math.log(1.02)
 const BUCKETS = Math.ceil(Math.log(CEILING_MS / FLOOR_MS) / GROWTH) + 1
 
-/** Durations in a fixed number of buckets, each 2 % wider than the one before. */
+/** Counts durations in a fixed number of buckets, each 2 % wider than the previous one. */
 export class Histogram {
   readonly #buckets = new Uint32Array(BUCKETS)
   #count = 0
@@ -32,7 +32,7 @@ export class Histogram {
     return this.#count
   }
 
-  /** In milliseconds; all zero when nothing was recorded. */
+  /** In milliseconds; all values are 0 if nothing was recorded. */
   latency(): Latency {
     return { p50: this.#percentile(0.5), p99: this.#percentile(0.99), max: this.#max }
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 
-// Byte i is (i * 31 + 7) & 0xff. It repeats every 256 bytes, so every block of 64 KiB is the same one.
+// Byte i is (i * 31 + 7) & 0xff. The pattern repeats every 256 bytes, so all blocks of 64 KiB are equal.
 const BLOCK_BYTES = 64 * 1024
 const block = Buffer.from(Uint8Array.from({ length: BLOCK_BYTES }, (_, i) => i * 31 + 7))
 
@@ -11,7 +11,7 @@ export function* pattern(bytes: number): Generator<Buffer, void, undefined> {
   }
 }
 
-/** The SHA-256, in hex, of so many bytes of the pattern. */
+/** The SHA-256, in hex, of the first `bytes` bytes of the pattern. */
 export function patternSha256(bytes: number): string {
   const hash = createHash('sha256')
   for (const slice of pattern(bytes)) hash.update(slice)

@@ -1,6 +1,6 @@
 import { Fault } from './fault.js'
 
-/** Bytes as they come; `null` is the end of them. What was read too far is given back. */
+/** Bytes in the order of their arrival; `null` is their end. `unread` returns bytes that were read too far. */
 export interface ByteSource {
   read(): Promise<Buffer | null>
   unread(chunk: Buffer): void
@@ -8,9 +8,9 @@ export interface ByteSource {
 
 export interface ResponseHead {
   readonly status: number
-  /** Names in lower case; a header that came twice is joined with `, `. */
+  /** Names are in lower case. The values of a repeated header are joined with `, `. */
   readonly headers: ReadonlyMap<string, string>
-  /** Whether the connection may be used again after this answer. */
+  /** Whether the connection may be reused after this response. */
   readonly keepAlive: boolean
   readonly framing: Framing
 }
@@ -25,15 +25,15 @@ type Framing = { readonly bytes: number } | 'chunked' | 'until-close'
 
 const MAX_HEAD_BYTES = 64 * 1024
 const MAX_LINE_BYTES = 8 * 1024
-const MAX_INTERIM_ANSWERS = 16
+const MAX_INTERIM_RESPONSES = 16
 
-/** The head of the next answer; interim ones (100, 103) are passed over. */
+/** The head of the next response. Skips interim responses (100, 103). */
 export async function readHead(source: ByteSource): Promise<ResponseHead> {
-  for (let passed = 0; passed < MAX_INTERIM_ANSWERS; passed++) {
+  for (let passed = 0; passed < MAX_INTERIM_RESPONSES; passed++) {
     const head = parseHead(await readUntil(source, '\r\n\r\n', MAX_HEAD_BYTES))
     if (head.status >= 200 || head.status === 101) return head
   }
-  throw new Fault('malformed', `more than ${MAX_INTERIM_ANSWERS} interim answers`)
+  throw new Fault('malformed', `more than ${MAX_INTERIM_RESPONSES} interim responses`)
 }
 
 export async function* readBody(source: ByteSource, { framing }: ResponseHead): AsyncGenerator<Buffer, void> {
@@ -83,7 +83,7 @@ async function* readChunked(source: ByteSource): AsyncGenerator<Buffer, void> {
     if (bytes === 0) return skipTrailers(source)
     yield* readBytes(source, bytes)
     if ((await readUntil(source, '\r\n', MAX_LINE_BYTES)) !== '') {
-      throw new Fault('malformed', `a chunk is longer than the ${bytes} bytes it said`)
+      throw new Fault('malformed', `a chunk is longer than its announced ${bytes} bytes`)
     }
   }
 }
@@ -100,7 +100,7 @@ async function* readBytes(source: ByteSource, bytes: number): AsyncGenerator<Buf
   let left = bytes
   while (left > 0) {
     const chunk = await source.read()
-    if (!chunk) throw new Fault('cut-short', `the connection ended ${left} of ${bytes} bytes early`)
+    if (!chunk) throw new Fault('cut-short', `the connection ended with ${left} of ${bytes} bytes missing`)
     if (chunk.length > left) source.unread(chunk.subarray(left))
     const part = chunk.subarray(0, left)
     left -= part.length
@@ -108,13 +108,14 @@ async function* readBytes(source: ByteSource, bytes: number): AsyncGenerator<Buf
   }
 }
 
-/** The text before the mark; the mark is consumed. */
+/** Returns the text before `mark`, and consumes `mark`. */
 async function readUntil(source: ByteSource, mark: string, limit: number): Promise<string> {
   let seen: Buffer = Buffer.alloc(0)
   for (;;) {
     const chunk = await source.read()
     if (!chunk) {
-      const where = seen.length === 0 ? 'before the next byte of the answer' : 'within a line of the answer'
+      const where =
+        seen.length === 0 ? 'before the next byte of the response' : 'within a line of the response'
       throw new Fault('cut-short', `the connection ended ${where}`)
     }
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk])
@@ -123,6 +124,6 @@ async function readUntil(source: ByteSource, mark: string, limit: number): Promi
       if (end + mark.length < seen.length) source.unread(seen.subarray(end + mark.length))
       return seen.toString('latin1', 0, end)
     }
-    if (seen.length > limit) throw new Fault('malformed', `no end of a line in ${limit} bytes`)
+    if (seen.length > limit) throw new Fault('malformed', `a line does not end within ${limit} bytes`)
   }
 }

@@ -1,7 +1,7 @@
 import type { FailureKind, Fault } from './fault.js'
 import { Histogram, type Latency } from './histogram.js'
 
-/** Who answered, as the headers `x-generation` and `x-pid` say. */
+/** The process that sent a response, according to its headers `x-generation` and `x-pid`. */
 export interface ServedBy {
   readonly generation: number
   readonly pid: number
@@ -13,9 +13,9 @@ export interface Failure {
   readonly client: number
   readonly kind: FailureKind
   readonly detail: string
-  /** Milliseconds since the tally was made. */
+  /** Milliseconds since the tally was created. */
   readonly atMs: number
-  /** Who gave this client its last answer, if it got one. */
+  /** The process that sent the last response to this client; `undefined` before the first one. */
   readonly servedBy: ServedBy | undefined
   /** The process that sent the last response on the failed connection; `undefined` before the first one. */
   readonly connection: ServedBy | undefined
@@ -28,31 +28,31 @@ export interface WorkloadResult {
 }
 
 export interface LoadResult extends WorkloadResult {
-  /** The first thousand; `failed` counts all. */
+  /** The first 1,000 failures; `failed` counts all of them. */
   readonly failures: readonly Failure[]
   readonly connectionsOpened: number
   readonly closedByAnswer: number
   readonly moved: number
-  /** Generation to number of answers. */
+  /** The number of responses by generation. */
   readonly servedBy: ReadonlyMap<number, number>
   readonly workloads: ReadonlyMap<string, WorkloadResult>
 }
 
 const KEPT_FAILURES = 1000
 
-/** What the clients saw, readable while they run. Several workloads may share one. Its size has a limit. */
+/** Counts what clients observe, readable while they run. Several workloads can share one. Its size is bounded. */
 export class Tally {
-  /** Requests that got the right answer. */
+  /** Requests that got the expected response. */
   requests = 0
-  /** Everything that went wrong, kept in `failures` or not. */
+  /** All failures, including those that `failures` has no room for. */
   failed = 0
   connectionsOpened = 0
-  /** Connections that ended because an answer said `Connection: close`. */
+  /** Connections that ended after a response with `Connection: close`. */
   closedByAnswer = 0
-  /** How often the next answer on a connection came from another generation than the one before. */
+  /** How often a response came from another generation than the previous response on its connection. */
   moved = 0
   readonly failures: Failure[] = []
-  /** Generation to number of connections that are open and on which it gave the last answer. */
+  /** The number of open connections by the generation that sent the last response on them. */
   readonly open = new Map<number, number>()
   readonly servedBy = new Map<number, number>()
   readonly #startedAt = performance.now()
@@ -65,7 +65,7 @@ export class Tally {
     if (by) this.servedBy.set(by.generation, (this.servedBy.get(by.generation) ?? 0) + 1)
   }
 
-  /** The last answer on a connection now comes from another one; `undefined` before the first and at the end. */
+  /** Records which process sent the last response on a connection: `undefined` before the first and at the end. */
   lastAnswer(from: ServedBy | undefined, to: ServedBy | undefined): void {
     if (from) this.open.set(from.generation, (this.open.get(from.generation) ?? 0) - 1)
     if (to) this.open.set(to.generation, (this.open.get(to.generation) ?? 0) + 1)

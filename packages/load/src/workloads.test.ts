@@ -21,12 +21,12 @@ test('Connection: close is not a failure, and the next request opens a new conne
   expect(result).toMatchObject({ requests: 3, failed: 0, connectionsOpened: 3, closedByAnswer: 3 })
 })
 
-test('with leaveWhenTold a client does not reconnect after Connection: close', async () => {
+test('with leaveOnClose a client does not reconnect after Connection: close', async () => {
   const target = await hostile((socket, n) => {
     if (n === 1) socket.end(answer('ok', { headers: 'Connection: close\r\n' }))
     else socket.write(answer('ok'))
   })
-  const result = await keepAlive({ clients: 1 })(target, { requestsPerClient: 9, leaveWhenTold: true })
+  const result = await keepAlive({ clients: 1 })(target, { requestsPerClient: 9, leaveOnClose: true })
   expect(result).toMatchObject({ requests: 2, failed: 0, connectionsOpened: 1, closedByAnswer: 1 })
 })
 
@@ -137,7 +137,7 @@ test('only the first 1000 failures are kept, but all are counted', () => {
 
 test('all workloads together have no failure with a correct server', async () => {
   const over = new AbortController()
-  const server = http.createServer(serveRightly)
+  const server = http.createServer(serveCorrectly)
   onTestFinished(() => void server.close())
   const tally = new Tally()
   const running = mixedLoad(await listening(server), {
@@ -160,7 +160,7 @@ test('all workloads together have no failure with a correct server', async () =>
   )
 })
 
-function serveRightly(request: http.IncomingMessage, response: http.ServerResponse): void {
+function serveCorrectly(request: http.IncomingMessage, response: http.ServerResponse): void {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
   if (pathname === '/slow') setTimeout(() => response.end('ok'), Number(searchParams.get('ms')))
   else if (pathname === '/download') Readable.from(pattern(Number(searchParams.get('bytes')))).pipe(response)

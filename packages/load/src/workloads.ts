@@ -4,22 +4,22 @@ import { download, get, upload } from './exchanges.js'
 import { type LoadResult, Tally } from './tally.js'
 
 export interface RunOptions {
-  /** No request is begun after it; those that were begun are finished. */
+  /** After it aborts, clients finish their current request and start no other. */
   readonly signal?: AbortSignal
-  /** Where to count. Shared by those it was given to; the result is then of all of them. */
+  /** Counts the results. If several workloads share a tally, the result covers all of them. */
   readonly tally?: Tally
-  /** The end of the run, whatever the signal does. */
+  /** The time limit of the run, even without a signal. */
   readonly maxMs?: number
   readonly requestsPerClient?: number
-  /** A client that was told `Connection: close` leaves, because the service shuts down. */
-  readonly leaveWhenTold?: boolean
+  /** Whether a client stops after a response with `Connection: close`, as at a shutdown of the service. */
+  readonly leaveOnClose?: boolean
   /** How long a connection may go without progress. */
   readonly stallMs?: number
-  /** How long one request may take in all. */
+  /** How long one request may take in total. */
   readonly requestMs?: number
 }
 
-/** Starts its clients, and resolves when the last of them has finished its last request. */
+/** Starts the clients and resolves when all of them have finished. */
 export type Workload = (target: Target, options?: RunOptions) => Promise<LoadResult>
 
 export interface Think {
@@ -30,35 +30,35 @@ export interface Think {
 const DEFAULTS = Object.freeze({
   maxMs: 120_000,
   requestsPerClient: 1_000_000,
-  leaveWhenTold: false,
+  leaveOnClose: false,
   stallMs: 30_000,
   requestMs: 60_000,
 })
 const MIB = 1024 * 1024
 
-/** A server that is away fails every request at once: this keeps the count of failures readable. */
+/** Without a server every request fails at once. This pause keeps the number of failures readable. */
 const PAUSE_AFTER_FAILURE_MS = 20
 
-/** A client that thinks looks this often whether the run is over. */
+/** How often a client that thinks checks whether the run is over. */
 const THINK_STEP_MS = 100
 
 interface Plan {
   readonly name: string
   readonly clients: number
   readonly exchange: Exchange
-  /** What a client does after each answer. */
+  /** Called after each response. */
   readonly afterwards?: (client: Client, isOver: () => boolean) => Promise<void>
 }
 
 export interface RequestOptions {
   readonly clients?: number
-  /** A random pause after each answer, or none. */
+  /** A random pause after each response; 0 for none. */
   readonly think?: 0 | Think
-  /** What a right answer is. */
+  /** The expected body. */
   readonly answer?: RegExp
 }
 
-/** A new connection for each request; the client closes it when it has the answer. */
+/** Uses a new connection for each request. The client closes it after the response. */
 export function newConnections({ clients = 8, think = 0, answer }: RequestOptions = {}): Workload {
   return workload({
     name: 'new-connections',
@@ -71,7 +71,7 @@ export function newConnections({ clients = 8, think = 0, answer }: RequestOption
   })
 }
 
-/** One request after the other on the same connection. */
+/** Sends one request after another on the same connection. */
 export function keepAlive({ clients = 8, think = 0, answer }: RequestOptions = {}): Workload {
   return workload({
     name: think === 0 ? 'keep-alive' : 'keep-alive-thinking',
@@ -81,7 +81,7 @@ export function keepAlive({ clients = 8, think = 0, answer }: RequestOptions = {
   })
 }
 
-/** Keep-alive clients whose every answer takes `ms`. */
+/** Sends keep-alive requests that take the server `ms` each. */
 export function slowRequests({
   clients = 10,
   ms = 2000,
@@ -93,21 +93,21 @@ export function slowRequests({
 export interface TransferOptions {
   readonly clients?: number
   readonly bytes?: number
-  /** How long one transfer takes at least. */
+  /** The minimum duration of one transfer. */
   readonly overMs?: number
 }
 
-/** Request bodies that are sent slowly; the answer must be their SHA-256. */
+/** Sends request bodies slowly. Each response must be the SHA-256 of its request. */
 export function uploads({ clients = 4, bytes = 4 * MIB, overMs = 2000 }: TransferOptions = {}): Workload {
   return workload({ name: 'uploads', clients, exchange: upload(bytes, overMs) })
 }
 
-/** Answers that are read slowly; their length and SHA-256 must be right. */
+/** Reads responses slowly, and checks their length and SHA-256. */
 export function downloads({ clients = 4, bytes = 8 * MIB, overMs = 2000 }: TransferOptions = {}): Workload {
   return workload({ name: 'downloads', clients, exchange: download(bytes, overMs) })
 }
 
-/** Every kind of client at once. */
+/** One workload of every kind. */
 export function everyWorkload(): Workload[] {
   return [
     newConnections(),
@@ -123,7 +123,7 @@ export interface MixedLoadOptions extends RunOptions {
   readonly workloads?: readonly Workload[]
 }
 
-/** Runs several workloads together, with one result. */
+/** Runs several workloads at the same time, with one result. */
 export async function mixedLoad(
   target: Target,
   { workloads = everyWorkload(), tally = new Tally(), ...options }: MixedLoadOptions = {},
@@ -134,7 +134,7 @@ export async function mixedLoad(
 
 function workload({ name, clients, exchange, afterwards }: Plan): Workload {
   return async (target, options = {}) => {
-    const { maxMs, requestsPerClient, leaveWhenTold, stallMs, requestMs, signal, tally } = {
+    const { maxMs, requestsPerClient, leaveOnClose, stallMs, requestMs, signal, tally } = {
       tally: new Tally(),
       ...DEFAULTS,
       ...options,
@@ -147,7 +147,7 @@ function workload({ name, clients, exchange, afterwards }: Plan): Workload {
       for (let done = 0; done < requestsPerClient && !isOver(); done++) {
         if (await client.request(exchange)) await afterwards?.(client, isOver)
         else await pause(PAUSE_AFTER_FAILURE_MS)
-        if (leaveWhenTold && client.toldToClose) break
+        if (leaveOnClose && client.closeAnnounced) break
       }
       client.leave()
     }
