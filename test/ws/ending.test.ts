@@ -77,9 +77,7 @@ test.each([
   expect(await conversation.closed()).toMatchObject(restart)
   const [report] = await finalReports(service, 1)
   expect(report?.drain).toMatchObject({ moved: 1, closed: 0, cut: [] })
-  await service.line(
-    /restore of a WebSocket failed: Error: restore failed|does not support its subprotocol first/,
-  )
+  await service.line(/its restore failed: Error: restore failed|does not support its subprotocol first/)
 })
 
 test('a shutdown closes WebSockets one by one with 1012 before the limit', async () => {

@@ -1,5 +1,5 @@
 /**
- * Handover for Express 4.18 and 5: `app.use(graceful(app))`. What it returns is also the handle.
+ * Handover for Express 4.18 and 5: `app.use(graceful(app))`. The middleware that `graceful` returns is also the handle.
  * @packageDocumentation
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -12,27 +12,27 @@ import {
 } from '@handover/core'
 import { keepRouterUnmade } from './router.js'
 
-/** What is needed of an Express application: it is a function, and has `listen`. */
+/** The parts of an Express application that `graceful` uses. */
 export type ExpressApplication = ((request: never, response: never) => unknown) & {
   listen: unknown
   set: unknown
 }
 
-/** A middleware that lets every request pass. */
+/** A middleware that passes every request on. */
 export type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void
 
 /**
- * Ties whatever server serves `app` to this process's generation: `app.listen(…)`, `http.createServer(app)`,
- * `https.createServer(…, app)`. Call it before that.
+ * Makes every server that serves `app` part of this process's generation: `app.listen(…)`, `http.createServer(app)`,
+ * `https.createServer(…, app)`. Call it before you create the server.
  *
- * @returns a middleware that carries the handle; where it stands among the others does not matter.
+ * @returns a middleware that is also the handle. Its position among other middleware does not matter.
  * @throws HandoverError `ERR_HANDOVER_NOT_AN_APP`, and those of `graceful` of `@handover/core`.
  */
-function tie(app: ExpressApplication, options?: GracefulOptions): Middleware & GracefulHandle {
+function attach(app: ExpressApplication, options?: GracefulOptions): Middleware & GracefulHandle {
   if (typeof app !== 'function' || typeof app.listen !== 'function' || typeof app.set !== 'function') {
     throw new HandoverError(
       'ERR_HANDOVER_NOT_AN_APP',
-      'graceful(app) of @handover/express wants an Express application. For a server use graceful(server) of @handover/core. Nothing was changed.',
+      'graceful(app) of @handover/express needs an Express application. For a server, use graceful(server) of @handover/core. Nothing was changed.',
     )
   }
   const handle = gracefulApplication(
@@ -49,11 +49,13 @@ function tie(app: ExpressApplication, options?: GracefulOptions): Middleware & G
 }
 
 /**
- * Express's `graceful(app, options?)`: also what `require('@handover/express')` returns, and its property `graceful`.
+ * Express's `graceful(app, options?)`. In CommonJS, `require('@handover/express')` returns it, too.
  *
  * @function
  */
-export const graceful: typeof tie & { readonly graceful: typeof tie } = Object.assign(tie, { graceful: tie })
+export const graceful: typeof attach & { readonly graceful: typeof attach } = Object.assign(attach, {
+  graceful: attach,
+})
 
 export default graceful
 export type { GracefulHandle, GracefulOptions }

@@ -1,7 +1,6 @@
 /**
- * Express makes the router of an application, with the settings of that moment, at the first `app.use` or route.
- * Our middleware must not be that first one: settings made after it would have no effect
- * (test/contract/untouched.test.ts).
+ * Express creates an application's router at the first `app.use` or route, with the settings of that moment. If our
+ * middleware came first, later settings would have no effect (test/contract/untouched.test.ts).
  */
 
 interface Router {
@@ -11,7 +10,7 @@ interface Router {
 }
 
 /** The internals of an application that this file uses. */
-interface Inside {
+interface Internals {
   enabled(setting: string): boolean
   /** Only Express 4: creates `_router`. */
   lazyrouter?: (() => void) | undefined
@@ -21,65 +20,65 @@ interface Inside {
 }
 
 /**
- * Prevents that `app.use(middleware)` creates the router. Returns a function to call when the application listens. It
- * removes the middleware, which does nothing but would cost each request a step. A request in flight continues in the
- * stack with which it began.
+ * Keeps `app.use(middleware)` from creating the router. Returns a function to call when the application listens: it
+ * removes the middleware, which does nothing but costs each request a step. A request in flight keeps the stack with
+ * which it began.
  */
 export function keepRouterUnmade(app: unknown, middleware: unknown): () => void {
-  const inside = app as Inside
+  const internals = app as Internals
   const isOurs = ({ handle }: Router['stack'][number]) => handle === middleware
-  return inside.lazyrouter ? inExpress4(inside, isOurs) : inExpress5(inside, isOurs)
+  return internals.lazyrouter ? inExpress4(internals, isOurs) : inExpress5(internals, isOurs)
 }
 
 type IsOurs = (layer: Router['stack'][number]) => boolean
 
-/** The first two layers of its router are Express's own. Drops a router with only our layer; the next use recreates it. */
-function inExpress4(app: Inside, isOurs: IsOurs): () => void {
+/** Drops a router with only our layer, beside Express's own two. Express recreates it at the next use. */
+function inExpress4(app: Internals, isOurs: IsOurs): () => void {
   const { lazyrouter } = app
   let calls = 0
-  const settle = () => {
+  const restore = () => {
     if (app.lazyrouter === counting) app.lazyrouter = lazyrouter
     const stack = app._router?.stack ?? []
     if (stack.length === 3 && stack.slice(2).every(isOurs)) app._router = undefined
   }
-  const counting = function (this: Inside) {
+  const counting = function (this: Internals) {
     // The first call may be that of `app.use(middleware)`.
-    if (++calls > 1) settle()
+    if (++calls > 1) restore()
     return lazyrouter?.call(this)
   }
   if (!app._router) app.lazyrouter = counting
   return () => {
-    settle()
-    takeOut(app._router, isOurs)
+    restore()
+    removeLayer(app._router, isOurs)
   }
 }
 
-/** Express creates its router once. At the second access without another layer, it gets the current settings. */
-function inExpress5(app: Inside, isOurs: IsOurs): () => void {
+/** Express 5 creates its router once. At the second access, a router with only our layer gets the current settings. */
+function inExpress5(app: Internals, isOurs: IsOurs): () => void {
   const own = Object.getOwnPropertyDescriptor(app, 'router')
   if (!own?.get || !own.configurable) return () => {}
-  const make = own.get
-  let asked = 0
-  let isSettled = false
+  const create = own.get
+  let accesses = 0
+  let isRestored = false
   const get = (): Router => {
-    const router = make.call(app)
-    // The first time may be that of `app.use(middleware)`.
-    if (++asked > 1) settle(router)
+    const router = create.call(app)
+    // The first access may be that of `app.use(middleware)`.
+    if (++accesses > 1) restore(router)
     return router
   }
-  const settle = (router: Router) => {
+  const restore = (router: Router) => {
     if (Object.getOwnPropertyDescriptor(app, 'router')?.get === get) Object.defineProperty(app, 'router', own)
-    isSettled = true
+    isRestored = true
     if (router.stack.length !== 1 || !router.stack.every(isOurs)) return
-    takeOut(router, isOurs)
+    removeLayer(router, isOurs)
     router.caseSensitive = app.enabled('case sensitive routing')
     router.strict = app.enabled('strict routing')
   }
   Object.defineProperty(app, 'router', { ...own, get })
-  // Otherwise the first request settles it.
-  return () => isSettled && takeOut(app.router, isOurs)
+  // Otherwise the first request restores it.
+  return () => isRestored && removeLayer(app.router, isOurs)
 }
 
-function takeOut(router: Router | undefined, isOurs: IsOurs): void {
+function removeLayer(router: Router | undefined, isOurs: IsOurs): void {
   if (router?.stack.some(isOurs)) router.stack = router.stack.filter((layer) => !isOurs(layer))
 }

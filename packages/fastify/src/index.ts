@@ -26,27 +26,27 @@ const plugin: Plugin = async (app, options) => {
   const handle = gracefulServer(app.server, { ...options, logger, ready: 'manual' })
   if (!app.hasDecorator('graceful')) app.decorate('graceful', handle)
 
-  // `onListen` comes when all addresses are bound: `localhost` has two.
+  // Fastify calls `onListen` when all addresses are bound: `localhost` has two.
   app.addHook('onListen', async () => {
     if (!manual) void handle.ready()
   })
 
-  // Core drains before `close()`: from then on Fastify answers 503. If the application closes first, open
-  // connections hear of it; waiting here would meet `pluginTimeout`.
-  const release = releaseOf(app.server)
-  app.addHook('preClose', async () => release.closing())
-  app.addHook('onClose', async () => release.closed())
+  // Core drains before it calls `close()`, because Fastify then answers 503. If the application calls `close()` first,
+  // open connections get `Connection: close`. The hook does not wait for them: `pluginTimeout` would pass.
+  const { closing, closed } = releaseOf(app.server)
+  app.addHook('preClose', async () => closing())
+  app.addHook('onClose', async () => closed())
   handle.onDrained(() => app.close())
 }
 
 const registered = fp(plugin, { name: '@handover/fastify', fastify: '5.x' })
 
 /**
- * The plugin. Options: see `GracefulOptions` of `@handover/core`; `logger` is Fastify's own by default, and
- * `ready: 'listening'` means Fastify's `onListen`. Fails as `graceful` of core does, with a `HandoverError`.
+ * The plugin. Options: see `GracefulOptions` of `@handover/core`. The default `logger` is Fastify's own, and
+ * `ready: 'listening'` means Fastify's `onListen`. Rejects with the `HandoverError`s that `graceful` of core throws.
  */
 export const graceful: Plugin & { readonly graceful: Plugin } = Object.assign(registered, {
-  /** `const { graceful } = require('@handover/fastify')`; without braces it is the plugin itself. */
+  /** For `const { graceful } = require('@handover/fastify')`. `require` itself returns the plugin, too. */
   graceful: registered,
 })
 

@@ -1,5 +1,5 @@
 /**
- * Handover for Koa 2 and 3: `app.use(graceful(app))`. What it returns is also the handle.
+ * Handover for Koa 2 and 3: `app.use(graceful(app))`. The middleware that `graceful` returns is also the handle.
  * @packageDocumentation
  */
 import {
@@ -10,54 +10,56 @@ import {
   HandoverError,
 } from '@handover/core'
 
-/** What is needed of a Koa application. */
+/** The parts of a Koa application that `graceful` uses. */
 export interface KoaApplication {
   callback(): (...args: never[]) => unknown
   middleware: unknown[]
   listen: unknown
 }
 
-/** A middleware that lets every request pass. */
+/** A middleware that passes every request on. */
 export type Middleware = (context: unknown, next: () => Promise<unknown>) => Promise<unknown>
 
 /**
- * Ties whatever server serves `app` to this process's generation: `app.listen(…)`,
- * `http.createServer(app.callback())`. Call it before that.
+ * Makes every server that serves `app` part of this process's generation: `app.listen(…)`,
+ * `http.createServer(app.callback())`. Call it before you create the server.
  *
- * @returns a middleware that carries the handle; where it stands among the others does not matter.
+ * @returns a middleware that is also the handle. Its position among other middleware does not matter.
  * @throws HandoverError `ERR_HANDOVER_NOT_AN_APP`, and those of `graceful` of `@handover/core`.
  */
-function tie(app: KoaApplication, options?: GracefulOptions): Middleware & GracefulHandle {
+function attach(app: KoaApplication, options?: GracefulOptions): Middleware & GracefulHandle {
   if (typeof app?.callback !== 'function' || typeof app.listen !== 'function') {
     throw new HandoverError(
       'ERR_HANDOVER_NOT_AN_APP',
-      'graceful(app) of @handover/koa wants a Koa application. For a server use graceful(server) of @handover/core. Nothing was changed.',
+      'graceful(app) of @handover/koa needs a Koa application. For a server, use graceful(server) of @handover/core. Nothing was changed.',
     )
   }
-  // Koa makes a new request listener at each call of `callback()`: remember which ones are this application's.
+  // Koa creates a new request listener at each call of `callback()`: remember those of this application.
   const handlers = new WeakSet<object>()
   const isHandler = (listener: unknown) => handlers.has(listener as object)
   const handle = gracefulApplication({ name: 'Koa', isHandler }, options)
   const middleware = carryHandle<Middleware>((_context, next) => next(), handle)
   const callback = app.callback
-  function remembered(this: KoaApplication) {
-    // Each middleware is a promise more for each request, and this one has nothing to do.
+  function rememberingCallback(this: KoaApplication) {
+    // Each middleware costs every request a promise, and this one does nothing.
     const others = this.middleware.filter((each) => each !== middleware)
     this.middleware.splice(0, Number.POSITIVE_INFINITY, ...others)
     const handler = callback.call(this)
     handlers.add(handler)
     return handler
   }
-  Object.defineProperty(app, 'callback', { value: remembered, configurable: true, writable: true })
+  Object.defineProperty(app, 'callback', { value: rememberingCallback, configurable: true, writable: true })
   return middleware
 }
 
 /**
- * Koa's `graceful(app, options?)`: also what `require('@handover/koa')` returns, and its property `graceful`.
+ * Koa's `graceful(app, options?)`. In CommonJS, `require('@handover/koa')` returns it, too.
  *
  * @function
  */
-export const graceful: typeof tie & { readonly graceful: typeof tie } = Object.assign(tie, { graceful: tie })
+export const graceful: typeof attach & { readonly graceful: typeof attach } = Object.assign(attach, {
+  graceful: attach,
+})
 
 export default graceful
 export type { GracefulHandle, GracefulOptions }

@@ -1,6 +1,6 @@
 /**
- * Records, in order, what the application calls on a WebSocket that is about to move. If the WebSocket stays, the
- * calls are replayed here. If it moves, they are forwarded to the successor. Either way each call runs once.
+ * Records, in order, the application's calls on a WebSocket that is about to move. If the WebSocket stays, the recorder
+ * replays the calls here. If it moves, the recorder forwards them to the successor. Either way each call runs once.
  */
 import type { FollowUpChannel } from '@handover/core'
 import { replace } from './ws-internals.js'
@@ -30,7 +30,7 @@ export class CallRecorder {
   readonly #cancelMove: () => void
   readonly #restoreMethods: () => void
   readonly #calls: Call[] = []
-  /** The fragments of an incomplete message. They are forwarded together, so that no other call gets between them. */
+  /** The fragments of an incomplete message. The recorder forwards them together, with no other call between them. */
   readonly #fragments: RecordedCall[] = []
   #followUps: FollowUpChannel | undefined
   /** Resolves when a Blob has been read. Later calls wait for it. */
@@ -123,7 +123,7 @@ export class CallRecorder {
     this.#end(code ?? 1005, reason)
   }
 
-  /** A keep-alive timer of this process hears nothing from a moved WebSocket. It must not end it in the successor. */
+  /** A keep-alive timer in this process gets no pong from a moved WebSocket. It must not end it in the successor. */
   #terminate(): void {
     if (this.#followUps) {
       if (!this.#closed) this.#end(1006)
@@ -133,7 +133,7 @@ export class CallRecorder {
     invoke(this.#websocket, 'terminate', [])
   }
 
-  /** Shows the application here a closed WebSocket. */
+  /** Makes the WebSocket appear closed to the application in this process. */
   #end(code: number, reason: string | Buffer = ''): void {
     this.#closed = true
     replace(this.#websocket, { readyState: { value: closed } })
@@ -158,7 +158,7 @@ function sendOptions(given: unknown, binary: boolean): { binary: boolean; fin: b
   return { binary: Boolean(options.binary), fin: Boolean(options.fin) }
 }
 
-/** Copies: the application may reuse its buffer. */
+/** Copies the data, because the application may reuse its buffer. */
 function bytesOf(data: unknown): string | Uint8Array {
   if (typeof data === 'string') return data
   if (typeof data === 'number') return String(data)

@@ -4,7 +4,7 @@ export interface CallOutcome<T> {
   readonly failed: (error: unknown) => void
 }
 
-/** Reports a value that is returned directly before this function returns. */
+/** If `call` returns a value instead of a promise, reports the value before this function returns. */
 export function callWithTimeout<T>(
   name: string,
   timeoutMs: number,

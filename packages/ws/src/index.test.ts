@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { graceful } from './index.js'
-import { tryOut } from './ws-internals.js'
+import { probe } from './ws-internals.js'
 
 const hooks = { serialize: () => ({}), restore: () => {} }
 const wss = () => new WebSocketServer({ noServer: true })
@@ -45,7 +45,7 @@ test('a name is in use until its WebSocketServer closes', async () => {
 test('the check of the ws internals leaves no trace', () => {
   const server = wss()
   server.on('headers', () => expect.unreachable())
-  expect(tryOut(server).missing).toBeUndefined()
+  expect(probe(server).missing).toBeUndefined()
   expect(server.clients.size).toBe(0)
 })
 
@@ -54,20 +54,20 @@ test.each([
   ['_receiver', '_fragments', 'the fragments of the receiver'],
   ['_sender', '_queue', 'the queue of the sender'],
   ['_sender', '_firstFragment', 'the fragments of the sender'],
-])('a ws without %s.%s is detected', (part, name, missing) => {
+])('probing detects a ws without %s.%s', (part, name, missing) => {
   class Foreign extends WebSocket {
     setSocket(...args: unknown[]): void {
       Reflect.apply(Reflect.get(WebSocket.prototype, 'setSocket'), this, args)
       Object.assign((this as unknown as Record<string, object>)[part] ?? {}, { [name]: undefined })
     }
   }
-  expect(tryOut(new WebSocketServer({ noServer: true, WebSocket: Foreign })).missing).toBe(missing)
+  expect(probe(new WebSocketServer({ noServer: true, WebSocket: Foreign })).missing).toBe(missing)
 })
 
-test('a ws whose servers cannot adopt a connection is detected', () => {
+test('probing detects a ws whose servers cannot adopt a connection', () => {
   const server = wss()
   Object.assign(server, { completeUpgrade: undefined })
-  expect(tryOut(server).missing).toMatch(/TypeError/)
+  expect(probe(server).missing).toMatch(/TypeError/)
 })
 
 test('WebSockets work as usual in a process that is never reloaded', async () => {

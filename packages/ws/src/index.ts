@@ -12,20 +12,20 @@ import type { WebSocketLike, WebSocketServerLike } from './ws-types.js'
 /** How the application saves and restores the state of a WebSocket. */
 export interface GracefulWebSocketOptions<Socket, State> {
   /**
-   * Called in the predecessor when the WebSocket is about to move. Stop timers that send on it, wait for operations in
-   * progress, and return the state for the successor, or a promise of it: anything that the structured clone algorithm
-   * accepts. The successor gets the client's next messages. With `undefined`, the WebSocket closes with 1012.
+   * Called in the predecessor when the WebSocket is about to move. Stop timers that send on it and wait for operations
+   * in progress. Then return the state for the successor, or a promise of it: anything that the structured clone
+   * algorithm accepts. The successor gets the client's next messages. With `undefined`, the WebSocket closes with 1012.
    */
   serialize(socket: Socket, request: IncomingMessage): State | undefined | Promise<State | undefined>
   /**
-   * Called in the successor. Do what the handler of 'connection' does, with the state. Messages of the client wait for
-   * the promise that it returns, if any. `request` has the method, URL and headers of the request that opened the
-   * WebSocket.
+   * Called in the successor. Set up the WebSocket as the handler of 'connection' does, with the state. If this function
+   * returns a promise, the client's messages wait for it. `request` has the method, URL and headers of the request that
+   * opened the WebSocket.
    */
   restore(socket: Socket, state: State, request: IncomingMessage): unknown
   /** The longest time, in milliseconds, over which WebSockets that cannot move close one by one. Default: 5000. */
   readonly spreadMs?: number
-  /** Identifies this WebSocketServer in the process, now and in the next release. Default: the order of the calls. */
+  /** Identifies this WebSocketServer in this release and the next. Default: its position in the order of the calls. */
   readonly name?: string
 }
 
@@ -37,12 +37,12 @@ const names = new Set<string>()
 
 /**
  * Moves the WebSockets of `wss` to the successor at a reload. Those that cannot move close with 1012 (service restart).
- * Call it in every process before the process is ready and before `wss` has a client. `graceful` of the framework, or
- * of `@handover/core`, does the rest.
+ * Call it in every process before the process is ready and before `wss` has a client. The server itself needs
+ * `graceful` of its framework, or of `@handover/core`.
  *
- * @throws HandoverError `ERR_HANDOVER_NOT_A_SERVER`, `ERR_HANDOVER_OPTION`; nothing was changed.
+ * @throws HandoverError `ERR_HANDOVER_NOT_A_SERVER`, `ERR_HANDOVER_OPTION`. Neither changes anything.
  */
-function tie<Socket extends WebSocketLike, State>(
+function attach<Socket extends WebSocketLike, State>(
   wss: WebSocketServerLike<Socket>,
   options: GracefulWebSocketOptions<Socket, State>,
 ): void {
@@ -57,35 +57,35 @@ function tie<Socket extends WebSocketLike, State>(
   if (sockets.missing === undefined)
     receiveConnections(sockets.protocol, (incoming) => sockets.receive(incoming))
   const { handleUpgrade } = wss
-  const following: typeof handleUpgrade = (request, socket, head, callback) =>
-    handleUpgrade.call(wss, request, socket, head, (websocket, itsRequest) => {
-      sockets.follow(websocket, itsRequest, socket)
-      callback(websocket, itsRequest)
+  const tracked: typeof handleUpgrade = (request, socket, head, callback) =>
+    handleUpgrade.call(wss, request, socket, head, (websocket, upgradeRequest) => {
+      sockets.track(websocket, upgradeRequest, socket)
+      callback(websocket, upgradeRequest)
     })
-  replace(wss, { handleUpgrade: { value: following, writable: true } })
+  replace(wss, { handleUpgrade: { value: tracked, writable: true } })
 }
 
-function nameOf(wss: WebSocketServerLike<unknown>, asked: string | undefined): string {
-  let name = asked ?? '1'
-  if (asked === undefined) for (let n = 2; names.has(name); n++) name = String(n)
+function nameOf(wss: WebSocketServerLike<unknown>, requested: string | undefined): string {
+  let name = requested ?? '1'
+  if (requested === undefined) for (let n = 2; names.has(name); n++) name = String(n)
   else if (names.has(name))
-    throw wrong('name', asked, 'a name that no other WebSocketServer of this process uses')
+    throw invalidOption('name', requested, 'a name that no other WebSocketServer of this process uses')
   names.add(name)
   wss.once('close', () => names.delete(name))
   return name
 }
 
 function check({ serialize, restore, spreadMs = 0, name = '-' }: Unchecked): void {
-  if (typeof serialize !== 'function') throw wrong('serialize', serialize, 'a function')
-  if (typeof restore !== 'function') throw wrong('restore', restore, 'a function')
+  if (typeof serialize !== 'function') throw invalidOption('serialize', serialize, 'a function')
+  if (typeof restore !== 'function') throw invalidOption('restore', restore, 'a function')
   const isTime = Number.isInteger(spreadMs) && Number(spreadMs) >= 0 && Number(spreadMs) <= longestMs
   if (!isTime) {
-    throw wrong('spreadMs', spreadMs, `a whole number of milliseconds from 0 to ${longestMs}`)
+    throw invalidOption('spreadMs', spreadMs, `a whole number of milliseconds from 0 to ${longestMs}`)
   }
-  if (typeof name !== 'string' || name === '') throw wrong('name', name, 'a non-empty string')
+  if (typeof name !== 'string' || name === '') throw invalidOption('name', name, 'a non-empty string')
 }
 
-function wrong(option: string, value: unknown, expected: string): HandoverError {
+function invalidOption(option: string, value: unknown, expected: string): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_OPTION',
     `graceful of @handover/ws: "${option}" must be ${expected}. Nothing was changed.`,
@@ -105,7 +105,9 @@ function notAServer(): HandoverError {
  *
  * @function
  */
-export const graceful: typeof tie & { readonly graceful: typeof tie } = Object.assign(tie, { graceful: tie })
+export const graceful: typeof attach & { readonly graceful: typeof attach } = Object.assign(attach, {
+  graceful: attach,
+})
 
 export default graceful
 export { graceful as 'module.exports' }

@@ -11,7 +11,7 @@ import {
 } from '@handover/core'
 import { CallRecorder } from './call-recorder.js'
 import { callWithTimeout } from './call-with-timeout.js'
-import { type Abilities, detach, isAtBoundary } from './ws-internals.js'
+import { type Capabilities, detach, isAtBoundary } from './ws-internals.js'
 import { open, serviceRestart, serviceRestartReason, type WebSocketLike } from './ws-types.js'
 
 /** With less drain time than this, a WebSocket in the middle of a message closes instead of moving. */
@@ -23,17 +23,17 @@ export interface ApplicationHooks<Socket, State> {
   restore(socket: Socket, state: State, request: IncomingMessage): unknown
 }
 
-/** What a WebSocket needs from the server that it belongs to. */
-export interface SocketHost<Socket extends WebSocketLike, State> extends Abilities {
+/** The parts of its server that a WebSocket uses. */
+export interface SocketHost<Socket extends WebSocketLike, State> extends Capabilities {
   readonly protocol: string
   readonly application: ApplicationHooks<Socket, State>
   /** Closes the WebSocket so that its client reconnects. */
   close(websocket: Socket): void
-  /** The WebSocket has closed or moved. */
+  /** Called when the WebSocket has closed or moved. */
   forget(self: MovableWebSocket<Socket, State>): void
 }
 
-/** The successor creates the WebSocket from this. */
+/** The data from which the successor creates the WebSocket. */
 export interface MovedWebSocket extends RequestHead {
   readonly state: unknown
   readonly protocol: string
@@ -43,7 +43,7 @@ type Stage =
   /** `restore` is running. */
   | 'arriving'
   | 'here'
-  /** Neither read nor written while `serialize` is running. */
+  /** `serialize` is running; this process neither reads nor writes the WebSocket. */
   | 'paused'
   | 'moved'
   | 'ending'
@@ -59,7 +59,7 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
   #stage: Stage = 'here'
   #recorder: CallRecorder | undefined
 
-  /** Call before the application gets the WebSocket. */
+  /** Call this before the application gets the WebSocket. */
   constructor(
     host: SocketHost<Socket, State>,
     websocket: Socket,
@@ -75,7 +75,7 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     websocket.once('close', () => this.#closed())
   }
 
-  /** Lets the application restore the WebSocket. Messages of the client wait until it has. */
+  /** Lets the application restore the WebSocket. The client's messages wait until then. */
   restore(state: State): void {
     this.#stage = 'arriving'
     this.#socket.pause()
@@ -88,7 +88,10 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
       done: resume,
       failed: (error) => {
         const { logger } = surroundings()
-        logger.error({ err: error, protocol: this.protocol }, `restore of a WebSocket failed: ${error}`)
+        logger.error(
+          { err: error, protocol: this.protocol },
+          `closing a WebSocket with code 1012, because its restore failed: ${error}`,
+        )
         this.#websocket.close(serviceRestart, serviceRestartReason)
         resume()
       },

@@ -11,7 +11,7 @@ import {
   type SocketHost,
 } from './movable-websocket.js'
 import { StaggeredClose } from './staggered-close.js'
-import { type Abilities, adopt, isBetweenMessages, tryOut } from './ws-internals.js'
+import { adopt, type Capabilities, isBetweenMessages, probe } from './ws-internals.js'
 import {
   open,
   serviceRestart,
@@ -30,7 +30,7 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
   readonly application: ApplicationHooks<Socket, State>
   readonly #wss: WebSocketServerLike<Socket>
   readonly #staggeredClose: StaggeredClose
-  readonly #abilities: Abilities
+  readonly #capabilities: Capabilities
   readonly #open = new Set<MovableWebSocket<Socket, State>>()
   #hasWarned = false
 
@@ -44,19 +44,19 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     this.application = application
     this.#wss = wss
     this.#staggeredClose = new StaggeredClose(spreadMs)
-    this.#abilities = tryOut(wss)
+    this.#capabilities = probe(wss)
   }
 
   get missing(): string | undefined {
-    return this.#abilities.missing
+    return this.#capabilities.missing
   }
 
-  get listeners(): Abilities['listeners'] {
-    return this.#abilities.listeners
+  get listeners(): Capabilities['listeners'] {
+    return this.#capabilities.listeners
   }
 
-  /** A client has connected. Call before the application gets the WebSocket. */
-  follow(websocket: Socket, request: IncomingMessage, socket: Duplex): void {
+  /** Tracks a new WebSocket. Call this before the application gets it. */
+  track(websocket: Socket, request: IncomingMessage, socket: Duplex): void {
     if (!(socket instanceof net.Socket)) return
     const movable = new MovableWebSocket(this, websocket, request, socket)
     this.#open.add(movable)
@@ -71,7 +71,7 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     this.#staggeredClose.close(websocket, this.#open.size)
   }
 
-  /** Continues a WebSocket of the predecessor. */
+  /** Continues a WebSocket that the predecessor has moved. */
   receive({ socket, state, onFollowUp }: IncomingConnection): void {
     const { state: moved, protocol, ...head } = state as MovedWebSocket
     const request = restoreRequest(socket, head)
@@ -84,7 +84,7 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     }
     if (websocket.protocol !== protocol) {
       this.#warn(
-        `closed a WebSocket of the predecessor: this release does not support its subprotocol ${protocol}`,
+        `closing a moved WebSocket with code 1012: this release does not support its subprotocol ${protocol}`,
       )
       websocket.close(serviceRestart, serviceRestartReason)
       return
@@ -109,7 +109,7 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
   }
 }
 
-/** Replays calls from the predecessor, but not in the middle of a message that the application sends here. */
+/** Replays calls from the predecessor, but never between fragments of a message that the application sends here. */
 function replayer(websocket: WebSocketLike): (calls: unknown) => void {
   const waiting: (readonly RecordedCall[])[] = []
   const next = () => {

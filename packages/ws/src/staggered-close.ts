@@ -1,11 +1,11 @@
-/** Closes WebSockets at different moments, so that their clients do not reconnect all at once. */
+/** Closes WebSockets at different moments, so that their clients do not all reconnect at once. */
 import { surroundings } from '@handover/core'
 import { open, serviceRestart, serviceRestartReason, type WebSocketLike } from './ws-types.js'
 
 /** The time per WebSocket, up to `spreadMs` in total: a few WebSockets close quickly. */
 const eachMs = 10
-/** The part of the remaining drain time in which WebSockets close. Clients answer in the rest of it. */
-const share = 0.8
+/** The fraction of the remaining drain time in which WebSockets close. Clients answer in the remaining time. */
+const closingFraction = 0.8
 
 export class StaggeredClose {
   readonly #spreadMs: number
@@ -15,10 +15,10 @@ export class StaggeredClose {
     this.#spreadMs = spreadMs
   }
 
-  /** Closes one of `count` WebSockets at a random moment. A later call applies the drain time that remains then. */
+  /** Closes one of `count` WebSockets at a random moment. A later call uses the drain time that remains by then. */
   close(websocket: WebSocketLike, count: number): void {
     clearTimeout(this.#timers.get(websocket))
-    const window = Math.min(this.#spreadMs, count * eachMs, surroundings().drainMs * share)
+    const window = Math.min(this.#spreadMs, count * eachMs, surroundings().drainMs * closingFraction)
     if (window < 1) {
       this.#closeNow(websocket)
       return

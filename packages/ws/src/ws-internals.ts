@@ -1,6 +1,6 @@
 /**
- * The only access to private parts of `ws`: where a message ends, and how to create a WebSocket on a connection whose
- * handshake is complete. {@link tryOut} checks them first, on an unconnected socket. If a part is missing, WebSockets
+ * The only access to private parts of `ws`. They show where a message ends, and create a WebSocket on a connection whose
+ * handshake is complete. {@link probe} checks them first, on an unconnected socket. If a part is missing, WebSockets
  * close with 1012 instead of moving.
  */
 import { IncomingMessage } from 'node:http'
@@ -26,12 +26,12 @@ interface Sender {
   readonly _firstFragment: boolean
 }
 
-interface SocketInside {
+interface SocketInternals {
   readonly _receiver: Receiver
   readonly _sender: Sender
 }
 
-interface ServerInside<Socket> {
+interface ServerInternals<Socket> {
   readonly _state: number
   completeUpgrade(
     extensions: object,
@@ -44,22 +44,22 @@ interface ServerInside<Socket> {
   ): void
 }
 
-const insideOf = (websocket: WebSocketLike) => websocket as unknown as SocketInside
+const internalsOf = (websocket: WebSocketLike) => websocket as unknown as SocketInternals
 
 const events = ['close', 'data', 'end', 'error'] as const
 type Listener = (...args: unknown[]) => void
 type Listeners = Readonly<Record<(typeof events)[number], readonly Listener[]>>
 
-/** What this version of `ws` can do. */
-export interface Abilities {
-  /** The first private part that this version lacks. Then no other part may be used. */
+/** The private parts that this version of `ws` has. */
+export interface Capabilities {
+  /** The first private part that this version lacks. If there is one, no part may be used. */
   readonly missing: string | undefined
   /** The listeners that `ws` adds to each connection: always the same functions. */
   readonly listeners: Listeners
 }
 
 /** Checks the version of `ws` that `wss` belongs to. Changes nothing. */
-export function tryOut<Socket extends WebSocketLike>(wss: WebSocketServerLike<Socket>): Abilities {
+export function probe<Socket extends WebSocketLike>(wss: WebSocketServerLike<Socket>): Capabilities {
   const socket = new net.Socket()
   const before = listenersOf(socket)
   try {
@@ -70,7 +70,7 @@ export function tryOut<Socket extends WebSocketLike>(wss: WebSocketServerLike<So
     ) as unknown as Listeners
     detach(socket, listeners)
     for (const forget of websocket.listeners('close')) forget.call(websocket)
-    return { missing: whatIsMissing(websocket, wss, listeners), listeners }
+    return { missing: firstMissing(websocket, wss, listeners), listeners }
   } catch (error) {
     return { missing: String(error), listeners: before }
   } finally {
@@ -78,14 +78,14 @@ export function tryOut<Socket extends WebSocketLike>(wss: WebSocketServerLike<So
   }
 }
 
-function whatIsMissing<Socket extends WebSocketLike>(
+function firstMissing<Socket extends WebSocketLike>(
   websocket: Socket,
   wss: WebSocketServerLike<Socket>,
   listeners: Listeners,
 ): string | undefined {
-  const { _receiver: receiver, _sender: sender } = insideOf(websocket)
+  const { _receiver: receiver, _sender: sender } = internalsOf(websocket)
   const { maxPayload } = wss.options as { maxPayload?: number }
-  const isThere: Record<string, boolean> = {
+  const isPresent: Record<string, boolean> = {
     'the state of the receiver': receiver._state === 0 && receiver._loop === false,
     'the data that the receiver has read':
       receiver._bufferedBytes === 0 && typeof receiver.writableLength === 'number',
@@ -97,12 +97,12 @@ function whatIsMissing<Socket extends WebSocketLike>(
     'one listener for each event': events.every((event) => listeners[event].length === 1),
     'an open WebSocket': websocket.readyState === open && websocket.isPaused === false,
   }
-  return Object.keys(isThere).find((name) => !isThere[name])
+  return Object.keys(isPresent).find((name) => !isPresent[name])
 }
 
 /**
- * Creates a WebSocket on a connection whose handshake the predecessor has completed. It belongs to `wss`, with all
- * its options, and is one of its clients. Throws if `wss` is closed.
+ * Creates a WebSocket on a connection whose handshake the predecessor has completed. It has the options of `wss` and
+ * is one of its clients. Throws if `wss` is closed.
  */
 export function adopt<Socket extends WebSocketLike>(
   wss: WebSocketServerLike<Socket>,
@@ -110,33 +110,33 @@ export function adopt<Socket extends WebSocketLike>(
   request: IncomingMessage,
   protocol: string,
 ): Socket {
-  const inside = wss as unknown as ServerInside<Socket>
-  if (inside._state !== 0) throw new Error('the WebSocketServer is closed')
+  const internals = wss as unknown as ServerInternals<Socket>
+  if (internals._state !== 0) throw new Error('the WebSocketServer is closed')
   const protocols = new Set(protocol === '' ? [] : [protocol])
-  const made: Socket[] = []
+  const created: Socket[] = []
   // The client has the handshake response already, so neither `write` nor the event 'headers' may run again.
-  instead(
+  withMethod(
     socket,
     'write',
     () => true,
     () =>
-      instead(
+      withMethod(
         wss,
         'emit',
         () => false,
         () =>
-          inside.completeUpgrade({}, '', protocols, request, socket, Buffer.alloc(0), (websocket) => {
-            made.push(websocket)
+          internals.completeUpgrade({}, '', protocols, request, socket, Buffer.alloc(0), (websocket) => {
+            created.push(websocket)
           }),
       ),
   )
-  if (!made[0]) throw new Error('ws did not create a WebSocket on the connection')
-  return made[0]
+  if (!created[0]) throw new Error('ws did not create a WebSocket on the connection')
+  return created[0]
 }
 
-/** Whether this process holds no part of a message: none half-received, half-sent, or buffered. */
+/** Whether no message is half-received, half-sent, or buffered in this process. */
 export function isAtBoundary(websocket: WebSocketLike, socket: net.Socket): boolean {
-  const { _receiver: receiver, _sender: sender } = insideOf(websocket)
+  const { _receiver: receiver, _sender: sender } = internalsOf(websocket)
   const received =
     receiver._state === 0 &&
     !receiver._loop &&
@@ -152,7 +152,7 @@ export function isAtBoundary(websocket: WebSocketLike, socket: net.Socket): bool
 
 /** Whether the sender is not in the middle of a fragmented message. */
 export const isBetweenMessages = (websocket: WebSocketLike): boolean =>
-  insideOf(websocket)._sender._firstFragment
+  internalsOf(websocket)._sender._firstFragment
 
 const isQuiet = (socket: net.Socket): boolean =>
   !socket.destroyed &&
@@ -162,7 +162,7 @@ const isQuiet = (socket: net.Socket): boolean =>
   socket.writableLength === 0 &&
   !socket.writableNeedDrain
 
-/** Disconnects the WebSocket from its connection: later events of the connection do not reach it. */
+/** Detaches the WebSocket from its connection: later events of the connection do not reach it. */
 export function detach(socket: net.Socket, listeners: Listeners): void {
   for (const event of events) for (const each of listeners[event]) socket.removeListener(event, each)
   socket.on('error', () => {})
@@ -172,7 +172,7 @@ const listenersOf = (socket: net.Socket): Listeners =>
   Object.fromEntries(events.map((event) => [event, socket.listeners(event)])) as unknown as Listeners
 
 /** Runs `work` while `replacement` replaces a method of `target`. */
-export function instead(
+export function withMethod(
   target: object,
   method: string,
   replacement: Listener | (() => unknown),
