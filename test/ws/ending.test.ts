@@ -80,6 +80,24 @@ test.each([
   await service.line(/its restore failed: Error: restore failed|does not support its subprotocol first/)
 })
 
+test('the successor closes a moved WebSocket with 1012 when its route refuses the request', async () => {
+  const service = await startService('ws-fastify.mjs', moving({ restore: 'route', refuse: true }))
+  const conversation = await Conversation.open(service.target)
+  await service.reload()
+  expect(await conversation.closed()).toMatchObject(restart)
+  await service.line(/its restore failed: Error: the application refused the request of the WebSocket/)
+})
+
+test('a restored WebSocket without a message listener is reported once', async () => {
+  const service = await startService('ws.mjs', moving({ restore: 'nothing' }))
+  const conversations = await openConversations(service.target, 3)
+  await service.reload()
+  await finalReports(service, 1)
+  await service.line(/a restored WebSocket has no message listener/)
+  expect(service.output.match(/has no message listener/g)).toHaveLength(1)
+  for (const conversation of conversations) conversation.close()
+})
+
 test('a shutdown closes WebSockets one by one with 1012 before the limit', async () => {
   const service = await startService('ws.mjs', moving({ spreadMs: 60_000 }, { drainTimeoutMs: 2_000 }))
   const conversations = await openConversations(service.target, 300)

@@ -102,6 +102,7 @@ describe.each([
   ['Express', 'ws.mjs', { framework: 'express' }],
   ['Koa', 'ws.mjs', { framework: 'koa' }],
   ['@fastify/websocket', 'ws-fastify.mjs', {}],
+  ['a route of @fastify/websocket', 'ws-fastify.mjs', { restore: 'route' }],
   ['allowSynchronousEvents: false', 'ws.mjs', { ws: { allowSynchronousEvents: false } }],
 ])('%s', (_, fixture, more) => {
   test('C43: moved WebSockets keep their path and stay in the set of clients until they close', async () => {

@@ -19,8 +19,9 @@ export interface GracefulWebSocketOptions<Socket, State> {
   serialize(socket: Socket, request: IncomingMessage): State | undefined | Promise<State | undefined>
   /**
    * Called in the successor. Set up the WebSocket as the handler of 'connection' does, with the state. If this function
-   * returns a promise, the client's messages wait for it. `request` has the method, URL and headers of the request that
-   * opened the WebSocket.
+   * returns a promise, the client's messages wait for it. If it adds no `message` listener and `wss` has no `connection`
+   * listener, the `upgrade` listeners of the server get the request: a route of @fastify/websocket serves the WebSocket.
+   * `request` has the method, URL and headers of the request that opened the WebSocket.
    */
   restore(socket: Socket, state: State, request: IncomingMessage): unknown
   /** The longest time, in milliseconds, over which WebSockets that cannot move close one by one. Default: 5000. */
@@ -57,11 +58,14 @@ function attach<Socket extends WebSocketLike, State>(
   if (sockets.missing === undefined)
     receiveConnections(sockets.protocol, (incoming) => sockets.receive(incoming))
   const { handleUpgrade } = wss
-  const tracked: typeof handleUpgrade = (request, socket, head, callback) =>
+  const tracked: typeof handleUpgrade = (request, socket, head, callback) => {
+    const moved = sockets.returning(request)
+    if (moved) return callback(moved, request)
     handleUpgrade.call(wss, request, socket, head, (websocket, upgradeRequest) => {
       sockets.track(websocket, upgradeRequest, socket)
       callback(websocket, upgradeRequest)
     })
+  }
   replace(wss, { handleUpgrade: { value: tracked, writable: true } })
 }
 

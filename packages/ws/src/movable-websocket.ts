@@ -75,16 +75,19 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     websocket.once('close', () => this.#closed())
   }
 
-  /** Lets the application restore the WebSocket. The client's messages wait until then. */
-  restore(state: State): void {
+  /** Lets the application restore the WebSocket, and calls `restored`. The client's messages wait for both. */
+  restore(state: State, restored: () => Promise<void>): void {
     this.#stage = 'arriving'
     this.#socket.pause()
     const resume = () => {
       if (this.#stage === 'arriving') this.#stage = 'here'
       if (!this.#websocket.isPaused) this.#socket.resume()
     }
-    const restore = () => this.#host.application.restore(this.#websocket, state, this.#request)
-    callWithTimeout('restore', surroundings().hookMs, restore, {
+    const restore = async () => {
+      await this.#host.application.restore(this.#websocket, state, this.#request)
+      await restored()
+    }
+    callWithTimeout<void>('restore', surroundings().hookMs, restore, {
       done: resume,
       failed: (error) => {
         const { logger } = surroundings()

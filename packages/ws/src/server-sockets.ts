@@ -11,6 +11,7 @@ import {
   type SocketHost,
 } from './movable-websocket.js'
 import { StaggeredClose } from './staggered-close.js'
+import { UpgradeRoute } from './upgrade-route.js'
 import { adopt, type Capabilities, isBetweenMessages, probe } from './ws-internals.js'
 import {
   open,
@@ -32,7 +33,9 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
   readonly #staggeredClose: StaggeredClose
   readonly #capabilities: Capabilities
   readonly #open = new Set<MovableWebSocket<Socket, State>>()
+  readonly #upgradeRoute = new UpgradeRoute<Socket>()
   #hasWarned = false
+  #hasWarnedOfSilence = false
 
   constructor(
     wss: WebSocketServerLike<Socket>,
@@ -72,7 +75,7 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
   }
 
   /** Continues a WebSocket that the predecessor has moved. */
-  receive({ socket, state, onFollowUp }: IncomingConnection): void {
+  receive({ server, socket, state, onFollowUp }: IncomingConnection): void {
     const { state: moved, protocol, ...head } = state as MovedWebSocket
     const request = restoreRequest(socket, head)
     let websocket: Socket
@@ -92,8 +95,25 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     const movable = new MovableWebSocket(this, websocket, request, socket)
     this.#open.add(movable)
     onFollowUp(replayer(websocket))
-    movable.restore(moved as State)
+    const restored = () => this.#serve(server, websocket, request)
+    movable.restore(moved as State, restored)
     makeConnectionMovable(socket, movable)
+  }
+
+  /** The WebSocket that moved here with this request, if the request takes the way of a new client. */
+  returning(request: IncomingMessage): Socket | undefined {
+    return this.#upgradeRoute.take(request)
+  }
+
+  /** Where `restore` attached no handler and the server has none, the application's handler is behind the upgrade. */
+  async #serve(server: net.Server, websocket: Socket, request: IncomingMessage): Promise<void> {
+    if (!isHandled(websocket) && this.#wss.listenerCount('connection') === 0)
+      await this.#upgradeRoute.serve(server, websocket, request)
+    if (isHandled(websocket) || websocket.readyState !== open || this.#hasWarnedOfSilence) return
+    this.#hasWarnedOfSilence = true
+    this.#warn(
+      'a restored WebSocket has no message listener, so the messages of its client are lost: add one in restore',
+    )
   }
 
   #warnIfMissing(): void {
@@ -108,6 +128,8 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     surroundings().logger.warn({ protocol: this.protocol }, message)
   }
 }
+
+const isHandled = (websocket: WebSocketLike): boolean => websocket.listenerCount('message') > 0
 
 /** Replays calls from the predecessor, but never between fragments of a message that the application sends here. */
 function replayer(websocket: WebSocketLike): (calls: unknown) => void {
