@@ -98,7 +98,7 @@ test('C63: SIGHUPs to any process during a reload of all workers start exactly o
   service.signal('SIGHUP', service.pid)
   await service.event(({ onProbation }) => onProbation === true)
   for (const pid of [service.pid, worker]) process.kill(pid, 'SIGHUP')
-  await service.line(/: a reload is under way; reloading again when it ends/)
+  await service.line(/: a reload is in progress; starting another one when it ends/)
   await handedOver(service, 4)
   await until('generation 3 serves', async () => (await whoServes(service.target)).generation === 3)
   await until('the other workers have exited', () => service.processes().length === 3)

@@ -35,7 +35,7 @@ test('C63: SIGHUPs during a reload start one more reload, which the successor ru
   const second = await service.event(({ onProbation }) => onProbation === true)
   service.signal('SIGHUP', service.pid)
   service.signal('SIGHUP', service.pid)
-  await service.line(/SIGHUP: a reload is under way; reloading again when it ends/)
+  await service.line(/SIGHUP: a reload is in progress; starting another one when it ends/)
   await service.event(isHandedOver)
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
   await service.exitOf(second.pid)

@@ -49,7 +49,7 @@ export interface Facts {
   readonly id?: number | string
   /** The working directory of the successor. */
   readonly cwd?: string
-  /** The program of the successor. */
+  /** The executable of the successor. */
   readonly execPath?: string
   /** The limit that the successor exceeded. */
   readonly readyTimeoutMs?: number

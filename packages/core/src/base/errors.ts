@@ -2,8 +2,8 @@ import type { Facts } from './error-facts.js'
 import type { ReloadReport } from './report.js'
 
 /**
- * Every code that a {@link HandoverError} can have. docs/reference/errors.md explains them, and test/docs/errors.test.ts
- * compares this list with that page.
+ * Every code that a {@link HandoverError} can have. docs/reference/errors.md explains them, and
+ * test/docs/errors.test.ts compares this list with that page.
  */
 export const codes = [
   'ERR_HANDOVER_OPTION',
@@ -44,8 +44,8 @@ export type HandoverErrorCode = (typeof codes)[number]
 const ErrorWithFacts = Error as new (message: string, options?: ErrorOptions) => Error & Facts
 
 /**
- * The error class of Handover. `code` identifies the error, and the message says what happened and what is true now. The
- * facts (`pid`, `exitCode`, `signal`, `generation`, …) are properties of the error. `cause` is the underlying error.
+ * The error class of Handover. `code` identifies the error, and the message says what happened and what is true now.
+ * The facts (`pid`, `exitCode`, `signal`, `generation`, …) are properties of the error. `cause` is the underlying error.
  */
 export class HandoverError extends ErrorWithFacts {
   override readonly name = 'HandoverError'

@@ -1,9 +1,9 @@
-/** Reloads requested by signals. Signals that arrive together start one reload, and no request is lost (docs/decisions/0021). */
+/** Reloads requested by signals: those that arrive together start one reload, and none is lost (docs/decisions/0021). */
 import type { Logger } from './logger.js'
 
 /**
- * How long a reload waits for more signals before its successor starts. A later signal may request a newer release, so it
- * starts another reload.
+ * How long a reload waits for more signals before its successor starts. A later signal may request a newer release, so
+ * it starts another reload.
  */
 const burstMs = 50
 
@@ -27,7 +27,7 @@ export class ReloadRequests {
       }, waitMs)
     } else if (this.#next === undefined) {
       this.#next = signal
-      this.#logger.info({ signal }, `${signal}: a reload is under way; reloading again when it ends`)
+      this.#logger.info({ signal }, `${signal}: a reload is in progress; starting another one when it ends`)
     }
   }
 

@@ -30,7 +30,7 @@ export type ConnectionKind = 'http1' | 'https' | 'http2' | 'raw' | 'upgraded'
 
 /** The number of connections of one kind. */
 export interface KindCount {
-  /** At a message boundary with no response in flight. Always 0 for `raw` and `upgraded`: only the application knows. */
+  /** At a message boundary without a response in flight. Always 0 for `raw` and `upgraded`: Handover cannot know. */
   readonly idle: number
   readonly busy: number
 }
@@ -92,8 +92,8 @@ export interface DrainReport {
   /** The connections that were open when the drain began. */
   readonly open: number
   /**
-   * Connections that opened later: moved here by a draining predecessor, or accepted at the last moment. The sum of `open`
-   * and `arrived` equals the sum of `moved`, `lost`, `closed`, and the `cut` numbers of all `kinds`.
+   * Connections that opened later: moved here by a draining predecessor, or accepted at the last moment. The sum of
+   * `open` and `arrived` equals the sum of `moved`, `lost`, `closed`, and the `cut` numbers of all `kinds`.
    */
   readonly arrived: number
   /** Connections of all kinds that moved to the successor. */

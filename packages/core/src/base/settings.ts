@@ -19,8 +19,8 @@ export interface HealthCheck {
   readonly path: string
   /**
    * Runs for each probe. Concurrent probes share one run. `false`, an error or a timeout answers 503, with the error's
-   * message. An object with a numeric `status` or a `body` sets those of the response. Any other value is `result` in the
-   * response. The signal aborts at the timeout.
+   * message. An object with a numeric `status` or a `body` sets those of the response. Any other value is `result` in
+   * the response. The signal aborts at the timeout.
    */
   readonly check?: (signal: AbortSignal) => unknown
   /** How long the check may take, in milliseconds. Default 5000. */
@@ -47,8 +47,8 @@ export interface GracefulOptions {
   /** How long a drain may take. Default 30000. */
   readonly drainTimeoutMs?: number
   /**
-   * How many generations may drain at once. If there are more, the oldest one cuts its drain short. Under `handover run`
-   * the limit applies to each worker. Default 32.
+   * How many generations may drain at once. If there are more, the oldest one cuts its drain short. Under
+   * `handover run` the limit applies to each worker. Default 32.
    */
   readonly maxDraining?: number
   /** How long an idle connection may still send a request during a shutdown. Default 1000. */
@@ -75,8 +75,8 @@ export interface GracefulOptions {
   /** The health paths. Default `false`: none. */
   readonly health?: HealthPaths | false
   /**
-   * Whether a shutdown exits. `false` is for tests and embedding: everything drains, hooks run, and Handover removes its
-   * signal listeners and all its other globals. After a handover the process still exits. Default `true`.
+   * Whether a shutdown exits. `false` is for tests and embedding: everything drains, hooks run, and Handover removes
+   * its signal listeners and all its other globals. After a handover the process still exits. Default `true`.
    */
   readonly exit?: boolean
   /** How to start the successor. Default `{}`: as this process was started. */

@@ -10,7 +10,7 @@ export function answerWithClose(response: ServerResponse, isLast: () => boolean)
   response.writeHead = ((...args: unknown[]) => {
     if (!isLast()) return writeHead.apply(response, args)
     response.shouldKeepAlive = false
-    // Headers in the arguments override `setHeader`. Do not mix the two: after `setHeader`, Node does not accept pairs, and
+    // Headers in the arguments override `setHeader`. Do not use both: after `setHeader`, Node does not accept pairs, and
     // Node 20 loses repeated names.
     if (!args.some(isHeaders)) response.setHeader('Connection', 'close')
     return writeHead.apply(

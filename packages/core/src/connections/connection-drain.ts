@@ -40,7 +40,7 @@ export class ConnectionDrain {
     this.#counts = new OutcomeCounts()
   }
 
-  /** The drain has begun, or the connection can move now or no longer can. */
+  /** Called when the drain begins, and when the connection can now move or can no longer move. */
   onChanged(connection: Connection, server: net.Server): void {
     if (this.#isActive) this.#drain(connection, server)
   }

@@ -14,7 +14,7 @@ export interface Connection {
   activeWork(): ActiveWork
   /** Ends the connection after the requests in flight, and announces this to the client. */
   startDraining(): void
-  /** Ends what can end in order when the drain times out, such as an event stream. */
+  /** Called when the drain times out. Ends in order a response that can, such as an event stream. */
   finish?(): void
   /** Closes an idle connection in order. */
   close(): void

@@ -58,7 +58,7 @@ export abstract class OpenConnections {
 
 /** Counts the outcomes of connections during a drain, by kind. */
 export class OutcomeCounts {
-  /** Connections that opened since the drain began. These and the connections open before have one outcome each. */
+  /** Connections that opened since the drain began. Each one has one outcome, like those that were open before. */
   arrived = 0
   readonly kinds = forEachKind<Outcomes>({ moved: 0, lost: 0, closed: 0, cut: 0 })
 

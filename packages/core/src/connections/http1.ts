@@ -1,7 +1,7 @@
 /**
- * HTTP/1.1, plain and over TLS. A parser at a message boundary can still have a pending response, which Node knows. While
- * nothing drains or moves, no code here runs for a request. A connection keeps no reference to a finished response: the
- * connection may be idle for hours, and the application may have attached large objects to the request.
+ * HTTP/1.1, plain and over TLS. A parser at a message boundary can still have a pending response, which Node knows.
+ * While nothing drains or moves, only pipelined requests run code here. A connection keeps no reference to a finished
+ * response: it may be idle for hours, and the application may have attached large objects to the request.
  */
 import type { Server, ServerResponse } from 'node:http'
 import type net from 'node:net'
@@ -19,7 +19,7 @@ import { answerWithClose } from './connection-close.js'
 import { endStream } from './end-stream.js'
 import type { MovableConnection } from './movable.js'
 
-/** How many connections need a call of {@link Http1Connection.begin} for each of their requests. */
+/** The number of connections that need a call of {@link Http1Connection.begin} for each request. */
 export interface RequestInterest {
   count: number
 }
@@ -32,7 +32,8 @@ const seenSince = new WeakMap<ServerResponse, number>()
 
 export class Http1Connection implements Connection {
   readonly socket: net.Socket
-  readonly #secure: boolean
+  /** Node cannot export the state of TLS, so a TLS connection cannot move. */
+  readonly isSecure: boolean
   readonly #interest: RequestInterest
   #isInterested = false
   #isGone = false
@@ -43,7 +44,7 @@ export class Http1Connection implements Connection {
   readonly #queued = new Set<ServerResponse>()
   #draining = false
   #wasUpgraded = false
-  /** Moves the connection in the middle of its protocol, if something can. */
+  /** Moves the connection in the middle of its protocol, if the protocol can move. */
   movable: MovableConnection | undefined
   /** Another process may have the connection, but has not confirmed it. Do not use it here. */
   inTransit = false
@@ -52,22 +53,22 @@ export class Http1Connection implements Connection {
   /** Called after each response while a move is pending. */
   #onAnswered: (() => void) | undefined
 
-  constructor(socket: net.Socket, secure: boolean, interest: RequestInterest) {
+  constructor(socket: net.Socket, isSecure: boolean, interest: RequestInterest) {
     this.socket = socket
-    this.#secure = secure
+    this.isSecure = isSecure
     this.#interest = interest
     this.#updateInterest()
-    this.#bytesBefore = secure ? socket.bytesRead : 0
+    this.#bytesBefore = isSecure ? socket.bytesRead : 0
   }
 
   /** Remembers an upgrade, because a closed socket does not show it. */
   get kind(): ConnectionKind {
     this.#wasUpgraded ||= !this.socket.destroyed && isUpgraded(this.socket)
     if (this.#wasUpgraded) return 'upgraded'
-    return this.#secure ? 'https' : 'http1'
+    return this.isSecure ? 'https' : 'http1'
   }
 
-  /** A request's headers have been parsed. Called for pipelined requests, and while there is {@link RequestInterest}. */
+  /** A request's headers have been parsed. Called for pipelined requests, and while {@link RequestInterest} is set. */
   begin(response: ServerResponse): void {
     const current = responseOn(this.socket)
     if (!exposesResponses() || (current && current !== response)) this.#queue(response)
@@ -119,7 +120,7 @@ export class Http1Connection implements Connection {
     }
   }
 
-  /** Starts the server's keep-alive timeout. The connection is between two requests, but Node has not seen the first. */
+  /** Starts the server's keep-alive timeout. Node has not seen a request on this connection, and starts none. */
   armKeepAlive(): void {
     this.#keepAliveArmed = true
     this.#updateInterest()
@@ -134,11 +135,6 @@ export class Http1Connection implements Connection {
 
   get #server(): Server | undefined {
     return (this.socket as { server?: Server }).server
-  }
-
-  /** Whether the connection is plain. Node cannot export the state of TLS, so a TLS connection cannot move. */
-  get isPlain(): boolean {
-    return !this.#secure
   }
 
   /** Whether bytes of a request have arrived, in this process or an earlier one. */
@@ -172,7 +168,7 @@ export class Http1Connection implements Connection {
     const { socket } = this
     const isOpen = !socket.destroyed && socket.readable && socket.writable
     const isQuiet = this.inFlight() === 0 && socket.writableLength === 0
-    return isOpen && isQuiet && !this.#secure && !isUpgraded(socket)
+    return isOpen && isQuiet && !this.isSecure && !isUpgraded(socket)
   }
 
   startDraining(): void {

@@ -5,7 +5,7 @@ import { writeFrame } from '../platform/http2-frames.js'
 import type { Connection } from './connection.js'
 
 /**
- * GOAWAY with the largest stream id and no error: it asks the client to open no streams, but refuses none (RFC 9113, 6.8).
+ * GOAWAY with the largest stream id and no error (RFC 9113, 6.8). It asks the client to open no streams, but refuses none.
  * The fields: length, type, flags, stream; last stream, error.
  */
 const notice = Buffer.from(['000008', '07', '00', '00000000', '7fffffff', '00000000'].join(''), 'hex')

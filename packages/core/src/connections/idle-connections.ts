@@ -28,3 +28,14 @@ function idleOfServer(server: net.Server, connections: readonly Connection[]): C
     return connection.kind === 'http2' && connection.inFlight() === 0
   })
 }
+
+/** Returns a function that closes connections that have been idle for `lingerMs`. Call it regularly. */
+export function idleLimit(connections: { idle(): Connection[] }, lingerMs: number): () => void {
+  let idleSince = new Map<Connection, number>()
+  return () => {
+    const now = performance.now()
+    const idle = connections.idle()
+    idleSince = new Map(idle.map((connection) => [connection, idleSince.get(connection) ?? now]))
+    for (const [connection, since] of idleSince) if (now - since >= lingerMs) connection.close()
+  }
+}

@@ -1,15 +1,15 @@
 import type net from 'node:net'
 
 /**
- * Moves a connection in the middle of its protocol, such as a WebSocket or a running event stream. Core chooses the time
- * and passes the descriptor. The protocol knows its message boundaries.
+ * Moves a connection in the middle of its protocol, such as a WebSocket or a running event stream. Core chooses the
+ * time and passes the descriptor. The protocol knows its message boundaries.
  */
 export interface MovableConnection {
   /** The name under which the successor receives the connection: see {@link ConnectionReceiver}. */
   readonly protocol: string
   /**
-   * Called when the connection can move. Use `transfer` when the connection is at a boundary, now or later. If this method
-   * returns `false`, core calls it again in a few milliseconds.
+   * Called when the connection can move. Use `transfer` when the connection is at a boundary, now or later. If this
+   * method returns `false`, core calls it again in a few milliseconds.
    */
   prepare(transfer: OutgoingTransfer): boolean
   /**
@@ -22,8 +22,8 @@ export interface MovableConnection {
 /** The transfer of a {@link MovableConnection}: pause it, then send or cancel it. */
 export interface OutgoingTransfer {
   /**
-   * Stops reading. The successor reads all later bytes, or this process does after `cancel`. Call `send` or `cancel` soon:
-   * core pauses only a few connections at a time.
+   * Stops reading. The successor reads all later bytes, or this process does after `cancel`. Call `send` or `cancel`
+   * soon: core pauses only a few connections at a time.
    */
   pause(): void
   /**

@@ -3,8 +3,8 @@ import type { ActiveWork, ConnectionKind } from '../base/report.js'
 import type { Connection } from './connection.js'
 
 /**
- * A connection with a protocol of the application, or a TLS handshake in progress. Only the application knows when such a
- * connection is idle, so a drain waits for it until `drainTimeoutMs`.
+ * A connection with a protocol of the application, or a TLS handshake in progress. Only the application knows when such
+ * a connection is idle, so a drain waits for it until `drainTimeoutMs`.
  */
 export class RawConnection implements Connection {
   readonly kind: ConnectionKind

@@ -1,7 +1,7 @@
 /**
- * The ages of requests in flight, for reports. Noting the time of each request would double Handover's cost per request,
- * because the memory of a connection is not in a CPU cache. So a timer samples the connections while any request is in
- * flight. An age is at most one interval too short.
+ * The ages of requests in flight, for reports. Noting the time of each request would double Handover's cost, because the
+ * memory of a connection is not in a CPU cache. So a timer samples the connections while any request is in flight. An age
+ * is at most one interval too short.
  */
 import type { Connection } from './connection.js'
 

@@ -61,7 +61,7 @@ export class ServerConnections extends OpenConnections implements Drained {
   }
 
   idle(): Connection[] {
-    // The query covers all connections of a server, because Node closes idle connections that it omits.
+    // The query must cover all connections of a server: it closes the idle ones that it omits.
     return idleOf(this.#ofServers()).filter((connection) => !this.#later.has(connection))
   }
 
@@ -77,7 +77,7 @@ export class ServerConnections extends OpenConnections implements Drained {
     return this.#servers.has(server) && !this.#later.has(connection)
   }
 
-  /** The connection came from the kernel's queue, or completed its TLS handshake, or its server listens again. */
+  /** The connection came from the kernel's queue, has completed its TLS handshake, or its server listens again. */
   #onOpened(connection: Connection, server: net.Server): void {
     if (!this.#servers.has(server)) return
     if (this.#drain.isActive && server.listening) this.#later.add(connection)

@@ -42,14 +42,14 @@ export function connectionEvents(
   return isHttp2(server) ? { ...events, session } : events
 }
 
-/** Returns the sockets that `server` accepted before Handover observed it. HTTP/2 sessions from that time are not tracked. */
+/** Returns the sockets that `server` accepted before Handover observed it, except those of HTTP/2 servers. */
 export function openSocketsOf(server: net.Server): ReadonlySet<net.Socket> {
   if (isHttp2(server)) return new Set()
   const accepted = isHttps(server) ? [] : acceptedSocketsOf(server)
   return new Set([...parsedSocketsOf(server), ...accepted])
 }
 
-/** Makes the connection of a socket, after its TLS handshake if it has one. `undefined` for HTTP/2: the session counts. */
+/** Makes the connection of a socket, after any TLS handshake. `undefined` for HTTP/2: the session counts instead. */
 export function connectionOn(
   server: net.Server,
   socket: net.Socket,

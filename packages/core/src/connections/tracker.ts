@@ -95,7 +95,7 @@ export class Tracker extends OpenConnections {
     this.#add(server, socket, new Http1Connection(socket, false, this.#interest))
   }
 
-  /** Sets what can move the connection in the middle of its protocol. */
+  /** Sets how the connection moves in the middle of its protocol; `undefined` if it cannot. */
   setMovable(connection: Http1Connection, movable: MovableConnection | undefined): void {
     connection.movable = movable
     this.#drainAgain(connection)
@@ -146,7 +146,7 @@ export class Tracker extends OpenConnections {
     return () => this.#watchers.delete(watcher)
   }
 
-  /** A server has closed. The tracker tracks it again when it listens again. */
+  /** A server has closed. Stops tracking it if none of its connections is open. */
   closed(server: net.Server): void {
     if (![...this.#connections.values()].includes(server)) this.#release(server)
   }
@@ -162,8 +162,8 @@ export class Tracker extends OpenConnections {
   }
 
   /**
-   * Runs for each HTTP/1.1 request of each server. Memory that Node has not just used is not in a CPU cache: each access
-   * to such memory costs 1 to 2 % of the throughput of node:http (measured with bench/).
+   * Runs for each HTTP/1.1 request of each server. Memory that Node has not just used is not in a CPU cache: each
+   * access to it costs 1 to 2 % of the throughput of node:http (measured with bench/).
    */
   #onRequest({ socket, httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
     // HTTP/2 requests are streams of a session.
@@ -197,7 +197,7 @@ export class Tracker extends OpenConnections {
 
   #add(server: net.Server, socket: Tracked, connection: Connection): void {
     if (this.#isReleased || socket.destroyed) return
-    // A protocol may emit 'connection' on the server for a socket that moved here.
+    // A protocol may emit 'connection' on the server for a socket that moved here and is tracked already.
     if (connection instanceof Http1Connection && socket[connectionOf] instanceof Http1Connection) {
       connection.forget()
       return

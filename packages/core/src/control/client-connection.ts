@@ -31,7 +31,7 @@ const mostActive = 16
 const watchMs = 1_000
 /** How often to send `alive` to a client that waits for an answer. */
 const aliveMs = 1_000
-/** How soon to send a changed status. Later changes until then share one event. */
+/** How long to wait before sending a changed status, so that several changes share one event. */
 const changeMs = 100
 
 /** The data with which another process continues to serve a client. */
@@ -46,7 +46,7 @@ export interface CarriedClient {
 type Answer = (request: ControlRequest) => Promise<ControlAnswer>
 
 export class ClientConnection {
-  readonly #socket: net.Socket
+  readonly socket: net.Socket
   readonly #controlled: Controlled
   readonly #watching = new Map<RequestId, () => void>()
   #pending: string
@@ -62,7 +62,7 @@ export class ClientConnection {
   }
 
   constructor(socket: net.Socket, controlled: Controlled, carried?: CarriedClient) {
-    this.#socket = socket
+    this.socket = socket
     this.#controlled = controlled
     this.#pending = carried?.pending ?? ''
     // A client does not keep the process running.
@@ -82,22 +82,18 @@ export class ClientConnection {
   refuse(why: HandoverError): void {
     this.#write({ id: null, ...failureOf(why) })
     this.#isDone = true
-    this.#socket.end()
-    // Immediately after a close, a write of the client could fail before the client has read the reason.
+    this.socket.end()
+    // If the socket closed at once, a write by the client could fail before the client reads the reason.
     clearTimeout(this.#idleTimer)
-    this.#idleTimer = setTimeout(() => this.#socket.destroy(), refusedMs).unref()
+    this.#idleTimer = setTimeout(() => this.socket.destroy(), refusedMs).unref()
   }
 
   /** Returns the data for another process; `undefined` while a request other than `watch` is pending. */
   carry(): CarriedClient | undefined {
-    const { destroyed, writableLength, writable } = this.#socket
+    const { destroyed, writableLength, writable } = this.socket
     const isQuiet = !destroyed && !this.#isDone && writable && writableLength === 0
     if (this.#active > this.#watching.size || !isQuiet) return undefined
     return { watching: [...this.#watching.keys()], pending: this.#pending }
-  }
-
-  get socket(): net.Socket {
-    return this.#socket
   }
 
   /** This process sends nothing more to the client. Another process may continue. */
@@ -109,7 +105,7 @@ export class ClientConnection {
   /** Resolves when the kernel has taken all output, or cannot. */
   flushed(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#socket.writable) this.#socket.write('', () => resolve())
+      if (this.socket.writable) this.socket.write('', () => resolve())
       else resolve()
     })
   }
@@ -161,7 +157,7 @@ export class ClientConnection {
 
   #reload({ id, wait = true }: ControlRequest): Promise<ReloadSummary> {
     const { proven, drained } = this.#controlled.reload((event) => this.#writeEvent({ id, ...event }))
-    // The answer reports a rejection of one of them. The other one must not be unhandled.
+    // Only one of them is awaited. A rejection of the other must not be unhandled.
     proven.catch(() => {})
     drained.catch(() => {})
     return wait ? drained : proven
@@ -194,7 +190,7 @@ export class ClientConnection {
   }
 
   #write(line: ControlLine): void {
-    const socket = this.#socket
+    const socket = this.socket
     if (this.#isDone || !socket.writable) return
     socket.write(`${JSON.stringify(line)}\n`)
     if (socket.writableLength > mostUnread) socket.pause()
@@ -202,7 +198,7 @@ export class ClientConnection {
 
   /** Drops the event if too much output waits: a later event has the same facts. */
   #writeEvent(line: ControlLine): void {
-    if (this.#socket.writableLength <= mostUnread) this.#write(line)
+    if (this.socket.writableLength <= mostUnread) this.#write(line)
   }
 
   #beginRequest(): void {
@@ -212,16 +208,16 @@ export class ClientConnection {
 
   /** Only a complete request extends the limit. A line that never ends would otherwise keep its connection forever. */
   #startIdleTimer(): void {
-    if (this.#active > 0 || this.#isDone || this.#socket.destroyed) return
-    if (this.#socket.readableEnded) this.#socket.end()
+    if (this.#active > 0 || this.#isDone || this.socket.destroyed) return
+    if (this.socket.readableEnded) this.socket.end()
     clearTimeout(this.#idleTimer)
-    this.#idleTimer = setTimeout(() => this.#socket.destroy(), idleMs).unref()
+    this.#idleTimer = setTimeout(() => this.socket.destroy(), idleMs).unref()
   }
 
   /** The client sends nothing more. It still gets the pending answers. */
   #onEnd(): void {
     if (this.#pending.trim() !== '') this.#read('\n')
-    if (this.#active === 0) this.#socket.end()
+    if (this.#active === 0) this.socket.end()
   }
 
   #stopWatching(): void {

@@ -3,7 +3,7 @@ import type { ActiveWork, DrainReport } from '../base/report.js'
 import { formatActiveWork, formatConnections } from '../base/report-text.js'
 import { nextTurn, pause, timeout, unlessAborted } from '../base/timeouts.js'
 import { totalOf } from '../connections/counting.js'
-import { idleLimit } from '../connections/idle-limit.js'
+import { idleLimit } from '../connections/idle-connections.js'
 import type { DrainParts } from './drain-parts.js'
 
 /** How often a shutdown closes connections whose linger has passed. The process exits at most this much later. */

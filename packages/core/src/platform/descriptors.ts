@@ -12,8 +12,8 @@ const limitMs = 1_000
 let known: { readonly limit: number; readonly until: number } | undefined
 
 /**
- * Whether this process must refuse connections from another process. `newest` is the latest descriptor: the kernel always
- * assigns the lowest free one. Without proc(5) the result is `false`. A shortage then shows as missing connections.
+ * Whether this process must refuse connections from another process. `newest` is the latest descriptor: the kernel
+ * always assigns the lowest free one. Without proc(5) the result is `false`. A shortage then shows as missing connections.
  */
 export function isShortOfDescriptors(newest?: number): boolean {
   try {

@@ -54,8 +54,8 @@ export function observe(emitter: EventEmitter, observers: Observers): () => void
 }
 
 /**
- * Gives the emitter its own `emit`, which calls the `emit` that the emitter inherits at that moment. A server calls it for
- * each request, so it looks up the event once and passes at most two arguments to an observer.
+ * Gives the emitter its own `emit`, which calls the `emit` that the emitter inherits at that moment. A server calls it
+ * for each request, so it looks up the event once and passes at most two arguments to an observer.
  */
 function hide(emitter: EventEmitter): Hidden {
   const entries: Entries = new Map()

@@ -10,10 +10,10 @@ interface NativeStream {
 }
 
 /**
- * Writes a frame between Node's frames: directly to the descriptor, when the kernel has taken all output of Node, which
- * always consists of whole frames. `session.goaway()` cannot send a GOAWAY that is not the last one. After it, nghttp2
- * ignores every new stream, and a session without streams stops reading, so it misses the answer to a PING. Node does not
- * expose nghttp2_submit_shutdown_notice, which does this. Over TLS the result is always 'never'.
+ * Writes a frame between Node's frames: directly to the descriptor, when the kernel has taken all output of Node. Node
+ * always writes whole frames. `session.goaway()` does not work here. After it, nghttp2 ignores every new stream, and a
+ * session without streams stops reading, so it misses the answer to a PING. Node does not expose
+ * nghttp2_submit_shutdown_notice, which would work. Over TLS the result is always 'never'.
  */
 export function writeFrame(session: Http2Session, frame: Buffer): 'written' | 'later' | 'never' {
   const handle = (session.socket as unknown as { _handle?: NativeStream | null })._handle

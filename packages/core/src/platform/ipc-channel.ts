@@ -17,9 +17,9 @@ export function canOpenChannel(): boolean {
 }
 
 /**
- * Sends several handles at a time over `channel`, a child process or the process itself. Node sends the next handle only
- * after the receiver acknowledges the previous one, which is too slow to move thousands of connections. Messages keep
- * their order, because they share one socket (docs/decisions/0012-many-handles-at-a-time.md).
+ * Sends several handles at a time over `channel`, a child process or the process itself. Node sends the next handle
+ * only after the receiver acknowledges the previous one, which is too slow to move thousands of connections. Messages
+ * keep their order, because they share one socket (docs/decisions/0012-many-handles-at-a-time.md).
  */
 export function withoutHandleQueue(channel: object): void {
   const inside = channel as Record<'_send' | 'disconnect', unknown>
@@ -62,9 +62,9 @@ function isExpected({ cmd, type }: InternalMessage, handle: unknown): boolean {
 }
 
 /**
- * Node itself handles messages whose `cmd` begins with `NODE_`, but a program can send them, too. With an unknown `type`
- * they throw, and with `net.Server` this process would listen (test/cli/messages.test.ts). From now on only the messages
- * that a worker needs get through. Errors of the observers of `child` are caught.
+ * Node itself handles messages whose `cmd` begins with `NODE_`, but a program can send them, too. With an unknown
+ * `type` they throw, and with `net.Server` this process would listen (test/cli/messages.test.ts). From now on only the
+ * messages that a worker needs get through. Also catches errors of the observers of `child`.
  */
 export function guardChannel(child: ChildProcess, onWrong: (what: string) => void): void {
   guardReading(child, onWrong)

@@ -1,6 +1,6 @@
 /**
- * How this process was started. Read when core is first loaded, because the program may later change its environment and
- * its directory. All copies of core in the process share it.
+ * How this process was started. Core reads this when it is first loaded, because the program may later change its
+ * environment and its directory. All copies of core in the process share it.
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -77,8 +77,8 @@ function setWatchdogPid({ environment, pid }: Platform): void {
 }
 
 /**
- * The kernel knows only the physical directory. A shell puts the path that it used into PWD, which counts if it leads to
- * the same directory (test/handover/releases.test.ts).
+ * The kernel knows only the physical directory. A shell puts the path that it used into PWD, which counts if it leads
+ * to the same directory (test/handover/releases.test.ts).
  */
 function spelledCwd(physical: string, spelled: string | undefined): string {
   return spelled?.startsWith('/') && sameFile(spelled, physical) ? spelled : physical

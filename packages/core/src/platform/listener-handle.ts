@@ -1,6 +1,6 @@
 /**
- * The only access to Node's private data of listeners, tested on Node 20.19, 22, 24 and 26. Handover checks that a private
- * member exists before it uses it. If one is missing, a feature is missing too, but nothing crashes
+ * The only access to Node's private data of listeners, tested on Node 20.19, 22, 24 and 26. Handover checks that a
+ * private member exists before it uses it. If one is missing, a feature is missing too, but nothing crashes
  * (test/handover/platform.test.ts).
  */
 import { fstatSync } from 'node:fs'
@@ -147,9 +147,9 @@ export function takeListener(server: net.Server): object | undefined {
 }
 
 /**
- * Replaces the listener of a server without any visible effect. The server also accepts on the old listener until the
- * returned function is called, but that listener does not keep the process running. Returns `undefined` if this version of
- * Node does not support it (test/handover/platform.test.ts).
+ * Replaces the listener of a server without any effect on its program. Until the returned function is called, the server
+ * also accepts on the old listener, which does not keep the process running. Returns `undefined` if this version of Node
+ * does not support it (test/handover/platform.test.ts).
  */
 export function replaceListener(server: net.Server, handle: object): (() => void) | undefined {
   const inside = server as unknown as ServerInside

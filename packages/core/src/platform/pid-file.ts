@@ -1,6 +1,6 @@
 /**
- * The PID file of the service. The service keeps it open, so `handover stop --pid-file` can distinguish the service from a
- * later process with the same PID. Node opens files with close-on-exec, so no child process inherits the descriptor.
+ * The PID file of the service. The service keeps it open, so `handover stop --pid-file` can distinguish the service from
+ * a later process with the same PID. Node opens files with close-on-exec, so no child process inherits the descriptor.
  */
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { HandoverError } from '../base/errors.js'

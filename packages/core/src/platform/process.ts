@@ -54,7 +54,7 @@ function statOf(pid: number): readonly string[] | undefined {
 const startOf = (pid: number): string | undefined => statOf(pid)?.[startField - 3]
 const startField = 22
 
-/** Whether this very process still runs. */
+/** Whether the process with this identity still runs. */
 function isSame({ pid, start }: ProcessIdentity): boolean {
   return isRunning(pid) && (start === undefined || (startOf(pid) ?? start) === start)
 }
@@ -83,8 +83,8 @@ function hasControllingTerminal(): boolean {
 const withIgnoredErrors = new Set<NodeJS.WriteStream>()
 
 /**
- * From now on, a write to a closed terminal or pipe does not end the process. `console` ignores only the first error in a
- * turn of the event loop.
+ * From now on, a write to a closed terminal or pipe does not end the process. `console` ignores only the first error in
+ * a turn of the event loop.
  */
 export function ignoreOutputErrors(...streams: readonly ('stdout' | 'stderr')[]): void {
   for (const name of streams) {

@@ -1,8 +1,8 @@
-/** The request of a connection that moved in the middle of its protocol, as Node would have parsed it. */
+/** Restores the request that began a moved event stream or WebSocket. */
 import http from 'node:http'
 import type net from 'node:net'
 
-/** What the successor must know about a request to restore it. */
+/** The data with which the successor restores a request. */
 export interface RequestHead {
   readonly method: string | undefined
   readonly url: string | undefined
@@ -15,10 +15,10 @@ export const headOf = ({ method, url, rawHeaders }: http.IncomingMessage): Reque
   rawHeaders,
 })
 
-/** Node's parser gives a request its headers by this method, and `headers` reads them from there (Node 20 to 26). */
+/** Node's parser adds the headers of a request with this method (Node 20 to 26). */
 type WithHeaderLines = { _addHeaderLines(rawHeaders: string[], count: number): void }
 
-/** For protocols: the request that began a moved connection. It is HTTP/1.1, complete, and has no body. */
+/** Returns a complete HTTP/1.1 request without a body, as Node would have parsed it. */
 export function restoreRequest(
   socket: net.Socket,
   { rawHeaders, ...head }: RequestHead,

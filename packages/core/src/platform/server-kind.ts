@@ -24,9 +24,9 @@ export const isHttp = (server: object): boolean => hasHttp1Methods(server) || is
 export const isPlainHttp = (server: unknown): server is http.Server => server instanceof http.Server
 
 /**
- * Returns the sockets whose HTTP/1.1 parser is at a message boundary. Node keeps that list private, so this function notes
- * which sockets `closeIdleConnections()` would destroy (test/handover/platform.test.ts). Before Node 26 the list omits
- * connections that have received no byte.
+ * Returns the sockets whose HTTP/1.1 parser is at a message boundary. Node keeps that list private, so this function
+ * notes which sockets `closeIdleConnections()` would destroy (test/handover/platform.test.ts). Before Node 26 the list
+ * omits connections that have received no byte.
  */
 export function atBoundary(server: net.Server, sockets: Iterable<net.Socket>): ReadonlySet<net.Socket> {
   const idle = new Set<net.Socket>()

@@ -1,7 +1,7 @@
 /**
- * The files of Unix sockets. libuv unlinks the path when the process that bound it closes the handle, even if a successor
- * serves it. So Handover binds a name beside the path and renames it: the close finds nothing to unlink, and the rename
- * replaces a stale file without a gap (docs/decisions/0010-unix-sockets-are-renamed-into-place.md).
+ * The files of Unix sockets. libuv unlinks the path when the process that bound it closes the handle, even if a
+ * successor serves it. So Handover binds a name beside the path and renames it: the close finds nothing to unlink, and
+ * the rename replaces a stale file without a gap (docs/decisions/0010-unix-sockets-are-renamed-into-place.md).
  */
 import { lstatSync, readFileSync, readlinkSync, renameSync, unlinkSync } from 'node:fs'
 import net from 'node:net'

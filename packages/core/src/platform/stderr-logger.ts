@@ -3,8 +3,8 @@ import type { Logger } from '../base/logger.js'
 import { ignoreOutputErrors } from './process.js'
 
 /**
- * Logs lines to standard error: `handover[4711] generation 2 is ready`. A closed standard error must not end a process that
- * drains.
+ * Logs lines to standard error: `handover[4711] generation 2 is ready`. A closed standard error must not end a draining
+ * process.
  */
 export function lineLogger(pid: number): Logger {
   const line = (facts: object, message: string) => {

@@ -42,7 +42,7 @@ test('systemd is notified of each step in order', async () => {
   for (let calls = 0; calls < 5; calls++) await answer()
   expect(told).toEqual([
     'systemd-notify | READY=1 | MAINPID=4711 | STATUS=generation 1 serves',
-    'systemd-notify | RELOADING=1 | MONOTONIC_USEC=42 | STATUS=the successor starts',
+    'systemd-notify | RELOADING=1 | MONOTONIC_USEC=42 | STATUS=starting the successor',
     'systemd-notify | READY=1 | MAINPID=4711 | STATUS=Successor 5 exited with code 1.',
     'systemd-notify | READY=1 | MAINPID=5000 | STATUS=generation 2 serves',
     'systemd-notify | STOPPING=1 | STATUS=draining',

@@ -28,8 +28,8 @@ export class ServiceManager {
   }
 
   /**
-   * This process owns the service and pings the watchdog from now on (`WatchdogSec=`). A timer pings, so a blocked event
-   * loop stops the pings.
+   * This process owns the service and pings the watchdog from now on (`WatchdogSec=`). A timer pings, so a blocked
+   * event loop stops the pings.
    */
   keepAlive(): void {
     if (this.#pingMs === undefined || this.#pings) return
@@ -44,18 +44,18 @@ export class ServiceManager {
   }
 
   ready(generation: number): Promise<void> {
-    return this.#notify('READY=1', `MAINPID=${this.#platform.pid}`, `STATUS=generation ${generation} serves`)
+    return this.handedOver(this.#platform.pid, generation)
   }
 
   reloading(): Promise<void> {
     return this.#notify(
       'RELOADING=1',
       `MONOTONIC_USEC=${this.#platform.monotonicMicroseconds()}`,
-      'STATUS=the successor starts',
+      'STATUS=starting the successor',
     )
   }
 
-  /** The successor is proven: it is the main process of the service. */
+  /** The successor is proven, or this process is ready: `pid` is the main process of the service. */
   handedOver(pid: number, generation: number): Promise<void> {
     return this.#notify('READY=1', `MAINPID=${pid}`, `STATUS=generation ${generation} serves`)
   }

@@ -1,4 +1,4 @@
-/** The supervisor's end of the channel to one worker. The worker's program can send anything, and no message makes this code throw. */
+/** The supervisor's end of a worker's channel. The program can send anything, but no message makes this code throw. */
 import type { ChildProcess } from 'node:child_process'
 import { inspect } from 'node:util'
 import { type ErrorData, errorData } from '../base/error-data.js'

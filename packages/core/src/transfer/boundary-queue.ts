@@ -1,5 +1,5 @@
 /**
- * Chooses which HTTP/1.1 connections can move now: those at a message boundary. Node knows them, but the query takes time
+ * Chooses which HTTP/1.1 connections can move now: those at a message boundary. Node knows them, but a query takes time
  * for each open connection, so this queue checks many connections at once.
  */
 import type { Http1Connection } from '../connections/http1.js'
@@ -105,8 +105,8 @@ export class BoundaryQueue {
   }
 
   /**
-   * For a request that already has its response, such as an upload with an early answer. Node emits no event when the rest
-   * of the request has arrived, so this polls how many bytes the connection has read.
+   * For a request that already has its response, such as an upload with an early answer. Node emits no event when the
+   * rest of the request has arrived, so this polls how many bytes the connection has read.
    */
   #checkWhenMoreArrived(connection: Http1Connection, before: number): void {
     setTimeout(() => {

@@ -11,11 +11,11 @@ import { PausedConnections, type WaitingConnections } from './paused-connections
 import { maxInTransit, type ProtocolState, Transit, type TransitParts } from './transit.js'
 
 export interface MoverParts extends TransitParts, ProtocolParts {
-  /** The number by which the receiver knows the listener of a server; `undefined` if it has none. */
+  /** Returns the receiver's number for the listener of a server; `undefined` if it has none. */
   readonly listenerOf: (server: net.Server) => number | undefined
   /** Connections that are at a message boundary now. */
   readonly idle: () => ReadonlySet<unknown>
-  /** Protocols for which the receiver has code. */
+  /** Protocols that the other process can continue. */
   readonly protocols: ReadonlySet<string>
 }
 
@@ -57,7 +57,7 @@ export class Mover {
   /** Begins to move a connection. Returns `false` if the receiver cannot serve it. */
   take(connection: Http1Connection, server: net.Server): boolean {
     const listener = this.#parts.listenerOf(server)
-    if (this.#isStopped || listener === undefined || !connection.isPlain) return false
+    if (this.#isStopped || listener === undefined || connection.isSecure) return false
     const { movable } = connection
     if (movable ? !this.#parts.protocols.has(movable.protocol) : connection.kind !== 'http1') return false
     this.#listeners.set(connection, listener)
@@ -81,7 +81,7 @@ export class Mover {
     this.loseTransit()
   }
 
-  /** The channel has closed. Serves the remaining connections until it is known whether the receiver has ended, too. */
+  /** The channel has closed. Serves the remaining connections until the caller knows whether the receiver has ended. */
   pause(): void {
     this.#isPaused = true
     this.#pausedConnections.resumeAll()

@@ -119,7 +119,7 @@ export class Transit {
     for (const { connection } of this.#toResend.splice(0)) this.#parts.lost(connection)
   }
 
-  /** No receipt will arrive any more. */
+  /** The receiver sends no more receipts. */
   abandon(): void {
     this.stop()
     clearTimeout(this.#silenceTimer)
@@ -185,7 +185,7 @@ export class Transit {
     if (sent && this.#inTransit.delete(number)) this.#refuse([sent], [])
   }
 
-  /** Without this, the receiver would not miss the last connections: no later message follows them. */
+  /** The receiver notices missing connections by a later message. For the last connections, this is that message. */
   #askWhenSilent(): void {
     this.#silenceTimer ??= setTimeout(() => {
       this.#silenceTimer = undefined
