@@ -6,7 +6,7 @@ export interface Cores {
   readonly load: number | undefined
 }
 
-/** Server and load on a core each, where the machine has two for this process and `taskset` to say so. */
+/** Picks one core each for the server and the load, if this process has two cores and `taskset` works. */
 export function chooseCores(): Cores {
   const [server, load] = allowed()
   if (server === undefined || load === undefined) return { server: undefined, load: undefined }
@@ -14,7 +14,7 @@ export function chooseCores(): Cores {
   return status === 0 ? { server, load } : { server: undefined, load: undefined }
 }
 
-/** The cores that this process may use: `0-1,4` (proc(5), Cpus_allowed_list). */
+/** The cores that this process may use, from a list such as `0-1,4` (proc(5), Cpus_allowed_list). */
 function allowed(): number[] {
   try {
     const [, list = ''] =

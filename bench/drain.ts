@@ -1,4 +1,4 @@
-/** Part 3: how soon the predecessor is gone when its last request has been answered. */
+/** Part 3: how soon the predecessor exits after its last response. */
 import { keepAlive, RawConnection, type ServedBy, Tally } from '@handover/load'
 import type { Plan } from './plan.js'
 import { type Framework, Service } from './service.js'
@@ -29,7 +29,7 @@ export async function measureDrains({ drain }: Plan): Promise<Drains[]> {
   return results
 }
 
-/** Remembers when generation 1 gave its last answer. */
+/** Records when generation 1 sent its last response. */
 class LastAnswers extends Tally {
   at = 0
   override answered(workload: string, ms: number, by: ServedBy | undefined): void {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { LoadCount, LoadOrder } from './load.js'
 import { pinned } from './service.js'
 
-/** The process that makes the load (load.ts), seen from the one that gives the orders. It ends with this one. */
+/** Controls a process that generates load (load.ts). It ends with this process. */
 export class LoadProcess {
   readonly #process: ChildProcess
 
@@ -17,7 +17,7 @@ export class LoadProcess {
   async run(order: LoadOrder): Promise<LoadCount> {
     const ended = new AbortController()
     const exit = once(this.#process, 'exit', { signal: ended.signal }).then(() => {
-      throw new Error('the load process has ended')
+      throw new Error('the load process has exited')
     })
     const answer = once(this.#process, 'message', { signal: ended.signal })
     this.#process.send(order)

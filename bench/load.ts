@@ -1,18 +1,17 @@
 /**
- * The load, a process of its own: keep-alive connections that each send the next request when the answer to the
- * last one is whole. It counts bytes and parses nothing, so that it needs less of a core than any server does:
- * a load that is itself at its limit would hide what the server costs.
+ * The load process: each keep-alive connection sends its next request after a complete response. It counts bytes and
+ * parses nothing, so that it needs less CPU time than any server. A saturated load would hide the server's cost.
  */
 import net from 'node:net'
 
 export interface LoadOrder {
   readonly port: number
   readonly ms: number
-  /** How long it goes on before it is counted, on the same connections. */
+  /** How long the load runs on the same connections before it counts responses. */
   readonly settleMs?: number
-  /** At a time. */
+  /** The number of concurrent connections. */
   readonly connections: number
-  /** After so many requests a client makes a new connection; absent: it keeps the first. */
+  /** The number of requests before a client opens a new connection. If absent, it keeps its first connection. */
   readonly requestsEach?: number
 }
 
@@ -34,7 +33,7 @@ async function run({ port, ms, settleMs = 0, connections, requestsEach }: LoadOr
   return { requests, ms: performance.now() - startsAt }
 }
 
-/** All answers have the same length, since they differ in the time of day only. */
+/** All responses have the same length, because only their dates differ. */
 function lengthOfAnswer(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ port, host: '127.0.0.1' })
@@ -43,7 +42,7 @@ function lengthOfAnswer(port: number): Promise<number> {
     socket.once('data', (answer) => {
       socket.destroy()
       if (answer.indexOf(head) === 0) resolve(answer.length)
-      else reject(new Error(`not the expected answer: ${answer}`))
+      else reject(new Error(`unexpected response: ${answer}`))
     })
   })
 }
@@ -51,13 +50,13 @@ function lengthOfAnswer(port: number): Promise<number> {
 interface Client {
   readonly port: number
   readonly answerBytes: number
-  /** Answers before that are not counted. */
+  /** Earlier responses do not count. */
   readonly startsAt: number
   readonly endsAt: number
   readonly requestsEach: number | undefined
 }
 
-/** One connection after the other. Resolves with the number of answers. */
+/** Opens one connection after the other. Resolves with the number of responses. */
 async function oneClient(client: Client): Promise<number> {
   let answers = 0
   do answers += await oneConnection(client)
@@ -65,7 +64,7 @@ async function oneClient(client: Client): Promise<number> {
   return answers
 }
 
-/** Resolves with the number of answers, when the connection closes after its last one. */
+/** Resolves with the number of counted responses when the connection closes. */
 function oneConnection({
   port,
   answerBytes,
@@ -79,7 +78,7 @@ function oneConnection({
     let counted = 0
     let received = 0
     const callback = (bytes: number, buffer: Uint8Array): boolean => {
-      if (received === 0 && head.compare(buffer, 0, head.length) !== 0) return fail('another answer')
+      if (received === 0 && head.compare(buffer, 0, head.length) !== 0) return fail('unexpected response')
       received += bytes
       if (received > answerBytes) return fail(`${received} bytes instead of ${answerBytes}`)
       if (received < answerBytes) return true

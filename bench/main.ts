@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: what Handover costs, as ratios within one run, written to bench/RESULTS.md. Exit code 1 when
- * a figure that must be reached is missed. `--quick` shows that it runs; `--out <file>` writes elsewhere.
+ * `npm run bench` measures what Handover costs, as ratios within one run, and writes bench/RESULTS.md. The exit code is
+ * 1 if a required figure is missed. `--quick` only checks that it runs, and `--out <file>` writes to another file.
  */
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -38,22 +38,22 @@ console.log(report)
 process.exitCode = missed(checks, 'must').length > 0 && !values.quick ? 1 : 0
 
 async function measureAll(plan: Plan, cores: Cores): Promise<Table[]> {
-  tell('packing')
+  log('packing')
   pack()
-  tell('starts and reloads')
+  log('starts and reloads')
   const starts = startTable(await measureStarts(plan), plan)
-  tell('drains')
+  log('drains')
   const drains = drainTable(await measureDrains(plan), plan)
-  tell('moving connections')
+  log('moving connections')
   const moving = await measureMoving(plan)
-  tell('memory over many reloads')
+  log('memory over many reloads')
   const reloads = reloadsTable(await measureReloads(plan, cores), plan)
-  tell('steady throughput')
+  log('steady throughput')
   const steady = await measureSteadyState(plan, cores)
-  tell('other managers of processes')
+  log('other process managers')
   const peers = peersTable(await measurePeers(plan, cores), plan)
   const peerReloads = peerReloadsTable(await measurePeerReloads(plan), plan)
-  tell('done')
+  log('done')
   return [
     throughputTable(steady, plan),
     starts,
@@ -67,8 +67,8 @@ async function measureAll(plan: Plan, cores: Cores): Promise<Table[]> {
   ]
 }
 
-/** On standard error: the report alone goes to standard output. */
-function tell(what: string): void {
+/** Logs progress to standard error, because only the report goes to standard output. */
+function log(what: string): void {
   console.error(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${what}`)
 }
 
@@ -80,7 +80,7 @@ function header(plan: Plan, { server, load }: Cores): string {
     '',
     'Written by `npm run bench` (bench/README.md). Ratios hold within one run; absolute figures depend on the machine.',
     ...(plan === quick
-      ? ['', '**A quick run, which only shows that it works: the figures mean nothing.**']
+      ? ['', '**A quick run: it only shows that the benchmark works. The figures are meaningless.**']
       : []),
     '',
     `- Node ${process.version}, ${process.platform} ${process.arch}, ${availableParallelism()} cores; for throughput ${where}`,

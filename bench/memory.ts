@@ -1,4 +1,4 @@
-/** Part 4: what many reloads leave behind. */
+/** Part 4: how much memory a service uses after many reloads. */
 import { keepAlive } from '@handover/load'
 import type { Cores } from './cores.js'
 import { LoadProcess } from './load-process.js'

@@ -1,4 +1,4 @@
-/** Part 5: how fast open connections move to the successor, and what a client sees of it. */
+/** Part 5: how fast open connections move to the successor, and how it affects clients. */
 import { keepAlive, RawConnection, type ServedBy, Tally } from '@handover/load'
 import type { Plan } from './plan.js'
 import { type Fact, Service } from './service.js'
@@ -6,28 +6,28 @@ import { median } from './statistics.js'
 import { type Check, spread, type Table, thousands } from './table.js'
 
 const goalRatio = 0.8
-/** Fewer are moved in no time: their number per second says nothing. */
+/** Fewer connections move too fast for a meaningful rate. */
 const fewestForRatio = 1_000
 const handover = { moveConnections: true, probationMs: 50, drainTimeoutMs: 60_000 }
-/** Connections are opened so many at a time, which the queue of the listener holds. */
+/** How many connections to open at once, few enough for the accept queue. */
 const atOnce = 200
 const mib = 2 ** 20
 const longestThinkMs = 8_000
 const settleMs = 1_000
-/** What is compared takes at least so long: in a shorter time few answers are seen. */
+/** The minimum length of each compared run, so that it has enough responses. */
 const shortestMs = 2_000
 
-/** One reload with resting connections. */
+/** One reload with idle connections. */
 interface Resting {
   readonly perSecond: number
   readonly drainMs: number
-  /** Milliseconds that the connection that waited longest was read by neither process. */
+  /** The longest time, in milliseconds, in which neither process read a connection. */
   readonly pauseMs: number
   readonly predecessorMiB: number
   readonly successorMiB: number
 }
 
-/** One reload under load: the slowest answer, and the slowest in a run of the same length without a reload. */
+/** One reload under load: the slowest response with a reload, and in a run of the same length without one. */
 interface Loaded {
   readonly reloadMs: number
   readonly quietMs: number
@@ -77,7 +77,7 @@ async function moveResting(count: number): Promise<Resting> {
   }
 }
 
-/** The same number of connections, passed by `subprocess.send(message, handle)` alone. */
+/** Passes the same number of connections with `subprocess.send(message, handle)` alone. */
 async function passBare(count: number): Promise<number> {
   const service = new Service('http', 'bare', { connections: count })
   const connections = await open(await service.port(), count)
@@ -86,7 +86,7 @@ async function passBare(count: number): Promise<number> {
   return (1000 * count) / ms
 }
 
-/** Remembers the slowest answer since it was asked last. */
+/** Records the slowest response since the last `take`. */
 class Slowest extends Tally {
   #ms = 0
   override answered(workload: string, ms: number, by: ServedBy | undefined): void {
@@ -107,7 +107,7 @@ async function moveLoaded(count: number): Promise<Loaded> {
   const tally = new Slowest()
   const over = new AbortController()
   const clients = keepAlive({ clients: count, think })(target, { tally, signal: over.signal })
-  // By then each has been served twice: once when it connected, and once when it had thought.
+  // By then each client has received two responses: one after it connected and one after its first pause.
   await wait(think.maxMs + settleMs)
   tally.take()
   const startedAt = performance.now()
@@ -141,7 +141,7 @@ async function open(port: number, count: number): Promise<RawConnection[]> {
   return connections
 }
 
-/** One request on each: all must be answered by that generation. */
+/** Sends one request on each connection and expects responses from this generation. */
 async function askAll(connections: readonly RawConnection[], generation: number): Promise<void> {
   for (let i = 0; i < connections.length; i += atOnce) {
     await Promise.all(
@@ -149,7 +149,7 @@ async function askAll(connections: readonly RawConnection[], generation: number)
         await connection.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
         const { headers } = await connection.response()
         const by = Number(headers.get('x-generation'))
-        if (by !== generation) throw new Error(`generation ${by} answered instead of ${generation}`)
+        if (by !== generation) throw new Error(`generation ${by} responded instead of ${generation}`)
       }),
     )
   }

@@ -1,4 +1,4 @@
-/** The packages as users get them: what is measured is what is published. */
+/** Packs the packages, so that the benchmark measures what users install. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const names = ['core', 'fastify', 'express', 'koa', 'ws']
 
-/** The programs, where they find the packed packages before those of the workspace. */
+/** The folder of the programs, in which imports resolve to the packed packages. */
 export const programs = here('packed/programs')
 
 export function pack(): void {

@@ -1,4 +1,4 @@
-/** The load for two services that are compared, each from a process of its own. */
+/** Loads two services to compare them, each from its own process. */
 import type { LoadCount, LoadOrder } from './load.js'
 import { LoadProcess } from './load-process.js'
 
@@ -6,7 +6,7 @@ export type Both<T> = readonly [T, T]
 
 type Order = Omit<LoadOrder, 'port'>
 
-/** Requests per second of each. */
+/** The requests per second of each service. */
 type Rates = Promise<Both<number>>
 
 export class PairLoad {
@@ -17,9 +17,8 @@ export class PairLoad {
   }
 
   /**
-   * Both at the same time, for services that have one core between them. The system gives both an equal share of every
-   * few milliseconds, so that whatever slows the core down slows both down: one after the other, even by turns of a
-   * tenth of a second, two equal programs differ by more than what is looked for.
+   * Loads both services at the same time while they share one core. The scheduler gives both equal shares, so anything
+   * that slows down the core affects both. In turns, even of 100 ms, two equal programs differ too much.
    */
   async abreast(ports: Both<number>, order: Order): Rates {
     return Promise.all([this.#run(0, ports, order), this.#run(1, ports, order)]).then(
@@ -27,7 +26,7 @@ export class PairLoad {
     )
   }
 
-  /** A B B A, for services that need the whole machine: half of the time in each turn. */
+  /** Loads services that need all cores in turns (A B B A), each turn for half of the time. */
   async byTurns(ports: Both<number>, { ms, ...order }: Order): Rates {
     const counts: Both<LoadCount[]> = [[], []]
     for (const i of [0, 1, 1, 0] as const) {

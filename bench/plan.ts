@@ -1,20 +1,20 @@
-/** How much is measured. */
+/** The size of the benchmark. */
 export interface Plan {
-  /** Two services at the same time: see pair-load.ts. */
+  /** Measures two services at the same time: see pair-load.ts. */
   readonly abreast: {
-    /** Pairs of fresh processes. */
+    /** The number of pairs of new processes. */
     readonly pairs: number
-    /** Until the compiler has done its part. */
+    /** The time for the JIT compiler to optimize the code. */
     readonly warmUpMs: number
     readonly ms: number
-    /** Of each. */
+    /** The number of connections to each service. */
     readonly connections: number
   }
   readonly startRounds: number
   readonly drain: { readonly rounds: number; readonly idleConnections: number }
   readonly memory: { readonly reloads: number; readonly loadMs: number }
   readonly moving: { readonly counts: readonly number[]; readonly rounds: number }
-  /** The same for managers of processes. */
+  /** The same for process managers. */
   readonly peers: {
     readonly pairs: number
     readonly warmUpMs: number
@@ -32,7 +32,7 @@ export const full: Plan = {
   peers: { pairs: 7, warmUpMs: 3_000, ms: 2_000, reloads: 3 },
 }
 
-/** Shows that it runs; its figures mean nothing. */
+/** Only checks that the benchmark runs: its figures are meaningless. */
 export const quick: Plan = {
   abreast: { pairs: 1, warmUpMs: 50, ms: 50, connections: 8 },
   startRounds: 1,

@@ -1,4 +1,4 @@
-/** A program under measurement and all its generations. */
+/** A measured program with all its generations. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -9,7 +9,7 @@ export const frameworks = ['http', 'fastify', 'express', 'koa'] as const
 export type Framework = (typeof frameworks)[number]
 export type Variant = 'plain' | 'graceful' | 'bare'
 
-/** What a program tells: see programs/program.ts. */
+/** A fact that a program reports: see programs/program.ts. */
 export interface Fact {
   readonly event: 'listening' | 'state' | 'usage' | 'drained' | 'passed'
   readonly pid: number
@@ -20,7 +20,7 @@ export interface Fact {
   readonly generation: number
   readonly cpuMicros: number
   readonly rssBytes: number
-  /** Of `drained` and `passed`. */
+  /** The duration in `drained` and `passed`. */
   readonly ms: number
   readonly moved: number
   readonly closed: number
@@ -31,25 +31,25 @@ export interface Fact {
 export interface StartOptions {
   readonly port?: number
   readonly graceful?: GracefulOptions
-  /** The core it shall run on, where the machine has a choice. */
+  /** The core to run on, if the machine has several. */
   readonly core?: number | undefined
-  /** How many connections `bare` passes on. */
+  /** How many connections the `bare` variant passes on. */
   readonly connections?: number
 }
 
 const limitMs = 30_000
 const running = new Set<Service>()
 
-/** Ends whatever still runs. */
+/** Kills all services that still run. */
 export function stopAll(): void {
   for (const service of running) service.kill()
 }
 
 export class Service {
   readonly facts: Fact[] = []
-  /** Of the first generation. */
+  /** The pid of the first generation. */
   readonly pid: number
-  /** When the first generation was gone (`performance.now()`). */
+  /** When the first generation exited, from `performance.now()`. */
   readonly exitedAt: Promise<number>
   readonly #process: ChildProcess
   readonly #waiting = new Set<() => void>()
@@ -63,7 +63,7 @@ export class Service {
       String(options.connections ?? 0),
     ]
     const [command, ...rest] = pinned(options.core, [process.execPath, ...args])
-    // A process group of its own: its number reaches every generation, whatever became of the first.
+    // In its own process group, a signal to the group reaches every generation, even after the first has exited.
     this.#process = spawn(command as string, rest, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
     this.pid = this.#process.pid as number
     this.exitedAt = new Promise((resolve) => this.#process.once('exit', () => resolve(performance.now())))
@@ -71,14 +71,14 @@ export class Service {
     this.#read()
   }
 
-  /** The first such fact, told already or to come. */
+  /** The first past or future fact that matches. */
   async fact(matches: (fact: Fact) => boolean): Promise<Fact> {
     const deadline = setTimeout(() => this.kill(), limitMs)
     try {
       for (;;) {
         const found = this.facts.find(matches)
         if (found) return found
-        if (!running.has(this)) throw new Error(`a program has ended too early, or hung:\n${this.#printed}`)
+        if (!running.has(this)) throw new Error(`the program exited early or hung:\n${this.#printed}`)
         await new Promise<void>((resolve) => this.#waiting.add(resolve))
       }
     } finally {
@@ -90,19 +90,19 @@ export class Service {
     return (await this.fact(({ event }) => event === 'listening')).port
   }
 
-  /** Resolves when generation `number` is ready and nobody can take back any more. */
+  /** Resolves when generation `number` is ready and has passed its probation. */
   proven(number: number): Promise<Fact> {
     return this.fact(
       ({ state, onProbation, generation }) => state === 'ready' && !onProbation && generation === number,
     )
   }
 
-  /** Resolves when generation `number` has drained and exits. */
+  /** Resolves when generation `number` has drained and is about to exit. */
   gone(number: number): Promise<Fact> {
     return this.fact(({ state, generation }) => state === 'exited' && generation === number)
   }
 
-  /** Resolves when generation `number` has drained, with what became of its connections. */
+  /** Resolves with the counts of its connections when generation `number` has drained. */
   drained(number: number): Promise<Fact> {
     return this.fact(({ event, generation }) => event === 'drained' && generation === number)
   }
@@ -111,14 +111,14 @@ export class Service {
     return this.fact(({ state, generation }) => state === 'draining' && generation === number)
   }
 
-  /** The CPU time of one generation since its start, and its resident memory. */
+  /** The CPU time of a generation since its start, and its resident memory. */
   async usage(pid = this.pid): Promise<Fact> {
     const before = this.facts.length
     process.kill(pid, 'SIGUSR2')
     return this.fact((fact) => fact.event === 'usage' && this.facts.indexOf(fact) >= before)
   }
 
-  /** Ends every generation, and resolves when they are gone. */
+  /** Kills all generations and resolves when they have exited. */
   async stop(): Promise<void> {
     if (!running.has(this)) return
     const closed = once(this.#process, 'close')
@@ -130,13 +130,13 @@ export class Service {
     try {
       process.kill(-this.pid, 'SIGKILL')
     } catch {
-      // All of it has ended by itself.
+      // The process group has already exited.
     }
   }
 
   #read(): void {
     const { stdout, stderr } = this.#process
-    if (!stdout || !stderr) throw new Error('a program was started without its streams')
+    if (!stdout || !stderr) throw new Error('the program has no output streams')
     createInterface(stdout).on('line', (line) => {
       this.facts.push({ ...JSON.parse(line), at: performance.now() })
       this.#wake()
@@ -144,7 +144,7 @@ export class Service {
     stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#printed = (this.#printed + text).slice(-10_000)
     })
-    // All generations share the streams: they end with the last one.
+    // All generations share the streams, so they close with the last generation.
     this.#process.once('close', () => {
       running.delete(this)
       this.#wake()
@@ -157,7 +157,7 @@ export class Service {
   }
 }
 
-/** The command, on one core where there is `taskset` and a core to choose. */
+/** Prefixes a command with `taskset` if a core is given. */
 export function pinned(core: number | undefined, command: readonly string[]): readonly string[] {
   return core === undefined ? command : ['taskset', '-c', String(core), ...command]
 }

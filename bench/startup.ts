@@ -1,5 +1,5 @@
-/** Part 2: how long a reload takes to the successor's first answer, against the plain start of a program. */
-import { firstAnswer, freePort } from './first-answer.js'
+/** Part 2: the time from a reload to the successor's first response, compared with a plain start. */
+import { firstResponse, freePort } from './first-response.js'
 import type { Plan } from './plan.js'
 import { type Framework, frameworks, Service, type Variant } from './service.js'
 import { median } from './statistics.js'
@@ -10,7 +10,7 @@ const goalMs = 15
 
 interface Starts {
   readonly framework: Framework
-  /** In milliseconds, one for each round. */
+  /** In milliseconds, one value per round. */
   readonly plain: number[]
   readonly graceful: number[]
   readonly reload: number[]
@@ -38,7 +38,7 @@ async function start(framework: Framework, variant: Variant): Promise<number> {
   const startedAt = performance.now()
   const service = new Service(framework, variant, { port })
   await service.fact(({ event }) => event === 'listening')
-  const ms = (await firstAnswer(port, 1)) - startedAt
+  const ms = (await firstResponse(port, 1)) - startedAt
   await service.stop()
   return ms
 }
@@ -50,7 +50,7 @@ async function reload(framework: Framework): Promise<number> {
   const startedAt = performance.now()
   process.kill(service.pid, 'SIGHUP')
   await service.fact(({ event, pid }) => event === 'listening' && pid !== service.pid)
-  const ms = (await firstAnswer(port, 2)) - startedAt
+  const ms = (await firstResponse(port, 2)) - startedAt
   await service.stop()
   return ms
 }

@@ -1,4 +1,4 @@
-/** Medians and quartiles: a neighbour on the machine spoils some of the values, seldom most of them. */
+/** Medians and quartiles, because other programs on the machine distort some values but rarely most of them. */
 export interface Summary {
   readonly median: number
   readonly lower: number
@@ -13,7 +13,7 @@ export function summary(values: readonly number[]): Summary {
 
 export const median = (values: readonly number[]): number => summary(values).median
 
-/** Between two values, in proportion. */
+/** Interpolates between the two nearest values. */
 function at(sorted: readonly number[], share: number): number {
   const place = (sorted.length - 1) * share
   const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]] as [number, number]

@@ -1,7 +1,7 @@
-/** What the parts find, and how it is written down. */
+/** The results of a part, and their Markdown. */
 import { type Summary, summary } from './statistics.js'
 
-/** A figure that must be reached, or that is the goal. */
+/** A check of a required figure or of a goal. */
 export interface Check {
   readonly kind: 'must' | 'goal'
   readonly what: string
@@ -10,7 +10,7 @@ export interface Check {
 
 export interface Table {
   readonly title: string
-  /** How it was measured. */
+  /** How the figures were measured. */
   readonly note: string
   readonly columns: readonly string[]
   readonly rows: readonly (readonly string[])[]
@@ -32,7 +32,7 @@ export function missed(checks: readonly Check[], kind: Check['kind']): string[] 
   return checks.filter((check) => check.kind === kind && !check.met).map(({ what }) => what)
 }
 
-/** `0.993 (0.990 to 0.997)`: the median and the quartiles. */
+/** Formats the median and the quartiles, such as `0.993 (0.990 to 0.997)`. */
 export function spread(values: readonly number[], digits: number): string {
   const { median, lower, upper }: Summary = summary(values)
   return `${median.toFixed(digits)} (${lower.toFixed(digits)} to ${upper.toFixed(digits)})`

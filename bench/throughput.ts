@@ -1,4 +1,4 @@
-/** Part 1: what the adapter costs while nothing happens, and what memory it takes. */
+/** Part 1: what the adapter costs per request between reloads, and how much memory it uses. */
 import type { Cores } from './cores.js'
 import { type Both, PairLoad } from './pair-load.js'
 import type { Plan } from './plan.js'
@@ -10,7 +10,7 @@ const mustRatio = 0.97
 const goalRatio = 0.99
 const goalCpuRatio = 1.01
 
-/** One process under load. */
+/** The figures of one process under load. */
 interface Measured {
   readonly requestsPerSecond: number
   readonly cpuMicrosPerRequest: number
@@ -26,7 +26,7 @@ export interface Pair {
 export interface SteadyState {
   readonly framework: Framework
   readonly pairs: readonly Pair[]
-  /** What the machine makes of two equal programs: no difference that is smaller means anything. */
+  /** The comparison of two equal programs. A smaller difference than this is meaningless. */
   readonly control: boolean
 }
 
@@ -52,7 +52,7 @@ async function compare(
   const pairs: Pair[] = []
   for (let i = 0; i < abreast.pairs; i++) {
     const start = (each: Variant) => new Service(framework, each, { core: cores.server })
-    // Who is first is so by turns.
+    // Alternate which one is first.
     const services = [start(i % 2 === 0 ? 'plain' : variant), start(i % 2 === 0 ? variant : 'plain')] as const
     const [first, second] = await measurePair(services, abreast, load)
     pairs.push(i % 2 === 0 ? { without: first, with: second } : { without: second, with: first })

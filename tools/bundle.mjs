@@ -1,6 +1,6 @@
-// `node ../../tools/bundle.mjs NAME…` in a package, before it is packed: dist/NAME.js and all it imports become
-// dist/NAME.bundle.js. Node needs most of a millisecond for each file of an ES module, at the start of each
-// generation (bench/README.md). The workspace itself runs the files as they are.
+// `node ../../tools/bundle.mjs NAME…` runs in a package before it is packed. It bundles dist/NAME.js and its imports
+// into dist/NAME.bundle.js, because Node needs almost a millisecond per ES module at the start of each generation.
+// The workspace itself runs the unbundled files.
 import { renameSync, writeFileSync } from 'node:fs'
 import { rolldown } from 'rolldown'
 
@@ -9,13 +9,13 @@ const input = Object.fromEntries(names.map((name) => [name, `dist/${name}.js`]))
 const bundle = await rolldown({ input, platform: 'node', external: /^[^./]/ })
 const { output } = await bundle.generate({
   format: 'esm',
-  // They are in the repository; to skip them takes time, too.
+  // Comments are only useful in the repository, and parsing them takes time.
   comments: false,
   entryFileNames: '[name].bundle.js',
   chunkFileNames: 'shared.bundle.js',
 })
 for (const { fileName, code } of output) {
-  // Two that pack at once shall not read each other's halves.
+  // Rename the complete file into place, so that concurrent runs never read a partial one.
   const temporary = `dist/.${process.pid}.${fileName}`
   writeFileSync(temporary, code)
   renameSync(temporary, `dist/${fileName}`)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The clients and proxies that `npm run test:interop` puts in front of a service, from Debian's packages: what is
-# missing of them is installed. Needs root.
+# Installs the Debian packages of the clients and proxies that `npm run test:interop` uses, if they are missing.
+# Needs root.
 set -euo pipefail
 
 declare -A packages=(
@@ -8,7 +8,7 @@ declare -A packages=(
   [nghttp]=nghttp2-client [nginx]=nginx-light [openssl]=openssl
 )
 
-# Debian keeps the servers where only root looks.
+# Debian installs servers into a folder that is only in root's PATH.
 PATH=$PATH:/usr/sbin
 missing=()
 for program in "${!packages[@]}"; do

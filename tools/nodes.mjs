@@ -1,5 +1,5 @@
-// `node tools/nodes.mjs 22`: installs that Node from the npm package `node` into .nodes/, unless it is there,
-// and prints the path of its binary. For tests on other versions: HANDOVER_TEST_NODE=$(node tools/nodes.mjs 22)
+// `node tools/nodes.mjs 22` installs this version of the npm package `node` into .nodes/ if it is missing, and prints
+// the path of the binary. To test another version: HANDOVER_TEST_NODE=$(node tools/nodes.mjs 22)
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,13 +21,14 @@ function install(version) {
     '--loglevel=error',
     `node@${version}`,
   ]
-  // The binary comes with an install script of the package. Standard output is for the path alone.
+  // An install script of the package fetches the binary. Redirect standard output, which is only for the path.
   const npm = spawnSync('npm', args, { cwd: home, stdio: ['ignore', 2, 2] })
   if (npm.error) throw npm.error
   if (npm.status === 0 && existsSync(binary)) return binary
-  throw new Error(`node@${version} could not be installed into ${home}`)
+  throw new Error(`npm could not install node@${version} into ${home}; see its output above.`)
 }
 
 const versions = process.argv.slice(2)
-if (versions.length === 0) throw new Error('which Node? For example: node tools/nodes.mjs 22 24')
+if (versions.length === 0)
+  throw new Error('Name at least one version of Node, for example: node tools/nodes.mjs 22 24')
 for (const version of versions) console.log(install(version))

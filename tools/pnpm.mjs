@@ -1,4 +1,4 @@
-// `node tools/pnpm.mjs …`: pnpm in the version that package.json pins. Where it is not at hand, npx fetches it.
+// `node tools/pnpm.mjs …` runs the pnpm version that package.json pins. If it is not installed, npx fetches it.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 export const root = new URL('..', import.meta.url)
 const { packageManager } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
 
-/** Runs it. Where it fails, this process ends with the same code. */
+/** Runs pnpm. If it fails, this process exits with the same code. */
 export function pnpm(...args) {
   const [command, ...first] = commandLine()
   const { status, error } = spawnSync(command, [...first, ...args], { stdio: 'inherit' })
@@ -15,8 +15,8 @@ export function pnpm(...args) {
 }
 
 function commandLine() {
-  const atHand = spawnSync('pnpm', ['--version'], { cwd: root, encoding: 'utf8' })
-  const isPinned = atHand.status === 0 && `pnpm@${atHand.stdout.trim()}` === packageManager
+  const installed = spawnSync('pnpm', ['--version'], { cwd: root, encoding: 'utf8' })
+  const isPinned = installed.status === 0 && `pnpm@${installed.stdout.trim()}` === packageManager
   return isPinned ? ['pnpm'] : ['npx', '--yes', packageManager]
 }
 

@@ -1,5 +1,5 @@
-// `npm run demo`, `npm test`, `npm run bench`: install, build, run. `npm run build`: install and build. Needs only Node
-// and npm.
+// `npm run demo`, `npm test` and `npm run bench` install, build and run; `npm run build` only installs and builds.
+// Needs only Node and npm.
 import { fileURLToPath } from 'node:url'
 import { pnpm, root } from './pnpm.mjs'
 

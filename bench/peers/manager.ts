@@ -1,4 +1,4 @@
-/** The managers of processes that are compared: each starts the same application, reloads it and ends it. */
+/** The process managers to compare: each starts, reloads and stops the same application. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,9 +12,9 @@ import { programs } from '../packed.js'
 import { pinned } from '../service.js'
 
 export interface Manager {
-  /** The process that starts and ends the others. */
+  /** The process that starts and stops the workers. */
   readonly pid: number
-  /** Resolves when all workers have been replaced. */
+  /** Resolves when all workers are replaced. */
   reload(): Promise<void>
   stop(): Promise<void>
 }
@@ -71,7 +71,7 @@ export const managers: Readonly<Record<ManagerName, (order: Order) => Promise<Ma
     }
   },
 
-  /** With its own recipe: `wait_ready`, and an application that says that it is and closes its server at SIGINT. */
+  /** Follows PM2's documentation: with `wait_ready`, the application sends "ready", and closes its server at SIGINT. */
   async pm2({ port, workers, core }) {
     const folder = mkdtempSync(join(tmpdir(), 'handover-bench-'))
     const file = join(folder, 'app.config.json')
@@ -102,12 +102,12 @@ export const managers: Readonly<Record<ManagerName, (order: Order) => Promise<Ma
   },
 }
 
-/** Resolves when so many workers have answered. */
+/** Resolves when all workers have responded. */
 export async function untilServed(port: number, workers: number): Promise<void> {
   const deadline = performance.now() + limitMs
   const pids = new Set<string>()
   while (pids.size < workers) {
-    if (performance.now() > deadline) throw new Error(`${pids.size} of ${workers} workers answer`)
+    if (performance.now() > deadline) throw new Error(`only ${pids.size} of ${workers} workers responded`)
     const answers = await Promise.all(Array.from({ length: 20 }, () => fetchPid(port)))
     for (const pid of answers) if (pid) pids.add(pid)
   }
@@ -123,7 +123,7 @@ async function fetchPid(port: number): Promise<string | undefined> {
 
 const running = new Set<ChildProcess>()
 
-/** In a process group of its own, which ends with this program whatever becomes of the manager. */
+/** Starts a process group, which ends with this program whatever happens to the manager. */
 function start(core: number | undefined, args: readonly string[]): ChildProcess {
   const [command, ...rest] = pinned(core, [process.execPath, ...args])
   const child = spawn(command as string, rest, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
@@ -142,7 +142,7 @@ function kill({ pid }: ChildProcess): void {
   try {
     process.kill(-(pid as number), 'SIGKILL')
   } catch {
-    // All of it has ended by itself.
+    // The process group has already exited.
   }
 }
 

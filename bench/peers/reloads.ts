@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events'
 import { keepAlive, newConnections } from '@handover/load'
 import { WebSocket } from 'ws'
-import { freePort } from '../first-answer.js'
+import { freePort } from '../first-response.js'
 import type { Plan } from '../plan.js'
 import type { Table } from '../table.js'
 import { type ManagerName, managers, titles, untilServed } from './manager.js'
@@ -15,10 +15,10 @@ interface Seen {
   readonly manager: ManagerName
   readonly requests: number
   readonly failed: number
-  /** Connections of keep-alive clients that the server closed, with or without an answer that said so. */
+  /** Keep-alive connections that the server closed, with or without `Connection: close`. */
   readonly closed: number
   readonly webSocketsCut: number
-  /** Seconds that a reload took. */
+  /** The duration of a reload in seconds. */
   readonly seconds: number
 }
 
@@ -62,7 +62,7 @@ async function reloadUnder(name: ManagerName, reloads: number): Promise<Seen> {
   }
 }
 
-/** A WebSocket that says something all the time, and comes again when it is cut. */
+/** A WebSocket that keeps sending messages and reconnects when it is cut. */
 class Talker {
   cuts = 0
   readonly #port: number
@@ -73,7 +73,7 @@ class Talker {
     this.#signal = signal
   }
 
-  /** Resolves when it is open. */
+  /** Resolves when the WebSocket is open. */
   async talk(): Promise<void> {
     const socket = new WebSocket(`ws://127.0.0.1:${this.#port}/`, { perMessageDeflate: false })
     const timer = setInterval(() => socket.readyState === WebSocket.OPEN && socket.send('hello'), sayMs)

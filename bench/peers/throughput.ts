@@ -1,8 +1,8 @@
-/** Part 6: requests per second under each manager, and how they fall to the workers. */
+/** Part 6: requests per second under each manager, and how connections are distributed over the workers. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { RawConnection } from '@handover/load'
 import type { Cores } from '../cores.js'
-import { freePort } from '../first-answer.js'
+import { freePort } from '../first-response.js'
 import type { LoadOrder } from '../load.js'
 import { type Both, PairLoad } from '../pair-load.js'
 import type { Plan } from '../plan.js'
@@ -12,7 +12,7 @@ import { type Manager, type ManagerName, managers, titles, untilServed } from '.
 import { rssMiB } from './memory.js'
 
 const loads = {
-  // Counted when they have been evened out, where anybody does: that happens once in the life of a connection.
+  // Counts only after rebalancing, which happens once in the life of a connection.
   'keep-alive': { connections: 64, settleMs: 1_000 },
   'new connections': { connections: 64, requestsEach: 1 },
   both: { connections: 64, requestsEach: 20 },
@@ -21,8 +21,8 @@ type Kind = keyof typeof loads
 const kinds = Object.keys(loads) as Kind[]
 
 /**
- * A request on a connection that is open goes straight to the worker, whoever manages it: nobody can be ahead there,
- * and what is compared is the adapter with none.
+ * On an open connection, requests go straight to the worker under every manager. So no manager can be faster, and
+ * `keep-alive` compares the adapter with none.
  */
 const mustRatios: Readonly<Record<Kind, number>> = { 'keep-alive': 0.97, 'new connections': 1, both: 1 }
 const goalRatio = 1
@@ -32,14 +32,14 @@ const laterMs = 2_000
 
 type Rates = Readonly<Record<Kind, number>>
 
-/** One manager with so many workers, and `handover run` with as many. */
+/** Another manager and `handover run`, with the same number of workers. */
 interface Comparison {
   readonly other: Exclude<ManagerName, 'handover'>
   readonly workers: number
   readonly pairs: readonly { readonly ours: Figures; readonly theirs: Figures }[]
 }
 
-/** The share of open connections that the busiest worker had, for 1 worker 1. */
+/** The busiest worker's share of the open connections, which is 1 for a single worker. */
 interface Busiest {
   readonly atOnce: number
   readonly later: number
@@ -77,7 +77,7 @@ async function compare(
   const core = workers === 1 ? cores.server : undefined
   const pairs: Comparison['pairs'][number][] = []
   for (let i = 0; i < peers.pairs; i++) {
-    // Who is first is so by turns.
+    // Alternate which one is first.
     const names = i % 2 === 0 ? (['handover', other] as const) : ([other, 'handover'] as const)
     const [first, second] = await measurePair(names, workers, core, peers, load)
     pairs.push(i % 2 === 0 ? { ours: first, theirs: second } : { ours: second, theirs: first })
@@ -121,7 +121,7 @@ async function measurePair(
   }
 }
 
-/** Of connections that are opened at once and stay. */
+/** The shares for connections that are opened at once and stay open. */
 async function busiestOf(port: number): Promise<Busiest> {
   const opened = await Promise.all(Array.from({ length: atOnce }, () => RawConnection.connect({ port })))
   const busiest = { atOnce: await busiestShare(opened), later: 0 }
@@ -131,7 +131,7 @@ async function busiestOf(port: number): Promise<Busiest> {
   return busiest
 }
 
-/** One request on each. */
+/** Sends one request on each connection to find its worker. */
 async function busiestShare(connections: readonly RawConnection[]): Promise<number> {
   const pids = new Map<string, number>()
   for (const connection of connections) {
@@ -148,7 +148,7 @@ export function peersTable(results: readonly Comparison[], { peers }: Plan): Tab
     note:
       `The same application under \`handover run\` and under another manager, ${peers.pairs} pairs of fresh starts: each load has ` +
       `${peers.warmUpMs} ms to warm up, then ${peers.ms} ms. With 1 worker both run at the same time on the same core; with 2 they need both cores and take turns (A B B A). The figures are the requests per second of \`handover run\` and its ratio to the other manager: ` +
-      `the median of the pairs, with quartiles. Loads: ${kinds.map(inWords).join('; ')}. _Busiest worker_ is its share of ` +
+      `the median of the pairs, with quartiles. Loads: ${kinds.map(describe).join('; ')}. _Busiest worker_ is its share of ` +
       `${atOnce} connections opened at once: at first, and ${laterMs} ms later. Memory is that of the process that starts the others. Where a cell has two values, the first is that of \`handover run\`.`,
     columns: [
       '`handover run` to',
@@ -162,7 +162,7 @@ export function peersTable(results: readonly Comparison[], { peers }: Plan): Tab
   }
 }
 
-const inWords = (kind: Kind): string => {
+const describe = (kind: Kind): string => {
   const { connections, requestsEach, settleMs }: Omit<LoadOrder, 'port' | 'ms'> = loads[kind]
   const counted = settleMs === undefined ? '' : `, counted from ${settleMs} ms after it opens`
   const many =

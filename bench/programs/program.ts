@@ -1,4 +1,4 @@
-/** What the programs under measurement have in common: how they are told, and what they tell. */
+/** Code that all measured programs share: they read options from arguments and report facts on standard output. */
 import { writeSync } from 'node:fs'
 import type { AddressInfo, Server } from 'node:net'
 import type { GracefulHandle, GracefulOptions } from '@handover/core'
@@ -8,7 +8,7 @@ const [port = '0', handover = '{}'] = process.argv.slice(2)
 export const listen = { port: Number(port), host: '127.0.0.1' }
 export const options: GracefulOptions = JSON.parse(handover)
 
-/** One line of JSON on standard output, which all generations share. */
+/** Writes a line of JSON to standard output, which all generations share. */
 export function tell(event: string, facts: object): void {
   writeSync(1, `${JSON.stringify({ event, pid: process.pid, ...facts })}\n`)
 }
@@ -17,7 +17,7 @@ export function tellListening(server: Server): void {
   tell('listening', { port: (server.address() as AddressInfo).port })
 }
 
-/** Tells every state of a generation, and returns its number as a header. */
+/** Reports every state of a generation and returns its number for a header. */
 export function follow(handle: GracefulHandle): string {
   handle.on('state', ({ state, onProbation, generation }) => {
     tell('state', { state, onProbation: onProbation === true, generation })

@@ -1,5 +1,5 @@
-// `npm run docs:api`: writes docs/reference/api from the docstrings. With `--out FOLDER` it writes there instead.
-// TypeDoc does not support the TypeScript of this workspace, so this package has its own.
+// `npm run docs:api` generates docs/reference/api from the docstrings. With `--out FOLDER` it writes there instead.
+// TypeDoc does not support this workspace's version of TypeScript, so this package has its own.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,6 +1,6 @@
 /**
- * What moving is compared with: a program that accepts as many connections as it is told, then passes all of them
- * to another process with `subprocess.send(message, handle)`, one call after the other, and tells how long that took.
+ * The baseline for moving: accepts a given number of connections, passes all of them to another process with
+ * `subprocess.send(message, handle)`, one by one, and reports how long that took.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'

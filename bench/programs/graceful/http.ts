@@ -8,6 +8,6 @@ const server = http.createServer((request, response) => {
   else response.end('ok')
 })
 const generation = follow(graceful(server, options))
-// Ten thousand connections are not opened within the usual 5 s.
+// Opening ten thousand connections takes longer than the default of 5 s.
 server.keepAliveTimeout = 60_000
 server.listen(listen, () => tellListening(server))

@@ -1,4 +1,4 @@
-/** A primary of node:cluster that replaces its workers one after the other at SIGHUP, as its manual suggests. */
+/** A node:cluster primary that replaces its workers one by one at SIGHUP, as Node's documentation suggests. */
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'

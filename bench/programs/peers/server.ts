@@ -1,6 +1,6 @@
 /**
- * One application under three managers of processes: node:http with WebSockets that say everything back. What
- * differs is what each manager asks of an application that shall be replaced without loss.
+ * The same application for all three process managers: node:http with WebSockets that echo messages. Only the code
+ * that each manager requires for a graceful reload differs.
  */
 import http from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -31,7 +31,7 @@ async function useHandover(): Promise<void> {
   gracefulSockets(sockets, { serialize: () => ({}), restore: serve })
 }
 
-/** PM2 sends SIGINT; a primary of node:cluster disconnects. Either closes its servers and leaves. */
+/** PM2 sends SIGINT, and a node:cluster primary disconnects. In both cases the worker closes its servers and exits. */
 function useRecipe(): void {
   const leave = (): void => {
     for (const socket of sockets.clients) socket.close(1012)

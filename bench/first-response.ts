@@ -1,21 +1,21 @@
-/** A client that asks again and again, with a new connection each time, until the generation it wants answers. */
+/** A client that sends requests on new connections until a given generation responds. */
 import net from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
 const limitMs = 30_000
 const pauseMs = 1
 
-/** Resolves with the time of the first answer of that generation (`performance.now()`). */
-export async function firstAnswer(port: number, generation: number): Promise<number> {
+/** Resolves with the time of the first response from this generation, from `performance.now()`. */
+export async function firstResponse(port: number, generation: number): Promise<number> {
   const deadline = performance.now() + limitMs
   while (performance.now() < deadline) {
     if ((await ask(port)) === generation) return performance.now()
     await pause(pauseMs)
   }
-  throw new Error(`generation ${generation} did not answer within ${limitMs} ms`)
+  throw new Error(`generation ${generation} did not respond within ${limitMs} ms`)
 }
 
-/** Who answers; `undefined` when nobody listens yet. */
+/** The generation that responds, or undefined if no process listens yet. */
 function ask(port: number): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
@@ -27,11 +27,11 @@ function ask(port: number): Promise<number | undefined> {
     socket.on('error', (error: NodeJS.ErrnoException) =>
       error.code === 'ECONNREFUSED' ? resolve(undefined) : reject(error),
     )
-    socket.on('end', () => reject(new Error('a connection was closed without an answer')))
+    socket.on('end', () => reject(new Error('the server closed a connection without a response')))
   })
 }
 
-/** A port that nobody uses, below those that the kernel gives away. */
+/** A free port below the range from which the kernel assigns ports. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 10_000)
