@@ -11,6 +11,7 @@ export {
   type ServerRelease,
   type Surroundings,
   surroundings,
+  warningLogger,
 } from './api/adapters.js'
 export { graceful } from './api/graceful.js'
 export type { GracefulHandle, PredecessorHandle } from './api/handle.js'

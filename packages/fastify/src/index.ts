@@ -7,8 +7,9 @@ import {
   type GracefulOptions,
   graceful as gracefulServer,
   releaseOf,
+  warningLogger,
 } from '@handover/core'
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 
 declare module 'fastify' {
@@ -22,7 +23,7 @@ type Plugin = FastifyPluginAsync<GracefulOptions>
 
 const plugin: Plugin = async (app, options) => {
   const manual = options.ready === 'manual'
-  const logger = options.logger ?? app.log.child({ name: 'handover' })
+  const logger = options.logger ?? loggerOf(app)
   const handle = gracefulServer(app.server, { ...options, logger, ready: 'manual' })
   if (!app.hasDecorator('graceful')) app.decorate('graceful', handle)
 
@@ -39,11 +40,15 @@ const plugin: Plugin = async (app, options) => {
   handle.onDrained(() => app.close())
 }
 
+/** Without its `logger` option, Fastify's logger has no level and does nothing. A failed reload must not be silent. */
+const loggerOf = ({ log }: FastifyInstance) =>
+  log.level === undefined && log.warn === log.info ? warningLogger() : log.child({ name: 'handover' })
+
 const registered = fp(plugin, { name: '@handover/fastify', fastify: '5.x' })
 
 /**
- * The plugin. Options: see `GracefulOptions` of `@handover/core`. The default `logger` is Fastify's own, and
- * `ready: 'listening'` means Fastify's `onListen`. Rejects with the `HandoverError`s that `graceful` of core throws.
+ * The plugin. Options: see `GracefulOptions` of `@handover/core`. The default `logger` is Fastify's own;
+ * where that is off, warnings and errors go to standard error. `ready: 'listening'` means Fastify's `onListen`. Rejects with the `HandoverError`s that `graceful` of core throws.
  */
 export const graceful: Plugin & { readonly graceful: Plugin } = Object.assign(registered, {
   /** For `const { graceful } = require('@handover/fastify')`. `require` itself returns the plugin, too. */

@@ -4,6 +4,8 @@ import { type Logger, silent } from '../base/logger.js'
 import { defaults, type GracefulOptions } from '../base/settings.js'
 import { Http1Connection } from '../connections/http1.js'
 import type { MovableConnection } from '../connections/movable.js'
+import { platform } from '../platform/process.js'
+import { lineLogger } from '../platform/stderr-logger.js'
 import type { GracefulHandle } from './handle.js'
 import { currentGeneration, register } from './registry.js'
 
@@ -24,6 +26,9 @@ export function gracefulApplication(
 ): GracefulHandle {
   return register({ isHandler, application: name, onListening }, options)
 }
+
+/** For adapters whose framework logs nothing: logs warnings and errors on standard error. */
+export const warningLogger = (): Logger => ({ ...lineLogger(platform.pid), info() {} })
 
 /** For adapters whose framework closes its server itself. */
 export interface ServerRelease {
