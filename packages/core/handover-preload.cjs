@@ -1,9 +1,11 @@
 'use strict'
-// The first code that runs in a successor, or in a worker of a supervisor (node --require). It removes the handover
-// from the environment, opens the channel to the process that started this one, reports the error that ends this
-// process, reports a program that listens without core, and keeps reload signals until core listens for them. Node also
-// loads it into worker threads, where it only removes itself from `execArgv`. In any other process it does nothing.
-// It is plain CommonJS: `--import` would load a CommonJS program through the ESM loader.
+// The first code that runs in a successor, or in a worker of a supervisor (node --require):
+// - removes the variable of the handover from the environment
+// - opens the channel to the process that started this one
+// - reports the error that ends this process, and a program that listens without core
+// - keeps reload signals until core listens for them
+// Node also loads it into worker threads, where it only removes itself from `execArgv`. In other processes it does nothing.
+// It is CommonJS, because `--import` would load a CommonJS program through the ESM loader.
 
 const variable = 'HANDOVER_INHERITANCE'
 const inheritance = process.env[variable]
@@ -13,7 +15,7 @@ if (inheritance !== undefined) {
   delete process.env[variable]
   delete process.env.NODE_CHANNEL_FD
   delete process.env.NODE_CHANNEL_SERIALIZATION_MODE
-  // The preload opens the channel now: a predecessor that is killed while this process boots takes its end with it.
+  // Opens the channel now: a predecessor that is killed while this process boots closes its end.
   const given = parsed()
   const channel = process.channel ? process : openChannel(given.channel)
   const early = { inheritance, channel, signals: [], release: () => {} }
@@ -25,7 +27,7 @@ if (inheritance !== undefined) {
   early.release = keepSignals(early.signals, given.signals)
 }
 
-/** Core reports what is wrong with it. */
+/** Core reports an invalid value. */
 function parsed() {
   try {
     return JSON.parse(inheritance) ?? {}
@@ -36,9 +38,10 @@ function parsed() {
 
 /**
  * Opens the channel to the process that started this one, hidden from the program: `process.send`, `'message'` and
- * `'disconnect'` behave as in the first generation. Node sets up a channel for the object whose `spawn` is
- * called, so `spawn` gets a handle that opens the descriptor instead of starting a process (Node 20 to 26:
- * test/handover/private-channel.test.ts). Returns `undefined` where this process has no channel.
+ * `'disconnect'` behave as in the first generation. Returns `undefined` if there is no channel.
+ *
+ * Node sets up a channel only for a child process that it spawns. So a fake handle opens the descriptor instead of starting
+ * a process (Node 20 to 26: test/handover/private-channel.test.ts).
  */
 function openChannel(fd) {
   if (!Number.isInteger(fd)) return undefined
@@ -46,7 +49,7 @@ function openChannel(fd) {
   const channel = new ChildProcess()
   channel._handle = {
     pid: process.ppid,
-    // The parameters are one object before Node 24, and a list from then on.
+    // `spawn` gets one object before Node 24, and positional arguments from then on.
     spawn: (...given) => {
       const stdio = given[0].stdio ?? given.find(hasChannel)
       return stdio.find(({ ipc }) => ipc).handle.open(fd)
@@ -73,7 +76,7 @@ function hasChannel(value) {
   return Array.isArray(value) && value.some((each) => each?.ipc)
 }
 
-/** The first generation had a channel to a manager, which does not know successors. Here it looks disconnected. */
+/** The first generation had a channel to its process manager. A successor has none: it looks disconnected. */
 function imitateLostChannel() {
   process.connected = false
   process.disconnect = () => {}
@@ -85,7 +88,7 @@ function imitateLostChannel() {
   }
 }
 
-/** The application's own child processes must not load this file, which may be gone by then. */
+/** Child processes of the application must not load this file, which a later deployment may remove. */
 function forgetPreload() {
   const at = process.execArgv.findIndex((each, i, all) => all[i - 1] === '--require' && each === __filename)
   if (at > 0) process.execArgv.splice(at - 1, 2)
@@ -97,7 +100,7 @@ function reportErrors(channel) {
   })
 }
 
-/** Tells the supervisor that a program which listens does not participate: core is not loaded. */
+/** Reports to the supervisor that the program listens without core. */
 function reportNonParticipation(channel) {
   const { subscribe, unsubscribe } = require('node:diagnostics_channel')
   const name = 'tracing:net.server.listen:asyncStart'
@@ -112,7 +115,7 @@ function reportNonParticipation(channel) {
   subscribe(name, onListen)
 }
 
-/** Anything can be thrown; and the process ends at once, so all of it must fit into the channel. */
+/** A program can throw any value. The process ends at once, so the message must fit into the channel's buffer. */
 function describe(thrown) {
   const { inspect } = require('node:util')
   const text = (value) => (typeof value === 'string' ? value : inspect(value)).slice(0, 10_000)
@@ -126,10 +129,10 @@ function describe(thrown) {
   }
 }
 
-function keepSignals(kept, wanted) {
+function keepSignals(kept, names) {
   const known = require('node:os').constants.signals
   const canBeCaught = (each) => Object.hasOwn(known, each) && each !== 'SIGKILL' && each !== 'SIGSTOP'
-  const signals = Array.isArray(wanted) ? wanted.filter(canBeCaught) : []
+  const signals = Array.isArray(names) ? names.filter(canBeCaught) : []
   const listeners = signals.map((signal) => {
     const listener = () => kept.push(signal)
     process.on(signal, listener)

@@ -45,7 +45,7 @@ test('readiness shows the result of the check, its failure or its timeout; liven
   const kept = await connect(service.target)
   const late = await ask(kept, '/readyz')
   expect(late).toMatchObject({ status: 503, keepAlive: true })
-  expect(JSON.parse(late.text).error).toBe('the check did not end within 200 ms')
+  expect(JSON.parse(late.text).error).toBe('the check timed out after 200 ms')
   expect(await askOnce(service.target, '/livez')).toMatchObject({ status: 200 })
   await say('/database?is=up')
   expect(await readiness()).toMatchObject([200, {}])

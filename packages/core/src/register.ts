@@ -1,6 +1,6 @@
 /**
- * `node --import @handover/core/register server.js`: for a program that nobody may change. Ready is when a
- * server of it listens. Options come as JSON in the environment variable `HANDOVER_OPTIONS`.
+ * `node --import @handover/core/register server.js`: for a program that must not change. It is ready when one of its
+ * servers listens. The environment variable `HANDOVER_OPTIONS` can contain options as JSON.
  */
 
 import { register } from './api/registry.js'

@@ -1,7 +1,4 @@
-/**
- * What `handover run` and the other commands of @handover/cli need of core, and nobody else: it may change in any
- * release.
- */
+/** Internal interface for @handover/cli. It may change in any release. */
 
 export { type Deferred, deferred } from './base/deferred.js'
 export { type ErrorData, errorData, errorFrom } from './base/error-data.js'

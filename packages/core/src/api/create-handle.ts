@@ -3,8 +3,8 @@ import { makeMovable, resumeStream, streamProtocol } from '../transfer/event-str
 import type { GracefulHandle } from './handle.js'
 
 export function handleOf(generation: Generation): GracefulHandle {
-  const { parts, incoming } = generation
-  const { hooks, machine, tracker } = parts
+  const { parts } = generation
+  const { hooks, machine, tracker, incoming } = parts
   const { events } = machine
   const predecessor = parts.predecessor()
   return {

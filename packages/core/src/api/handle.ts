@@ -11,13 +11,13 @@ import type { HandoverHook, ResumeStream } from '../transfer/event-stream.js'
 export interface PredecessorHandle {
   readonly pid: number
   readonly generation: number
-  /** Resolves when it has ended; never rejects. */
+  /** Resolves when its process has ended; never rejects. */
   readonly ended: Promise<void>
 }
 
 /**
- * What `graceful` returns: one per process, whatever the number of servers. It is also published on
- * `node:diagnostics_channel` (`handover:state`, `handover:report`).
+ * Controls the generation of this process: `graceful` returns the same handle for all servers. States and reports are also
+ * published on `node:diagnostics_channel` (`handover:state`, `handover:report`).
  */
 export interface GracefulHandle {
   readonly state: StateName
@@ -26,69 +26,69 @@ export interface GracefulHandle {
   /** `undefined` in the first generation. */
   readonly predecessor: PredecessorHandle | undefined
   /**
-   * Starts a successor and hands over to it. Resolves when it is proven; this generation drains from then on.
-   * Rejects with a `HandoverError`, while this generation keeps serving, with the code `ERR_HANDOVER_NOT_READY`,
-   * `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`, `ERR_HANDOVER_UNSUPPORTED`,
+   * Starts a successor and hands over to it. Resolves when the successor is proven. This generation drains from then on.
+   * Rejects with a `HandoverError`, while this generation keeps serving. Its code is `ERR_HANDOVER_NOT_READY`,
+   * `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`, `ERR_HANDOVER_UNSUPPORTED`, `ERR_HANDOVER_ALREADY_LISTENING`,
    * `ERR_HANDOVER_PROGRAM_MISSING`, `ERR_HANDOVER_SPAWN`, `ERR_HANDOVER_SUCCESSOR_EXITED`,
-   * `ERR_HANDOVER_READY_TIMEOUT`, `ERR_HANDOVER_PROBATION`, `ERR_HANDOVER_WIRE_VERSION` or
-   * `ERR_HANDOVER_STATE`. Its property `report` is the {@link ReloadReport}.
+   * `ERR_HANDOVER_READY_TIMEOUT`, `ERR_HANDOVER_PROBATION`, `ERR_HANDOVER_WIRE_VERSION` or `ERR_HANDOVER_STATE`. If a reload
+   * had begun, the property `report` is its {@link ReloadReport}.
    */
   reload(): Promise<ReloadReport>
   /**
    * Drains and ends the process, as SIGTERM does. Resolves when everything has drained and the hooks have run, just
-   * before the process exits. Never rejects: hooks that failed are in `hookFailures`. Every call returns the same
+   * before the process exits. Never rejects: `hookFailures` has the errors of hooks. Every call returns the same
    * promise. Do not await it in a hook: the hook would wait for itself until `hookTimeoutMs`.
    */
   shutdown(): Promise<ShutdownReport>
   /**
-   * With `ready: 'manual'`: says that this generation can serve. Otherwise it only waits. Resolves when it is
-   * ready; rejects with `ERR_HANDOVER_ADDRESS_IN_USE`, or with what a `beforeReady` hook failed with.
+   * Resolves when this generation is ready. With `ready: 'manual'`, the call declares that this generation can serve. Rejects
+   * with `ERR_HANDOVER_ADDRESS_IN_USE`, or with the error of a `beforeReady` hook.
    */
   ready(): Promise<void>
   /**
    * Closes and drains `server`, or every server of the process, within `drainTimeoutMs` and `lingerMs`. The process keeps
    * running, hooks do not run, and a server may listen again. Resolves with the report when the last connection has
-   * gone; never cuts a response before the limit. While this generation drains anyway, it resolves with that report.
-   * Rejects with `ERR_HANDOVER_IN_PROGRESS` while another generation shares the listeners, and with
-   * `ERR_HANDOVER_DRAINING` after this one has drained.
+   * closed. Never cuts a response before the limit. If this generation drains already, resolves with the report of that
+   * drain. Rejects with `ERR_HANDOVER_IN_PROGRESS` while another generation shares the listeners, and with
+   * `ERR_HANDOVER_DRAINING` after this generation has drained.
    */
   drain(server?: net.Server): Promise<DrainReport>
   /**
-   * `setReady(false)`: the readiness answer is 503, for instance while a dependency is missing, until `setReady(true)`.
-   * Nothing else changes: this process keeps serving, and a reload is possible. A successor begins with `true`.
+   * After `setReady(false)` the readiness answer is 503 until `setReady(true)`, for example while a dependency is missing.
+   * Nothing else changes: this process keeps serving, and a reload is possible. A successor starts with `true`.
    */
   setReady(ready: boolean): this
-  /** What is open now. */
+  /** Counts the open connections, by kind. */
   connections(): Connections
   on<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this
   off<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this
-  /** Runs `hook` before this generation is ready, in order. A failed hook ends this generation; the predecessor keeps serving. */
+  /** Adds a hook that runs before this generation is ready. If it fails, this generation exits and the predecessor keeps serving. */
   beforeReady(hook: () => unknown): this
   /**
-   * Runs before this generation drains, in order, each for at most `hookTimeoutMs`, with the reason and the signal. At
-   * a shutdown the listeners still accept, and readiness already reports *not ready*: deregister from service discovery
-   * here. At a handover the successor accepts. A failure is logged and makes the exit code 1.
+   * Adds a hook that runs before this generation drains, with the reason and the signal. Hooks run in order, each for at most
+   * `hookTimeoutMs`. At a shutdown the listeners still accept, and readiness already reports *not ready*: deregister from
+   * service discovery here. At a handover the successor already accepts. A failure is logged and makes the exit code 1.
    */
   beforeDrain(hook: BeforeDrainHook): this
   /**
-   * Runs when everything has drained, in order, each for at most `hookTimeoutMs`, with the final report, the reason and
-   * the signal. After a second signal, all hooks together have 250 ms.
+   * Adds a hook that runs after the drain, with the final report, the reason and the signal. Hooks run in order, each for at
+   * most `hookTimeoutMs`. After a second signal, all hooks together have 250 ms.
    */
   onDrained(hook: DrainedHook): this
   /**
-   * What the successor gets, if it asks: anything the structured clone algorithm takes. Called at that moment,
-   * for at most `hookTimeoutMs`. A failure fails the reload (`ERR_HANDOVER_STATE`). The last call counts.
+   * Sets the function that provides the state for the successor: any value that can be cloned (structured clone algorithm).
+   * It runs when the successor asks, for at most `hookTimeoutMs`. A failure fails the reload (`ERR_HANDOVER_STATE`).
    */
   provideState(provide: () => unknown): this
-  /** Runs when a reload has failed after `provideState` was called: to take back what was given away. */
+  /** Adds a hook that runs if a reload fails after the state was provided, to undo what providing it did. */
   onHandoverFailed(hook: () => unknown): this
   /**
-   * Lets a running answer (server-sent events; plain HTTP/1.1) go to the successor: see {@link HandoverHook}.
-   * Without it, or at a shutdown, an event stream is ended in order.
+   * Lets an event stream in progress (server-sent events over plain HTTP/1.1) move to the successor: see
+   * {@link HandoverHook}. Without it, or at a shutdown, the stream ends in order.
    */
   onHandover(response: ServerResponse, hook: HandoverHook, options?: StreamOptions): this
   /** Continues the responses that the predecessor moved. Call it before this generation is ready. */
   resumeStreams(resume: ResumeStream): this
-  /** What the predecessor provided; `undefined` in the first generation. Rejects with what that failed with. */
+  /** Resolves with the state of the predecessor, or with `undefined` in the first generation. Rejects with its error. */
   inheritedState<T>(): Promise<T | undefined>
 }

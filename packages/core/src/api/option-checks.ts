@@ -1,4 +1,4 @@
-/** What the value of each option must be. Whether several fit together, and what is at a path, is base/settings.ts. */
+/** Checks the value of each option on its own. api/read-options.ts checks combinations and paths. */
 import { constants } from 'node:os'
 import { inspect } from 'node:util'
 import { isRecord } from '../base/guards.js'
@@ -21,7 +21,7 @@ const isSignal = (name: unknown) =>
 const signals: Check = (value) =>
   Array.isArray(value) && value.every(isSignal) && new Set(value).size === value.length
     ? undefined
-    : "a list of signal names that a process can catch, each of them once, like ['SIGHUP']"
+    : "a list of different signals that a process can catch, like ['SIGHUP']"
 
 const oneOf =
   (...values: readonly unknown[]): Check =>
@@ -32,7 +32,7 @@ const isText = (value: unknown) => typeof value === 'string' && value !== '' && 
 const isTextList = (value: unknown) =>
   Array.isArray(value) && value.every((each) => typeof each === 'string' && !each.includes('\0'))
 
-/** An object of which each known field passes, and that has no other. */
+/** An object that has only known fields, with valid values. */
 const fields =
   (known: Readonly<Record<string, (value: unknown) => boolean>>, expected: string): Check =>
   (value) =>
@@ -61,15 +61,15 @@ const health: Check = (value) => {
   return isTwice ? expectedHealth : healthFields(value)
 }
 
-/** What cannot be in an environment (environ(7)). */
+/** environ(7) */
 const isVariable = ([name, value]: [string, unknown]) =>
   /^[^=\0]+$/.test(name) && (value === undefined || (typeof value === 'string' && !value.includes('\0')))
 const isEnvironment = (value: unknown) => isRecord(value) && Object.entries(value).every(isVariable)
 
-/** Without a script Node would read its program from standard input. */
+/** Without a script, Node would read its program from standard input. */
 const isCommand = (value: unknown) => isTextList(value) && isText((value as string[])[0])
 
-/** What each option must be, in words, where a value is not that. */
+/** Describes what the option must be, if a value is not valid. */
 export const checks: Readonly<Record<keyof Settings, Check>> = {
   readyTimeoutMs: milliseconds(1),
   probationMs: milliseconds(0),

@@ -45,7 +45,7 @@ function begin(agreed: Agreed): NonNullable<Shared['generation']> {
   const generation = { handle: handleOf(internals), internals }
   all.generation = generation
   internals.parts.undoAtEnd(forget)
-  for (const [protocol, receiver] of all.receivers ?? []) internals.incoming.receive(protocol, receiver)
+  for (const [protocol, receiver] of all.receivers ?? []) internals.parts.incoming.receive(protocol, receiver)
   delete all.receivers
   return generation
 }
@@ -57,7 +57,7 @@ function begin(agreed: Agreed): NonNullable<Shared['generation']> {
 export function receiveConnections(protocol: string, receiver: ConnectionReceiver): void {
   const all = shared()
   if (all.generation) {
-    all.generation.internals.incoming.receive(protocol, receiver)
+    all.generation.internals.parts.incoming.receive(protocol, receiver)
     return
   }
   all.receivers ??= new Map()

@@ -1,10 +1,12 @@
 /** What a control socket can request of a generation, and the status of this generation and of those that drain. */
 import { EventEmitter } from 'node:events'
+import { realpathSync } from 'node:fs'
 import { deferred } from '../base/deferred.js'
 import type { GracefulEvents } from '../base/events.js'
 import type { FinalReport, Phase, ReloadReport } from '../base/report.js'
 import { nextTurn } from '../base/timeouts.js'
 import type { Controlled, ReloadUnderway } from '../control/controlled.js'
+import type { Platform } from '../platform/process.js'
 import type {
   ControlEvent,
   ControlStatus,
@@ -15,20 +17,24 @@ import type {
 } from '../protocol/control-messages.js'
 import type { FromPredecessor } from '../protocol/generation-messages.js'
 import type { Successor } from '../succession/successor.js'
-import type { SharedParts } from './shared-parts.js'
-import { msLeftOf, type Release, releaseOf, type StatusParts, statusOf, successorStatus } from './status.js'
+import type { Drain } from './drain.js'
+import type { StepParts } from './shared-parts.js'
 
 /** How often waiting clients get the progress of a drain. */
 const progressMs = 250
 /** How often the successor gets the status of a drain. It describes every connection, which takes time. */
 const statusMs = 1_000
+/** The maximum number of connections that a status lists with their work. */
+const mostActiveWork = 10
+
+type Release = NonNullable<GenerationStatus['release']>
 
 interface ControlObservers {
   change: []
   progress: [event: ControlEvent]
 }
 
-export type ControlTargetParts = StatusParts & Pick<SharedParts, 'settings' | 'reload' | 'shutdown'>
+export type ControlTargetParts = StepParts<'tracker' | 'reload' | 'shutdown'>
 
 export class ControlTarget implements Controlled {
   readonly #parts: ControlTargetParts
@@ -45,7 +51,7 @@ export class ControlTarget implements Controlled {
   constructor(parts: ControlTargetParts) {
     this.#parts = parts
     this.#release = releaseOf(parts.platform)
-    // Each client may observe.
+    // The number of clients that observe has no limit.
     this.#observers.setMaxListeners(0)
   }
 
@@ -60,16 +66,9 @@ export class ControlTarget implements Controlled {
 
   /** A phase of a reload has begun. */
   phase(phase: Phase['name'], successor: Successor, limitMs: number): void {
-    const { number, pid } = this.#parts.self
-    const next = { generation: number + 1, pid: successor.pid }
-    this.#observers.emit('progress', {
-      event: 'phase',
-      phase,
-      generation: number,
-      pid,
-      successor: next,
-      limitMs,
-    })
+    const { number: generation, pid } = this.#parts.self
+    const next = { generation: generation + 1, pid: successor.pid }
+    this.#observers.emit('progress', { event: 'phase', phase, generation, pid, successor: next, limitMs })
     this.#emitChange()
   }
 
@@ -191,3 +190,39 @@ export class ControlTarget implements Controlled {
 }
 
 const summary = (report: ReloadResult): ReloadSummary => ({ outcome: report.outcome, reports: [report] })
+
+function statusOf(
+  { self, machine, tracker, platform }: StepParts<'tracker'>,
+  release: Release,
+): GenerationStatus {
+  const { state } = machine
+  return {
+    generation: self.number,
+    pid: self.pid,
+    state: state.name,
+    ...(state.name === 'ready' && state.onProbation ? { onProbation: true } : {}),
+    ...(state.name === 'draining' ? { because: state.because, ...msLeftOf(state.drain) } : {}),
+    uptimeMs: Math.round(platform.now()),
+    release,
+    connections: tracker.counts(),
+    activeWork: tracker.activeWork().slice(0, mostActiveWork),
+  }
+}
+
+/** The status of a successor that is not proven. */
+const successorStatus = ({ pid = 0, isReady }: Successor, generation: number): GenerationStatus =>
+  isReady ? { generation, pid, state: 'ready', onProbation: true } : { generation, pid, state: 'starting' }
+
+/** Call it at the start: later a link may lead to another release. */
+function releaseOf({ argv: [, script = ''], cwd }: Platform): Release {
+  try {
+    return { cwd: cwd(), script: realpathSync(script) }
+  } catch {
+    // A program from the command line or from standard input.
+    return { cwd: cwd(), script }
+  }
+}
+
+/** The drain has no deadline before `shutdownDelayMs` has passed. */
+const msLeftOf = ({ msLeft }: Drain): { msLeft?: number } =>
+  Number.isFinite(msLeft) ? { msLeft: Math.round(msLeft) } : {}

@@ -1,10 +1,14 @@
 /** Stops accepting and finishes open connections within a time limit. Logs what it waits for. */
+import type { Logger } from '../base/logger.js'
 import type { ActiveWork, DrainReport } from '../base/report.js'
 import { formatActiveWork, formatConnections } from '../base/report-text.js'
-import { nextTurn, pause, timeout, unlessAborted } from '../base/timeouts.js'
+import type { Settings } from '../base/settings.js'
+import { nextTurn, pause, timeout, unlessAborted, withTimeout } from '../base/timeouts.js'
 import { totalOf } from '../connections/counting.js'
 import { idleLimit } from '../connections/idle-connections.js'
-import type { DrainParts } from './drain-parts.js'
+import type { Drained } from '../connections/server-connections.js'
+import type { Predecessor } from '../succession/predecessor.js'
+import type { Mover } from '../transfer/mover.js'
 
 /** How often a shutdown closes connections whose linger has passed. The process exits at most this much later. */
 export const sweepMs = 50
@@ -23,15 +27,33 @@ const cutShortMs = 250
 /** How many turns of the event loop a shutdown accepts connections that the kernel has queued. */
 const queueTurns = 100
 
+/** What a drain needs, whether it drains the whole generation or some servers. */
+export interface DrainParts {
+  readonly tracker: Drained
+  readonly logger: Logger
+  readonly limits: Pick<Settings, 'drainTimeoutMs' | 'lingerMs' | 'shutdownDelayMs'>
+  /** Closes the listeners. The returned function makes the servers emit `close`; call it when all have drained. */
+  readonly closeListeners: () => () => void
+  /** Runs before connections are drained, and stops waiting when the signal aborts. Absent without hooks. */
+  readonly beforeDrain: ((cut: AbortSignal) => Promise<unknown>) | undefined
+  /** A predecessor may still send connections while it drains itself. */
+  readonly predecessor: Pick<Predecessor, 'ended' | 'refuseConnections'> | undefined
+  /** Moves connections; absent if no successor takes them. */
+  readonly mover: Mover | undefined
+  /** Whether the successor runs. Absent if this generation does not stand by. */
+  readonly successorRuns?: (() => boolean) | undefined
+}
+
 export class Drain {
   readonly #parts: DrainParts
   readonly #cut = new AbortController()
   readonly #over = new AbortController()
+  /** Aborts shortly after the drain was cut short: the process exits without waiting for anything else. */
+  readonly over: AbortSignal = this.#over.signal
   #cutShortBy: DrainReport['cutShortBy']
   readonly #canceled = new AbortController()
   #emitClose: () => void = () => {}
   #lingering = false
-  #mayStillCome = false
   #hasEnded = false
   #because: DrainReport['because']
   #run: Promise<DrainReport> | undefined
@@ -76,11 +98,6 @@ export class Drain {
     this.#cutShortBy = by
     this.#cut.abort()
     setTimeout(() => this.#over.abort(), cutShortMs)
-  }
-
-  /** Aborts shortly after the drain was cut short: the process exits without waiting for anything else. */
-  get over(): AbortSignal {
-    return this.#over.signal
   }
 
   onCutShort(act: () => void): void {
@@ -157,44 +174,27 @@ export class Drain {
   }
 
   /** Resolves with whether everything ended by itself within the limit. */
-  #untilEmpty(drainTimeoutMs: number): Promise<boolean> {
-    const { tracker } = this.#parts
-    return new Promise((resolve) => {
-      const timers = [
-        setTimeout(() => end(false), drainTimeoutMs),
-        setInterval(this.#sweeper(), sweepMs),
-        setInterval(() => this.#logActiveWork(), logMs),
-      ]
-      const end = (empty: boolean) => {
-        for (const timer of timers) clearTimeout(timer)
-        this.#cut.signal.removeEventListener('abort', onCut)
-        this.#canceled.signal.removeEventListener('abort', onCut)
-        tracker.onClosed = () => {}
-        resolve(empty)
-      }
-      const onCut = () => end(false)
-      const look = () => tracker.size === 0 && !this.#mayStillCome && end(true)
-      this.#whenNoneComes(look)
-      tracker.onClosed = look
-      this.#cut.signal.addEventListener('abort', onCut)
-      this.#canceled.signal.addEventListener('abort', onCut)
-      if (this.#cut.signal.aborted) end(false)
-      else look()
+  async #untilEmpty(drainTimeoutMs: number): Promise<boolean> {
+    const { tracker, predecessor, mover } = this.#parts
+    const timers = [setInterval(this.#sweeper(), sweepMs), setInterval(() => this.#logActiveWork(), logMs)]
+    const empty = new Promise<true>((resolve) => {
+      let mayReceive = predecessor !== undefined
+      const check = () => tracker.size === 0 && !mayReceive && resolve(true)
+      // A predecessor that drains may still send connections. With a mover, this generation passes them on.
+      const last = mover ? predecessor?.ended : predecessor?.refuseConnections()
+      void last?.then(() => {
+        mayReceive = false
+        check()
+      })
+      tracker.onClosed = check
+      check()
     })
-  }
-
-  /**
-   * A predecessor that drains may still send connections. At a handover this generation passes them on to its successor
-   * until the predecessor has ended. At a shutdown it refuses them.
-   */
-  #whenNoneComes(look: () => void): void {
-    const { predecessor, mover } = this.#parts
-    this.#mayStillCome = predecessor !== undefined
-    const none = mover ? predecessor?.ended : predecessor?.refuseConnections()
-    void none?.then(() => {
-      this.#mayStillCome = false
-      look()
-    })
+    const until = (limit: AbortSignal) =>
+      unlessAborted(empty, AbortSignal.any([limit, this.#cut.signal, this.#canceled.signal]))
+    const isEmpty = await withTimeout(drainTimeoutMs, until).catch(() => false)
+    for (const timer of timers) clearInterval(timer)
+    tracker.onClosed = () => {}
+    return isEmpty
   }
 
   /** The predecessor's answer arrives after its last connection. A predecessor that hangs does not answer. */

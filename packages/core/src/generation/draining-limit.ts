@@ -1,11 +1,8 @@
 /** Limits how many generations drain at a time (`maxDraining`). */
 import type { GenerationStatus } from '../protocol/control-messages.js'
-import type { SharedParts } from './shared-parts.js'
+import type { StepParts } from './shared-parts.js'
 
-export type DrainingLimitParts = Pick<
-  SharedParts,
-  'self' | 'logger' | 'machine' | 'settings' | 'predecessor' | 'platform'
->
+export type DrainingLimitParts = StepParts<'predecessor'>
 
 export class DrainingLimit {
   readonly #parts: DrainingLimitParts

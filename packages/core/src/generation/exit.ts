@@ -2,33 +2,21 @@
 import { channel } from 'node:diagnostics_channel'
 import type { DrainReport, FinalReport, HookFailure, ReloadReport, ShutdownReport } from '../base/report.js'
 import { formatOutcomes } from '../base/report-text.js'
-import type { DrainReason } from '../base/state-names.js'
 import { unlessAborted } from '../base/timeouts.js'
+import { totalOf } from '../connections/counting.js'
 import type { ControlEndpoint } from '../control/endpoint.js'
 import type { Successor } from '../succession/successor.js'
 import type { ControlTarget } from './control-target.js'
 import { Drain } from './drain.js'
 import type { Handover } from './handover.js'
 import type { Leave } from './hooks.js'
-import type { SharedParts } from './shared-parts.js'
+import type { StepParts } from './shared-parts.js'
 
 const reportChannel = channel('handover:report')
 
 export interface ExitParts
-  extends Pick<
-    SharedParts,
-    | 'self'
-    | 'logger'
-    | 'machine'
-    | 'platform'
-    | 'settings'
-    | 'tracker'
-    | 'listeners'
-    | 'systemd'
-    | 'hooks'
-    | 'predecessor'
-    | 'ownsService'
-    | 'supervised'
+  extends StepParts<
+    'tracker' | 'listeners' | 'systemd' | 'hooks' | 'predecessor' | 'ownsService' | 'supervised'
   > {
   readonly control: ControlTarget
   readonly endpoint: ControlEndpoint
@@ -54,14 +42,14 @@ export class Exit {
     const { predecessor, machine, control, endpoint } = this.#parts
     this.#successor = successor
     predecessor()?.claim('leave')
-    const drain = this.#newDrain('handed-over', { successor, handover })
+    const drain = this.#newDrain({ successor, handover })
     machine.dispatch({ name: 'successor-proven', drain })
     const drained = drain.run()
     control.handOver(successor, report)
     endpoint.handOver((carried, handle, failed) =>
       successor.give({ type: 'control-client', ...carried }, handle, failed),
     )
-    this.#left = drained.then((drained) => this.#leave(drain, drained, { successor, report }))
+    this.#left = drained.then((drained) => this.#leave(drain, drained, report))
   }
 
   /** Passes a reload signal on to the successor that serves. Returns whether there is one. */
@@ -86,10 +74,8 @@ export class Exit {
     if (state.name !== 'draining' || state.because !== 'handed-over') return undefined
     let lostConnections = 0
     const serve = () => {
-      lostConnections = Object.values(tracker.outcomes).reduce(
-        (sum, { moved, lost }) => sum + moved + lost,
-        0,
-      )
+      const { moved, lost } = totalOf(tracker.outcomes)
+      lostConnections = moved + lost
       tracker.stopDraining()
     }
     if (!state.drain.cancel({ serve, listen })) return undefined
@@ -116,7 +102,7 @@ export class Exit {
     const { machine, predecessor, ownsService, systemd } = this.#parts
     const { state } = machine
     predecessor()?.claim('leave')
-    const drain = this.#newDrain('shutdown')
+    const drain = this.#newDrain()
     machine.dispatch({ name: 'shutdown', drain })
     // Otherwise the predecessor owns the service.
     if (ownsService()) void systemd.stopping()
@@ -133,10 +119,8 @@ export class Exit {
     return successor.end('shutdown', this.#parts.settings().drainTimeoutMs)
   }
 
-  #newDrain(
-    because: DrainReason,
-    to?: { readonly successor: Successor; readonly handover: Handover },
-  ): Drain {
+  #newDrain(to?: { readonly successor: Successor; readonly handover: Handover }): Drain {
+    const because = to ? 'handed-over' : 'shutdown'
     const { settings, listeners, predecessor, machine, hooks, ownsService, supervised } = this.#parts
     const supervisor = supervised()
     // The predecessor or the supervisor needs the listeners and the socket files.
@@ -156,31 +140,38 @@ export class Exit {
     })
   }
 
-  async #runBeforeDrain(because: DrainReason, cut: AbortSignal): Promise<void> {
+  async #runBeforeDrain(because: Leave['reason'], cut: AbortSignal): Promise<void> {
     this.#hookFailures.push(...(await this.#parts.hooks.runBeforeDrain(this.#leaveFor(because), cut)))
   }
 
-  #leaveFor(reason: DrainReason): Leave {
+  #leaveFor(reason: Leave['reason']): Leave {
     return { reason, ...(this.#signal === undefined ? {} : { signal: this.#signal }) }
   }
 
-  /** Reports, runs the hooks, exits. */
-  async #leave(drain: Drain, drained: DrainReport, handedOver?: HandedOver): Promise<ShutdownReport> {
+  async #leave(drain: Drain, drained: DrainReport, reload?: ReloadReport): Promise<ShutdownReport> {
     const { machine, logger, hooks, settings, leaveProcess, exit } = this.#parts
-    const report = this.#finalReport(drained, handedOver?.report)
+    const { self, tracker } = this.#parts
     const { ms, cut } = drained
+    const report: FinalReport = {
+      generation: self.number,
+      pid: self.pid,
+      requests: tracker.requests,
+      drain: drained,
+      ...(reload && { reload }),
+    }
     logger.info({ report }, `drained in ${ms} ms: ${formatOutcomes(drained)}`)
     machine.notify('report', report)
     reportChannel.publish(report)
-    if (handedOver) await unlessAborted(handedOver.successor.finish(report), drain.over).catch(() => {})
+    const successor = this.#successor
+    if (successor) await unlessAborted(successor.finish(report), drain.over).catch(() => {})
     const leave = this.#leaveFor(drained.because === 'handed-over' ? 'handed-over' : 'shutdown')
     const failures = await hooks.runDrained(report, leave, drain.over)
     const hookFailures = [...this.#hookFailures, ...failures]
     const code = cut.length > 0 || drain.wasCutShort || hookFailures.length > 0 ? 1 : 0
     machine.dispatch({ name: 'drained', code })
     await unlessAborted(this.#finishControl(code), drain.over).catch(() => {})
-    // The code that awaits `shutdown()` runs before the exit.
-    if (settings().exit || handedOver) setImmediate(() => exit(code))
+    // Code that awaits `shutdown()` runs before the exit.
+    if (settings().exit || successor) setImmediate(() => exit(code))
     else leaveProcess()
     return { ...drained, hookFailures }
   }
@@ -191,15 +182,4 @@ export class Exit {
     await control.finish(code)
     await endpoint.finish()
   }
-
-  #finalReport(drain: DrainReport, reload: ReloadReport | undefined): FinalReport {
-    const { self, tracker } = this.#parts
-    const { requests } = tracker
-    return { generation: self.number, pid: self.pid, requests, drain, ...(reload ? { reload } : {}) }
-  }
-}
-
-interface HandedOver {
-  readonly successor: Successor
-  readonly report: ReloadReport
 }

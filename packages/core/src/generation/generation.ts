@@ -28,8 +28,8 @@ import { GenerationHealth } from './health.js'
 import { Hooks } from './hooks.js'
 import { attachLate, lateServer } from './late-server.js'
 import type { ReadyCondition } from './readiness.js'
+import { refuseReload } from './refusals.js'
 import { Reload } from './reload.js'
-import { refuseReload } from './reload-refusal.js'
 import { ServerDrains } from './server-drain.js'
 import type { SharedParts } from './shared-parts.js'
 import { SignalRequests } from './signal-requests.js'
@@ -39,7 +39,6 @@ import { TakeOver } from './take-over.js'
 
 export class Generation {
   readonly parts: SharedParts
-  readonly incoming: IncomingConnections
   readonly serverDrains: ServerDrains
   readonly health: GenerationHealth
   readonly #origin: Origin
@@ -72,10 +71,6 @@ export class Generation {
       ...parts,
       controlled: this.#control,
       path: () => this.settings.control,
-    })
-    this.incoming = new IncomingConnections({
-      ...parts,
-      serverOf: (listener) => parts.listeners.claimed.serverOf(listener),
     })
     this.#startup = new Startup({
       ...parts,
@@ -194,6 +189,8 @@ export class Generation {
     const self = { number: this.#inheritance?.generation ?? 1, pid: platform.pid }
     const logger = currentLogger(() => this.settings.logger || silent)
     const tracker = new Tracker()
+    const listeners = this.#newListeners(platform)
+    const serverOf = (listener: number) => listeners.claimed.serverOf(listener)
     return {
       self,
       logger,
@@ -201,7 +198,8 @@ export class Generation {
       platform,
       settings: () => this.settings,
       tracker,
-      listeners: this.#newListeners(platform),
+      listeners,
+      incoming: new IncomingConnections({ tracker, logger, serverOf }),
       systemd: new ServiceManager(platform, logger),
       hooks: new Hooks(() => this.settings.hookTimeoutMs, logger),
       predecessor: () => this.#predecessor,
@@ -255,7 +253,6 @@ export class Generation {
   #newTakeOver(): TakeOver {
     return new TakeOver({
       ...this.parts,
-      protocols: () => this.incoming.protocols,
       fail: (error) => void this.#startup.fail(error),
       onOwner: () => {
         void this.#endpoint.start()
@@ -327,7 +324,6 @@ export class Generation {
     const { machine, hooks, shutdown } = this.parts
     return new SupervisorLink(entry, {
       ...this.parts,
-      incoming: this.incoming,
       events: machine.events,
       orders: {
         reload: (progress) => this.#control.reload(progress),
@@ -357,7 +353,7 @@ export class Generation {
   }
 
   #predecessorEvents(predecessor: number): PredecessorEvents {
-    const { logger, machine, shutdown } = this.parts
+    const { logger, machine, incoming, shutdown } = this.parts
     const takeOver = this.#takeOver
     return {
       onTakeOver: () => takeOver.onTakeOver(),
@@ -368,11 +364,11 @@ export class Generation {
         void shutdown()
       },
       onEnded: () => {
-        this.incoming.close()
+        incoming.close()
         takeOver.onPredecessorEnded()
       },
-      onConnection: (message, handle) => this.incoming.arrive(message, handle),
-      onFollowUp: (id, data) => this.incoming.receiveFollowUp(id, data),
+      onConnection: (message, handle) => incoming.arrive(message, handle),
+      onFollowUp: (id, data) => incoming.receiveFollowUp(id, data),
       onFinished: (report) => machine.notify('predecessor-finished', report),
       onStatus: (message) => {
         this.#control.onPredecessorStatus(message)

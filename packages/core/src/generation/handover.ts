@@ -10,9 +10,9 @@ import type { Successor } from '../succession/successor.js'
 import type { SuccessorEvents, TakenOver } from '../succession/successor-events.js'
 import { firstListenerFd } from '../succession/successor-process.js'
 import { Mover } from '../transfer/mover.js'
-import type { SharedParts } from './shared-parts.js'
+import type { StepParts } from './shared-parts.js'
 
-export type HandoverParts = Pick<SharedParts, 'self' | 'logger' | 'settings' | 'tracker' | 'listeners'>
+export type HandoverParts = StepParts<'tracker' | 'listeners'>
 
 /** How long a successor that closed its channel may take to exit. After that, no more connections move to it. */
 const exitMs = 1_000

@@ -57,7 +57,7 @@ test('a check that hangs times out, and its signal aborts', async () => {
   }
   expect(await answerOf(hang, { timeoutMs: 5 })).toEqual([
     503,
-    { status: 'not ready', ...facts, error: 'the check did not end within 5 ms' },
+    { status: 'not ready', ...facts, error: 'the check timed out after 5 ms' },
   ])
   expect(aborted).toBe(true)
 })

@@ -1,31 +1,17 @@
 /** Composes the health answers from the state of the generation and the checks of the program. */
-
 import { isRecord } from '../base/guards.js'
 import type { HealthCheck, HealthPaths } from '../base/settings.js'
-import { TimeoutError, withTimeout } from '../base/timeouts.js'
+import { TimeoutError, unlessAborted, withTimeout } from '../base/timeouts.js'
 
 /** The default timeout of a check. */
 const defaultTimeoutMs = 5_000
 
-/** The body of a health answer, as JSON. */
-export interface Health {
-  readonly status: 'ok' | 'not ok' | 'ready' | 'not ready'
-  readonly state: string
-  readonly generation: number
-  /** The value that the check returned. */
-  readonly result?: unknown
-  /** The reason why the check failed. */
-  readonly error?: string
-}
-
-/** The parts of the state of a generation that matter here. */
 export interface Readiness {
   readonly ready: boolean
   readonly state: string
   readonly generation: number
 }
 
-/** A health answer, ready to be written. */
 export interface HealthAnswer {
   readonly status: number
   readonly contentType: string
@@ -35,12 +21,12 @@ export interface HealthAnswer {
 type Kind = keyof HealthPaths
 type Outcome = { readonly ok: boolean; readonly result?: unknown; readonly error?: string }
 
-const words = { liveness: ['ok', 'not ok'], readiness: ['ready', 'not ready'] } as const
+const statuses = { liveness: ['ok', 'not ok'], readiness: ['ready', 'not ready'] } as const
 
 export class HealthChecks {
   readonly #checks: Readonly<Record<Kind, HealthCheck | undefined>>
   readonly #now: () => Readiness
-  /** Running checks: concurrent probes share one. */
+  /** Concurrent probes share one run of a check. */
   readonly #running = new Map<Kind, Promise<Outcome>>()
 
   constructor({ liveness, readiness }: HealthPaths, now: () => Readiness) {
@@ -48,7 +34,7 @@ export class HealthChecks {
     this.#now = now
   }
 
-  /** The answer that `path` requests. */
+  /** Which health answer `path` requests, if any. */
   kindOf(path: string | undefined): Kind | undefined {
     if (path === undefined) return undefined
     if (path === this.#checks.readiness?.path) return 'readiness'
@@ -59,7 +45,7 @@ export class HealthChecks {
   async answer(kind: Kind): Promise<HealthAnswer> {
     if (kind === 'readiness' && !this.#now().ready) return this.#compose(kind, { ok: false })
     const outcome = await this.#check(kind)
-    // A shutdown may have begun in the meantime.
+    // A shutdown may have begun during the check.
     const ok = outcome.ok && (kind === 'liveness' || this.#now().ready)
     return this.#compose(kind, { ...outcome, ok })
   }
@@ -76,9 +62,9 @@ export class HealthChecks {
 
   #compose(kind: Kind, { ok, result, error }: Outcome): HealthAnswer {
     const { state, generation } = this.#now()
-    const [good, bad] = words[kind]
+    const [good, bad] = statuses[kind]
     const own = isRecord(result) && (isStatus(result.status) || 'body' in result) ? result : undefined
-    const health: Health = {
+    const health = {
       status: ok ? good : bad,
       state,
       generation,
@@ -102,16 +88,15 @@ const isStatus = (value: unknown): value is number =>
 /** Never rejects. */
 async function run({ check, timeoutMs = defaultTimeoutMs }: HealthCheck): Promise<Outcome> {
   try {
-    const result = await withTimeout(timeoutMs, (limit) => Promise.race([check?.(limit), aborted(limit)]))
+    const result = await withTimeout(timeoutMs, (limit) =>
+      unlessAborted(Promise.resolve(check?.(limit)), limit),
+    )
     // A value that JSON cannot represent is a failure of the check, not of the answer.
     if (result !== undefined) JSON.stringify(result)
     const isBad = result === false || (isRecord(result) && isStatus(result.status) && result.status >= 400)
     return { ok: !isBad, ...(typeof result === 'boolean' ? {} : { result }) }
   } catch (error) {
-    const why = error instanceof TimeoutError ? `the check did not end within ${error.ms} ms` : undefined
+    const why = error instanceof TimeoutError ? `the check timed out after ${error.ms} ms` : undefined
     return { ok: false, error: why ?? (error as Error)?.message ?? String(error) }
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))

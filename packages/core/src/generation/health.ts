@@ -4,9 +4,9 @@ import type net from 'node:net'
 import { observe } from '../platform/hidden-observers.js'
 import { isHttp } from '../platform/server-kind.js'
 import { type HealthAnswer, HealthChecks, type Readiness } from './health-checks.js'
-import type { SharedParts } from './shared-parts.js'
+import type { StepParts } from './shared-parts.js'
 
-export type HealthParts = Pick<SharedParts, 'self' | 'logger' | 'machine' | 'settings' | 'undoAtEnd'>
+export type HealthParts = StepParts<'undoAtEnd'>
 
 export class GenerationHealth {
   readonly #parts: HealthParts

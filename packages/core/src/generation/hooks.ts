@@ -1,3 +1,4 @@
+/** The hooks of the application: their order, their time limits, their failures. */
 import { errorData } from '../base/error-data.js'
 import { HandoverError } from '../base/errors.js'
 import type { Logger } from '../base/logger.js'
@@ -14,17 +15,16 @@ export interface Leave {
   readonly signal?: string
 }
 
-/** A hook that runs before a drain. */
+/** Runs before a drain. */
 export type BeforeDrainHook = (leave: Leave) => unknown
-/** A hook that runs after a drain. */
+/** Runs after a drain. */
 export type DrainedHook = (report: FinalReport, leave: Leave) => unknown
 
-/** The hooks of the application, in the order in which it registered them. */
 export class Hooks {
   readonly beforeReady: Hook[] = []
   readonly beforeDrain: BeforeDrainHook[] = []
   readonly drained: DrainedHook[] = []
-  /** To take back what was given to a successor that has failed. */
+  /** `onHandoverFailed`: the application undoes what `provideState` did. */
   readonly failed: Hook[] = []
   state: Hook = () => undefined
   readonly #limitMs: () => number
@@ -35,12 +35,12 @@ export class Hooks {
     this.#logger = logger
   }
 
-  /** Their limit is the predecessor's `readyTimeoutMs`. Rejects with the first failure. */
+  /** Rejects with the first failure. The time limit is the `readyTimeoutMs` of the predecessor. */
   async runBeforeReady(): Promise<void> {
     for (const hook of this.beforeReady) await hook()
   }
 
-  /** Runs each hook, logs failures and continues. Resolves with the failures. After `cut` it waits for no hook. */
+  /** Runs each hook, and logs failures and continues. Resolves with the failures. When `cut` aborts, stops waiting. */
   runBeforeDrain(leave: Leave, cut: AbortSignal): Promise<HookFailure[]> {
     const hooks = this.beforeDrain.map((hook) => () => hook(leave))
     return this.#runAll(hooks, 'beforeDrain', cut)
@@ -52,7 +52,7 @@ export class Hooks {
     return this.#runAll(hooks, 'onDrained', cut)
   }
 
-  /** Like {@link runBeforeDrain}, without a second signal. */
+  /** Like {@link runBeforeDrain}, but nothing cuts it short. */
   runFailed(): Promise<HookFailure[]> {
     return this.#runAll(this.failed, 'onHandoverFailed', new AbortController().signal)
   }
@@ -72,14 +72,13 @@ export class Hooks {
     return failures
   }
 
-  /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and the error of the hook. */
   async #unlessCut(hook: Hook, name: string, cut: AbortSignal): Promise<void> {
     const running = this.limited(hook, name)
     try {
       await unlessAborted(running, cut)
     } catch (error) {
       if (error !== cut.reason) throw error
-      // Nothing waits for it anymore: its failure must not become an unhandled rejection.
+      // A later failure of the hook must not become an unhandled rejection.
       running.catch(() => {})
       throw cutShort(name, 'did not end')
     }
@@ -94,9 +93,7 @@ export class Hooks {
       throw new HandoverError(
         'ERR_HANDOVER_HOOK_TIMEOUT',
         `${name} timed out after ${error.ms} ms; continuing without it.`,
-        {
-          hookTimeoutMs: error.ms,
-        },
+        { hookTimeoutMs: error.ms },
       )
     }
   }

@@ -2,31 +2,27 @@ import type { DrainReason } from '../base/state-names.js'
 import type { Successor } from '../succession/successor.js'
 import type { Drain } from './drain.js'
 
-/** A state is a value with the data that only it needs. */
+/** Each state has the data that only it needs. */
 export type State =
   | { readonly name: 'starting' }
-  /** `onProbation`: the predecessor can still take back. */
+  /** `onProbation`: the predecessor can still roll back. */
   | { readonly name: 'ready'; readonly onProbation: boolean }
   | { readonly name: 'handing-over'; readonly successor: Successor }
   | { readonly name: 'draining'; readonly because: DrainReason; readonly drain: Drain }
   | { readonly name: 'exited'; readonly code: 0 | 1 }
 
-/** What can happen to a generation. */
 export type LifecycleEvent =
   | { readonly name: 'ready'; readonly onProbation: boolean }
   | { readonly name: 'proven' }
   | { readonly name: 'successor-started'; readonly successor: Successor }
   | { readonly name: 'successor-failed' }
   | { readonly name: 'successor-proven'; readonly drain: Drain }
-  /** The successor has died while this generation drains: it serves again. */
+  /** The successor has died while this generation drains. */
   | { readonly name: 'successor-lost' }
   | { readonly name: 'shutdown'; readonly drain: Drain }
   | { readonly name: 'drained'; readonly code: 0 | 1 }
 
-/**
- * The whole life of a generation: the state that follows, or `undefined` where the event has no meaning.
- * Pure: what entering a state means is done by generation/generation.ts.
- */
+/** Returns the next state, or `undefined` if the event has no meaning in this state. Pure: the caller acts on the result. */
 export function next(state: State, event: LifecycleEvent): State | undefined {
   switch (event.name) {
     case 'ready':
@@ -54,7 +50,7 @@ export function next(state: State, event: LifecycleEvent): State | undefined {
   }
 }
 
-/** A predecessor that drains is told to stop: it drains on, but waits for idle connections no longer. */
+/** After a handover the same drain continues, but no longer waits for idle connections. */
 function afterShutdown(state: State, drain: Drain): State | undefined {
   if (state.name === 'exited') return undefined
   if (state.name !== 'draining') return { name: 'draining', because: 'shutdown', drain }

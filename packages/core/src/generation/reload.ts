@@ -9,23 +9,11 @@ import { Successor } from '../succession/successor.js'
 import { type Exit, lostSuccessor } from '../succession/successor-errors.js'
 import type { SuccessorProcess } from '../succession/successor-process.js'
 import { Handover } from './handover.js'
-import { refuseReload } from './reload-refusal.js'
-import type { SharedParts } from './shared-parts.js'
+import { refuseReload } from './refusals.js'
+import type { StepParts } from './shared-parts.js'
 
 export interface ReloadParts
-  extends Pick<
-    SharedParts,
-    | 'self'
-    | 'logger'
-    | 'machine'
-    | 'platform'
-    | 'settings'
-    | 'tracker'
-    | 'listeners'
-    | 'systemd'
-    | 'hooks'
-    | 'predecessor'
-  > {
+  extends StepParts<'tracker' | 'listeners' | 'systemd' | 'hooks' | 'predecessor'> {
   /** What the successor gets in addition to the listeners. */
   readonly context: Pick<Inheritance, 'ipc' | 'umask'>
   /** How the successor starts: as a child of this process, or by its supervisor. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */

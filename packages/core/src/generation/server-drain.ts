@@ -1,25 +1,14 @@
 /** Drains some servers while the process keeps running. */
 import type net from 'node:net'
-import { HandoverError } from '../base/errors.js'
 import type { DrainReport } from '../base/report.js'
 import { Http1Connection } from '../connections/http1.js'
 import { idleLimit } from '../connections/idle-connections.js'
 import { ServerConnections } from '../connections/server-connections.js'
 import { Drain, sweepMs } from './drain.js'
-import type { SharedParts } from './shared-parts.js'
+import { refuseDrain } from './refusals.js'
+import type { StepParts } from './shared-parts.js'
 
-export type ServerDrainParts = Pick<
-  SharedParts,
-  | 'self'
-  | 'logger'
-  | 'machine'
-  | 'settings'
-  | 'tracker'
-  | 'listeners'
-  | 'predecessor'
-  | 'supervised'
-  | 'undoAtEnd'
->
+export type ServerDrainParts = StepParts<'tracker' | 'listeners' | 'predecessor' | 'supervised' | 'undoAtEnd'>
 
 export class ServerDrains {
   readonly #parts: ServerDrainParts
@@ -37,7 +26,7 @@ export class ServerDrains {
     const { listeners, machine } = this.#parts
     const { state } = machine
     if (state.name === 'draining') return state.drain.run()
-    const refusal = this.#refusal()
+    const refusal = refuseDrain(this.#parts)
     if (refusal) throw refusal
     const running = server && this.#running.get(server)
     return running ?? this.#start(server ? [server] : listeners.servers())
@@ -82,26 +71,5 @@ export class ServerDrains {
     })
     for (const server of servers) this.#running.set(server, ended)
     return ended
-  }
-
-  /** This generation must not close a listener that another generation shares. */
-  #refusal(): HandoverError | undefined {
-    const { self, machine, predecessor } = this.#parts
-    const { state } = machine
-    const facts = { generation: self.number, state: state.name }
-    if (state.name === 'exited') {
-      return new HandoverError(
-        'ERR_HANDOVER_DRAINING',
-        `Generation ${self.number} has already drained: no server or connection is open.`,
-        facts,
-      )
-    }
-    const shared = state.name === 'handing-over' || machine.isOnProbation
-    if (!shared && !(state.name === 'starting' && predecessor())) return undefined
-    return new HandoverError(
-      'ERR_HANDOVER_IN_PROGRESS',
-      'A handover is under way, and two generations share the listeners. Nothing was closed. Call drain() again after it.',
-      facts,
-    )
   }
 }

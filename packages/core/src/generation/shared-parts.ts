@@ -1,4 +1,4 @@
-/** What several steps of a generation need. Each step names the members that it takes. */
+/** What several steps of a generation need. */
 import type { Logger } from '../base/logger.js'
 import type { ReloadReport, ShutdownReport } from '../base/report.js'
 import type { Settings } from '../base/settings.js'
@@ -7,6 +7,7 @@ import type { Listeners } from '../listeners/listeners.js'
 import type { Platform } from '../platform/process.js'
 import type { ServiceManager } from '../platform/systemd-notify.js'
 import type { Predecessor } from '../succession/predecessor.js'
+import type { IncomingConnections } from '../transfer/incoming.js'
 import type { Hooks } from './hooks.js'
 import type { Self, StateMachine } from './state-machine.js'
 
@@ -18,6 +19,7 @@ export interface SharedParts {
   readonly settings: () => Settings
   readonly tracker: Tracker
   readonly listeners: Listeners
+  readonly incoming: IncomingConnections
   readonly systemd: ServiceManager
   readonly hooks: Hooks
   readonly predecessor: () => Predecessor | undefined
@@ -30,3 +32,9 @@ export interface SharedParts {
   /** Calls `undo` when Handover leaves the process. */
   readonly undoAtEnd: (undo: () => void) => void
 }
+
+/** The shared parts of one step: those that it names, and a few that every step gets. */
+export type StepParts<Names extends keyof SharedParts = never> = Pick<
+  SharedParts,
+  'self' | 'logger' | 'machine' | 'platform' | 'settings' | Names
+>

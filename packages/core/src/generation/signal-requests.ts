@@ -3,10 +3,9 @@ import { type HandoverError, isReported } from '../base/errors.js'
 import { ReloadRequests } from '../base/reload-requests.js'
 import type { Origin } from '../platform/launch-context.js'
 import { keepSignals, listenForSignals } from '../platform/signals.js'
-import type { SharedParts } from './shared-parts.js'
+import type { StepParts } from './shared-parts.js'
 
-export interface SignalParts
-  extends Pick<SharedParts, 'self' | 'logger' | 'machine' | 'platform' | 'settings' | 'reload' | 'shutdown'> {
+export interface SignalParts extends StepParts<'reload' | 'shutdown'> {
   /** Reload signals that the preload kept. */
   readonly early: Origin['early']
   /** Requests the reload from the supervisor. Returns `false` if no supervisor runs. */

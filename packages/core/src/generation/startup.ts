@@ -2,7 +2,7 @@
 import type net from 'node:net'
 import { deferred } from '../base/deferred.js'
 import { Readiness, type ReadyCondition } from './readiness.js'
-import type { SharedParts } from './shared-parts.js'
+import type { StepParts } from './shared-parts.js'
 
 /** How often a generation on probation reports its open connections. */
 const openConnectionsMs = 50
@@ -10,10 +10,7 @@ const openConnectionsMs = 50
 const warnMs = 5_000
 
 export interface StartupParts
-  extends Pick<
-    SharedParts,
-    'logger' | 'machine' | 'settings' | 'tracker' | 'listeners' | 'hooks' | 'predecessor' | 'ownsService'
-  > {
+  extends StepParts<'tracker' | 'listeners' | 'hooks' | 'predecessor' | 'ownsService'> {
   /** Called once, before the hooks. */
   readonly onBegin: () => void
   /** Serves the control socket. The first generation does so before it reports that it is ready. */

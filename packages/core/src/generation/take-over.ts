@@ -1,18 +1,13 @@
 /** How a generation takes over the service, and when it closes the inherited listeners that no server uses. */
 import { HandoverError } from '../base/errors.js'
 import type { Predecessor } from '../succession/predecessor.js'
-import type { SharedParts } from './shared-parts.js'
+import type { StepParts } from './shared-parts.js'
 
 /** The maximum number of descriptors in transit. Unread descriptors count against a limit of the user (unix(7)). */
 const mostDuplicates = 100
 
 export interface TakeOverParts
-  extends Pick<
-    SharedParts,
-    'self' | 'logger' | 'machine' | 'listeners' | 'systemd' | 'predecessor' | 'supervised'
-  > {
-  /** Protocols whose open connections this generation can continue. */
-  readonly protocols: () => readonly string[]
+  extends StepParts<'listeners' | 'incoming' | 'systemd' | 'predecessor' | 'supervised'> {
   /** Reports that this release cannot serve, and ends the process. */
   readonly fail: (error: HandoverError) => void
   /** This generation owns the service from now on. */
@@ -60,7 +55,7 @@ export class TakeOver {
   }
 
   own(): void {
-    const { self, machine, listeners, protocols, systemd, predecessor, onOwner, onAnnounced } = this.#parts
+    const { self, machine, listeners, incoming, systemd, predecessor, onOwner, onAnnounced } = this.#parts
     const before = predecessor()
     machine.dispatch({ name: 'proven' })
     onOwner()
@@ -68,7 +63,7 @@ export class TakeOver {
       this.#giveDuplicates(before)
       // The predecessor notifies systemd and closes its listeners. Then it sends `let-go`.
       const { claimed } = listeners
-      const served = { listeners: claimed.fds(), http1: claimed.http1Fds(), protocols: protocols() }
+      const served = { listeners: claimed.fds(), http1: claimed.http1Fds(), protocols: incoming.protocols }
       void before.say({ type: 'took-over', ...served })
     } else {
       void systemd.ready(self.number)

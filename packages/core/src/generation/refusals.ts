@@ -1,3 +1,4 @@
+/** Why a generation refuses a reload or a drain. */
 import { HandoverError, type HandoverErrorCode } from '../base/errors.js'
 import type { SharedParts } from './shared-parts.js'
 
@@ -11,8 +12,7 @@ export function refuseReload(
   const { self, machine, platform, listeners } = parts
   const { name } = machine.state
   const generation = self.number
-  const refuse = (code: HandoverErrorCode, message: string) =>
-    new HandoverError(code, message, { generation, state: name })
+  const refuse = refusal(parts)
   const unsupported = platform.unsupported()
   if (unsupported) {
     return refuse(
@@ -43,3 +43,28 @@ export function refuseReload(
     { generation },
   )
 }
+
+/** Why `drain()` is not possible: this generation must not close a listener that another generation shares. */
+export function refuseDrain(
+  parts: Pick<SharedParts, 'self' | 'machine' | 'predecessor'>,
+): HandoverError | undefined {
+  const { self, machine, predecessor } = parts
+  const { name } = machine.state
+  if (name === 'exited') {
+    return refusal(parts)(
+      'ERR_HANDOVER_DRAINING',
+      `Generation ${self.number} has already drained: no server or connection is open.`,
+    )
+  }
+  const isShared = name === 'handing-over' || machine.isOnProbation || (name === 'starting' && predecessor())
+  if (!isShared) return undefined
+  return refusal(parts)(
+    'ERR_HANDOVER_IN_PROGRESS',
+    'A handover is under way, and two generations share the listeners. Nothing was closed. Call drain() again after it.',
+  )
+}
+
+const refusal =
+  ({ self, machine }: Pick<SharedParts, 'self' | 'machine'>) =>
+  (code: HandoverErrorCode, message: string): HandoverError =>
+    new HandoverError(code, message, { generation: self.number, state: machine.state.name })
