@@ -33,7 +33,7 @@ export interface GracefulWebSocketOptions<Socket, State> {
 const defaultSpreadMs = 5_000
 type Unchecked = { readonly [name in keyof GracefulWebSocketOptions<never, never>]?: unknown }
 /** The longest timeout that Node supports. */
-const longestMs = 2 ** 31 - 1
+const maxTimerMs = 2 ** 31 - 1
 const names = new Set<string>()
 
 /**
@@ -82,9 +82,9 @@ function nameOf(wss: WebSocketServerLike<unknown>, requested: string | undefined
 function check({ serialize, restore, spreadMs = 0, name = '-' }: Unchecked): void {
   if (typeof serialize !== 'function') throw invalidOption('serialize', serialize, 'a function')
   if (typeof restore !== 'function') throw invalidOption('restore', restore, 'a function')
-  const isTime = Number.isInteger(spreadMs) && Number(spreadMs) >= 0 && Number(spreadMs) <= longestMs
+  const isTime = Number.isInteger(spreadMs) && Number(spreadMs) >= 0 && Number(spreadMs) <= maxTimerMs
   if (!isTime) {
-    throw invalidOption('spreadMs', spreadMs, `a whole number of milliseconds from 0 to ${longestMs}`)
+    throw invalidOption('spreadMs', spreadMs, `a whole number of milliseconds from 0 to ${maxTimerMs}`)
   }
   if (typeof name !== 'string' || name === '') throw invalidOption('name', name, 'a non-empty string')
 }

@@ -3,14 +3,14 @@ import { availableParallelism } from 'node:os'
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 /** The longest timeout that Node supports. */
-const longestMs = 2 ** 31 - 1
+const maxTimerMs = 2 ** 31 - 1
 const mostWorkers = 1_000
 
 /** Parses `500ms`, `60s` or `2m`. Refuses a number without a unit, because many people would mean seconds. */
 export function milliseconds(text: string): number {
   const [, digits = '', unit = ''] = /^(\d{1,10})(ms|s|m)$/.exec(text) ?? []
   const ms = Number(digits) * (unitMs[unit] ?? Number.NaN)
-  if (ms <= longestMs) return ms
+  if (ms <= maxTimerMs) return ms
   throw new Error('Expected a time with its unit, such as 500ms, 60s or 2m.')
 }
 

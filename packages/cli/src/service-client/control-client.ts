@@ -16,7 +16,7 @@ const handover: typeof controlVersion = 1
 /** While a request is open, the service sends a line at least every second. */
 const silenceMs = 10_000
 /** The limit for the size of an answer, in characters. */
-const longestLine = 64 * 1024 * 1024
+const maxLineLength = 64 * 1024 * 1024
 /** How long one line may take to arrive. */
 const lineMs = 60_000
 /** For `watch`: how long to try to reconnect while the service is replaced, and how often. */
@@ -160,7 +160,7 @@ async function* splitLines(socket: AsyncIterable<string>): AsyncGenerator<string
     const [first = '', ...others] = text.split('\n')
     parts.push(first)
     length += first.length
-    if (length > longestLine || performance.now() - begunAt > lineMs) yield undefined
+    if (length > maxLineLength || performance.now() - begunAt > lineMs) yield undefined
     const rest = others.pop()
     if (rest === undefined) continue
     yield parts.join('')

@@ -9,8 +9,8 @@ import {
   type FromSupervisor,
   type FromWorker,
   type Inheritance,
-  longestMs,
   type MessageHandlers,
+  maxTimerMs,
   platform,
   readWorkerMessages,
   spawnSuccessor,
@@ -194,7 +194,7 @@ export class WorkerProcess {
   /** Ends the worker unless it becomes ready in time. The worker's own limit applies once it has reported one. */
   endUnlessReady(limitMs: number): void {
     const ms = this.#readyTimeoutMs ?? limitMs
-    const leftMs = Math.min(this.#startedAt + ms - performance.now(), longestMs)
+    const leftMs = Math.min(this.#startedAt + ms - performance.now(), maxTimerMs)
     const timer = setTimeout(() => {
       if (this.servesSince !== undefined) return
       // The worker may have reported a longer limit in the meantime.

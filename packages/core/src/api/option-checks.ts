@@ -4,16 +4,16 @@ import { inspect } from 'node:util'
 import { isRecord } from '../base/guards.js'
 import type { Logger } from '../base/logger.js'
 import type { HealthCheck, HealthPaths, Settings } from '../base/settings.js'
-import { longestMs } from '../base/timeouts.js'
+import { maxTimerMs } from '../base/timeouts.js'
 
 type Check = (value: unknown) => string | undefined
 
 const milliseconds =
   (least: number): Check =>
   (value) =>
-    Number.isInteger(value) && (value as number) >= least && (value as number) <= longestMs
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= maxTimerMs
       ? undefined
-      : `a whole number of milliseconds from ${least} to ${longestMs}`
+      : `a whole number of milliseconds from ${least} to ${maxTimerMs}`
 
 const isSignal = (name: unknown) =>
   typeof name === 'string' && Object.hasOwn(constants.signals, name) && !/^SIG(KILL|STOP)$/.test(name)

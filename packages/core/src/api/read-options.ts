@@ -5,7 +5,7 @@ import { HandoverError } from '../base/errors.js'
 import { isRecord } from '../base/guards.js'
 import type { Logger } from '../base/logger.js'
 import { defaults, type Settings } from '../base/settings.js'
-import { longestPath } from '../platform/socket-file.js'
+import { maxPathBytes } from '../platform/socket-file.js'
 import { checks } from './option-checks.js'
 
 /**
@@ -48,8 +48,8 @@ function wrong(option: string, value: unknown, expected: string): HandoverError 
 function checkedPath(option: 'pidFile' | 'control', path: string): string {
   const isControl = option === 'control'
   try {
-    if (isControl && Buffer.byteLength(path) > longestPath)
-      throw new Error(`the path is longer than ${longestPath} bytes`)
+    if (isControl && Buffer.byteLength(path) > maxPathBytes)
+      throw new Error(`the path is longer than ${maxPathBytes} bytes`)
     const folder = dirname(path)
     if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`)
     accessSync(folder, fsConstants.W_OK)

@@ -2,10 +2,10 @@
 import type { IncomingMessage } from 'node:http'
 
 /** The longest URL in a report. Reports omit query strings, which may carry secrets. */
-const longestUrl = 200
+const maxUrlLength = 200
 /** The longest error message. A stack may be twice as long. */
-export const longestMessage = 10_000
-export const longestStack = 2 * longestMessage
+export const maxMessageLength = 10_000
+export const maxStackLength = 2 * maxMessageLength
 
 /** Characters that end a line, move the cursor, start an escape sequence, or reverse the text direction. */
 const control = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
@@ -29,5 +29,5 @@ export function formatRequest(request: IncomingMessage & { readonly originalUrl?
   const { method = '', url = '', originalUrl } = request
   const whole = typeof originalUrl === 'string' ? originalUrl : String(url)
   const [path = ''] = whole.split('?', 1)
-  return escapeControls(`${method} ${shorten(path, longestUrl)}`)
+  return escapeControls(`${method} ${shorten(path, maxUrlLength)}`)
 }

@@ -1,6 +1,6 @@
 /** Errors as data for other processes. */
 import { inspect } from 'node:util'
-import { longestMessage, longestStack, shorten } from './client-text.js'
+import { maxMessageLength, maxStackLength, shorten } from './client-text.js'
 
 /** An error for a message or a log line. Long texts are shortened. */
 export interface ErrorData {
@@ -14,14 +14,14 @@ export interface ErrorData {
 export function errorData(thrown: unknown): ErrorData {
   if (!(thrown instanceof Error)) {
     const message = typeof thrown === 'string' ? thrown : inspect(thrown)
-    return { name: 'Error', message: shorten(message, longestMessage) }
+    return { name: 'Error', message: shorten(message, maxMessageLength) }
   }
   const { name, message, stack } = thrown
   const code = (thrown as NodeJS.ErrnoException).code
   return {
     name: String(name),
-    message: shorten(String(message), longestMessage),
-    ...(typeof stack === 'string' ? { stack: shorten(stack, longestStack) } : {}),
+    message: shorten(String(message), maxMessageLength),
+    ...(typeof stack === 'string' ? { stack: shorten(stack, maxStackLength) } : {}),
     ...(code === undefined ? {} : { code: String(code) }),
   }
 }

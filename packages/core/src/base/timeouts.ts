@@ -1,7 +1,7 @@
 /** Waits with time limits. Each function clears its own timer, and exposes the limit as an `AbortSignal`. */
 
 /** The longest delay of a Node timer. For a longer one, Node uses 1 ms. */
-export const longestMs = 2 ** 31 - 1
+export const maxTimerMs = 2 ** 31 - 1
 
 /** The abort reason of a signal whose time limit has passed. */
 export class TimeoutError extends Error {
@@ -13,7 +13,7 @@ export class TimeoutError extends Error {
 /** Runs `work` with a signal that aborts with {@link TimeoutError} after `ms`. */
 export async function withTimeout<T>(ms: number, work: (limit: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(new TimeoutError(ms)), Math.min(ms, longestMs))
+  const timer = setTimeout(() => controller.abort(new TimeoutError(ms)), Math.min(ms, maxTimerMs))
   try {
     return await work(controller.signal)
   } finally {

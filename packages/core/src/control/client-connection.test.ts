@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import { Duplex } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ClientConnection, longestLine } from './client-connection.js'
+import { ClientConnection, maxLineLength } from './client-connection.js'
 import type { Controlled } from './controlled.js'
 
 beforeEach(() => {
@@ -99,7 +99,7 @@ test('a client that only watches can move to the successor; a client that waits 
 
 test('the service ignores all requests after a line that is too long', async () => {
   const { send, said } = connect()
-  await send(`${'x'.repeat(longestLine + 1)}\n${request('status')}`)
+  await send(`${'x'.repeat(maxLineLength + 1)}\n${request('status')}`)
   expect(said).toHaveLength(1)
   expect(said[0]).toMatchObject({ id: null, ok: false, error: { code: 'ERR_HANDOVER_REQUEST' } })
 })

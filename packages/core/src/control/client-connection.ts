@@ -16,17 +16,17 @@ import {
 import type { Controlled } from './controlled.js'
 
 /** The longest line of a client, in characters. */
-export const longestLine = 64 * 1024
+export const maxLineLength = 64 * 1024
 /** How long a client may stay connected without a pending request. */
 const idleMs = 30_000
 /** How many bytes may wait for a client. Beyond this, the service reads no requests of the client and drops events. */
-const mostUnread = 1024 * 1024
+const maxUnreadBytes = 1024 * 1024
 /** How long a client may read nothing while data waits for it. The size of an answer is not limited. */
 const stalledMs = 10_000
 /** How long a refused client may take to read the reason. */
 const refusedMs = 1_000
 /** How many requests of one client may be pending. */
-const mostActive = 16
+const maxPending = 16
 /** How often to send the status to a client that watches, changed or not. */
 const watchMs = 1_000
 /** How often to send `alive` to a client that waits for an answer. */
@@ -116,22 +116,22 @@ export class ClientConnection {
     this.#pending = lines.pop() ?? ''
     for (const line of lines) {
       if (this.#isDone) return
-      if (line.length > longestLine) this.#refuseLine()
+      if (line.length > maxLineLength) this.#refuseLine()
       else if (line.trim() !== '') this.#onLine(line)
     }
-    if (this.#pending.length > longestLine) this.#refuseLine()
+    if (this.#pending.length > maxLineLength) this.#refuseLine()
   }
 
   #refuseLine(): void {
-    this.refuse(invalidRequest(`a line has at most ${longestLine} characters`))
+    this.refuse(invalidRequest(`a line has at most ${maxLineLength} characters`))
   }
 
   #onLine(line: string): void {
     let request: ControlRequest
     try {
       request = readRequest(line)
-      if (this.#active >= mostActive)
-        throw busy(`already answers ${mostActive} requests of this client`, request.id)
+      if (this.#active >= maxPending)
+        throw busy(`already answers ${maxPending} requests of this client`, request.id)
     } catch (error) {
       this.#write({ id: (error as HandoverError).id ?? null, ...failureOf(error) })
       return
@@ -193,12 +193,12 @@ export class ClientConnection {
     const socket = this.socket
     if (this.#isDone || !socket.writable) return
     socket.write(`${JSON.stringify(line)}\n`)
-    if (socket.writableLength > mostUnread) socket.pause()
+    if (socket.writableLength > maxUnreadBytes) socket.pause()
   }
 
   /** Drops the event if too much output waits: a later event has the same facts. */
   #writeEvent(line: ControlLine): void {
-    if (this.socket.writableLength <= mostUnread) this.#write(line)
+    if (this.socket.writableLength <= maxUnreadBytes) this.#write(line)
   }
 
   #beginRequest(): void {

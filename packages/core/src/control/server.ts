@@ -7,7 +7,7 @@ import { type CarriedClient, ClientConnection } from './client-connection.js'
 import type { Controlled } from './controlled.js'
 
 /** How many clients to serve at a time. */
-const mostClients = 32
+const maxClients = 32
 /** How long to wait for the kernel to take the last answers. */
 const flushMs = 1_000
 
@@ -60,8 +60,8 @@ export class ControlServer {
 
   #serve(socket: net.Socket, carried?: CarriedClient): void {
     const client = new ClientConnection(socket, this.#controlled, carried)
-    if (this.#clients.size >= mostClients) {
-      client.refuse(busy(`already serves ${mostClients} clients`))
+    if (this.#clients.size >= maxClients) {
+      client.refuse(busy(`already serves ${maxClients} clients`))
       return
     }
     this.#clients.add(client)

@@ -176,7 +176,7 @@ export class Generation {
   /** This process owns the service. During a reload the successor writes the file. */
   #writePidFile(): void {
     const { logger, machine } = this.parts
-    this.#pidFile.keepTrying(logger, () => machine.state.name === 'ready')
+    this.#pidFile.writeWithRetries(logger, () => machine.state.name === 'ready')
   }
 
   /** The settings for the options of the program. Under a supervisor its limits override them. */

@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
 import type { Platform } from '../platform/process.js'
-import { isServed, nameBeside, putInPlace, whatLiesAt } from '../platform/socket-file.js'
+import { fileTypeAt, isServed, nameBeside, putInPlace } from '../platform/socket-file.js'
 import type { UnixFile } from '../protocol/inheritance.js'
 
 /**
@@ -13,7 +13,7 @@ export async function bindPrivately(
   path: string,
   platform: Pick<Platform, 'withUmask'>,
 ): Promise<UnixFile> {
-  const existing = whatLiesAt(path)
+  const existing = fileTypeAt(path)
   if (existing === 'other') throw notServed(path, 'a file that is not a socket is there')
   if (existing === 'socket' && (await isServed(path))) throw notServed(path, 'another process serves it')
   const temporary = nameBeside(path)

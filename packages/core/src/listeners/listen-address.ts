@@ -1,7 +1,7 @@
 import { SocketAddress } from 'node:net'
 import { resolve } from 'node:path'
 import { hasNativeHandle } from '../platform/listener-handle.js'
-import { longestPath } from '../platform/socket-file.js'
+import { maxPathBytes } from '../platform/socket-file.js'
 import type { TcpAddress } from '../protocol/inheritance.js'
 
 /** The address that a `listen` call requests, in one form for all its signatures. */
@@ -59,7 +59,8 @@ function tcp(host: string | undefined, rawPort: unknown, ipv6Only: boolean): Req
 
 function unix(path: string, cwd: string): RequestedAddress {
   // Abstract sockets and Windows pipes have no file to rename or unlink. Node rejects a path that is too long.
-  const hasFile = !path.startsWith('\0') && !path.startsWith('\\\\') && Buffer.byteLength(path) <= longestPath
+  const hasFile =
+    !path.startsWith('\0') && !path.startsWith('\\\\') && Buffer.byteLength(path) <= maxPathBytes
   if (!hasFile) return { kind: 'other', key: `pipe:${path}` }
   return { kind: 'unix', key: `unix:${resolve(cwd, path)}`, path }
 }

@@ -7,7 +7,7 @@ import { chmodSync, chownSync, linkSync, lstatSync, unlinkSync } from 'node:fs'
 import type net from 'node:net'
 import { closeHandle, replaceListener } from '../platform/listener-handle.js'
 import type { Platform } from '../platform/process.js'
-import { identityOf, nameBeside, whatLiesAt } from '../platform/socket-file.js'
+import { fileTypeAt, identityOf, nameBeside } from '../platform/socket-file.js'
 import type { UnixFile } from '../protocol/inheritance.js'
 
 /** The result for a missing file. */
@@ -45,7 +45,7 @@ export class SocketFiles {
     const { path } = file
     if (file.identity === undefined || this.isInPlace(server, file)) return undefined
     // Do not replace a file of another process.
-    if (whatLiesAt(path) !== 'nothing') return { server, path, why: 'another file is there' }
+    if (fileTypeAt(path) !== 'nothing') return { server, path, why: 'another file is there' }
     const temporary = nameBeside(path)
     if (temporary === undefined) return { server, path, why: 'no free name was found in its directory' }
     let handle: object | undefined

@@ -5,7 +5,7 @@
 import type net from 'node:net'
 import { observe } from '../platform/hidden-observers.js'
 import { closeListener, listenerFd, setSocketPath } from '../platform/listener-handle.js'
-import { isServed, nameBeside, putInPlace, whatLiesAt } from '../platform/socket-file.js'
+import { fileTypeAt, isServed, nameBeside, putInPlace } from '../platform/socket-file.js'
 import type { UnixFile } from '../protocol/inheritance.js'
 import { namePath } from './listen-errors.js'
 
@@ -25,7 +25,7 @@ interface Binding {
 /** Replaces a stale socket. If another process serves the path, or another file is there, Node reports EADDRINUSE. */
 export function listenOnPath(binding: Binding): net.Server {
   const { server, path, args, original } = binding
-  const existing = whatLiesAt(path)
+  const existing = fileTypeAt(path)
   if (existing === 'other') return original(args)
   if (existing === 'nothing') return bindBeside(binding)
   void isServed(path).then((served) => (served ? original(args) : bindBeside(binding)))

@@ -50,13 +50,9 @@ export function discardHandle(handle: unknown): void {
   if (typeof end === 'function') end.call(handle)
 }
 
-interface InternalMessage {
-  readonly cmd?: unknown
-  readonly type?: unknown
-}
-
 /** Whether this is one of Node's own messages that Handover sends. Node must not handle any other. */
-function isExpected({ cmd, type }: InternalMessage, handle: unknown): boolean {
+function isExpected(raw: unknown, handle: unknown): boolean {
+  const { cmd, type } = (raw ?? {}) as Record<string, unknown>
   if (cmd === 'NODE_HANDLE') return type === 'net.Native' || handle === undefined
   return (cmd === 'NODE_HANDLE_ACK' || cmd === 'NODE_HANDLE_NACK') && handle === undefined
 }
@@ -73,8 +69,7 @@ export function guardChannel(child: ChildProcess, onWrong: (what: string) => voi
     if (event !== 'message' && event !== 'internalMessage') return emit(event, ...args)
     const [raw, handle] = args
     try {
-      if (event === 'message' || isExpected((raw ?? {}) as InternalMessage, handle))
-        return emit(event, ...args)
+      if (event === 'message' || isExpected(raw, handle)) return emit(event, ...args)
       onWrong('an internal message of Node.js')
     } catch (error) {
       onWrong(`a message that caused an error (${(error as Error)?.message})`)

@@ -7,7 +7,7 @@ import { fstatSync } from 'node:fs'
 import net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { HandoverError } from '../base/errors.js'
-import { longestMs } from '../base/timeouts.js'
+import { maxTimerMs } from '../base/timeouts.js'
 import type { TcpAddress } from '../protocol/inheritance.js'
 import { observe } from './hidden-observers.js'
 
@@ -91,7 +91,7 @@ function adopted(handle: NativeHandle, fd: number): AdoptedListener {
       if (paused) {
         handle.listen = () => 0
         // libuv does not know that it listens, so it would not keep the process running.
-        keepAlive = setInterval(() => {}, longestMs)
+        keepAlive = setInterval(() => {}, maxTimerMs)
         unobserve = observe(server, { before: { close: () => clearInterval(keepAlive) } })
       }
       // Like `listen(handle)`, which supports only TCP handles. `listen({ fd })` would create another handle.

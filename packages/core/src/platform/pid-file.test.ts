@@ -76,7 +76,7 @@ test('only the process that the file names can remove it', () => {
 test('no file is written without a path', () => {
   const file = new PidFile(() => undefined, 4711)
   file.write()
-  file.keepTrying(silent, () => true)
+  file.writeWithRetries(silent, () => true)
   file.remove()
 })
 
@@ -89,7 +89,7 @@ test('a failed write is logged once and retried until it succeeds', async () => 
   const log = (_facts: object, text: string) => void lines.push(text)
   let owns = true
   const file = fileOf(path)
-  file.keepTrying({ ...silent, info: log, error: log }, () => owns)
+  file.writeWithRetries({ ...silent, info: log, error: log }, () => owns)
   vi.advanceTimersByTime(2_000)
   rmdirSync(path)
   vi.advanceTimersByTime(1_000)
@@ -100,7 +100,7 @@ test('a failed write is logged once and retried until it succeeds', async () => 
   ])
   file.remove()
   mkdirSync(path)
-  file.keepTrying(silent, () => owns)
+  file.writeWithRetries(silent, () => owns)
   owns = false
   rmdirSync(path)
   vi.advanceTimersByTime(5_000)

@@ -33,7 +33,7 @@ export class PidFile {
   }
 
   /** Writes the file. Logs a failure, and retries while `isOwner()`. */
-  keepTrying(logger: Logger, isOwner: () => boolean): void {
+  writeWithRetries(logger: Logger, isOwner: () => boolean): void {
     const facts = { pidFile: this.#path() }
     clearTimeout(this.#retry)
     try {
@@ -43,7 +43,7 @@ export class PidFile {
     } catch (error) {
       if (!this.#retry)
         logger.error({ err: error }, `${(error as Error).message} Retrying every ${retryMs} ms.`)
-      this.#retry = setTimeout(() => isOwner() && this.keepTrying(logger, isOwner), retryMs).unref()
+      this.#retry = setTimeout(() => isOwner() && this.writeWithRetries(logger, isOwner), retryMs).unref()
     }
   }
 

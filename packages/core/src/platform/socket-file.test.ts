@@ -12,7 +12,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { isServed, longestPath, nameBeside, putInPlace, remove, whatLiesAt } from './socket-file.js'
+import { fileTypeAt, isServed, maxPathBytes, nameBeside, putInPlace, remove } from './socket-file.js'
 
 function tempDir(): string {
   const path = mkdtempSync(join(tmpdir(), 'handover-'))
@@ -34,13 +34,13 @@ async function stale(path: string): Promise<void> {
   await new Promise((resolve) => server.close(resolve))
 }
 
-test('whatLiesAt distinguishes nothing, a socket and other files', async () => {
+test('fileTypeAt distinguishes nothing, a socket and other files', async () => {
   const folder = tempDir()
   await listen(join(folder, 'socket'))
   writeFileSync(join(folder, 'file'), '')
   symlinkSync('socket', join(folder, 'link'))
-  const lies = (name: string) => whatLiesAt(join(folder, name))
-  expect(['missing', 'socket', 'file', 'link', '.'].map(lies)).toEqual([
+  const fileType = (name: string) => fileTypeAt(join(folder, name))
+  expect(['missing', 'socket', 'file', 'link', '.'].map(fileType)).toEqual([
     'nothing',
     'socket',
     'other',
@@ -73,23 +73,23 @@ test.each([1, 2, 8, 20])(
   'nameBeside does not exceed the longest path when the last part has %i bytes',
   (last) => {
     const base = tempDir()
-    const folder = join(base, 'x'.repeat(longestPath - `${base}//`.length - last))
+    const folder = join(base, 'x'.repeat(maxPathBytes - `${base}//`.length - last))
     const path = join(folder, 'y'.repeat(last))
-    expect(path).toHaveLength(longestPath)
+    expect(path).toHaveLength(maxPathBytes)
     const name = nameBeside(path) ?? ''
-    expect(name.length).toBeLessThanOrEqual(longestPath)
+    expect(name.length).toBeLessThanOrEqual(maxPathBytes)
     expect(dirname(name)).toBe(folder)
   },
 )
 
 test('nameBeside counts bytes, not characters', () => {
   const path = join('/', 'é'.repeat(50), 'socket')
-  expect(Buffer.byteLength(nameBeside(path) ?? '')).toBeLessThanOrEqual(longestPath)
+  expect(Buffer.byteLength(nameBeside(path) ?? '')).toBeLessThanOrEqual(maxPathBytes)
 })
 
 test('nameBeside returns undefined if all short names are taken, and never the path itself', () => {
   const base = tempDir()
-  const folder = join(base, 'x'.repeat(longestPath - `${base}//y`.length))
+  const folder = join(base, 'x'.repeat(maxPathBytes - `${base}//y`.length))
   mkdirSync(folder)
   for (const letter of '0123456789abcdefghijklmnopqrstuvwxz') writeFileSync(join(folder, letter), '')
   expect(nameBeside(join(folder, 'y'))).toBeUndefined()

@@ -9,7 +9,7 @@ import { resolve as absolute, basename, dirname, join } from 'node:path'
 import type { UnixFile } from '../protocol/inheritance.js'
 
 /** `socket`: it may be stale. `other`: a file that Handover must not replace. */
-export function whatLiesAt(path: string): 'nothing' | 'socket' | 'other' {
+export function fileTypeAt(path: string): 'nothing' | 'socket' | 'other' {
   const stats = lstatSync(path, { throwIfNoEntry: false })
   if (!stats) return 'nothing'
   return stats.isSocket() ? 'socket' : 'other'
@@ -32,15 +32,15 @@ export function isServed(path: string): Promise<boolean> {
 }
 
 /** The longest path of a socket (unix(7)), in bytes. */
-export const longestPath = 107
+export const maxPathBytes = 107
 
 /** Returns a free name in the same folder that is short enough for a socket; `undefined` if there is none. */
 export function nameBeside(path: string): string | undefined {
   const inFolder = (name: string) => join(dirname(path), name)
-  const room = longestPath - Buffer.byteLength(inFolder('x')) + 1
+  const room = maxPathBytes - Buffer.byteLength(inFolder('x')) + 1
   for (let tries = 0; tries < 100; tries++) {
     const name = inFolder(`.${Math.random().toString(36).slice(2, 10)}`.slice(-room))
-    if (name !== inFolder(basename(path)) && whatLiesAt(name) === 'nothing') return name
+    if (name !== inFolder(basename(path)) && fileTypeAt(name) === 'nothing') return name
   }
   return undefined
 }

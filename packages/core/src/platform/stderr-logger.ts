@@ -1,4 +1,10 @@
-import { escapeControls, escapeInLines, longestMessage, longestStack, shorten } from '../base/client-text.js'
+import {
+  escapeControls,
+  escapeInLines,
+  maxMessageLength,
+  maxStackLength,
+  shorten,
+} from '../base/client-text.js'
 import type { Logger } from '../base/logger.js'
 import { ignoreOutputErrors } from './process.js'
 
@@ -10,8 +16,8 @@ export function lineLogger(pid: number): Logger {
   const line = (facts: object, message: string) => {
     const error = (facts as { err?: Error }).err
     ignoreOutputErrors('stderr')
-    const stack = error?.stack ? `\n${escapeInLines(shorten(error.stack, longestStack))}` : ''
-    console.error(`handover[${pid}] ${escapeControls(shorten(message, longestMessage))}${stack}`)
+    const stack = error?.stack ? `\n${escapeInLines(shorten(error.stack, maxStackLength))}` : ''
+    console.error(`handover[${pid}] ${escapeControls(shorten(message, maxMessageLength))}${stack}`)
   }
   return { info: line, warn: line, error: line }
 }

@@ -3,11 +3,11 @@
  * needs `NotifyAccess=all` in the unit.
  */
 import type { Logger } from '../base/logger.js'
-import { longestMs } from '../base/timeouts.js'
+import { maxTimerMs } from '../base/timeouts.js'
 import type { Platform } from './process.js'
 
 /** The longest status to show in `systemctl status`, in characters. */
-const longestStatus = 500
+const maxStatusLength = 500
 
 /** Without systemd, all methods do nothing. */
 export class ServiceManager {
@@ -105,8 +105,8 @@ export class ServiceManager {
 function pingMsOf({ environment, pid }: Platform): number | undefined {
   const { WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = environment
   const ms = Number(WATCHDOG_USEC) / 2_000
-  return WATCHDOG_PID === String(pid) && ms >= 1 ? Math.min(Math.floor(ms), longestMs) : undefined
+  return WATCHDOG_PID === String(pid) && ms >= 1 ? Math.min(Math.floor(ms), maxTimerMs) : undefined
 }
 
 /** Any error message. A command's argument cannot contain NUL, and its length is limited. */
-const inOneLine = (message: string): string => message.replace(/\p{Cc}+/gu, ' ').slice(0, longestStatus)
+const inOneLine = (message: string): string => message.replace(/\p{Cc}+/gu, ' ').slice(0, maxStatusLength)

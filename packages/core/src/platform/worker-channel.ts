@@ -8,9 +8,9 @@ import { type FromWorker, readFromWorker } from '../protocol/supervisor-messages
 import { discardHandle, guardChannel } from './ipc-channel.js'
 
 /** How many unusable messages of one worker to report. */
-const mostReported = 3
+const maxReported = 3
 
-const longestText = 10_000
+const maxTextLength = 10_000
 
 export interface WorkerMessages {
   onMessage(message: FromWorker, handle: object | undefined): void
@@ -23,8 +23,8 @@ export interface WorkerMessages {
 export function readWorkerMessages(child: ChildProcess, to: WorkerMessages): void {
   let wrong = 0
   const onWrong = (what: string) => {
-    if (++wrong > mostReported) return
-    to.onWrong(wrong < mostReported ? what : `${what} (later ones are not logged)`)
+    if (++wrong > maxReported) return
+    to.onWrong(wrong < maxReported ? what : `${what} (later ones are not logged)`)
   }
   guardChannel(child, onWrong)
   child.on('message', (raw: unknown, handle: object | undefined) => {
@@ -60,10 +60,10 @@ function readForeign(raw: unknown): { readonly error: ErrorData | undefined } | 
 
 /** The program may send longer texts than the preload does. */
 const bounded = ({ name, message, stack, code }: ErrorData): ErrorData => ({
-  name: name.slice(0, longestText),
-  message: message.slice(0, longestText),
-  ...(stack === undefined ? {} : { stack: stack.slice(0, longestText) }),
-  ...(code === undefined ? {} : { code: code.slice(0, longestText) }),
+  name: name.slice(0, maxTextLength),
+  message: message.slice(0, maxTextLength),
+  ...(stack === undefined ? {} : { stack: stack.slice(0, maxTextLength) }),
+  ...(code === undefined ? {} : { code: code.slice(0, maxTextLength) }),
 })
 
 const typeOf = (raw: unknown): string =>
