@@ -77,7 +77,9 @@ test.each([
   expect(await conversation.closed()).toMatchObject(restart)
   const [report] = await finalReports(service, 1)
   expect(report?.drain).toMatchObject({ moved: 1, closed: 0, cut: [] })
-  await service.line(/its restore failed: Error: restore failed|does not support its subprotocol first/)
+  await service.line(
+    /its restore callback failed: Error: restore failed|does not support its subprotocol first/,
+  )
 })
 
 test('the successor closes a moved WebSocket with 1012 when its route refuses the request', async () => {

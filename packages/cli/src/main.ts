@@ -13,10 +13,10 @@ The program must use @handover/fastify, express, koa or core, or start with core
   handover run -- node --import @handover/core/register server.js
 
 Signals:
-  SIGHUP            replaces all workers, one after another; the first failure ends the reload and is logged;
-                    during a reload, reloads again afterwards
-  SIGTERM, SIGINT   finishes requests in flight, and exits; a second signal cuts the drain short
-  SIGUSR1, SIGUSR2  forwarded to the workers
+  SIGHUP            replace all workers, one after another; the first failure ends the reload and is logged;
+                    during a reload: reload again afterwards
+  SIGTERM, SIGINT   finish requests in flight and exit; a second signal cuts the drain short
+  SIGUSR1, SIGUSR2  forward the signal to the workers
 
 When a worker dies, a replacement starts: at once if the worker had served for 10 s, otherwise after 1 s. Each further
 crash makes that pause 1.5 times as long, up to 30 s. The supervisor keeps the listeners open, so clients that connect
@@ -24,13 +24,13 @@ in the meantime wait.
 
 Exit codes:
   the largest exit code of the workers; 128 plus the signal number for a worker that a signal ended
-  1  the first worker could not be started, or did not become ready; the log has the reason
+  1  the first worker could not be started or did not become ready; the log has the reason
   2  the command line is wrong`
 
 const help = `
 These commands use the control socket of a running service (--control, HANDOVER_CONTROL or ./handover.sock):
   handover reload    returns when the new release serves, or prints why it does not
-  handover status    shows the generations, and what holds a drain
+  handover status    shows the generations, and what a drain is waiting for
   handover stop      finishes requests in flight, stops the service, and returns when it has exited
 Exit codes and examples: handover COMMAND --help`
 

@@ -10,7 +10,7 @@ import {
   gracefulApplication,
   HandoverError,
 } from '@handover/core'
-import { keepRouterUnmade } from './router.js'
+import { keepSettingsOpen } from './router.js'
 
 /** The parts of an Express application that `graceful` uses. */
 export type ExpressApplication = ((request: never, response: never) => unknown) & {
@@ -44,7 +44,7 @@ function attach(app: ExpressApplication, options?: GracefulOptions): Middleware 
     options,
   )
   const middleware = carryHandle<Middleware>((_request, _response, next) => next(), handle)
-  const onListening = keepRouterUnmade(app, middleware)
+  const onListening = keepSettingsOpen(app, middleware)
   return middleware
 }
 

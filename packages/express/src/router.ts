@@ -20,11 +20,11 @@ interface Internals {
 }
 
 /**
- * Keeps `app.use(middleware)` from creating the router. Returns a function to call when the application listens: it
+ * Keeps `app.use(middleware)` from fixing the router's settings. Returns a function to call when the application listens: it
  * removes the middleware, which does nothing but costs each request a step. A request in flight keeps the stack with
  * which it began.
  */
-export function keepRouterUnmade(app: unknown, middleware: unknown): () => void {
+export function keepSettingsOpen(app: unknown, middleware: unknown): () => void {
   const internals = app as Internals
   const isOurs = ({ handle }: Router['stack'][number]) => handle === middleware
   return internals.lazyrouter ? inExpress4(internals, isOurs) : inExpress5(internals, isOurs)

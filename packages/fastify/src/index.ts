@@ -33,7 +33,7 @@ const plugin: Plugin = async (app, options) => {
   })
 
   // Core drains before it calls `close()`, because Fastify then answers 503. If the application calls `close()` first,
-  // open connections get `Connection: close`. The hook does not wait for them: `pluginTimeout` would pass.
+  // open connections get `Connection: close`. The hook must not wait for them: `pluginTimeout` limits it.
   const { closing, closed } = releaseOf(app.server)
   app.addHook('preClose', async () => closing())
   app.addHook('onClose', async () => closed())

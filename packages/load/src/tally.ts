@@ -40,7 +40,7 @@ export interface LoadResult extends WorkloadResult {
 
 const KEPT_FAILURES = 1000
 
-/** Counts what clients observe, readable while they run. Several workloads can share one. Its size is bounded. */
+/** Counts what clients observe. It is readable while they run, has a bounded size, and several workloads can share it. */
 export class Tally {
   /** Requests that got the expected response. */
   requests = 0

@@ -144,9 +144,20 @@ export class CallRecorder {
 /** Runs calls that the application made in the predecessor. */
 export function replay(websocket: WebSocketLike, calls: readonly RecordedCall[]): void {
   for (const call of calls) {
-    if (call.do === 'send') websocket.send(call.data, { binary: call.binary, fin: call.fin })
-    else if (call.do === 'close') websocket.close(call.code, call.reason)
-    else websocket[call.do](call.data)
+    switch (call.do) {
+      case 'send':
+        websocket.send(call.data, { binary: call.binary, fin: call.fin })
+        break
+      case 'ping':
+      case 'pong':
+        websocket[call.do](call.data)
+        break
+      case 'close':
+        websocket.close(call.code, call.reason)
+        break
+      default:
+        call satisfies never
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * The only access to private parts of `ws`. They show where a message ends, and create a WebSocket on a connection whose
- * handshake is complete. {@link probe} checks them first, on an unconnected socket. If a part is missing, WebSockets
- * close with 1012 instead of moving.
+ * The only file that uses private parts of `ws`. They show where a message ends, and create a WebSocket on a connection
+ * whose handshake is complete. {@link probe} checks them first, on an unconnected socket. If a part is missing,
+ * WebSockets close with 1012 instead of moving.
  */
 import { IncomingMessage } from 'node:http'
 import net from 'node:net'

@@ -11,22 +11,21 @@ const defaultTimeout = '2m'
 
 const whichService = `
 Which service:
-  The command uses the control socket of a service: that of handover run, or that
-  of the option control of graceful. Without --control, the path is
+  The command uses the control socket of a service. handover run creates one, and so
+  does graceful with the option control. Without --control, the path is
   HANDOVER_CONTROL, or ./handover.sock. Only the user of the service and root can
-  connect.
-  With --pid-file or a PID, the command sends a signal instead. It can then do and
-  report less.`
+  connect.`
 
 const reloadHelp = `${whichService}
+  With --pid-file or a PID, the command sends SIGHUP instead and reports less:
     --pid-file  waits for the file to name another process, then for the previous one
                 to exit. Reports a failed reload, but not the reason. Never signals
                 a later process with the same PID (/proc). The file of handover run
                 never changes, so the outcome is unknown: exit code 4.
-    PID         sends the signal; the outcome is unknown: exit code 4.
+    PID         only sends the signal; the outcome is unknown: exit code 4.
 
 What happens:
-  The running generation starts a successor, from the program as it is on disk now. When
+  The running generation starts a successor from the program that is on disk now. When
   the successor is ready and has passed its probation, it serves. The predecessor then
   drains: it moves connections and finishes requests. If the successor fails, the
   predecessor ends it and keeps serving. Ctrl-C ends this command, not the reload.
@@ -47,12 +46,12 @@ Examples:
   handover reload --pid-file /run/app.pid`
 
 const statusHelp = `${whichService}
-    --pid-file, PID  whether the process runs
+  With --pid-file or a PID, the command only shows whether the process runs.
 
 What it shows:
   Each generation, including those that still drain: its pid, state and age, its
-  release, its connections by kind, and its open work, oldest first (what holds a
-  drain). Then the outcome of the last reload.
+  release, its connections by kind, and its open work, oldest first. A drain waits for
+  that work. Then the outcome of the last reload.
 
 Exit codes:
   0  the service answered, or the process runs
@@ -66,13 +65,13 @@ Examples:
   handover status --json | jq '.generations[] | {pid, state, open: .connections.total}'`
 
 const stopHelp = `${whichService}
-    --pid-file, PID  sends SIGTERM and waits for the process to exit. Does not report
-                     what was cut. --pid-file never signals a later process with the
-                     same PID (/proc).
+  With --pid-file or a PID, the command sends SIGTERM instead and waits for the process
+  to exit. It cannot report what was cut. With --pid-file it never signals a later
+  process with the same PID (/proc).
 
 What happens:
-  The service drains: it stops accepting, finishes requests in flight, and exits. At its
-  drainTimeoutMs it cuts the connections that are still open; the command names them.
+  The service drains: it stops accepting, finishes requests in flight, and exits. After
+  drainTimeoutMs it cuts the connections that are still open, and the command lists them.
 
 Exit codes:
   0  it has stopped, and nothing was cut
@@ -96,7 +95,7 @@ export function addOperatingCommands(program: Command): void {
       const { reload } = await import('./reload.js')
       await end(() => reload(pid, options))
     })
-  addCommand(program, 'status', 'show the generations, and what holds a drain', statusHelp)
+  addCommand(program, 'status', 'show the generations, and what a drain is waiting for', statusHelp)
     .option('--watch', 'show the status again whenever it changes, and every second')
     .action(async (pid: number | undefined, options: StatusOptions) => {
       const { status } = await import('./status.js')
@@ -114,9 +113,9 @@ function addCommand(program: Command, name: string, description: string, help: s
   return program
     .command(name)
     .description(description)
-    .argument('[pid]', 'the process to send a signal to', processId)
+    .argument('[pid]', 'the process, instead of a control socket', processId)
     .option('--control <path>', 'the control socket of the service')
-    .option('--pid-file <path>', 'the file that names the process to send a signal to')
+    .option('--pid-file <path>', 'the file that names the process, instead of a control socket')
     .option('--json', 'print only the outcome, as JSON')
     .addHelpText('after', help)
 }

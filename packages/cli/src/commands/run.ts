@@ -65,7 +65,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   if (unsupported) throw new Error(`handover run is not possible here: ${unsupported}`)
   const origin = readOrigin(platform)
   const serviceManager = new ServiceManager(platform, logger)
-  // A worker must not notify systemd: the supervisor does, also for the watchdog.
+  // The supervisor notifies systemd and its watchdog, so a worker must not.
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC']) delete origin.environment[name]
   const command = () => commandOf(program, origin, options)
   command()
@@ -153,7 +153,7 @@ async function serveDefaultControl(
   }
 }
 
-/** Called for each start: release and variables may change. Errors: `ERR_HANDOVER_PROGRAM_MISSING`, or an unusable file. */
+/** Called for each start, because release and variables may change. Errors: `ERR_HANDOVER_PROGRAM_MISSING` and others. */
 function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOptions): ReleaseCommand {
   const fromFile = envFile === undefined ? {} : parseEnv(readFileSync(resolve(origin.cwd, envFile), 'utf8'))
   const environment = { ...fromFile, ...origin.environment }

@@ -1,4 +1,4 @@
-/** `handover status`: shows the generations, and what holds a drain. */
+/** `handover status`: shows the generations, and what a drain is waiting for. */
 
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
 import { formatAnswer, isRefusal, notAnAnswer, sendRequest, watch } from '../service-client/control-client.js'

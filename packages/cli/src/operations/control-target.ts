@@ -16,7 +16,7 @@ import type { Worker } from '../supervisor/worker.js'
 import { ofType } from './of-type.js'
 import type { Service } from './service.js'
 
-/** How long to wait for a worker's report of its status. A worker that hangs does not send one. */
+/** How long to wait for a worker to report its status. A worker that hangs does not report it. */
 const statusMs = 500
 
 export class ControlTarget implements Controlled {

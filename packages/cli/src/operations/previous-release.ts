@@ -1,4 +1,4 @@
-/** Starts a worker's previous release again, after a reload has failed and other workers were already replaced. */
+/** Starts the previous release again for workers that a failed reload has already replaced. */
 import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from '@handover/core/supervision'

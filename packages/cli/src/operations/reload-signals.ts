@@ -26,7 +26,7 @@ export class ReloadSignals {
     this.#requests.request(signal)
   }
 
-  /** Follows each reload, whatever requested it. Requests during the reload start another one afterwards. */
+  /** Follows each reload, whether a signal or a command requested it. Requests during the reload start another one afterwards. */
   #follow({ begun, proven }: RollingReload): void {
     begun.then(
       () => this.#requests.begin(),

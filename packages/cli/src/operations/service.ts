@@ -9,7 +9,7 @@ export class Service {
   readonly supervisor: Supervisor
   /** Called with each message of a worker, after the supervisor has handled it. */
   readonly messageObservers = new Set<(worker: Worker, message: FromWorker) => void>()
-  /** Called with each reload, whatever requested it, before its first successor starts. */
+  /** Called with each reload before its first successor starts. */
   readonly reloadObservers = new Set<(reload: RollingReload) => void>()
   readonly #parts: SupervisorParts
   readonly #rebalancer = new Rebalancer(() => this.#checkSoon())

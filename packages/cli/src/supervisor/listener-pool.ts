@@ -85,7 +85,7 @@ export class ListenerPool {
     const requested = new Map(known.map((entry) => [entry.held, entry]))
     return [...new Set([...names, ...this.#all.keys()])].map((name) => {
       const { entry } = this.#all.get(name) as PooledListener
-      // The predecessor may have requested another address than the worker that bound it, such as `localhost`.
+      // The predecessor may have requested a different address than the worker that bound it, such as `localhost`.
       return { ...(requested.get(name) ?? entry), fd: entry.fd }
     })
   }

@@ -10,7 +10,7 @@ import {
   type ReloadSummary,
 } from '@handover/core/supervision'
 
-/** `212 ms`, `1.3 s`, `2 min 5 s`, `3 h 4 min`, `2 d 3 h`. */
+/** Formats a duration, such as `212 ms`, `1.3 s`, `2 min 5 s`, `3 h 4 min` or `2 d 3 h`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`
   if (ms < 59_950) return `${(ms / 1_000).toFixed(1).replace(/\.0$/, '')} s`
@@ -27,7 +27,7 @@ const parts = (most: number, unit: string, rest: number, smaller: string) =>
 export const formatCount = (number: number, what: string): string =>
   `${number} ${what}${number === 1 ? '' : 's'}`
 
-/** A successor that the supervisor starts has no pid at first. */
+/** The pid of a successor that the supervisor starts is unknown at first. */
 export const formatProcess = ({
   generation,
   pid,
