@@ -77,9 +77,7 @@ test.each([
   expect(await conversation.closed()).toMatchObject(restart)
   const [report] = await finalReports(service, 1)
   expect(report?.drain).toMatchObject({ moved: 1, closed: 0, cut: [] })
-  await service.line(
-    /its restore callback failed: Error: restore failed|does not support its subprotocol first/,
-  )
+  await service.line(/restoring it failed: Error: restore failed|does not support its subprotocol first/)
 })
 
 test('the successor closes a moved WebSocket with 1012 when its route refuses the request', async () => {
@@ -87,7 +85,7 @@ test('the successor closes a moved WebSocket with 1012 when its route refuses th
   const conversation = await Conversation.open(service.target)
   await service.reload()
   expect(await conversation.closed()).toMatchObject(restart)
-  await service.line(/its restore failed: Error: the application refused the request of the WebSocket/)
+  await service.line(/restoring it failed: Error: the application refused the request of the WebSocket/)
 })
 
 test('a restored WebSocket without a message listener is reported once', async () => {

@@ -19,9 +19,11 @@ export interface GracefulWebSocketOptions<Socket, State> {
   serialize(socket: Socket, request: IncomingMessage): State | undefined | Promise<State | undefined>
   /**
    * Called in the successor. Set up the WebSocket as the handler of 'connection' does, with the state. If this function
-   * returns a promise, the client's messages wait for it. If it adds no `message` listener and `wss` has no `connection`
-   * listener, the `upgrade` listeners of the server get the request: a route of @fastify/websocket serves the WebSocket.
-   * `request` has the method, URL and headers of the request that opened the WebSocket.
+   * returns a promise, the client's messages wait for it. `request` has the method, URL and headers of the request that
+   * opened the WebSocket.
+   *
+   * If this function adds no `message` listener and `wss` has no `connection` listener, the server emits `upgrade` with
+   * that request. A route of @fastify/websocket then serves the WebSocket.
    */
   restore(socket: Socket, state: State, request: IncomingMessage): unknown
   /** The longest time, in milliseconds, over which WebSockets that cannot move close one by one. Default: 5000. */

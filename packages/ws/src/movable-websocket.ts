@@ -93,7 +93,7 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
         const { logger } = surroundings()
         logger.error(
           { err: error, protocol: this.protocol },
-          `closing a WebSocket with code 1012 because its restore callback failed: ${error}`,
+          `closing a WebSocket with code 1012 because restoring it failed: ${error}`,
         )
         this.#websocket.close(serviceRestart, serviceRestartReason)
         resume()

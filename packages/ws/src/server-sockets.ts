@@ -100,19 +100,19 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     makeConnectionMovable(socket, movable)
   }
 
-  /** The WebSocket that moved here with this request, if the request takes the way of a new client. */
+  /** The moved WebSocket of this request, if the request passes through the `upgrade` listeners. */
   returning(request: IncomingMessage): Socket | undefined {
     return this.#upgradeRoute.take(request)
   }
 
-  /** Where `restore` attached no handler and the server has none, the application's handler is behind the upgrade. */
+  /** If neither `restore` nor a `connection` listener handles messages, an `upgrade` listener attaches the handler. */
   async #serve(server: net.Server, websocket: Socket, request: IncomingMessage): Promise<void> {
     if (!isHandled(websocket) && this.#wss.listenerCount('connection') === 0)
       await this.#upgradeRoute.serve(server, websocket, request)
     if (isHandled(websocket) || websocket.readyState !== open || this.#hasWarnedOfSilence) return
     this.#hasWarnedOfSilence = true
     this.#warn(
-      'a restored WebSocket has no message listener, so the messages of its client are lost: add one in restore',
+      "a restored WebSocket has no message listener, so its client's messages are lost: add a listener in restore",
     )
   }
 

@@ -1,6 +1,6 @@
 /**
- * Serves a moved WebSocket by the way of a new one, through the `upgrade` listeners of its HTTP server. A framework such
- * as @fastify/websocket attaches the application's handler there, and nowhere else.
+ * Serves a moved WebSocket like a new one, through the `upgrade` listeners of its HTTP server. A framework such as
+ * @fastify/websocket attaches the application's handler only there.
  */
 import type { IncomingMessage } from 'node:http'
 import type net from 'node:net'
@@ -12,10 +12,10 @@ interface Returning<Socket> {
 }
 
 export class UpgradeRoute<Socket> {
-  /** Moved WebSockets, by the request that is on its way to `handleUpgrade`. */
+  /** Moved WebSockets, by the request that has not reached `handleUpgrade` yet. */
   readonly #returning = new WeakMap<IncomingMessage, Returning<Socket>>()
 
-  /** The moved WebSocket of this request. `handleUpgrade` calls it: the client has the handshake response already. */
+  /** The moved WebSocket of this request. `handleUpgrade` uses it, because the client already has the handshake response. */
   take(request: IncomingMessage): Socket | undefined {
     const returning = this.#returning.get(request)
     this.#returning.delete(request)
@@ -23,7 +23,7 @@ export class UpgradeRoute<Socket> {
     return returning?.websocket
   }
 
-  /** Resolves when {@link take} was called. Rejects if the application refuses the request. */
+  /** Resolves when {@link take} is called. Rejects if the application refuses the request. */
   async serve(server: net.Server, websocket: Socket, request: IncomingMessage): Promise<void> {
     await new Promise<void>((served, failed) => {
       this.#returning.set(request, { websocket, served })
@@ -36,7 +36,7 @@ export class UpgradeRoute<Socket> {
   }
 }
 
-/** A connection for the application to refuse the request on: on the real one, an HTTP response would be garbage. */
+/** A connection on which the application may refuse the request. An HTTP response would corrupt the real connection. */
 function standIn(refuse: () => void): Duplex {
   const write = (_chunk: unknown, _encoding: unknown, done: () => void) => {
     refuse()
