@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 /** The longest timeout that Node supports. */
 const maxTimerMs = 2 ** 31 - 1
-const mostWorkers = 1_000
+const maxWorkers = 1_000
 
 /** Parses `500ms`, `60s` or `2m`. Refuses a number without a unit, because many people would mean seconds. */
 export function milliseconds(text: string): number {
@@ -17,6 +17,6 @@ export function milliseconds(text: string): number {
 /** Parses a number of at least 1, or `max`. */
 export function workers(text: string): number {
   const count = text === 'max' ? availableParallelism() : /^\d{1,4}$/.test(text) ? Number(text) : 0
-  if (count >= 1 && count <= mostWorkers) return count
-  throw new Error(`Expected a number from 1 to ${mostWorkers}, or max.`)
+  if (count >= 1 && count <= maxWorkers) return count
+  throw new Error(`Expected a number from 1 to ${maxWorkers}, or max.`)
 }

@@ -14,9 +14,9 @@ import type { Worker } from '../supervisor/worker.js'
 import type { MessageOf, OfRebalancer } from '../supervisor/worker-messages.js'
 
 /** The fewest connections that a share hands over, ... */
-const fewestConnections = 4
+const minConnections = 4
 /** ... and the smallest fraction of the mean number of connections. */
-const smallestFraction = 1 / 8
+const minFraction = 1 / 8
 /** How long a worker may take to confirm that it accepts connections. A worker that hangs gets none. */
 const answerMs = 1_000
 /** The pause after a share, in which both workers report their new counts. */
@@ -64,7 +64,7 @@ export class Rebalancer {
     const [from, to] = [able[0] as Worker, able.at(-1) as Worker]
     const mean = able.reduce((sum, worker) => sum + open(worker), 0) / able.length
     const connections = Math.floor(Math.min(open(from) - mean, mean - open(to)))
-    if (connections < Math.max(fewestConnections, mean * smallestFraction)) return
+    if (connections < Math.max(minConnections, mean * minFraction)) return
     this.#share = { from, to, connections, number: ++this.#lastNumber, unconfirmed: 0, accepted: 0 }
     this.#endAfter(this.#share, answerMs, to)
     to.send({ type: 'can-accept' })

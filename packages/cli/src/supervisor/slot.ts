@@ -4,7 +4,7 @@ import type { Worker } from './worker.js'
 const stableMs = 10_000
 const firstBackoffMs = 1_000
 const backoffFactor = 1.5
-const longestBackoffMs = 30_000
+const maxBackoffMs = 30_000
 
 /** The place of one worker. When that worker exits, the supervisor starts another one in its place. */
 export class Slot {
@@ -21,7 +21,7 @@ export class Slot {
     const wasStable = performance.now() - servesSince >= stableMs
     this.#backoffMs = wasStable
       ? 0
-      : Math.min(longestBackoffMs, this.#backoffMs * backoffFactor || firstBackoffMs)
+      : Math.min(maxBackoffMs, this.#backoffMs * backoffFactor || firstBackoffMs)
     return this.#backoffMs
   }
 }
