@@ -4,7 +4,7 @@
 // - opens the channel to the process that started this one
 // - reports the error that ends this process, and a program that listens without core
 // - keeps reload signals until core listens for them
-// Node also loads it into worker threads, where it only removes itself from `execArgv`. In other processes it does nothing.
+// Node also loads it into worker threads, where it only removes itself from `execArgv`. Elsewhere it does nothing.
 // It is CommonJS, because `--import` would load a CommonJS program through the ESM loader.
 
 const variable = 'HANDOVER_INHERITANCE'
@@ -40,8 +40,8 @@ function parsed() {
  * Opens the channel to the process that started this one, hidden from the program: `process.send`, `'message'` and
  * `'disconnect'` behave as in the first generation. Returns `undefined` if there is no channel.
  *
- * Node sets up a channel only for a child process that it spawns. So a fake handle opens the descriptor instead of starting
- * a process (Node 20 to 26: test/handover/private-channel.test.ts).
+ * Node sets up a channel only for a child process that it spawns. So a fake handle opens the descriptor instead of
+ * starting a process (Node 20 to 26: test/handover/private-channel.test.ts).
  */
 function openChannel(fd) {
   if (!Number.isInteger(fd)) return undefined

@@ -8,12 +8,12 @@ import type { GracefulHandle } from './handle.js'
 import { register } from './registry.js'
 
 /**
- * Makes the process of `server` replaceable: SIGHUP hands over to a successor; SIGTERM and SIGINT drain and exit. Call it
- * before `server.listen(...)`, which does not change. If the server already listens, shutdowns are graceful, and `reload()`
- * rejects with `ERR_HANDOVER_ALREADY_LISTENING`. In a successor, the call itself throws that error.
+ * Makes the process of `server` replaceable: SIGHUP hands over to a successor; SIGTERM and SIGINT drain and exit. Call
+ * it before `server.listen(...)`, which does not change. If the server already listens, shutdowns are graceful, and
+ * `reload()` rejects with `ERR_HANDOVER_ALREADY_LISTENING`. In a successor, the call itself throws that error.
  *
- * @param server - a server of `node:net`, `node:http`, `node:https` or `node:http2`. Omit it in a program without a server,
- *   or in a program with several servers and `ready: 'manual'`.
+ * @param server - a server of `node:net`, `node:http`, `node:https` or `node:http2`. Omit it in a program without a
+ *   server, or in a program with several servers and `ready: 'manual'`.
  * @param options - see {@link GracefulOptions}; a later call may set what no earlier call has set.
  * @returns the handle; one per process.
  * @throws HandoverError with the code `ERR_HANDOVER_NOT_A_SERVER`, `ERR_HANDOVER_ALREADY_LISTENING`,

@@ -16,8 +16,8 @@ export interface PredecessorHandle {
 }
 
 /**
- * Controls the generation of this process: `graceful` returns the same handle for all servers. States and reports are also
- * published on `node:diagnostics_channel` (`handover:state`, `handover:report`).
+ * Controls the generation of this process: `graceful` returns the same handle for all servers. States and reports are
+ * also published on `node:diagnostics_channel` (`handover:state`, `handover:report`).
  */
 export interface GracefulHandle {
   readonly state: StateName
@@ -30,8 +30,8 @@ export interface GracefulHandle {
    * Rejects with a `HandoverError`, while this generation keeps serving. Its code is `ERR_HANDOVER_NOT_READY`,
    * `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`, `ERR_HANDOVER_UNSUPPORTED`, `ERR_HANDOVER_ALREADY_LISTENING`,
    * `ERR_HANDOVER_PROGRAM_MISSING`, `ERR_HANDOVER_SPAWN`, `ERR_HANDOVER_SUCCESSOR_EXITED`,
-   * `ERR_HANDOVER_READY_TIMEOUT`, `ERR_HANDOVER_PROBATION`, `ERR_HANDOVER_WIRE_VERSION` or `ERR_HANDOVER_STATE`. If a reload
-   * had begun, the property `report` is its {@link ReloadReport}.
+   * `ERR_HANDOVER_READY_TIMEOUT`, `ERR_HANDOVER_PROBATION`, `ERR_HANDOVER_WIRE_VERSION` or `ERR_HANDOVER_STATE`. If a
+   * reload had begun, the property `report` is its {@link ReloadReport}.
    */
   reload(): Promise<ReloadReport>
   /**
@@ -41,8 +41,8 @@ export interface GracefulHandle {
    */
   shutdown(): Promise<ShutdownReport>
   /**
-   * Resolves when this generation is ready. With `ready: 'manual'`, the call declares that this generation can serve. Rejects
-   * with `ERR_HANDOVER_ADDRESS_IN_USE`, or with the error of a `beforeReady` hook.
+   * Resolves when this generation is ready. With `ready: 'manual'`, the call declares that this generation can serve.
+   * Rejects with `ERR_HANDOVER_ADDRESS_IN_USE`, or with the error of a `beforeReady` hook.
    */
   ready(): Promise<void>
   /**
@@ -54,33 +54,37 @@ export interface GracefulHandle {
    */
   drain(server?: net.Server): Promise<DrainReport>
   /**
-   * After `setReady(false)` the readiness answer is 503 until `setReady(true)`, for example while a dependency is missing.
-   * Nothing else changes: this process keeps serving, and a reload is possible. A successor starts with `true`.
+   * After `setReady(false)` the readiness answer is 503 until `setReady(true)`, for example while a dependency is
+   * missing. Nothing else changes: this process keeps serving, and a reload is possible. A successor starts with `true`.
    */
   setReady(ready: boolean): this
   /** Counts the open connections, by kind. */
   connections(): Connections
   on<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this
   off<Name extends keyof GracefulEvents>(event: Name, observer: (...args: GracefulEvents[Name]) => void): this
-  /** Adds a hook that runs before this generation is ready. If it fails, this generation exits and the predecessor keeps serving. */
+  /**
+   * Adds a hook that runs before this generation is ready. Hooks run in order. If one fails, this generation exits and
+   * the predecessor keeps serving.
+   */
   beforeReady(hook: () => unknown): this
   /**
-   * Adds a hook that runs before this generation drains, with the reason and the signal. Hooks run in order, each for at most
-   * `hookTimeoutMs`. At a shutdown the listeners still accept, and readiness already reports *not ready*: deregister from
-   * service discovery here. At a handover the successor already accepts. A failure is logged and makes the exit code 1.
+   * Adds a hook that runs before this generation drains, with the reason and the signal. Hooks run in order, each for at
+   * most `hookTimeoutMs`. At a shutdown the listeners still accept, and readiness already reports *not ready*: deregister
+   * from service discovery here. At a handover the successor already accepts. A failure is logged and makes the exit
+   * code 1.
    */
   beforeDrain(hook: BeforeDrainHook): this
   /**
-   * Adds a hook that runs after the drain, with the final report, the reason and the signal. Hooks run in order, each for at
-   * most `hookTimeoutMs`. After a second signal, all hooks together have 250 ms.
+   * Adds a hook that runs after the drain, with the final report, the reason and the signal. Hooks run in order, each
+   * for at most `hookTimeoutMs`. After a second signal, all hooks together have 250 ms.
    */
   onDrained(hook: DrainedHook): this
   /**
-   * Sets the function that provides the state for the successor: any value that can be cloned (structured clone algorithm).
+   * Sets the function that provides the state for the successor: any value that the structured clone algorithm supports.
    * It runs when the successor asks, for at most `hookTimeoutMs`. A failure fails the reload (`ERR_HANDOVER_STATE`).
    */
   provideState(provide: () => unknown): this
-  /** Adds a hook that runs if a reload fails after the state was provided, to undo what providing it did. */
+  /** Adds a hook that runs if a reload fails after `provideState` ran: undo there what `provideState` did. */
   onHandoverFailed(hook: () => unknown): this
   /**
    * Lets an event stream in progress (server-sent events over plain HTTP/1.1) move to the successor: see

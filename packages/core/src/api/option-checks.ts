@@ -61,7 +61,7 @@ const health: Check = (value) => {
   return isTwice ? expectedHealth : healthFields(value)
 }
 
-/** environ(7) */
+/** An environment cannot contain other names or values (environ(7)). */
 const isVariable = ([name, value]: [string, unknown]) =>
   /^[^=\0]+$/.test(name) && (value === undefined || (typeof value === 'string' && !value.includes('\0')))
 const isEnvironment = (value: unknown) => isRecord(value) && Object.entries(value).every(isVariable)

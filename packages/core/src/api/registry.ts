@@ -17,7 +17,7 @@ interface Shared {
   readonly version: number
   origin: Origin
   generation?: { readonly handle: GracefulHandle; readonly internals: Generation }
-  /** By protocol; registered before the generation. */
+  /** By protocol: receivers that were registered before the generation started. */
   receivers?: Map<string, ConnectionReceiver>
 }
 

@@ -83,7 +83,7 @@ export class ControlTarget implements Controlled {
     this.#reporting = setInterval(send, statusMs).unref()
   }
 
-  /** The successor has died. */
+  /** The successor has died, and this generation serves again. */
   serveAgain(): void {
     this.stopReporting()
     this.#emitChange()
@@ -218,7 +218,7 @@ function releaseOf({ argv: [, script = ''], cwd }: Platform): Release {
   try {
     return { cwd: cwd(), script: realpathSync(script) }
   } catch {
-    // A program from the command line or from standard input.
+    // The program is not a file: it comes from the command line or from standard input.
     return { cwd: cwd(), script }
   }
 }

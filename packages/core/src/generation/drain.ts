@@ -76,8 +76,8 @@ export class Drain {
   }
 
   /**
-   * Stops draining: the generation serves again. Counts lost connections, then calls `serve` and `listen`; {@link run} never
-   * resolves. Returns `false` if the drain has ended or has become a shutdown.
+   * Stops draining: the generation serves again. Counts lost connections, then calls `serve` and `listen`. {@link run}
+   * never resolves. Returns `false` if the drain has ended or has become a shutdown.
    */
   cancel({ serve, listen }: { readonly serve: () => void; readonly listen: () => void }): boolean {
     if (this.#hasEnded || this.#because !== 'handed-over' || this.wasCutShort) return false
@@ -131,7 +131,7 @@ export class Drain {
     this.#deadline = performance.now() + limits.drainTimeoutMs
     tracker.startDraining(mover)
     const timedOut = !(await this.#untilEmpty(limits.drainTimeoutMs))
-    // The successor has exited: its exit event cancels this drain.
+    // If the successor has exited, its exit event cancels this drain.
     if (this.#parts.successorRuns?.() === false) await pause(exitMs, this.#canceled.signal)
     if (this.#canceled.signal.aborted) return forever()
     this.#hasEnded = true
@@ -173,7 +173,7 @@ export class Drain {
     }
   }
 
-  /** Resolves with whether everything ended by itself within the limit. */
+  /** Resolves with whether all connections closed within the limit. */
   async #untilEmpty(drainTimeoutMs: number): Promise<boolean> {
     const { tracker, predecessor, mover } = this.#parts
     const timers = [setInterval(this.#sweeper(), sweepMs), setInterval(() => this.#logActiveWork(), logMs)]
@@ -224,7 +224,7 @@ export class Drain {
     logger.info(facts, `draining: ${formatConnections(tracker.size)} open; waiting for ${waitsFor}`)
   }
 
-  /** Closes idle connections, and cuts the other ones. Resolves with the connections to list. */
+  /** Closes idle connections and cuts the other ones. Resolves with the cut connections that the report lists. */
   async #endTheRest(): Promise<ActiveWork[]> {
     const { tracker, logger } = this.#parts
     if (tracker.size === 0) return []

@@ -6,7 +6,7 @@ export type DrainingLimitParts = StepParts<'predecessor'>
 
 export class DrainingLimit {
   readonly #parts: DrainingLimitParts
-  /** Generations that got the request to end. The log names each one once. */
+  /** Generations that this one has asked to end their drain. The log names each one once. */
   readonly #requested = new Set<number>()
 
   constructor(parts: DrainingLimitParts) {

@@ -104,7 +104,7 @@ export class Exit {
     predecessor()?.claim('leave')
     const drain = this.#newDrain()
     machine.dispatch({ name: 'shutdown', drain })
-    // Otherwise the predecessor owns the service.
+    // Otherwise the service continues in the predecessor.
     if (ownsService()) void systemd.stopping()
     const successorEnded =
       state.name === 'handing-over' ? this.#endSuccessor(state.successor, drain) : undefined
@@ -149,8 +149,8 @@ export class Exit {
   }
 
   async #leave(drain: Drain, drained: DrainReport, reload?: ReloadReport): Promise<ShutdownReport> {
-    const { machine, logger, hooks, settings, leaveProcess, exit } = this.#parts
-    const { self, tracker } = this.#parts
+    const { self, machine, logger, tracker, hooks, settings, control, endpoint, leaveProcess, exit } =
+      this.#parts
     const { ms, cut } = drained
     const report: FinalReport = {
       generation: self.number,
@@ -169,17 +169,11 @@ export class Exit {
     const hookFailures = [...this.#hookFailures, ...failures]
     const code = cut.length > 0 || drain.wasCutShort || hookFailures.length > 0 ? 1 : 0
     machine.dispatch({ name: 'drained', code })
-    await unlessAborted(this.#finishControl(code), drain.over).catch(() => {})
+    const answered = control.finish(code).then(() => endpoint.finish())
+    await unlessAborted(answered, drain.over).catch(() => {})
     // Code that awaits `shutdown()` runs before the exit.
     if (settings().exit || successor) setImmediate(() => exit(code))
     else leaveProcess()
     return { ...drained, hookFailures }
-  }
-
-  /** Resolves when the last answers of the control socket are sent. */
-  async #finishControl(code: 0 | 1): Promise<void> {
-    const { control, endpoint } = this.#parts
-    await control.finish(code)
-    await endpoint.finish()
   }
 }

@@ -52,17 +52,15 @@ export class Generation {
   readonly #drainingLimit: DrainingLimit
   readonly #signals: SignalRequests
   readonly #supervisor: SupervisorLink | undefined
-  #given: GracefulOptions
-  #settings: Settings
+  #agreed: Agreed
   #predecessor: Predecessor | undefined
   readonly #undo: (() => void)[] = []
 
   /** Errors: `ERR_HANDOVER_INHERITANCE_…`, `ERR_HANDOVER_WIRE_VERSION`, `ERR_HANDOVER_BAD_DESCRIPTOR`. */
-  constructor({ given, settings }: Agreed, origin: Origin, platform: Platform) {
+  constructor(agreed: Agreed, origin: Origin, platform: Platform) {
     this.#inheritance = readOwnInheritance(origin, platform)
     this.#origin = origin
-    this.#given = given
-    this.#settings = this.#effective(settings)
+    this.#agreed = this.#effective(agreed)
     this.parts = this.#newParts(platform)
     const { parts } = this
     this.#pidFile = new PidFile(() => this.settings.pidFile, platform.pid)
@@ -110,19 +108,18 @@ export class Generation {
 
   /** The options in force. A later registration may set what no earlier one has set. */
   get settings(): Settings {
-    return this.#settings
+    return this.#agreed.settings
   }
 
   /** The options that the program set. */
   get given(): GracefulOptions {
-    return this.#given
+    return this.#agreed.given
   }
 
-  /** Applies the options of all registrations after another one. Most options are read when they are needed. */
-  applyOptions({ given, settings }: Agreed): void {
+  /** Applies the merged options after another registration. Most options are read when they are needed. */
+  applyOptions(agreed: Agreed): void {
     const before = this.settings
-    this.#given = given
-    this.#settings = this.#effective(settings)
+    this.#agreed = this.#effective(agreed)
     const { machine, listeners } = this.parts
     if (machine.isEnding) return
     const isNew = (name: keyof Settings) => this.settings[name] !== before[name]
@@ -158,7 +155,7 @@ export class Generation {
     return reloading
   }
 
-  /** The owner of `server` has closed it. After the last server Handover leaves the process. Returns whether it has left. */
+  /** The owner of `server` has closed it. After the last server, Handover leaves the process. Returns whether it left. */
   forgetServer(server: net.Server): boolean {
     const { name } = this.parts.machine.state
     const isLast = this.#startup.forget(server)
@@ -173,16 +170,16 @@ export class Generation {
     this.#pidFile.remove()
   }
 
-  /** This process owns the service. During a reload the successor writes the file. */
+  /** Retries only while this generation is ready: during a reload the successor may write the file. */
   #writePidFile(): void {
     const { logger, machine } = this.parts
     this.#pidFile.writeWithRetries(logger, () => machine.state.name === 'ready')
   }
 
-  /** The settings for the options of the program. Under a supervisor its limits override them. */
-  #effective(settings: Settings): Settings {
+  /** Applies the limits of the supervisor, which override the options of the program. */
+  #effective(agreed: Agreed): Agreed {
     const entry = this.#inheritance?.supervisor
-    return entry ? supervisedSettings(settings, entry) : settings
+    return entry ? { ...agreed, settings: supervisedSettings(agreed.settings, entry) } : agreed
   }
 
   #newParts(platform: Platform): SharedParts {
@@ -346,7 +343,7 @@ export class Generation {
     if (predecessor === undefined) return undefined
     const { platform } = this.parts
     const channel = platform.channel()
-    // Duplicates of the listeners go over it.
+    // Duplicates of listeners must not wait in Node's queue for handles.
     if (channel && !supervisor) withoutHandleQueue(channel)
     const identity = { pid: predecessor, start: predecessorStart }
     return new Predecessor(identity, generation - 1, platform, this.#predecessorEvents(predecessor))

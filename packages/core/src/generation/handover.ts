@@ -21,7 +21,7 @@ type Moving = Pick<SuccessorEvents, 'onReceived' | 'onNoMore' | 'onGone' | 'onDu
 
 export class Handover {
   readonly #parts: HandoverParts
-  /** The descriptors in the successor of the listeners of each server. */
+  /** The descriptor that the listener of each server has in the successor. */
   readonly #fds = new Map<net.Server, number>()
   readonly #standBy = new StandBy()
   readonly entries: readonly ListenerEntry[]
@@ -35,12 +35,12 @@ export class Handover {
     this.entries = inheritable.map(({ entry }) => entry)
   }
 
-  /** In the order of {@link entries}. */
+  /** The servers of {@link entries}, in the same order. */
   get servers(): readonly net.Server[] {
     return [...this.#fds.keys()]
   }
 
-  /** What the successor needs to resume TLS sessions, by the descriptor of the listener. */
+  /** The keys with which the successor can resume TLS sessions, by the listener's descriptor there. */
   tlsSessions(): (readonly [number, TlsSessions])[] {
     return [...this.#fds].flatMap(([server, fd]) => {
       const sessions = tlsSessionsOf(server)
@@ -79,7 +79,7 @@ export class Handover {
     const duplicates = this.#standBy.take(this.#fds)
     for (const [i, [server, duplicate]] of [...duplicates].entries()) {
       const entry = this.entries[i] as ListenerEntry
-      // The control socket gets a new listener for its path, for this user only.
+      // Without a duplicate, the control endpoint binds the path again, for this user only.
       if (!duplicate && entry.control) continue
       this.#parts.listeners.listenAgain(server, duplicate, entry)
     }

@@ -107,7 +107,7 @@ test('a limited function returns its value, its failure or a timeout error with 
   await expect(all.limited(never, 'provideState')).rejects.toMatchObject({
     code: 'ERR_HANDOVER_HOOK_TIMEOUT',
     hookTimeoutMs: 5,
-    message: 'provideState timed out after 5 ms; continuing without it.',
+    message: 'provideState timed out after 5 ms',
   })
 })
 

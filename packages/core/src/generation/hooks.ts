@@ -11,7 +11,7 @@ type Hook = () => unknown
 /** Why a generation drains, for its hooks. */
 export interface Leave {
   readonly reason: DrainReason
-  /** The signal that requested the shutdown; absent when the program, the control socket or a reload did. */
+  /** The signal that requested the shutdown. Absent at a handover, and if no signal requested the shutdown. */
   readonly signal?: string
 }
 
@@ -40,7 +40,7 @@ export class Hooks {
     for (const hook of this.beforeReady) await hook()
   }
 
-  /** Runs each hook, and logs failures and continues. Resolves with the failures. When `cut` aborts, stops waiting. */
+  /** Runs each hook. Logs failures and continues. Resolves with the failures. Stops waiting when `cut` aborts. */
   runBeforeDrain(leave: Leave, cut: AbortSignal): Promise<HookFailure[]> {
     const hooks = this.beforeDrain.map((hook) => () => hook(leave))
     return this.#runAll(hooks, 'beforeDrain', cut)
@@ -73,7 +73,7 @@ export class Hooks {
   }
 
   async #unlessCut(hook: Hook, name: string, cut: AbortSignal): Promise<void> {
-    const running = this.limited(hook, name)
+    const running = this.limited(hook, name, '; continuing without it.')
     try {
       await unlessAborted(running, cut)
     } catch (error) {
@@ -84,17 +84,15 @@ export class Hooks {
     }
   }
 
-  /** Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and the error of the hook. */
-  async limited(hook: Hook, name: string): Promise<unknown> {
+  /** `more` completes the message. Errors: `ERR_HANDOVER_HOOK_TIMEOUT`, and the error of the hook. */
+  async limited(hook: Hook, name: string, more = ''): Promise<unknown> {
     try {
       return await timeout(this.#limitMs(), Promise.resolve().then(hook))
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error
-      throw new HandoverError(
-        'ERR_HANDOVER_HOOK_TIMEOUT',
-        `${name} timed out after ${error.ms} ms; continuing without it.`,
-        { hookTimeoutMs: error.ms },
-      )
+      throw new HandoverError('ERR_HANDOVER_HOOK_TIMEOUT', `${name} timed out after ${error.ms} ms${more}`, {
+        hookTimeoutMs: error.ms,
+      })
     }
   }
 }

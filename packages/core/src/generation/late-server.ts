@@ -30,7 +30,7 @@ export function attachLate(
   }
   listeners.attach(server)
   tracker.trackOpen(server)
-  // The program gets time to register its hooks.
+  // Gives the program time to register its hooks.
   setImmediate(() => server.listening && listeners.announce(server))
 }
 

@@ -22,7 +22,7 @@ export type LifecycleEvent =
   | { readonly name: 'shutdown'; readonly drain: Drain }
   | { readonly name: 'drained'; readonly code: 0 | 1 }
 
-/** Returns the next state, or `undefined` if the event has no meaning in this state. Pure: the caller acts on the result. */
+/** Returns the next state, or `undefined` if the event has no meaning in this state. Pure: the caller acts on it. */
 export function next(state: State, event: LifecycleEvent): State | undefined {
   switch (event.name) {
     case 'ready':

@@ -33,7 +33,7 @@ export class SignalRequests {
     if (platform.isMainThread) this.#kept = keepSignals(platform, settings(), kept)
   }
 
-  /** From the first listener on, or once startup begins without one, this process is a service. */
+  /** Handles signals from now on. Call it at the first listener, or when startup begins without one. */
   listen(): void {
     const { platform, early } = this.#parts
     if (this.#stopListening || !platform.isMainThread) return

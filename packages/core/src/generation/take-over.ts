@@ -33,7 +33,7 @@ export class TakeOver {
     if (this.#stillServes()) this.#parts.predecessor()?.claim('take-over')
   }
 
-  /** The predecessor gives the service away. */
+  /** The predecessor hands the service to this generation. */
   onOwn(): void {
     if (this.#stillServes() && this.#parts.predecessor()?.claim('own')) this.own()
   }
@@ -72,7 +72,7 @@ export class TakeOver {
     onAnnounced()
   }
 
-  /** Whether this release serves inherited listeners, and all those that it claimed. If not, fails. */
+  /** Whether this release claimed an inherited listener, and still listens on all that it claimed. If not, fails. */
   #stillServes(): boolean {
     const { machine, listeners, fail } = this.#parts
     if (!machine.isOnProbation) return false
