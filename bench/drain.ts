@@ -58,7 +58,7 @@ async function drainOnce(framework: Framework, idleConnections: number): Promise
   return exitedAt - Math.max(answeredAt, tally.at)
 }
 
-/** A request that is in flight until its last byte is sent. */
+/** Starts a request that stays in flight until `finish` sends its last byte. */
 async function openRequest(target: { port: number }): Promise<{ finish(): Promise<void> }> {
   const connection = await RawConnection.connect(target)
   await connection.write(

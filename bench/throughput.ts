@@ -17,7 +17,7 @@ interface Measured {
   readonly rssMiB: number
 }
 
-/** Two processes that ran at the same time. */
+/** The figures of two processes that ran at the same time. */
 export interface Pair {
   readonly without: Measured
   readonly with: Measured

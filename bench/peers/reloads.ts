@@ -1,4 +1,4 @@
-/** Part 7: what clients see of reloads under each manager. */
+/** Part 7: how reloads under each manager affect clients. */
 import { setMaxListeners } from 'node:events'
 import { keepAlive, newConnections } from '@handover/load'
 import { WebSocket } from 'ws'

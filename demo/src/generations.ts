@@ -2,7 +2,7 @@
 import type { FinalReport, ReloadReport, StateChange } from '@handover/core'
 import type { LogEvent } from './log-lines.js'
 
-/** One process. */
+/** One process of the service. */
 export interface Generation {
   readonly number: number
   /** The version that this process runs. */

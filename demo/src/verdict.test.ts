@@ -110,12 +110,12 @@ test('a load without requests fails the demo', () => {
 test.each<[string, Outcome, string]>([
   ['a good release that failed', withDeploy(1, { outcome: 'failed' }), 'should have taken over'],
   [
-    'a good release that does not answer',
+    'a good release that does not respond',
     withDeploy(3, { answer: '{"release":"2.0.0"}' }),
     'but another release answered',
   ],
   ['a bad release that took over', withDeploy(2, { outcome: 'handed-over' }), 'is broken but took over'],
-  ['a bad release that answers', withDeploy(2, { answer: '{"release":"3.0.0"}' }), 'did not keep serving'],
+  ['a bad release that responds', withDeploy(2, { answer: '{"release":"3.0.0"}' }), 'did not keep serving'],
   [
     'a bad release that takes the service down',
     withDeploy(2, { answer: 'nothing: refused' }),

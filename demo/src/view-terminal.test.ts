@@ -29,7 +29,7 @@ test('when the frame grows, event lines stay and one frame is below them', async
   view.open(stage)
   const said: string[] = []
   for (let number = 1; number <= 6; number++) {
-    said.push(`what happened before generation ${number}`)
+    said.push(`event before generation ${number}`)
     view.say(said.at(-1) ?? '')
     // The frame grows between two event lines.
     generations.update({
@@ -41,7 +41,7 @@ test('when the frame grows, event lines stay and one frame is below them', async
   }
   view.close()
   await vi.waitFor(() => expect(lines().filter((line) => line.includes(' ready'))).toHaveLength(6))
-  const story = lines().filter((line) => line.includes('what happened'))
+  const story = lines().filter((line) => line.includes('event before'))
   expect(story.map((line) => line.replace(/^ *\d+\.\d s {2}/, ''))).toEqual(said)
   expect(lines().filter((line) => line.includes('generation  release'))).toHaveLength(1)
 })

@@ -6,7 +6,7 @@ import Fastify, { LogController } from 'fastify'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
-// Not a log line for each request, so that those of a reload can be seen.
+// Without request logging, the log lines of a reload stand out.
 const app = Fastify({ logger: true, logController: new LogController({ disableRequestLogging: true }) })
 await app.register(graceful)
 

@@ -1,4 +1,4 @@
-// Says "ping" every second on one connection, until it is told to leave: Ctrl-C or SIGTERM.
+// Sends "ping" every second on one connection until Ctrl-C or SIGTERM.
 import net from 'node:net'
 import { createInterface } from 'node:readline'
 

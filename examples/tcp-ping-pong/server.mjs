@@ -1,4 +1,4 @@
-// Each line "ping" is answered with "pong" and who says it, for as long as the client likes.
+// Answers each line "ping" with "pong", its generation and its pid, until the client disconnects.
 import net from 'node:net'
 import { createInterface } from 'node:readline'
 import { graceful } from '@handover/core'
@@ -8,7 +8,7 @@ const server = net.createServer((socket) => {
   lines.on('line', (line) => {
     if (line === 'ping') socket.write(`pong from generation ${handle.generation}, pid ${process.pid}\n`)
   })
-  lines.on('error', (error) => console.log(`a client is gone: ${error.message}`))
+  lines.on('error', (error) => console.log(`a connection failed: ${error.message}`))
 })
 
 const handle = graceful(server, { drainTimeoutMs: Number(process.env.DRAIN_TIMEOUT_MS ?? 30_000) })

@@ -1,4 +1,4 @@
-// Says "message" every second on one WebSocket, until it is told to leave: Ctrl-C or SIGTERM.
+// Sends "message" every second on one WebSocket until Ctrl-C or SIGTERM.
 import { WebSocket } from 'ws'
 
 const socket = new WebSocket(`ws://127.0.0.1:${process.env.PORT ?? 3000}`)

@@ -1,4 +1,4 @@
-// Each message is sent back with its number. The numbers of a client go on, on the same connection, whatever is deployed.
+// Sends each message back with its number. The numbers continue on the same connection through every deploy.
 import http from 'node:http'
 import { graceful } from '@handover/core'
 import gracefulSockets from '@handover/ws'

@@ -12,7 +12,7 @@ import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
 /** A file that determines how the next generation behaves. */
-function behaviour(): { readonly path: string; be(how: object): void; beGood(): void } {
+function nextRelease(): { readonly path: string; be(how: object): void; beGood(): void } {
   const path = join(tempDir(), 'release.json')
   return {
     path,
@@ -37,7 +37,7 @@ test('C54: after kill -9 of the only worker, new connections wait for its replac
 })
 
 test('C54: the supervisor restarts a worker that keeps crashing with a growing backoff', async () => {
-  const { path, be, beGood } = behaviour()
+  const { path, be, beGood } = nextRelease()
   const service = await startRun('http.mjs', { config: { release: path } })
   be({ throw: 'cannot start' })
   service.signal('SIGKILL', service.serving.pid)
@@ -72,7 +72,7 @@ const failures = [
 test.each(failures)(
   'C54: handover run exits with code 1 and the reason when its first worker %s',
   async (_, how, reason) => {
-    const { path, be } = behaviour()
+    const { path, be } = nextRelease()
     be(how)
     const service = launchRun('http.mjs', { config: { release: path }, run: ['--ready-timeout', '10s'] })
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
@@ -98,7 +98,7 @@ const badReleases = [
 test.each(badReleases)(
   'C54: when a release %s, the reload fails with the reason and no client notices',
   async (_, how, reason) => {
-    const { path, be, beGood } = behaviour()
+    const { path, be, beGood } = nextRelease()
     const run = ['--ready-timeout', '10s']
     const service = await startRun('http.mjs', { config: { release: path }, run })
     const { pid } = service.serving

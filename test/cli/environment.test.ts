@@ -175,7 +175,7 @@ test('C54: handover run resolves --cwd through a "current" link at each start', 
 
 test.each([
   ['a shell', ['sh', '-c', 'sleep 60'], '"sh" is not Node'],
-  ['a script by its name', ['./server.js'], '"./server.js" is not Node'],
+  ['a script without node', ['./server.js'], '"./server.js" is not Node'],
 ])('C54: handover run rejects %s at once', async (_, command, reason) => {
   const service = launchRun('http.mjs', { command })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 2 })

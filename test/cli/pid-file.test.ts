@@ -24,7 +24,7 @@ async function stranger(): Promise<number> {
   return child.pid ?? 0
 }
 
-test('C66: a later process with the PID of a killed service gets no signal, and status reports that', async () => {
+test('C66: a process that reuses the PID of a killed service gets no signal, and status reports that', async () => {
   const pidFile = join(tempDir(), 'app.pid')
   const service = await startService('http.mjs', { config: { graceful: { pidFile } } })
   await until('the PID file exists', () => existsSync(pidFile))

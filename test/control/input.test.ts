@@ -22,7 +22,7 @@ const malformed: [string, string, unknown, RegExp][] = [
   ['no version', '{"id":"a","request":"status"}', 'a', /"handover" must be 1/],
   ['no id', '{"handover":1,"request":"status"}', null, /"id" must be/],
   ['an id that is an object', '{"handover":1,"id":{},"request":"status"}', null, /"id" must be/],
-  ['an id that is long', JSON.stringify({ ...status, id: 'x'.repeat(101) }), null, /"id" must be/],
+  ['an id that is too long', JSON.stringify({ ...status, id: 'x'.repeat(101) }), null, /"id" must be/],
   [
     'an unknown request',
     '{"handover":1,"id":1,"request":"restart"}',

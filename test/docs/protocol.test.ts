@@ -13,7 +13,7 @@ const fieldsIn = (text: string) => [...text.matchAll(/\breadonly (\w+)\??:/g)].m
 /** The source from this declaration to the next. */
 function declaration(start: string): string {
   const at = wire.indexOf(start)
-  if (at < 0) throw new Error(`${files.join(' and ')} have no ${start}`)
+  if (at < 0) throw new Error(`${files.join(' and ')} do not contain ${start}`)
   const rest = wire.slice(at + start.length)
   return rest.slice(0, rest.search(/^(\/\*\*|export)/m))
 }

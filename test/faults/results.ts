@@ -48,7 +48,7 @@ export class Results {
       ([rule, rounds]) => `  ${rounds.length} × ${rule}: rounds ${rounds.join(', ')}`,
     )
     return [
-      `${this.#rounds} rounds in ${this.#seconds} s, the longest ${Math.round(this.#longestMs / 1_000)} s`,
+      `${this.#rounds} rounds in ${this.#seconds} s; the longest took ${Math.round(this.#longestMs / 1_000)} s`,
       `faults: ${done.join(', ')}; ${this.#missed} did not happen`,
       ...(broken.length > 0 ? ['anomalies:', ...broken] : ['no anomaly']),
     ].join('\n')

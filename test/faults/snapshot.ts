@@ -57,7 +57,7 @@ function unsettledBecause(scene: Scene): string | undefined {
   const hasSupervisor = scene.isAlone || running.includes(scene.service.pid)
   if (isWhole && hasSupervisor && phases.every((phase) => phase === 'serving')) return undefined
   const each = workers.map((pid, n) => `${pid} ${phases[n] ?? 'has reported nothing'}`)
-  return `${hasSupervisor ? '' : 'no supervisor; '}${each.join(', ') || 'no worker'}`
+  return `${hasSupervisor ? '' : 'no supervisor is running; '}${each.join(', ') || 'no worker'}`
 }
 
 /** Waits for a valid PID file, because a generation may retry to write it. */

@@ -1,6 +1,6 @@
 // Explores every order of events in a small world breadth first and finds the shortest path to a forbidden state.
 
-/** A possible event, and the world after it. */
+/** A possible event and the world after it. */
 export interface Move<World> {
   readonly label: string
   readonly after: World
@@ -8,9 +8,9 @@ export interface Move<World> {
 
 export interface Model<World> {
   readonly start: World
-  /** Everything that can happen next. */
+  /** All possible next events. */
   moves(world: World): readonly Move<World>[]
-  /** Why the state is forbidden; `undefined` if it is allowed. */
+  /** Why a state is forbidden, or undefined if it is allowed. */
   wrong(world: World): string | undefined
 }
 

@@ -10,7 +10,7 @@ import { explore } from './explorer.js'
 import { movesOf, type Rules, real } from './rules.js'
 import { started, type World, wrong } from './world.js'
 
-/** More events than any order has. */
+/** More events than the longest order has. */
 const depth = 60
 const standalone: World['left'] = { kills: 2, stops: 2, terms: 1, faults: 1 }
 /** Each message is relayed, so it is in transit twice. One more process can fail. */
@@ -95,7 +95,7 @@ test.each<[string, Rules, string[]]>([
     { ...real, infersFromChannel: true },
     [
       'successor closes its channel',
-      'successor finds its predecessor gone',
+      'successor finds that its predecessor has exited',
       'WRONG: two processes own the service',
     ],
   ],

@@ -35,7 +35,7 @@ const successorOf = (world: World, changed: Changed): World => ({
   successor: { ...world.successor, ...changed },
 })
 
-/** Everything that can happen next in `world`. */
+/** All possible next events in `world`. */
 export function movesOf(rules: Rules, world: World): Move<World>[] {
   return [
     ...faults(world),
@@ -213,7 +213,7 @@ function predecessorMoves(rules: Rules, world: World): Move<World>[] {
     moves.push({ label: 'the successor times out', after: giveUp(rules, world) })
   const sawEnd = toPredecessor.length === 0 && (!successor.alive || (!channelOpen && !world.supervisor))
   if (sawEnd && grant !== 'given')
-    moves.push({ label: 'the successor has ended, or closed its channel', after: giveUp(rules, world) })
+    moves.push({ label: 'the successor has exited or closed its channel', after: giveUp(rules, world) })
   return moves
 }
 
@@ -312,7 +312,7 @@ function successorMoves(rules: Rules, world: World): Move<World>[] {
   const hasEnded = rules.infersFromChannel ? channelEnded : channelEnded && !predecessor.alive
   if (hasEnded && claim !== 'owner' && claim !== 'renounced')
     moves.push({
-      label: 'successor finds its predecessor gone',
+      label: 'successor finds that its predecessor has exited',
       after: claimBy(rules, world, 'predecessor-ended'),
     })
   return moves

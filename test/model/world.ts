@@ -56,7 +56,7 @@ export interface World {
   readonly shutdown: boolean
   /** The last process that could serve was killed. */
   readonly excused: boolean
-  /** How many more of these may happen. */
+  /** How many more faults of each kind may happen. */
   readonly left: {
     readonly kills: number
     readonly stops: number
@@ -108,11 +108,11 @@ export function started(supervised: boolean, left: World['left']): World {
 export const runs = ({ alive, stopped }: { readonly alive: boolean; readonly stopped: boolean }): boolean =>
   alive && !stopped
 
-/** Whether it drains, and serves again if its successor dies. */
+/** Whether it drains and would serve again if its successor exited. */
 export const standsBy = ({ predecessor: { state, grant, drained }, supervisor }: World): boolean =>
   state.name === 'draining' && state.because === 'handed-over' && grant === 'given' && !drained && !supervisor
 
-/** Whether it may still be the service, whatever else happens to the other one. */
+/** Whether it can still serve, whatever happens to the other process. */
 export const canServe = {
   predecessor: (world: World): boolean => {
     const { alive, state, term } = world.predecessor
@@ -126,13 +126,13 @@ export const canServe = {
 export function wrong(world: World): string | undefined {
   const { predecessor, successor, supervisor, shutdown, excused, socketFile } = world
   if (shutdown || excused) return undefined
-  // Without another process beside it, it serves as soon as it is ready.
+  // Without a predecessor it serves as soon as it is ready.
   const comesUp = !predecessor.alive && successor.state.name === 'starting' && canServe.successor(world)
   const comesBack = !successor.alive && predecessor.alive && standsBy(world)
   const serves = (process: Process) => process.alive && process.serves
   const accepts = serves(predecessor) || serves(successor) || comesUp || comesBack
   if (!accepts && !supervisor?.alive) return 'WRONG: no process accepts'
-  if (!socketFile) return 'WRONG: the socket file is gone'
+  if (!socketFile) return 'WRONG: the socket file is missing'
   const both = predecessor.alive && successor.alive && successor.claim === 'owner'
   if (both && !supervisor && !/^(granted|given|stood-down)$/.test(predecessor.grant))
     return 'WRONG: two processes own the service'
@@ -141,7 +141,7 @@ export function wrong(world: World): string | undefined {
   return undefined
 }
 
-/** One process is left, no message is in transit, and it has handled all of them. */
+/** Whether only one process is left and has handled all messages. */
 function isQuiet({ predecessor, successor, toPredecessor, toSuccessor }: World): boolean {
   const settled = (process: Process) => runs(process) && process.state.name === 'ready' && !process.term
   if (toPredecessor.length + toSuccessor.length > 0 || predecessor.alive === successor.alive) return false

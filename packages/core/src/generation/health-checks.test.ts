@@ -22,7 +22,7 @@ test.each<[string, HealthCheck['check'], number, unknown]>([
   ['false', async () => false, 503, { status: 'not ready', ...facts }],
   ['a value', () => ({ queue: 3 }), 200, { status: 'ready', ...facts, result: { queue: 3 } }],
   [
-    'a custom status and a text',
+    'a custom status and a string',
     () => ({ status: 'up' }),
     200,
     { status: 'ready', ...facts, result: { status: 'up' } },
@@ -36,7 +36,7 @@ test.each<[string, HealthCheck['check'], number, unknown]>([
   ],
   ['a status', () => ({ status: 429 }), 429, { status: 'not ready', ...facts }],
   ['a body', () => ({ body: { db: 'up' } }), 200, { db: 'up' }],
-  ['a status and a text', () => ({ status: 503, body: 'later' }), 503, 'later'],
+  ['a status and a string', () => ({ status: 503, body: 'later' }), 503, 'later'],
   [
     'a value that JSON cannot represent',
     () => 1n,
@@ -95,7 +95,7 @@ test('concurrent probes share one run of the check, and the next probe starts an
   expect(runs).toBe(2)
 })
 
-test('a path belongs to readiness, to liveness, or to neither', () => {
+test('a path belongs to readiness, to liveness or to neither', () => {
   const checks = new HealthChecks({ liveness: '/livez', readiness: { path: '/readyz' } }, () => ({
     ready: true,
     ...facts,

@@ -2,7 +2,7 @@ import net from 'node:net'
 import { expect, test } from 'vitest'
 import { Readiness } from './readiness.js'
 
-/** Counts how often its state is read. */
+/** A server that counts the reads of its state. */
 function watched() {
   const seen = { looks: 0, server: net.createServer() }
   const awaited = {

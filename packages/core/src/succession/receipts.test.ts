@@ -18,7 +18,7 @@ function handleOn(path: string) {
 const inodeOf = ({ fd }: { fd: number }) => fstatSync(fd).ino
 const nextTurn = () => new Promise(setImmediate)
 
-test('C72: a receipt names the connections that were taken, and rules out the others', async () => {
+test('C72: a receipt lists the accepted connections and excludes the others', async () => {
   const receipts: Receipt[] = []
   const all = new Receipts((receipt) => receipts.push(receipt))
   const [one, other, unwanted] = [handleOn('/dev/null'), handleOn('/dev/zero'), handleOn('/dev/null')]
