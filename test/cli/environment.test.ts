@@ -185,8 +185,10 @@ test.each([
 test('C54: handover run rejects --cwd of a missing folder, and its error does not claim that a generation keeps serving', async () => {
   const service = launchRun('http.mjs', { run: ['--cwd', '/missing/release'] })
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
-  expect(service.output).toContain('The directory /missing/release in which')
-  expect(service.output).toContain('is gone. No process was started.')
+  expect(service.output).toContain(
+    'The working directory of the new process, /missing/release, does not exist.',
+  )
+  expect(service.output).toContain('No process was started.')
   expect(service.output).not.toContain('keeps serving')
 })
 

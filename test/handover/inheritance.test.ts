@@ -128,7 +128,7 @@ test.each([
   expect(code).toBe('ERR_HANDOVER_INHERITANCE_FOREIGN')
   expect(message).toMatch(
     new RegExp(
-      `for a child of process ${predecessor()}, and this process \\(\\d+\\) is a child of ${process.pid}`,
+      `for a child of process ${predecessor()}, but this process \\(\\d+\\) is a child of ${process.pid}`,
     ),
   )
 })
@@ -141,7 +141,7 @@ test('a program between two generations fails the reload, not the service', asyn
     config: { graceful: { probationMs: 20, successor: { execPath: wrapper } } },
   })
   await expect(service.reload()).rejects.toThrow(
-    /The handover variables are for a child of process \d+, .* without a program in between/,
+    /HANDOVER_INHERITANCE is for a child of process \d+, .* without a program in between/,
   )
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })

@@ -174,6 +174,6 @@ test('C8: when a reload fails at once, systemd gets its notifications in order: 
   await requestReload(service.target)
   expect(manager.told.slice(1)).toEqual([
     expect.stringMatching(/^RELOADING=1/),
-    expect.stringMatching(/^READY=1 .*The directory \/no\/such\/folder/),
+    expect.stringMatching(/^READY=1 .*The working directory of the new process, \/no\/such\/folder/),
   ])
 })

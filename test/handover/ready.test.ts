@@ -47,7 +47,9 @@ test.each(neverReady)(
     const { code, message, report } = outcome
     const pid = report?.successor.pid ?? 0
     expect(code).toBe('ERR_HANDOVER_READY_TIMEOUT')
-    expect(message).toContain(`Successor ${pid} was not ready after ${readyTimeoutMs} ms and is ended`)
+    expect(message).toContain(
+      `Successor ${pid} was not ready after ${readyTimeoutMs} ms and is being terminated`,
+    )
     expect(report?.failure).toMatchObject({ signal })
     expect(statusOf(pid), 'neither running nor a zombie').toBeUndefined()
     expect(descendantsOf(service.pid)).toEqual(bystanders)

@@ -131,7 +131,7 @@ test('C29: a missing directory fails the reload; the next one succeeds when the 
   const service = await start(join(root, 'current'), 'server.mjs')
   remove(1)
   await expect(service.reload()).rejects.toThrow(
-    `ERR_HANDOVER_PROGRAM_MISSING The directory ${root}/current in which the successor would start is gone.`,
+    `ERR_HANDOVER_PROGRAM_MISSING The working directory of the new process, ${root}/current, does not exist.`,
   )
   deploy(2)
   const { to } = await service.reload()

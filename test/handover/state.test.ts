@@ -127,7 +127,7 @@ test('C50: inheritedState() rejects if the predecessor is killed before it hands
   service.signal('SIGKILL', service.pid)
   expect(await service.event('told')).toMatchObject({
     code: 'ERR_HANDOVER_STATE',
-    message: `Predecessor ${service.pid} ended, or closed the channel, before it handed over its state.`,
+    message: `Predecessor ${service.pid} exited or closed its channel before it sent its state.`,
   })
   const { pid } = await service.event((fact) => isReady(fact) && fact.generation === 2)
   // The channel closes a little before the process is gone. Until then it would count as the serving one.

@@ -31,7 +31,7 @@ export class DrainingLimit {
       )
     }
     this.#requested.add(generation)
-    void predecessor()?.say({ type: 'end-drain', generation })
+    void predecessor()?.send({ type: 'end-drain', generation })
   }
 
   /** Handles the request of a later generation to end the drain of this generation or of an earlier one. */
@@ -39,7 +39,7 @@ export class DrainingLimit {
     const { self, machine, logger, predecessor } = this.#parts
     const { state } = machine
     if (state.name !== 'draining') return
-    if (generation < self.number) void predecessor()?.say({ type: 'end-drain', generation })
+    if (generation < self.number) void predecessor()?.send({ type: 'end-drain', generation })
     if (generation !== self.number || state.drain.wasCutShort) return
     logger.warn({}, 'too many generations drain (maxDraining): cutting the drain short')
     state.drain.cutShort('max-draining')

@@ -47,7 +47,7 @@ export class Exit {
     const drained = drain.run()
     control.handOver(successor, report)
     endpoint.handOver((carried, handle, failed) =>
-      successor.give({ type: 'control-client', ...carried }, handle, failed),
+      successor.sendHandle({ type: 'control-client', ...carried }, handle, failed),
     )
     this.#left = drained.then((drained) => this.#leave(drain, drained, report))
   }

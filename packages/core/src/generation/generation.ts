@@ -333,7 +333,7 @@ export class Generation {
       given: () => this.given,
       hooks: () => ({ beforeDrain: hooks.beforeDrain.length, drained: hooks.drained.length }),
       isEnding: () => machine.isEnding,
-      predecessorEnded: () => this.#predecessor?.end(),
+      predecessorEnded: () => this.#predecessor?.onEnded(),
     })
   }
 

@@ -7,7 +7,7 @@ import { tlsSessionsOf } from '../platform/tls-sessions.js'
 import type { ListenerEntry, TlsSessions } from '../protocol/inheritance.js'
 import { StandBy } from '../succession/stand-by.js'
 import type { Successor } from '../succession/successor.js'
-import type { SuccessorEvents, TakenOver } from '../succession/successor-events.js'
+import type { SuccessorEvents, TakenOver } from '../succession/successor-messages.js'
 import { firstListenerFd } from '../succession/successor-process.js'
 import { Mover } from '../transfer/mover.js'
 import type { StepParts } from './shared-parts.js'
@@ -106,7 +106,7 @@ export class Handover {
       },
       protocols: new Set(this.#takenOver.protocols),
       idle: () => new Set(tracker.idle()),
-      send: (message, handle, failed) => successor.sendConnection(message, handle, failed),
+      send: (message, handle, failed) => successor.sendHandle(message, handle, (error) => error && failed()),
       sent: (upTo) => successor.send({ type: 'sent', upTo }),
       sendFollowUp: (id, data) => successor.send({ type: 'follow-up', id, data }),
       moved: (connection) => tracker.end(connection, 'moved'),

@@ -97,7 +97,7 @@ export class Startup {
     listeners.startAccepting()
     const onProbation = !ownsService()
     machine.dispatch({ name: 'ready', onProbation })
-    void predecessor()?.say({ type: 'ready' })
+    void predecessor()?.send({ type: 'ready' })
     if (onProbation) this.#reportOpenConnections()
     else own()
     this.#ready.resolve()
@@ -110,7 +110,7 @@ export class Startup {
     const timer = setInterval(() => {
       if (!machine.isOnProbation) return clearInterval(timer)
       const connections = tracker.size
-      if (connections !== reported) void predecessor()?.say({ type: 'open', connections })
+      if (connections !== reported) void predecessor()?.send({ type: 'open', connections })
       reported = connections
     }, openConnectionsMs)
     timer.unref()

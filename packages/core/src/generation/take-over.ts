@@ -25,7 +25,7 @@ export class TakeOver {
 
   /** Whether this generation owns the service: its socket files, PID file and control socket. */
   get ownsService(): boolean {
-    return this.#parts.predecessor()?.ownsNothing !== true
+    return this.#parts.predecessor()?.hasGivenService ?? true
   }
 
   /** The predecessor asks whether this generation can take over. Answers, or fails and exits. */
@@ -64,7 +64,7 @@ export class TakeOver {
       // The predecessor notifies systemd and closes its listeners. Then it sends `let-go`.
       const { claimed } = listeners
       const served = { listeners: claimed.fds(), http1: claimed.http1Fds(), protocols: incoming.protocols }
-      void before.say({ type: 'took-over', ...served })
+      void before.send({ type: 'took-over', ...served })
     } else {
       void systemd.ready(self.number)
       this.onLetGo()
@@ -88,7 +88,7 @@ export class TakeOver {
     const { listeners, supervised } = this.#parts
     if (supervised() !== 'no') return
     for (const [fd, handle] of listeners.claimed.handles().slice(0, mostDuplicates))
-      predecessor.giveDuplicate(fd, handle)
+      void predecessor.send({ type: 'duplicate', listener: fd }, handle)
   }
 }
 

@@ -1,11 +1,10 @@
-/** The answers that a successor awaits from its predecessor. Each arrives once, or never if the channel closes first. */
+/** The answers that a successor awaits from its predecessor. Each arrives at most once. */
 import { deferred } from '../base/deferred.js'
 import { HandoverError } from '../base/errors.js'
 import type { TlsSessions } from '../protocol/inheritance.js'
 
-type TlsSessionsByListener = readonly (readonly [number, TlsSessions])[]
+export type TlsSessionsByListener = readonly (readonly [number, TlsSessions])[]
 
-/** Keeps the process running while it is referenced, as a handle of Node does. */
 interface Referenced {
   ref(): void
   unref(): void
@@ -23,7 +22,7 @@ export class PredecessorAnswers {
 
   constructor(channel: () => Referenced | null | undefined) {
     this.#channel = channel
-    // A program that does not ask for the state must not crash because there is none.
+    // A missing state must not crash a program that does not use it.
     this.state.promise.catch(() => {})
   }
 
@@ -31,18 +30,18 @@ export class PredecessorAnswers {
   stayUntil(answer: Promise<unknown>): void {
     const channel = this.#channel()
     if (this.#pending++ === 0) channel?.ref()
-    const settled = () => {
+    const release = () => {
       if (--this.#pending === 0) channel?.unref()
     }
-    answer.then(settled, settled)
+    answer.then(release, release)
   }
 
-  /** No more messages will arrive from predecessor `pid`. */
+  /** Predecessor `pid` sends no more messages. */
   end(pid: number): void {
     this.state.reject(
       new HandoverError(
         'ERR_HANDOVER_STATE',
-        `Predecessor ${pid} ended, or closed the channel, before it handed over its state.`,
+        `Predecessor ${pid} exited or closed its channel before it sent its state.`,
         { pid },
       ),
     )

@@ -1,4 +1,4 @@
-/** The previous generation, as its successor sees it: its messages, and the messages to it. */
+/** The predecessor as its successor sees it: its messages, and the messages to it. */
 import type { SendHandle } from 'node:child_process'
 import { deferred } from '../base/deferred.js'
 import { errorData, errorFrom } from '../base/error-data.js'
@@ -10,14 +10,13 @@ import {
   type FromSuccessor,
   readFromPredecessor,
 } from '../protocol/generation-messages.js'
-import type { TlsSessions } from '../protocol/inheritance.js'
 import { dispatch, envelope, type MessageHandlers } from '../protocol/message-table.js'
 import { type Claim, type ClaimEvent, nextClaim } from './ownership.js'
-import { PredecessorAnswers } from './predecessor-answers.js'
+import { PredecessorAnswers, type TlsSessionsByListener } from './predecessor-answers.js'
 import { Receipts } from './receipts.js'
 
-/** How often to check whether a process with a closed channel still runs. */
-const askAgainMs = 250
+/** How often to check whether a predecessor with a closed channel still runs. */
+const checkMs = 250
 
 export interface PredecessorEvents {
   /** The predecessor asks whether this generation can take over: answer with {@link Predecessor.claim}. */
@@ -32,12 +31,12 @@ export interface PredecessorEvents {
   onEnded(): void
   onFinished(report: FinalReport): void
   onStatus(message: FromPredecessor & { type: 'status' }): void
-  /** A reload signal reached the predecessor after it had begun a reload. */
+  /** The predecessor got a reload signal after it had begun a reload. */
   onReloadAgain(signal: string): void
   onControlClient(handle: object, client: FromPredecessor & { type: 'control-client' }): void
   /** Returns whether this process continues the connection. */
   onConnection(message: ConnectionMessage, handle: object): boolean
-  /** More data for a connection that arrived before. */
+  /** More data for a connection that has arrived. */
   onFollowUp(id: number, data: unknown): void
 }
 
@@ -49,24 +48,28 @@ export class Predecessor {
   readonly #events: PredecessorEvents
   readonly #ended = deferred()
   readonly #answers: PredecessorAnswers
-  #noMoreAsked = false
+  #hasRefused = false
   #hasEnded = false
   #claim: Claim = 'waiting'
-  #stateWanted = false
-  readonly #receipts = new Receipts((receipt) => void this.say({ type: 'received', ...receipt }))
+  #hasRequestedState = false
+  readonly #receipts = new Receipts((receipt) => void this.send({ type: 'received', ...receipt }))
   readonly #handlers: MessageHandlers<FromPredecessor> = {
     'take-over': () => this.#events.onTakeOver(),
     own: () => this.#events.onOwn(),
     'let-go': () => this.#events.onLetGo(),
-    'taken-back': () => this.#onTakenBack(),
+    'taken-back': () => this.claim('taken-back') && this.#events.onTakenBack(),
     state: ({ value }) => this.#answers.state.resolve(value),
     'state-failed': ({ error }) => this.#answers.state.reject(errorFrom(error)),
-    connection: (message, handle) => this.#onConnection(message, handle),
+    connection: (message, handle) =>
+      this.#receipts.take(message, handle, (own) => this.#events.onConnection(message, own)),
     sent: ({ upTo }) => this.#receipts.sent(upTo),
     'follow-up': ({ id, data }) => this.#events.onFollowUp(id, data),
     greeting: ({ tlsSessions }) => this.#answers.greeting.resolve(tlsSessions),
     'no-more': () => this.#answers.noMore.resolve(),
-    finished: ({ report }) => this.#onFinished(report),
+    finished: ({ report }) => {
+      this.#events.onFinished(report)
+      void this.send({ type: 'heard' })
+    },
     status: (message) => this.#events.onStatus(message),
     'reload-again': ({ signal }) => this.#events.onReloadAgain(signal),
     'control-client': (message, handle) => handle && this.#events.onControlClient(handle, message),
@@ -82,7 +85,7 @@ export class Predecessor {
     this.#listen()
   }
 
-  /** Resolves when the predecessor has ended. */
+  /** Resolves when the predecessor's process has ended. */
   get ended(): Promise<void> {
     return this.#ended.promise
   }
@@ -91,9 +94,9 @@ export class Predecessor {
     return this.#hasEnded
   }
 
-  /** Whether the predecessor owns the service, or took this generation back. */
-  get ownsNothing(): boolean {
-    return this.#claim !== 'owner'
+  /** Whether this generation owns the service. */
+  get hasGivenService(): boolean {
+    return this.#claim === 'owner'
   }
 
   /** Advances the claim and informs the predecessor, if `event` has a meaning. Returns whether it had one. */
@@ -102,57 +105,53 @@ export class Predecessor {
     if (!step) return false
     this.#claim = step.claim
     // The caller sends `took-over` when this generation has taken over.
-    if (step.send && step.send !== 'took-over') void this.say({ type: step.send })
+    if (step.send && step.send !== 'took-over') void this.send({ type: step.send })
     return true
   }
 
   /** The keys to resume TLS sessions, by the descriptor of the listener. */
-  get tlsSessions(): Promise<readonly (readonly [number, TlsSessions])[]> {
+  get tlsSessions(): Promise<TlsSessionsByListener> {
     return this.#answers.greeting.promise
   }
 
-  /** The state that the predecessor hands on. Errors: that of its `provideState`, or `ERR_HANDOVER_STATE` if it ends first. */
+  /** The state from the predecessor. Errors: that of its `provideState`, or `ERR_HANDOVER_STATE` if it ends first. */
   inheritedState(): Promise<unknown> {
-    if (!this.#stateWanted) this.#askForState()
-    this.#stateWanted = true
-    return this.#answers.state.promise
+    const state = this.#answers.state.promise
+    if (!this.#hasRequestedState) {
+      void this.send({ type: 'state-wanted' })
+      this.#answers.stayUntil(state)
+    }
+    this.#hasRequestedState = true
+    return state
   }
 
-  /** Asks for no more connections. Resolves when all that were sent have arrived. */
+  /** Asks for no more connections. Resolves when all sent ones have arrived. */
   refuseConnections(): Promise<void> {
-    if (!this.#noMoreAsked) void this.say({ type: 'no-more' })
-    this.#noMoreAsked = true
+    if (!this.#hasRefused) void this.send({ type: 'no-more' })
+    this.#hasRefused = true
     return this.#answers.noMore.promise
   }
 
-  /** Resolves when the message is sent, or when it cannot be. */
-  say(message: FromSuccessor): Promise<void> {
+  /** Resolves when the message has been sent, or cannot be. */
+  send(message: FromSuccessor, handle?: object): Promise<void> {
     const channel = this.#platform.channel()
     return new Promise((resolve) => {
       if (!channel?.connected || !channel.send) resolve()
-      else channel.send(envelope<FromSuccessor>(message), undefined, undefined, () => resolve())
+      else channel.send(envelope<FromSuccessor>(message), handle as SendHandle, undefined, () => resolve())
     })
   }
 
-  /** Sends a duplicate of a listener, which the predecessor keeps while it stands by. */
-  giveDuplicate(listener: number, handle: object): void {
-    const channel = this.#platform.channel()
-    if (channel?.connected)
-      channel.send(
-        envelope<FromSuccessor>({ type: 'duplicate', listener }),
-        handle as SendHandle,
-        {},
-        () => {},
-      )
-  }
-
   reportFailure(thrown: unknown): Promise<void> {
-    return this.say({ type: 'failed', error: errorData(thrown) })
+    return this.send({ type: 'failed', error: errorData(thrown) })
   }
 
-  #askForState(): void {
-    void this.say({ type: 'state-wanted' })
-    this.#answers.stayUntil(this.#answers.state.promise)
+  /** Called when the predecessor's process has ended. */
+  onEnded(): void {
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    this.#answers.end(this.pid)
+    this.#ended.resolve()
+    this.#events.onEnded()
   }
 
   #listen(): void {
@@ -165,21 +164,9 @@ export class Predecessor {
     channel.once('disconnect', () => this.#onDisconnect())
     // The channel alone must not keep the process running.
     channel.channel?.unref()
-    // Asks for messages now: earlier ones would reach listeners of the program instead.
-    void this.say({ type: 'hello' })
+    // The predecessor sends nothing before `hello`: the program's own listeners would get its messages.
+    void this.send({ type: 'hello' })
     this.#answers.stayUntil(this.#answers.greeting.promise)
-  }
-
-  #onDisconnect(): void {
-    this.#answers.end(this.pid)
-    this.#whenEnded()
-  }
-
-  /** A closed channel does not prove that the process has ended. Checks that until it has. */
-  #whenEnded(): void {
-    if (this.#hasEnded) return
-    if (this.#platform.isSame(this.#process)) setTimeout(() => this.#whenEnded(), askAgainMs).unref()
-    else this.end()
   }
 
   #onMessage(raw: unknown, handle: unknown): void {
@@ -193,25 +180,15 @@ export class Predecessor {
     if (message) dispatch(message, this.#handlers, handle)
   }
 
-  #onTakenBack(): void {
-    if (this.claim('taken-back')) this.#events.onTakenBack()
-  }
-
-  #onFinished(report: FinalReport): void {
-    this.#events.onFinished(report)
-    void this.say({ type: 'heard' })
-  }
-
-  #onConnection(message: ConnectionMessage, handle: unknown): void {
-    this.#receipts.take(message, handle, (own) => this.#events.onConnection(message, own))
-  }
-
-  /** The process of the predecessor has ended. */
-  end(): void {
-    if (this.#hasEnded) return
-    this.#hasEnded = true
+  #onDisconnect(): void {
     this.#answers.end(this.pid)
-    this.#ended.resolve()
-    this.#events.onEnded()
+    this.#awaitEnd()
+  }
+
+  /** A closed channel does not prove that the process has ended, so this checks until it has. */
+  #awaitEnd(): void {
+    if (this.#hasEnded) return
+    if (this.#platform.isSame(this.#process)) setTimeout(() => this.#awaitEnd(), checkMs).unref()
+    else this.onEnded()
   }
 }

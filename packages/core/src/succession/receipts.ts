@@ -4,46 +4,46 @@ import { closeConnection, inodeOf } from '../platform/socket-handle.js'
 import type { ConnectionMessage, Receipt } from '../protocol/generation-messages.js'
 
 export class Receipts {
-  readonly #say: (receipt: Receipt) => void
+  readonly #send: (receipt: Receipt) => void
   #numbers: number[] = []
   #upTo = 0
-  /** The highest descriptor that arrived. */
-  #newest: number | undefined
+  /** The highest descriptor since the last receipt. */
+  #highest: number | undefined
   #scheduled = false
 
-  constructor(say: (receipt: Receipt) => void) {
-    this.#say = say
+  constructor(send: (receipt: Receipt) => void) {
+    this.#send = send
   }
 
   /**
-   * Continues a connection, if its handle has arrived and `take` returns true. After a handle that could not be received,
-   * one read may return bytes of its message with the next handle. The inode proves which message a handle belongs to.
+   * Accepts a connection if its handle has arrived and `accept` returns true. After Node drops a handle, one read may
+   * return bytes of its message with the next handle. The inode proves to which message a handle belongs.
    */
   take(
     { number, inode }: Pick<ConnectionMessage, 'number' | 'inode'>,
     handle: unknown,
-    take: (own: object) => boolean,
+    accept: (own: object) => boolean,
   ): void {
     const arrived = typeof handle === 'object' && handle !== null ? handle : undefined
     const fd = (arrived as { fd?: number } | undefined)?.fd
-    if (fd !== undefined) this.#newest = Math.max(fd, this.#newest ?? 0)
-    if (arrived && inodeOf(arrived) === inode && take(arrived)) this.#numbers.push(number)
+    if (fd !== undefined) this.#highest = Math.max(fd, this.#highest ?? 0)
+    if (arrived && inodeOf(arrived) === inode && accept(arrived)) this.#numbers.push(number)
     else if (arrived) closeConnection(arrived)
     this.sent(number)
   }
 
-  /** The sender has sent all connections up to this number. */
+  /** Called when the sender has sent all connections up to this number. */
   sent(upTo: number): void {
     this.#upTo = upTo
     if (this.#scheduled) return
     this.#scheduled = true
-    // Several arrive in one turn of the event loop: one message confirms them.
+    // One message confirms all that arrive in one turn of the event loop.
     setImmediate(() => {
-      const [numbers, newest] = [this.#numbers, this.#newest]
+      const [numbers, highest] = [this.#numbers, this.#highest]
       this.#numbers = []
-      this.#newest = undefined
+      this.#highest = undefined
       this.#scheduled = false
-      this.#say({ numbers, upTo: this.#upTo, ...(isShortOfDescriptors(newest) && { full: true }) })
+      this.#send({ numbers, upTo: this.#upTo, ...(isShortOfDescriptors(highest) && { full: true }) })
     })
   }
 }

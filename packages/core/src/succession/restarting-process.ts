@@ -1,4 +1,4 @@
-/** The process of a successor: starts it, again if a reload signal ends it while it boots, and reports its end. */
+/** The process of a successor: starts it, restarts it if a reload signal ends it while it boots, and reports its end. */
 import type { SendHandle } from 'node:child_process'
 import { deferred } from '../base/deferred.js'
 import { HandoverError } from '../base/errors.js'
@@ -10,16 +10,16 @@ import { notStarted, type SuccessorProcess } from './successor-process.js'
 const exitMs = 1_000
 
 export interface ProcessEvents {
-  /** Whether to start the process again after `signal` ended it. */
-  startsAgainAfter(signal: string): boolean
+  /** Whether to restart the process after `signal` ended it. */
+  restartsAfter(signal: string): boolean
   onMessage(raw: unknown, handle: unknown): void
   /** The process could not be started. */
   onNotStarted(error: HandoverError): void
   onExit(exit: Exit): void
   onDisconnect(): void
-  /** The channel has closed, but the process has not exited. */
+  /** The channel has closed, but the process keeps running. */
   onChannelLost(): void
-  /** The process has exited, and no more messages will arrive. */
+  /** The process has exited, and its last message has been read. */
   onAllRead(exit: Exit): void
 }
 
@@ -30,7 +30,7 @@ export class RestartingProcess {
   #child: SuccessorProcess
   #exit: Exit | undefined
 
-  /** Errors: `ERR_HANDOVER_SPAWN`, or later by `onNotStarted`: the system reports it at once or later. */
+  /** Errors: `ERR_HANDOVER_SPAWN`. The operating system may also report it later: see `onNotStarted`. */
   constructor(spawn: () => SuccessorProcess, events: ProcessEvents) {
     this.#spawn = spawn
     this.#events = events
@@ -57,7 +57,7 @@ export class RestartingProcess {
     this.#child.kill('SIGKILL')
   }
 
-  /** Ends the process with `signal`, and if that takes longer than `killAfterMs`, with SIGKILL. Resolves when it has exited. */
+  /** Ends the process with `signal` and, after `killAfterMs`, with SIGKILL. Resolves when it has exited. */
   async end(signal: 'SIGTERM' | 'SIGKILL', killAfterMs: number): Promise<void> {
     if (this.#exit) return
     this.#child.kill(signal)
@@ -65,7 +65,7 @@ export class RestartingProcess {
     await this.#ended.promise
   }
 
-  /** This process no longer waits for it. */
+  /** Lets this process exit before the successor. */
   release(): void {
     this.#child.unref()
     this.#child.channel?.unref()
@@ -76,7 +76,7 @@ export class RestartingProcess {
     const disconnected = deferred()
     child.on('error', (error) => this.#onError(error))
     child.on('exit', (code, signal) => {
-      if (signal !== null && this.#events.startsAgainAfter(signal) && this.#startAgain()) return
+      if (signal !== null && this.#events.restartsAfter(signal) && this.#restart()) return
       this.#end({ code, signal })
       this.#events.onExit({ code, signal })
       void this.#whenAllIsRead(disconnected.promise, { code, signal })
@@ -89,7 +89,7 @@ export class RestartingProcess {
     return child
   }
 
-  #startAgain(): boolean {
+  #restart(): boolean {
     try {
       this.#child = this.#start()
       return true
@@ -112,16 +112,16 @@ export class RestartingProcess {
     )
   }
 
-  /** Its exit gives the reason of a failure. */
+  /** Waits for the exit, which gives the reason of the disconnect. */
   #onDisconnect(child: SuccessorProcess): void {
     this.#events.onDisconnect()
     void timeout(exitMs, this.#ended.promise).catch(() => {
-      // The process that a signal ended while it booted was started again.
+      // Another process has replaced `child` if a signal ended it while it booted.
       if (child === this.#child) this.#events.onChannelLost()
     })
   }
 
-  /** The last message may say that the successor exits on purpose. */
+  /** The last message may announce that the successor exits on purpose. */
   async #whenAllIsRead(disconnected: Promise<void>, exit: Exit): Promise<void> {
     await timeout(exitMs, disconnected).catch(() => {})
     this.#events.onAllRead(exit)

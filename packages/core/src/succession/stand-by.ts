@@ -1,6 +1,6 @@
 /**
- * While it drains, a predecessor keeps a duplicate of each listener, to serve again if its successor dies. It does not accept
- * on them. The successor sends them: Node cannot duplicate a descriptor, or stop accepting without closing.
+ * A draining predecessor keeps a duplicate of each listener, without accepting on it, to serve again if its successor
+ * dies. The successor sends the duplicates: Node cannot duplicate a descriptor, or stop accepting without a close.
  */
 import type net from 'node:net'
 import { type AdoptedListener, adoptHandle } from '../platform/listener-handle.js'
@@ -9,7 +9,7 @@ import { type AdoptedListener, adoptHandle } from '../platform/listener-handle.j
 const standByMs = 10_000
 
 export class StandBy {
-  /** By the descriptor under which the successor knows the listener. */
+  /** By the descriptor of the listener in the successor. */
   readonly #duplicates = new Map<number, AdoptedListener>()
   #timer: NodeJS.Timeout | undefined
 
@@ -18,12 +18,12 @@ export class StandBy {
     this.#duplicates.set(listener, adoptHandle(handle))
   }
 
-  /** The successor has taken over. Calls `onOver` when it has run for long enough. */
-  begin(onOver: () => void): void {
-    this.#timer = setTimeout(onOver, standByMs).unref()
+  /** The successor has taken over. Calls `onProven` when it has run for long enough. */
+  begin(onProven: () => void): void {
+    this.#timer = setTimeout(onProven, standByMs).unref()
   }
 
-  /** The duplicates for these servers, which the successor knows by these descriptors. The caller owns them from now on. */
+  /** Returns the duplicates for these servers, by their descriptors in the successor. The caller owns them from now on. */
   take(listeners: ReadonlyMap<net.Server, number>): Map<net.Server, AdoptedListener | undefined> {
     const taken = new Map([...listeners].map(([server, fd]) => [server, this.#duplicates.get(fd)] as const))
     for (const [, fd] of listeners) this.#duplicates.delete(fd)
@@ -31,7 +31,7 @@ export class StandBy {
     return taken
   }
 
-  /** Closes the remaining duplicates: from now on the kernel queues connections only for the successor. */
+  /** Closes the remaining duplicates: from now on only the successor keeps the listeners open. */
   end(): void {
     clearTimeout(this.#timer)
     for (const each of this.#duplicates.values()) each.close()

@@ -161,7 +161,7 @@ test('the error for a missing directory names it', () => {
     expect.objectContaining({
       code: 'ERR_HANDOVER_PROGRAM_MISSING',
       cwd,
-      message: `The directory ${cwd} in which the successor would start is gone. This generation keeps serving.`,
+      message: `The working directory of the new process, ${cwd}, does not exist. This generation keeps serving.`,
     }),
   )
 })

@@ -5,7 +5,6 @@ import type { SuccessorOptions } from '../base/settings.js'
 import type { Origin } from '../platform/launch-context.js'
 import { ownPreload, preloadName } from '../platform/preload-file.js'
 
-/** The command that starts the successor. */
 export interface Command {
   readonly execPath: string
   readonly args: readonly string[]
@@ -14,8 +13,8 @@ export interface Command {
 }
 
 /**
- * The program of the successor: the one that runs here, found again *now*, so that a `current` link leads to
- * the release it points to at this moment. `trueNow` ends the message of an error. Errors: `ERR_HANDOVER_PROGRAM_MISSING`.
+ * The command that starts the successor: the program of this process, resolved *now*, so that a `current` link leads to
+ * its present target. `trueNow` ends the message of an error. Errors: `ERR_HANDOVER_PROGRAM_MISSING`.
  */
 export function successorCommand(
   origin: Origin,
@@ -27,7 +26,7 @@ export function successorCommand(
   if (!isFolder(cwd)) {
     throw new HandoverError(
       'ERR_HANDOVER_PROGRAM_MISSING',
-      `The directory ${cwd} in which the successor would start is gone. ${trueNow}`,
+      `The working directory of the new process, ${cwd}, does not exist. ${trueNow}`,
       { cwd },
     )
   }
@@ -36,7 +35,7 @@ export function successorCommand(
   const { PWD } = origin.environment
   const env: NodeJS.ProcessEnv = {
     ...origin.environment,
-    ...(PWD === undefined ? {} : { PWD: cwd }),
+    ...(PWD !== undefined && { PWD: cwd }),
     ...options.env,
   }
   for (const [name, value] of Object.entries(env)) if (value === undefined) delete env[name]
@@ -52,7 +51,7 @@ export function successorCommand(
   }
 }
 
-/** This process uses the inspector's port, and a breakpoint on the first line would stop the deployment. */
+/** This process uses the port of the inspector, and a breakpoint on the first line would block the deployment. */
 function withoutInspectorPort(execArgv: readonly string[], nodeOptions = ''): string[] {
   const inspects = [...execArgv, ...nodeOptions.split(' ')].some((each) => each.startsWith('--inspect'))
   if (!inspects) return [...execArgv]
@@ -71,8 +70,8 @@ function withoutInspectorPort(execArgv: readonly string[], nodeOptions = ''): st
 const adapters = ['@handover/fastify', '@handover/express', '@handover/koa']
 
 /**
- * The preload of the release that will run: it must be there as long as that process lives, since Node loads
- * it into each worker thread too, and the release that runs here may be deleted. Ours, where that has none.
+ * The preload of the successor's release, or ours if that release has none. Node also loads it into each worker thread, so
+ * it must exist as long as the successor runs, and the release of this process may be deleted.
  */
 function findPreload(script: string | undefined, cwd: string): string | undefined {
   const from = real(resolve(cwd, script ?? '.'))
@@ -82,8 +81,8 @@ function findPreload(script: string | undefined, cwd: string): string | undefine
 }
 
 /**
- * The folder of `name` that a program in `from` would load, by way of `dependent` if it names one. By hand, since
- * `require.resolve` remembers what a link led to before, and looks into NODE_PATH.
+ * The directory of the package `name` that a program in `from` would load, as a dependency of `dependent` if given. Not
+ * `require.resolve`, which caches the targets of links and searches NODE_PATH.
  */
 function packageNear(from: string, dependent: string | undefined, name: string): string | undefined {
   const start = dependent === undefined ? from : packageNear(from, undefined, dependent)

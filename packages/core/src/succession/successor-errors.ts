@@ -1,4 +1,4 @@
-/** The errors of a successor that did not become the service, or died soon after. */
+/** The errors of a successor that did not take over, or died soon after. */
 import { type ErrorData, errorFrom } from '../base/error-data.js'
 import { HandoverError } from '../base/errors.js'
 
@@ -8,13 +8,12 @@ export interface Exit {
   readonly signal: string | null
 }
 
-/** The known facts about a failed successor. */
 interface FailedSuccessor {
   readonly pid: number | undefined
   readonly exit: Exit | undefined
-  /** The error that ended the successor, if it could report it. */
+  /** The error that the successor reported before it exited. */
   readonly reported: ErrorData | undefined
-  /** Its open connections, as last reported. */
+  /** Its last reported number of open connections. */
   readonly lost: number
 }
 
@@ -35,7 +34,7 @@ export function successorFailed(
 export function notReadyInTime(pid: number | undefined, readyTimeoutMs: number): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_READY_TIMEOUT',
-    `Successor ${pid} was not ready after ${readyTimeoutMs} ms and is ended; this generation keeps serving.`,
+    `Successor ${pid} was not ready after ${readyTimeoutMs} ms and is being terminated. This generation keeps serving.`,
     { pid, readyTimeoutMs },
   )
 }
@@ -43,7 +42,7 @@ export function notReadyInTime(pid: number | undefined, readyTimeoutMs: number):
 export const formatExit = ({ code, signal }: Exit): string =>
   signal ? `was ended by ${signal}` : `exited with code ${code}`
 
-/** `lost` counts connections that had moved to the successor, or were in transit. */
+/** `lost` counts the connections that had moved to the successor or were in transit. */
 export function lostSuccessor(
   pid: number | undefined,
   exit: Exit,
@@ -52,8 +51,8 @@ export function lostSuccessor(
 ): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_SUCCESSOR_LOST',
-    `Successor ${pid} ${formatExit(exit)} shortly after it had taken over. Connections that had moved to it are lost: ${lost}. ` +
-      `Generation ${generation} still drained and serves again.`,
+    `Successor ${pid} ${formatExit(exit)} shortly after it took over. Lost connections that had moved to it: ${lost}. ` +
+      `Generation ${generation} was still draining and serves again.`,
     { pid, exitCode: exit.code, signal: exit.signal, lost },
   )
 }

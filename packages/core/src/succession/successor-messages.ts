@@ -1,10 +1,34 @@
-/** The messages of a successor: what it has reported so far, and the handler of each message. */
+/** The messages of a successor: the handler of each message, and what the successor has reported so far. */
+import { inspect } from 'node:util'
 import { deferred } from '../base/deferred.js'
 import type { ErrorData } from '../base/error-data.js'
-import { type FromSuccessor, readFromSuccessor } from '../protocol/generation-messages.js'
+import { type FromSuccessor, type Receipt, readFromSuccessor } from '../protocol/generation-messages.js'
+import { isData } from '../protocol/message-shapes.js'
 import { dispatch, type MessageHandlers } from '../protocol/message-table.js'
-import type { SuccessorEvents, TakenOver } from './successor-events.js'
-import { ForeignMessages } from './unknown-messages.js'
+import type { Exit } from './successor-errors.js'
+
+/** What a successor continues: the listeners that it serves, and the kinds of connections that can move to it. */
+export type TakenOver = Pick<FromSuccessor & { type: 'took-over' }, 'listeners' | 'http1' | 'protocols'>
+
+export interface SuccessorEvents {
+  /** The successor listens on the channel: answer with `greeting`. */
+  onHello(): void
+  onReceived(receipt: Receipt): void
+  /** The successor accepts no more connections. When this returns, no more are sent. */
+  onNoMore(): void
+  /** The successor has ended or closed the channel: nothing can be sent any more. */
+  onGone(): void
+  /** The successor requests the end of the drain of that generation: this one, or an earlier one. */
+  onEndDrain(generation: number): void
+  /** The successor requests the state from this generation. */
+  onStateWanted(): void
+  /** The successor sent a duplicate of a listener. */
+  onDuplicate(listener: number, handle: object): void
+  /** This generation no longer needs to stand by. */
+  onStoodDown(): void
+  /** The successor owned the service and has ended without `stand-down`. */
+  onLost(exit: Exit): void
+}
 
 /** The reactions that need the channel or the ownership of the service. */
 interface Reactions {
@@ -13,60 +37,64 @@ interface Reactions {
   sendNoMore(): void
 }
 
+/** The most foreign messages to report, and the most characters of each. */
+const mostForeign = 10
+const longestForeign = 100
+
 export class SuccessorMessages {
   readonly ready = deferred()
   readonly canTakeOver = deferred()
   readonly tookOver = deferred<TakenOver>()
   /** Resolves when the successor has read all messages, or never will. */
-  readonly heard = deferred()
-  /** Messages on the channel that are not of Handover. */
-  readonly foreign = new ForeignMessages()
+  readonly allRead = deferred()
+  /** Messages of the program on the channel, shortened. */
+  readonly foreign: string[] = []
   isReady = false
-  /** The open connections of the successor, as last reported in its probation. */
+  /** The open connections of the successor, as last reported on probation. */
   openConnections = 0
   /** The error that the successor reported before it exited. */
   reportedError: ErrorData | undefined
-  readonly #events: SuccessorEvents
-  readonly #reactions: Reactions
-  readonly #handlers: MessageHandlers<FromSuccessor> = {
-    hello: () => this.#events.onHello(),
-    ready: () => this.#onReady(),
-    duplicate: ({ listener }, handle) => this.#onDuplicate(listener, handle),
-    'stand-down': () => this.#reactions.standDown(),
-    'can-take-over': () => this.canTakeOver.resolve(),
-    'took-over': (message) => this.tookOver.resolve(message),
-    received: (message) => this.#events.onReceived(message),
-    'no-more': () => this.#reactions.sendNoMore(),
-    heard: () => this.heard.resolve(),
-    failed: ({ error }) => {
-      // The first error counts: it says more about an address in use than the uncaught error of Node that follows.
-      this.reportedError ??= error
-    },
-    'state-wanted': () => this.#events.onStateWanted(),
-    open: ({ connections }) => {
-      this.openConnections = connections
-    },
-    'end-drain': ({ generation }) => this.#events.onEndDrain(generation),
-  }
+  readonly #handlers: MessageHandlers<FromSuccessor>
 
   constructor(events: SuccessorEvents, reactions: Reactions) {
-    this.#events = events
-    this.#reactions = reactions
+    this.#handlers = {
+      hello: () => events.onHello(),
+      ready: () => {
+        this.isReady = true
+        this.ready.resolve()
+      },
+      duplicate: ({ listener }, handle) => {
+        if (typeof handle === 'object' && handle !== null) events.onDuplicate(listener, handle)
+      },
+      'stand-down': () => reactions.standDown(),
+      'can-take-over': () => this.canTakeOver.resolve(),
+      'took-over': (message) => this.tookOver.resolve(message),
+      received: (message) => events.onReceived(message),
+      'no-more': () => reactions.sendNoMore(),
+      heard: () => this.allRead.resolve(),
+      failed: ({ error }) => {
+        // The first error counts: it explains an address in use better than Node's uncaught error, which follows.
+        this.reportedError ??= error
+      },
+      'state-wanted': () => events.onStateWanted(),
+      open: ({ connections }) => {
+        this.openConnections = connections
+      },
+      'end-drain': ({ generation }) => events.onEndDrain(generation),
+    }
   }
 
   /** Errors: `ERR_HANDOVER_WIRE_VERSION`. */
   take(raw: unknown, handle: unknown): void {
     const message = readFromSuccessor(raw)
     if (message) dispatch(message, this.#handlers, handle)
-    else this.foreign.keep(raw)
+    else if (this.foreign.length < mostForeign) this.foreign.push(formatForeign(raw))
   }
+}
 
-  #onReady(): void {
-    this.isReady = true
-    this.ready.resolve()
-  }
-
-  #onDuplicate(listener: number, handle: unknown): void {
-    if (typeof handle === 'object' && handle !== null) this.#events.onDuplicate(listener, handle)
-  }
+function formatForeign(raw: unknown): string {
+  const text = isData(raw)
+    ? (JSON.stringify(raw) ?? 'undefined')
+    : inspect(raw, { depth: 1, breakLength: Number.POSITIVE_INFINITY })
+  return text.slice(0, longestForeign)
 }

@@ -1,4 +1,4 @@
-/** Starts a successor as a process, with the inheritance and the descriptors. */
+/** Starts the process of a successor, with the inheritance and the descriptors. */
 import type { ChildProcess, SendHandle } from 'node:child_process'
 import { HandoverError } from '../base/errors.js'
 import { canOpenChannel, withoutHandleQueue } from '../platform/ipc-channel.js'
@@ -6,14 +6,13 @@ import type { Platform } from '../platform/process.js'
 import { type Inheritance, inheritanceVariable } from '../protocol/inheritance.js'
 import type { Command } from './successor-command.js'
 
-/** The standard streams and the channel come first; the listeners follow without a gap (docs/reference/protocol.md). */
+/** The standard streams and the channel come first, then the listeners without a gap (docs/reference/protocol.md). */
 export const firstListenerFd = 4
 const channelFd = 3
 
-/** A successor as a process: a child of this one, or one that the supervisor has started for it. */
+/** The process of a successor: a child of this process, or a process that the supervisor has started for it. */
 export interface SuccessorProcess {
   readonly pid?: number | undefined
-  /** The program to start. */
   readonly spawnfile?: string
   readonly connected: boolean
   readonly channel?: { unref(): void } | null | undefined
@@ -24,7 +23,7 @@ export interface SuccessorProcess {
     done: (error: Error | null) => void,
   ): boolean
   kill(signal: NodeJS.Signals): boolean
-  /** This process no longer waits for it. */
+  /** Lets this process exit before the successor. */
   unref(): void
   /** The process could not be started. */
   on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown
@@ -34,10 +33,10 @@ export interface SuccessorProcess {
 }
 
 /**
- * Descriptors in `inheritance` are those of this process. Errors: `ERR_HANDOVER_SPAWN`.
+ * The descriptors in `inheritance` are those of this process. Errors: `ERR_HANDOVER_SPAWN`.
  *
- * Node adds its own NODE_CHANNEL_FD behind the variables given here, and getenv(3) finds the first. With an empty one
- * Node sets up no `process.send` in the successor: the preload opens the channel instead, hidden from the program.
+ * Node appends its own NODE_CHANNEL_FD to the environment, and getenv(3) finds the first one. Because that one is empty,
+ * Node does not set up `process.send` in the successor: the preload opens the channel, hidden from the program.
  */
 export function spawnSuccessor(platform: Platform, command: Command, inheritance: Inheritance): ChildProcess {
   const { execPath, args, cwd } = command

@@ -1,14 +1,13 @@
-/** The next generation, as the generation that starts it sees it: starts it, watches it, gives it the service, ends it. */
+/** The successor as its predecessor sees it: starts it, watches it, gives it the service, and ends it. */
 import type { HandoverError } from '../base/errors.js'
 import type { FinalReport } from '../base/report.js'
 import { withTimeout } from '../base/timeouts.js'
-import type { ConnectionMessage, FromPredecessor } from '../protocol/generation-messages.js'
+import type { FromPredecessor } from '../protocol/generation-messages.js'
 import { envelope } from '../protocol/message-table.js'
 import { type Grant, type GrantEvent, type GrantStep, nextGrant } from './ownership.js'
 import { type ProcessEvents, RestartingProcess } from './restarting-process.js'
 import { type Exit, formatExit, notReadyInTime, successorFailed } from './successor-errors.js'
-import type { SuccessorEvents, TakenOver } from './successor-events.js'
-import { SuccessorMessages } from './successor-messages.js'
+import { type SuccessorEvents, SuccessorMessages, type TakenOver } from './successor-messages.js'
 import type { SuccessorProcess } from './successor-process.js'
 import { Waits } from './waits.js'
 
@@ -16,8 +15,8 @@ import { Waits } from './waits.js'
 const endMs = 5_000
 /** How long each step of taking over may take. */
 const takeOverMs = 5_000
-/** How long it may take to read the last messages. */
-const hearMs = 5_000
+/** How long the successor may take to read the last messages. */
+const readMs = 5_000
 
 export class Successor {
   readonly #events: SuccessorEvents
@@ -28,7 +27,7 @@ export class Successor {
   #ending: Promise<void> | undefined
   #grant: Grant = 'kept'
 
-  /** Errors: `ERR_HANDOVER_SPAWN`, here or from {@link untilReady}: the system reports it at once or later. */
+  /** Errors: `ERR_HANDOVER_SPAWN`, here or from {@link untilReady}, depending on when the operating system reports it. */
   constructor(spawn: () => SuccessorProcess, signals: readonly string[], events: SuccessorEvents) {
     this.#events = events
     this.#signals = signals
@@ -48,12 +47,12 @@ export class Successor {
     return this.#messages.isReady
   }
 
-  /** Messages on the channel that are not of Handover. */
+  /** Messages of the program on the channel, shortened. */
   get foreignMessages(): readonly string[] {
-    return this.#messages.foreign.shown
+    return this.#messages.foreign
   }
 
-  /** Whether this generation serves again if the successor ends now. */
+  /** Whether this generation would serve again if the successor ended now. */
   get standsBy(): boolean {
     return this.#grant === 'given'
   }
@@ -62,7 +61,7 @@ export class Successor {
     return this.#child.exit
   }
 
-  /** The open connections of the successor, as last reported in its probation. */
+  /** The open connections of the successor, as last reported on probation. */
   get openConnections(): number {
     return this.#messages.openConnections
   }
@@ -78,10 +77,7 @@ export class Successor {
     await this.#waits.isLate(probationMs, new Promise<never>(() => {}))
   }
 
-  /**
-   * Asks the successor whether it can take over. Resolves when it answers that it can. This generation still owns the
-   * service. Errors: `ERR_HANDOVER_PROBATION`.
-   */
+  /** Resolves when the successor answers that it can take over. Errors: `ERR_HANDOVER_PROBATION`. */
   async offer(): Promise<void> {
     this.#step('outlived')
     if (await this.#waits.isLate(takeOverMs, this.#messages.canTakeOver.promise))
@@ -89,8 +85,8 @@ export class Successor {
   }
 
   /**
-   * Gives the successor the service. Resolves when it has taken over, with the listeners that it serves. Until then this
-   * generation owns the service. Errors: `ERR_HANDOVER_PROBATION`.
+   * Gives the successor the service, and resolves when it has taken over. Until then this generation owns the service.
+   * Errors: `ERR_HANDOVER_PROBATION`.
    */
   async own(): Promise<TakenOver> {
     this.#step('can-take-over')
@@ -98,7 +94,7 @@ export class Successor {
     return this.#messages.tookOver.promise
   }
 
-  /** This generation does not serve again, whatever happens to the successor. */
+  /** From now on this generation does not serve again, even if the successor dies. */
   standDown(): void {
     if (this.#step('stand-down')) this.#events.onStoodDown()
   }
@@ -113,7 +109,7 @@ export class Successor {
     this.#waits.throwIfFailed()
   }
 
-  /** The reload has failed: {@link untilReady} and the later waits reject with `reason`. */
+  /** Makes {@link untilReady} and the later waits reject with `reason`. */
   fail(reason: HandoverError): void {
     this.#waits.fail(reason)
   }
@@ -121,45 +117,37 @@ export class Successor {
   send(message: FromPredecessor): void {
     if (!this.#child.connected) return
     this.#child.send(envelope<FromPredecessor>(message), undefined, (error) => {
-      // The successor has died meanwhile: its exit gives the reason.
+      // The successor has died: its exit gives the reason.
       if (error) this.#messages.openConnections = 0
     })
   }
 
-  /** Sends an open connection. Calls `failed` if it has not left this process. */
-  sendConnection(message: ConnectionMessage, handle: object, failed: () => void): void {
-    if (this.#child.connected)
-      this.#child.send(envelope<FromPredecessor>(message), handle, (error) => error && failed())
-    else failed()
-  }
-
-  /** Sends a message with a handle. Calls `out` when it has left this process, or if the channel is closed. */
-  give(message: FromPredecessor, handle: object, out: () => void): void {
-    if (!this.#child.connected) out()
-    else this.#child.send(envelope<FromPredecessor>(message), handle, out)
+  /** Calls `done` when the message has left this process, or with the reason why it cannot. */
+  sendHandle(message: FromPredecessor, handle: object, done: (error: Error | null) => void): void {
+    if (this.#child.connected) this.#child.send(envelope<FromPredecessor>(message), handle, done)
+    else done(new Error('the channel to the successor is closed'))
   }
 
   /**
    * Sends the last message. Resolves when the successor has read all messages, or never will: when the sender exits, libuv
-   * drops unread messages behind one with a handle (docs/decisions/0012-many-handles-at-a-time.md).
+   * drops unread messages after one with a handle (docs/decisions/0012-many-handles-at-a-time.md).
    */
   async finish(report: FinalReport): Promise<void> {
     this.send({ type: 'finished', report })
-    await withTimeout(hearMs, (limit) => this.#waits.until(this.#messages.heard.promise, limit)).catch(
+    await withTimeout(readMs, (limit) => this.#waits.until(this.#messages.allRead.promise, limit)).catch(
       () => {},
     )
   }
 
   /**
-   * Ends the successor. Resolves when it has exited. A successor that was ready gets time for its in-flight requests.
-   * A second call waits for the first one: a second SIGTERM would cut the requests.
+   * Ends the successor, and resolves when it has exited. A ready successor gets time for its in-flight requests. A second
+   * call waits for the first one: a second SIGTERM would cut the requests.
    */
   end(event: 'failed' | 'shutdown', drainTimeoutMs: number): Promise<void> {
     this.#ending ??= this.#end(event, this.isReady ? drainTimeoutMs + endMs : endMs)
     return this.#ending
   }
 
-  /** Kills the successor. */
   cutShort(): void {
     this.#child.kill()
   }
@@ -169,22 +157,22 @@ export class Successor {
     await this.#child.end(end === 'at-once' ? 'SIGKILL' : 'SIGTERM', politeMs)
   }
 
-  /** The successor is on its own: this process no longer waits for it. */
+  /** Lets this process exit before the successor. */
   release(): void {
     this.#child.release()
   }
 
   #processEvents(): ProcessEvents {
     return {
-      startsAgainAfter: (signal) => this.#isBooting() && this.#signals.includes(signal),
+      restartsAfter: (signal) => this.#isBooting() && this.#signals.includes(signal),
       onMessage: (raw, handle) => this.#onMessage(raw, handle),
       onNotStarted: (error) => this.fail(error),
       onExit: (exit) => this.#onExit(exit),
       onDisconnect: () => {
-        this.#messages.heard.resolve()
+        this.#messages.allRead.resolve()
         this.#events.onGone()
       },
-      // A successor that has closed its channel and keeps running can never take over.
+      // A successor that closes its channel and keeps running cannot take over.
       onChannelLost: () =>
         this.fail(this.#failed('ERR_HANDOVER_PROBATION', 'closed its channel to this generation')),
       onAllRead: (exit) => {
@@ -195,7 +183,7 @@ export class Successor {
   }
 
   /**
-   * A reload signal ends Node until the preload listens for it. The signal must not fail the reload that it requests
+   * Until the preload listens for it, a reload signal ends Node. The signal must not fail the reload that it requests
    * (test/handover/signals.test.ts).
    */
   #isBooting(): boolean {
