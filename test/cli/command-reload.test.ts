@@ -47,9 +47,9 @@ const failures: [string, object, object, RegExp][] = [
 
 test.each(failures)(
   'C53: when a release %s, handover reload prints the reason and exits with 1, and handover status shows it',
-  async (_, behaviour, graceful, reason) => {
+  async (_, behavior, graceful, reason) => {
     const { path, service, next } = await startControlled(graceful)
-    next(behaviour)
+    next(behavior)
     const { code, stdout, stderr } = await cli(['reload', '--control', path])
     expect(stderr).toMatch(/handover: the reload failed \(ERR_HANDOVER_/)
     expect(stderr).toMatch(reason)

@@ -16,7 +16,7 @@ async function startWorkers(workers: number) {
     run: ['--workers', String(workers), '--control', path],
     config: { graceful: { probationMs: 50 }, release },
   })
-  return { path, service, next: (behaviour: object) => writeFileSync(release, JSON.stringify(behaviour)) }
+  return { path, service, next: (behavior: object) => writeFileSync(release, JSON.stringify(behavior)) }
 }
 
 test('C53: handover reload reports each worker with its drain, and handover status shows all workers', async () => {

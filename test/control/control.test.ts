@@ -56,9 +56,9 @@ const failures: [string, object, object, RegExp][] = [
 
 test.each(failures)(
   'C53: when a release %s, reload returns the reason and status shows it',
-  async (_, behaviour, graceful, reason) => {
+  async (_, behavior, graceful, reason) => {
     const { path, service, next } = await startControlled(graceful)
-    next(behaviour)
+    next(behavior)
     const answer = (await ask(path, 'reload')) as unknown as { error: { code: string; message: string } }
     expect(answer).toMatchObject({
       ok: false,

@@ -61,7 +61,7 @@ function faults(world: World): Move<World>[] {
         after: { ...world, [who]: { ...process, stopped: true }, left: { ...left, stops: left.stops - 1 } },
       })
     if (left.terms > 0 && !process.term)
-      moves.push({ label: `SIGTERM to the ${who}`, after: signalled(world, who) })
+      moves.push({ label: `SIGTERM to the ${who}`, after: signaled(world, who) })
   }
   if (supervisor?.alive) moves.push(...supervisorFaults(world))
   const spent = { ...left, faults: left.faults - 1 }
@@ -122,7 +122,7 @@ function killed(world: World, who: 'predecessor' | 'successor'): World {
 }
 
 /** A signal to the owner of the service, or to the only process that can serve, stops the service. */
-function signalled(world: World, who: 'predecessor' | 'successor'): World {
+function signaled(world: World, who: 'predecessor' | 'successor'): World {
   const { predecessor, successor, left } = world
   const isOwner =
     who === 'predecessor' ? !/^(given|stood-down)$/.test(predecessor.grant) : successor.claim === 'owner'
