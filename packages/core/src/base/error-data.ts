@@ -10,7 +10,6 @@ export interface ErrorData {
   readonly code?: string
 }
 
-/** Returns the data of any thrown value. */
 export function errorData(thrown: unknown): ErrorData {
   if (!(thrown instanceof Error)) {
     const message = typeof thrown === 'string' ? thrown : inspect(thrown)

@@ -5,7 +5,6 @@ export interface Logger {
   error(facts: object, message: string): void
 }
 
-/** Logs nothing. */
 export const silent: Logger = { info() {}, warn() {}, error() {} }
 
 /** Logs with the logger that `current` returns for each line. */

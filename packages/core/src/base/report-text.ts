@@ -1,7 +1,5 @@
-/** Formats reports for the log and the commands. */
 import type { ActiveWork, DrainReport } from './report.js'
 
-/** `1 connection`, `2 connections`. */
 export const formatConnections = (count: number): string =>
   `${count} ${count === 1 ? 'connection' : 'connections'}`
 

@@ -2,27 +2,28 @@
 import type net from 'node:net'
 import type { ConnectionKind, Outcomes } from '../base/report.js'
 import type { Connection } from './connection.js'
-import { OutcomeCounts } from './counting.js'
+import { forEachKind } from './counting.js'
 import { Http1Connection } from './http1.js'
 
-/** Takes over connections during a drain. */
 export interface ConnectionTaker {
   /** Returns whether it took the connection. Otherwise the connection drains here. */
   take(connection: Http1Connection, server: net.Server): boolean
 }
 
+const noOutcomes: Outcomes = { moved: 0, lost: 0, closed: 0, cut: 0 }
+
 export class ConnectionDrain {
   #isActive = false
   #taker: ConnectionTaker | undefined
-  #counts = new OutcomeCounts()
+  #outcomes = forEachKind(noOutcomes)
+  #arrived = 0
 
   get outcomes(): Readonly<Record<ConnectionKind, Outcomes>> {
-    return this.#counts.kinds
+    return this.#outcomes
   }
 
-  /** How many connections have opened since the drain began. */
   get arrived(): number {
-    return this.#counts.arrived
+    return this.#arrived
   }
 
   get isActive(): boolean {
@@ -37,7 +38,8 @@ export class ConnectionDrain {
   stop(): void {
     this.#isActive = false
     this.#taker = undefined
-    this.#counts = new OutcomeCounts()
+    this.#outcomes = forEachKind(noOutcomes)
+    this.#arrived = 0
   }
 
   /** Called when the drain begins, and when the connection can now move or can no longer move. */
@@ -53,16 +55,17 @@ export class ConnectionDrain {
 
   onOpened(connection: Connection, server: net.Server): void {
     if (!this.#isActive) return
-    this.#counts.arrived++
+    this.#arrived++
     this.#drain(connection, server)
   }
 
   onReplaced(): void {
-    if (this.#isActive) this.#counts.arrived--
+    if (this.#isActive) this.#arrived--
   }
 
   onGone({ kind }: Connection, outcome: keyof Outcomes): void {
-    if (this.#isActive) this.#counts.add(kind, outcome)
+    const counts = this.#outcomes[kind]
+    if (this.#isActive) this.#outcomes[kind] = { ...counts, [outcome]: counts[outcome] + 1 }
   }
 
   #drain(connection: Connection, server: net.Server): void {

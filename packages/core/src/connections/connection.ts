@@ -6,7 +6,6 @@ export interface Connection {
   readonly kind: ConnectionKind
   /** Notes when the request in flight was first sampled. Returns whether there is one. */
   sample?(): boolean
-  /** Called when the connection has closed. */
   forget?(): void
   /** How many requests have no complete response yet. */
   inFlight(): number
@@ -18,11 +17,9 @@ export interface Connection {
   finish?(): void
   /** Closes an idle connection in order. */
   close(): void
-  /** Destroys the connection now. */
   cut(): void
 }
 
-/** Observes connections as they open and close. */
 export interface ConnectionWatcher {
   onOpened(connection: Connection, server: net.Server): void
   /** The TLS handshake has completed. The connection that it opens counts instead. */

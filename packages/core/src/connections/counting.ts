@@ -5,7 +5,8 @@ import type { Connection } from './connection.js'
 
 type Open = ReadonlyMap<Connection, net.Server>
 
-const forEachKind = <T>(value: T): Record<ConnectionKind, T> => ({
+/** Has the same value for each kind of connection. */
+export const forEachKind = <T>(value: T): Record<ConnectionKind, T> => ({
   http1: value,
   https: value,
   http2: value,
@@ -56,18 +57,6 @@ export abstract class OpenConnections {
   }
 }
 
-/** Counts the outcomes of connections during a drain, by kind. */
-export class OutcomeCounts {
-  /** Connections that opened since the drain began. Each one has one outcome, like those that were open before. */
-  arrived = 0
-  readonly kinds = forEachKind<Outcomes>({ moved: 0, lost: 0, closed: 0, cut: 0 })
-
-  add(kind: ConnectionKind, outcome: keyof Outcomes): void {
-    this.kinds[kind] = { ...this.kinds[kind], [outcome]: this.kinds[kind][outcome] + 1 }
-  }
-}
-
-/** The outcomes of all kinds together. */
 export const totalOf = (kinds: Readonly<Record<ConnectionKind, Outcomes>>): Outcomes =>
   Object.values(kinds).reduce((total, { moved, lost, closed, cut }) => ({
     moved: total.moved + moved,

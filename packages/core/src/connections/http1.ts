@@ -149,7 +149,6 @@ export class Http1Connection implements Connection {
     this.#newest()?.once('close', onAnswered)
   }
 
-  /** The connection stays in this process. */
   stopMoving(): void {
     this.#onAnswered = undefined
     this.#updateInterest()
@@ -203,7 +202,6 @@ export class Http1Connection implements Connection {
     response.once('close', () => this.#queued.delete(response))
   }
 
-  /** The response in flight. */
   #current(): ServerResponse | undefined {
     return responseOn(this.socket) ?? [...this.#queued][0]
   }

@@ -30,7 +30,6 @@ export class Http2Connection implements Connection {
     this.#hangUp = session.socket.destroySoon
   }
 
-  /** The client has opened a stream. */
   begin(stream: ServerHttp2Stream): void {
     this.#streams++
     stream.once('close', () => this.#streams--)

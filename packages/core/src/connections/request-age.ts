@@ -30,7 +30,6 @@ export class RequestAgeSampler {
     ).unref()
   }
 
-  /** Returns whether a request is in flight. */
   #sample(): boolean {
     let isBusy = false
     for (const connection of this.#connections.keys()) if (connection.sample?.()) isBusy = true

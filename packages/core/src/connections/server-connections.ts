@@ -34,7 +34,6 @@ export class ServerConnections extends OpenConnections implements Drained {
     })
   }
 
-  /** The drain has ended. */
   stop(): void {
     this.#unwatch()
   }

@@ -12,15 +12,11 @@ import { RawConnection } from './raw.js'
 type Events = NonNullable<Observers['after']>
 
 export interface ConnectionEvents {
-  /** A connection has opened on `socket`. */
   readonly opened: (socket: net.Socket, connection: Connection) => void
-  /** A TLS handshake has completed. */
   readonly handshakeDone: (socket: TLSSocket) => void
-  /** An HTTP/2 session has opened. */
   readonly session: (session: ServerHttp2Session) => void
 }
 
-/** Returns observers for the events of `server`. */
 export function connectionEvents(
   server: net.Server,
   interest: RequestInterest,

@@ -22,8 +22,7 @@ type Tracked = net.Socket & { [connectionOf]?: Connection }
 
 export class Tracker extends OpenConnections {
   readonly #connections = new Map<Connection, net.Server>()
-  /** Functions that stop observing a server. */
-  readonly #servers = new Map<net.Server, () => void>()
+  readonly #stopObserving = new Map<net.Server, () => void>()
   #requests = 0
   readonly #interest: RequestInterest = { count: 0 }
   readonly #ages = new RequestAgeSampler(this.#connections)
@@ -31,15 +30,13 @@ export class Tracker extends OpenConnections {
   /** Another generation in this process may track the same servers by now. */
   #isReleased = false
   readonly #watchers = new Set<ConnectionWatcher>()
-  /** Called when a connection has closed. */
   onClosed: () => void = () => {}
-  /** Called when a connection has opened or closed. */
   onChange: () => void = () => {}
 
   install(): () => void {
     return () => {
       this.#isReleased = true
-      for (const server of [...this.#servers.keys()]) this.#release(server)
+      for (const server of [...this.#stopObserving.keys()]) this.#release(server)
     }
   }
 
@@ -53,14 +50,14 @@ export class Tracker extends OpenConnections {
 
   /** Tracks the connections of a server from now on. Returns whether the server is a new one. */
   track(server: net.Server): boolean {
-    if (this.#servers.has(server)) return false
+    if (this.#stopObserving.has(server)) return false
     const after = connectionEvents(server, this.#interest, {
       opened: (socket, connection) => this.#add(server, socket, connection),
       handshakeDone: (socket) => this.#handshakeDone(socket),
       session: (session) => this.#addSession(server, session),
     })
     const offs = [observe(server, { after }), ...(isHttp(server) ? [this.#countRequests(server)] : [])]
-    this.#servers.set(server, () => {
+    this.#stopObserving.set(server, () => {
       for (const off of offs) off()
     })
     return true
@@ -107,7 +104,6 @@ export class Tracker extends OpenConnections {
     this.#drainAgain(connection)
   }
 
-  /** The connection cannot move after all. */
   stay(connection: Http1Connection): void {
     this.#drain.keep(connection)
   }
@@ -152,8 +148,8 @@ export class Tracker extends OpenConnections {
   }
 
   #release(server: net.Server): void {
-    this.#servers.get(server)?.()
-    this.#servers.delete(server)
+    this.#stopObserving.get(server)?.()
+    this.#stopObserving.delete(server)
   }
 
   #countRequests(server: net.Server): () => void {

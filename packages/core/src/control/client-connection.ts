@@ -25,7 +25,6 @@ const maxUnreadBytes = 1024 * 1024
 const stalledMs = 10_000
 /** How long a refused client may take to read the reason. */
 const refusedMs = 1_000
-/** How many requests of one client may be pending. */
 const maxPending = 16
 /** How often to send the status to a client that watches, changed or not. */
 const watchMs = 1_000
@@ -42,7 +41,6 @@ export interface CarriedClient {
   readonly pending: string
 }
 
-/** Answers a request other than `watch`. */
 type Answer = (request: ControlRequest) => Promise<ControlAnswer>
 
 export class ClientConnection {

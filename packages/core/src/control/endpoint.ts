@@ -15,7 +15,6 @@ export interface EndpointParts {
   readonly logger: Logger
   readonly listeners: Pick<Listeners, 'serveControl' | 'closeControl'>
   readonly platform: Platform
-  /** The path of the socket, if the option is set. */
   readonly path: () => string | undefined
 }
 
@@ -55,7 +54,6 @@ export class ControlEndpoint {
     this.#server?.handOver(send)
   }
 
-  /** Serves a client that the predecessor sent. */
   adopt(handle: object, carried: CarriedClient): void {
     if (this.#server) this.#server.adopt(handle, carried)
     else closeConnection(handle)
@@ -79,7 +77,6 @@ export class ControlEndpoint {
     this.#server.close()
   }
 
-  /** Retries until the path is served. */
   async #listen(control: ControlServer, path: string, failures = 0): Promise<void> {
     const { platform, logger, listeners } = this.#parts
     try {

@@ -6,7 +6,6 @@ import { busy } from '../protocol/control-messages.js'
 import { type CarriedClient, ClientConnection } from './client-connection.js'
 import type { Controlled } from './controlled.js'
 
-/** How many clients to serve at a time. */
 const maxClients = 32
 /** How long to wait for the kernel to take the last answers. */
 const flushMs = 1_000
@@ -26,7 +25,6 @@ export class ControlServer {
     this.server = net.createServer({ allowHalfOpen: true }, (socket) => this.#serve(socket)).unref()
   }
 
-  /** Serves a client that another process sent. */
   adopt(handle: object, carried: CarriedClient): void {
     this.#serve(socketOf(this.server, handle), carried)
   }
@@ -50,7 +48,6 @@ export class ControlServer {
     await timeout(flushMs, all).catch(() => {})
   }
 
-  /** Closes all connections. */
   close(): void {
     for (const client of this.#clients) {
       client.leave()

@@ -1,4 +1,3 @@
-/** Whether this process is short of file descriptors. */
 import { closeSync, openSync, readFileSync } from 'node:fs'
 
 /** Descriptors to keep free for the process itself: at its limit, Node closes every connection that it accepts. */

@@ -18,7 +18,6 @@ export interface Observers {
 }
 
 type Listed = (...args: unknown[]) => unknown
-/** The observers of one event. */
 type Entry = Readonly<Record<keyof Observers, readonly Listed[]>>
 type Entries = Map<string | symbol, Entry>
 const moments = ['before', 'instead', 'after'] as const

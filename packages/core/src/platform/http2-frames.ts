@@ -2,7 +2,6 @@
 import { writeSync } from 'node:fs'
 import type { Http2Session } from 'node:http2'
 
-/** The native handle below a session. */
 interface NativeStream {
   readonly fd: number
   /** Bytes that the kernel has not taken yet. */

@@ -11,7 +11,6 @@ import { maxTimerMs } from '../base/timeouts.js'
 import type { TcpAddress } from '../protocol/inheritance.js'
 import { observe } from './hidden-observers.js'
 
-/** A native listening handle: `TCP` or `Pipe`. */
 interface NativeHandle {
   readonly fd: number
   listen(backlog: number): number
@@ -38,7 +37,6 @@ export interface AdoptedListener {
   startAccepting(): void
 }
 
-/** The private members of a `net.Server`. */
 interface ServerInside {
   _handle: NativeHandle | null
   _listen2(address: null, port: -1, addressType: -1, backlog: number): void
@@ -138,7 +136,6 @@ export function setSocketPath(server: net.Server, path: string): void {
   ;(server as unknown as { _pipeName: string })._pipeName = path
 }
 
-/** Removes the listener from a server and returns it. */
 export function takeListener(server: net.Server): object | undefined {
   const inside = server as unknown as ServerInside
   const handle = inside._handle ?? undefined
@@ -167,19 +164,20 @@ export function replaceListener(server: net.Server, handle: object): (() => void
   return () => before.close()
 }
 
+type Listen = (this: net.Server, ...args: unknown[]) => net.Server
+
 /** Replaces `net.Server.prototype.listen`. Returns a function that restores it. */
 export function wrapListen(
   replacement: (server: net.Server, args: unknown[], original: (args: unknown[]) => net.Server) => net.Server,
 ): () => void {
-  const before = net.Server.prototype.listen as (this: net.Server, ...args: unknown[]) => net.Server
+  const prototype = net.Server.prototype as { listen: Listen }
+  const before = prototype.listen
   function listenWithHandover(this: net.Server, ...args: unknown[]): net.Server {
     return replacement(this, args, (changed) => before.apply(this, changed))
   }
-  net.Server.prototype.listen = listenWithHandover as typeof net.Server.prototype.listen
+  prototype.listen = listenWithHandover
   return () => {
-    if (net.Server.prototype.listen === (listenWithHandover as unknown)) {
-      net.Server.prototype.listen = before as typeof net.Server.prototype.listen
-    }
+    if (prototype.listen === listenWithHandover) prototype.listen = before
   }
 }
 
@@ -215,7 +213,6 @@ export function closeListener(server: net.Server): () => void {
 
 export const closeHandle = (handle: object): void => (handle as NativeHandle).close()
 
-/** Whether this version of Node can make a server listen on a handle. */
 export const canListenOnHandle = (): boolean => '_listen2' in net.Server.prototype
 
 /** Whether the options of `listen` are an object with a native handle: another server, or a socket. */

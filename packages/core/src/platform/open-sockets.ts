@@ -1,7 +1,6 @@
 /** Connections that a server accepted before Handover observed it: see platform/listener-handle.ts. */
 import net from 'node:net'
 
-/** Lists the parsers of an HTTP/1.1 server. */
 interface ParserList {
   all?(): readonly { readonly socket?: net.Socket }[]
 }

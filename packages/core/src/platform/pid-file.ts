@@ -14,7 +14,6 @@ export class PidFile {
   readonly #pid: number
   /** The descriptor of the file that this process wrote. */
   #fd: number | undefined
-  /** Set while writing fails. */
   #retry: NodeJS.Timeout | undefined
 
   /** Without a path, all methods do nothing. */

@@ -110,7 +110,6 @@ export const platform = {
   initialEnvironment,
   cwd: () => process.cwd(),
   unsupported,
-  /** Milliseconds of a monotonic clock. */
   now: () => performance.now(),
   /** CLOCK_MONOTONIC, which systemd expects (uv_hrtime(3)). */
   monotonicMicroseconds: () => process.hrtime.bigint() / 1_000n,
@@ -129,7 +128,6 @@ export const platform = {
   umask: () => process.umask(),
   startOf,
   isSame,
-  /** Blocks this thread. */
   sleep: (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
   /** Runs `create` with the umask `mask`, which applies to the whole process: `create` must be synchronous. */
   withUmask(mask: number, create: () => void): void {

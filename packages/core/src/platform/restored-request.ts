@@ -2,7 +2,6 @@
 import http from 'node:http'
 import type net from 'node:net'
 
-/** The data with which the successor restores a request. */
 export interface RequestHead {
   readonly method: string | undefined
   readonly url: string | undefined

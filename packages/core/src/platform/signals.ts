@@ -5,7 +5,6 @@ import type { Platform } from './process.js'
 export interface SignalActions {
   reload(signal: string): void
   shutdown(signal: string): void
-  /** A second shutdown signal arrived. */
   cutShort(signal: string): void
 }
 

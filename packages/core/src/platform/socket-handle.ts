@@ -8,7 +8,6 @@ export function isUpgraded(socket: net.Socket): boolean {
   return 'parser' in socket && (socket as unknown as { parser: unknown }).parser === null
 }
 
-/** The native handle of a connection. */
 interface NativeStream {
   readonly fd: number
   readStop(): number
@@ -153,7 +152,6 @@ export function resumeResponse(
   return response
 }
 
-/** Marks a socket as upgraded: see {@link isUpgraded}. */
 export function markUpgraded(socket: net.Socket): void {
   Object.assign(socket, { parser: null })
 }

@@ -6,7 +6,6 @@ import type { Logger } from '../base/logger.js'
 import { maxTimerMs } from '../base/timeouts.js'
 import type { Platform } from './process.js'
 
-/** The longest status to show in `systemctl status`, in characters. */
 const maxStatusLength = 500
 
 /** Without systemd, all methods do nothing. */

@@ -2,9 +2,7 @@
 import type { TlsSessions } from '../protocol/inheritance.js'
 import { isTls } from './server-kind.js'
 
-/** The private members of a `tls.Server`. */
 interface ServerInside {
-  /** The keys from the server's options. */
   readonly ticketKeys?: Uint8Array
   sessionIdContext: string
   readonly _sharedCreds?: { readonly context?: { setSessionIdContext?(idContext: string): void } }

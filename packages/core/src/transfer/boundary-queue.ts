@@ -30,7 +30,6 @@ export class BoundaryQueue {
     this.#idle = idle
   }
 
-  /** Whether connections wait for a check. */
   get hasToCheck(): boolean {
     return this.#toCheck.size > 0
   }

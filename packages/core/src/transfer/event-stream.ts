@@ -10,7 +10,6 @@ import type { Tracker } from '../connections/tracker.js'
 import { headOf, type RequestHead, restoreRequest } from '../platform/restored-request.js'
 import { markBetweenRequests, resumeResponse } from '../platform/socket-handle.js'
 
-/** The name of running responses on the wire. */
 export const streamProtocol = 'http-stream'
 /** How often to check whether the kernel has taken all output of a stream that moves. */
 const pollMs = 5
@@ -77,7 +76,6 @@ function leave(response: ServerResponse, transfer: OutgoingTransfer, state: unkn
   response.end = () => response
 }
 
-/** Continues a stream that the predecessor moved here. */
 export function resumeStream(
   { server, socket, state }: IncomingConnection,
   tracker: Tracker,

@@ -27,12 +27,10 @@ export class IncomingConnections {
     this.#parts = parts
   }
 
-  /** Protocols with a receiver in this process. */
   get protocols(): string[] {
     return [...this.#receivers.keys()]
   }
 
-  /** Registers the receiver of connections of `protocol`. */
   receive(protocol: string, receiver: ConnectionReceiver): void {
     this.#receivers.set(protocol, receiver)
   }
@@ -63,7 +61,6 @@ export class IncomingConnections {
     else this.#followUps.set(id, [data])
   }
 
-  /** The predecessor has ended. */
   close(): void {
     this.#followUps.clear()
   }

@@ -49,12 +49,11 @@ export class Mover {
     })
   }
 
-  /** The numbers for the report. */
   get outcome(): Pick<Transit, 'refused' | 'longestWaitMs'> {
     return this.#transit
   }
 
-  /** Begins to move a connection. Returns `false` if the receiver cannot serve it. */
+  /** Returns `false` if the receiver cannot serve the connection. */
   take(connection: Http1Connection, server: net.Server): boolean {
     const listener = this.#parts.listenerOf(server)
     if (this.#isStopped || listener === undefined || connection.isSecure) return false

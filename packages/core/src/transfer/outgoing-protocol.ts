@@ -9,9 +9,7 @@ import type { ProtocolState } from './transit.js'
 const retryMs = 5
 
 export interface ProtocolParts {
-  /** Sends `data` for a connection that has left. */
   readonly sendFollowUp: (id: number, data: unknown) => void
-  /** The connection stays in this process. */
   readonly keep: (connection: Http1Connection) => void
   /** The protocol failed to prepare a connection. */
   readonly failed: (protocol: string, error: unknown) => void

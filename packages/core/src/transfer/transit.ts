@@ -74,7 +74,6 @@ export class Transit {
     return this.#isOpen && this.size < maxInTransit
   }
 
-  /** How many connections the receiver could not take. */
   get refused(): number {
     return this.#refused.size
   }
