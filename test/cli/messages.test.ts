@@ -30,7 +30,7 @@ async function expectWhole(service: Service, path: string): Promise<void> {
   expect((await statusOf(path)).lastReload).toMatchObject({ outcome: 'handed-over' })
 }
 
-/** A program that sends the value of this expression at SIGUSR2. The expression may use `other`, `socket` and `native`. */
+/** A program that sends the value of `expression` at SIGUSR2. It may use `other`, `socket` and `native`. */
 const sends = (expression: string): string => `
   import http from 'node:http'
   import net from 'node:net'

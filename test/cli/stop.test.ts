@@ -1,4 +1,4 @@
-// How a service under `handover run` stops: gracefully, after a second signal or at its limit, and with which exit code.
+// How a service under `handover run` stops: gracefully, after a second signal or at its limit, and its exit codes.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

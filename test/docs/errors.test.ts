@@ -21,7 +21,7 @@ test('the page names exactly the facts of the type Facts', () => {
   const named = codes.flatMap((code) =>
     codeWords(/\*\*Facts:\*\*(.*)/.exec(sectionOf(page, code))?.[1] ?? ''),
   )
-  // A word such as `reload()` is not a fact. Every failed reload has a `report`, and only the supervisor uses `reports`.
+  // Words such as `reload()` are not facts. Every failed reload has a `report`; only the supervisor uses `reports`.
   expect(new Set([...named.filter((word) => /^\w+$/.test(word)), 'report', 'reports'])).toEqual(
     new Set(declared),
   )

@@ -1,4 +1,4 @@
-/** Draws the plan of a round from its seed. A plan is pure data, so that a failing round can be printed and replayed. */
+/** Draws the plan of a round from its seed. A plan is pure data, so that a failing round can be replayed. */
 import { Seeded } from './seeded.js'
 
 export interface Setup {

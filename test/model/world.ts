@@ -45,7 +45,7 @@ export interface World {
   /** Absent if the predecessor starts its successor itself. */
   readonly supervisor?: { readonly alive: boolean; readonly stopped: boolean; readonly toldEnd: boolean }
   readonly channelOpen: boolean
-  /** Messages in transit, in order of arrival. Under a supervisor, `from…` holds those that it has not relayed yet. */
+  /** Messages in transit, in order of arrival. Under a supervisor, `from…` holds those that it has not relayed. */
   readonly toSuccessor: readonly Message[]
   readonly toPredecessor: readonly Message[]
   readonly fromPredecessor: readonly Message[]

@@ -1,4 +1,4 @@
-// Other WebSocket servers close their connections themselves: tests what docs/guides/websockets.md says about Socket.IO.
+// Socket.IO closes its connections itself: tests what docs/guides/websockets.md says about it.
 import type { TcpTarget } from '@handover/load'
 import { io, type Socket } from 'socket.io-client'
 import { expect, onTestFinished, test } from 'vitest'
