@@ -210,8 +210,10 @@ function statusOf(
 }
 
 /** The status of a successor that is not proven. */
-const successorStatus = ({ pid = 0, isReady }: Successor, generation: number): GenerationStatus =>
-  isReady ? { generation, pid, state: 'ready', onProbation: true } : { generation, pid, state: 'starting' }
+const successorStatus = ({ pid = 0, messages }: Successor, generation: number): GenerationStatus =>
+  messages.isReady
+    ? { generation, pid, state: 'ready', onProbation: true }
+    : { generation, pid, state: 'starting' }
 
 /** Call it at the start: later a link may lead to another release. */
 function releaseOf({ argv: [, script = ''], cwd }: Platform): Release {

@@ -30,7 +30,7 @@ export class Handover {
 
   constructor(parts: HandoverParts) {
     this.#parts = parts
-    const inheritable = parts.listeners.inheritable()
+    const inheritable = parts.listeners.open.inheritable()
     for (const [i, { server }] of inheritable.entries()) this.#fds.set(server, firstListenerFd + i)
     this.entries = inheritable.map(({ entry }) => entry)
   }
@@ -81,7 +81,7 @@ export class Handover {
       const entry = this.entries[i] as ListenerEntry
       // Without a duplicate, the control endpoint binds the path again, for this user only.
       if (!duplicate && entry.control) continue
-      this.#parts.listeners.listenAgain(server, duplicate, entry)
+      this.#parts.listeners.open.listenAgain(server, duplicate, entry)
     }
   }
 

@@ -7,7 +7,7 @@ import type { SharedParts } from './shared-parts.js'
 
 /** The server of a registration, if it listened before Handover could find its listener. */
 export function lateServer(what: ReadyCondition, listeners: Listeners | undefined): net.Server | undefined {
-  const isLate = 'server' in what && what.server.listening && !listeners?.has(what.server)
+  const isLate = 'server' in what && what.server.listening && !listeners?.open.has(what.server)
   return isLate ? what.server : undefined
 }
 
@@ -31,7 +31,7 @@ export function attachLate(
   listeners.attach(server)
   tracker.trackOpen(server)
   // Gives the program time to register its hooks.
-  setImmediate(() => server.listening && listeners.announce(server))
+  setImmediate(() => server.listening && listeners.watch.announce(server))
 }
 
 /** The server may have bound a new listener, although it should inherit one. */

@@ -72,7 +72,7 @@ export class Reload {
         generation: self.number + 1,
         ...context,
         signals: reloadSignals,
-        unavailable: listeners.unavailable(),
+        unavailable: listeners.watch.unavailable(),
         listeners: handover.entries,
       },
       handover.servers,
@@ -205,7 +205,7 @@ export class Reload {
   #report(
     outcome: ReloadReport['outcome'],
     error?: HandoverError,
-    lost = this.#successor?.openConnections ?? 0,
+    lost = this.#successor?.messages.openConnections ?? 0,
   ): ReloadReport {
     const { self, tracker } = this.#parts
     const successor = this.#successor
@@ -217,7 +217,7 @@ export class Reload {
       startedAt: this.#startedAt.toISOString(),
       phases: this.#phases,
       connections: tracker.counts(),
-      foreignMessages: successor?.foreignMessages ?? [],
+      foreignMessages: successor?.messages.foreign ?? [],
       ...(error && {
         failure: {
           ...errorData(error),

@@ -3,7 +3,7 @@
  * bind an address that its predecessor still serves.
  */
 import type net from 'node:net'
-import { type AdoptedListener, adoptHandle } from '../platform/listener-handle.js'
+import { adoptHandle } from '../platform/listener-handle.js'
 import type { Platform } from '../platform/process.js'
 import type { ListenerEntry } from '../protocol/inheritance.js'
 import { Claimed } from './claimed.js'
@@ -22,15 +22,15 @@ export interface ListenersParts
 
 export class Listeners {
   readonly claimed = new Claimed()
+  readonly open = new OpenListeners()
+  readonly watch: ListenWatch
   readonly #unclaimed: Unclaimed
-  readonly #open = new OpenListeners()
-  readonly #watch: ListenWatch
   readonly #hook: ListenHook
-  #hasLate = false
+  /** Whether a server listened before the call of `graceful`: a successor could not find its listener. */
+  hasLate = false
 
   constructor({ inherited, observer, tolerated, ...settings }: ListenersParts) {
-    const { claimed } = this
-    const open = this.#open
+    const { claimed, open } = this
     const unclaimed = new Unclaimed(inherited, settings.cwd)
     const watch = new ListenWatch({
       observer,
@@ -39,7 +39,7 @@ export class Listeners {
       unclaimed: () => unclaimed.describeUnsupervised(),
     })
     this.#unclaimed = unclaimed
-    this.#watch = watch
+    this.watch = watch
     this.#hook = new ListenHook({ unclaimed, claimed, open, watch, ...settings })
   }
 
@@ -47,28 +47,14 @@ export class Listeners {
   install(): () => void {
     const uninstall = this.#hook.install()
     return () => {
-      this.#watch.stop()
+      this.watch.stop()
       uninstall()
     }
   }
 
-  /** Every listener that a successor can inherit, with its descriptor here. Errors: `ERR_HANDOVER_BAD_DESCRIPTOR`. */
-  inheritable(): { server: net.Server; entry: ListenerEntry }[] {
-    return this.#open.inheritable()
-  }
-
-  has(server: net.Server): boolean {
-    return this.#open.has(server)
-  }
-
   /** The servers that listen or are about to, without that of the control socket. */
   servers(): net.Server[] {
-    return this.#open.servers({ control: false })
-  }
-
-  /** Keys of the addresses on which no server of this process could listen. */
-  unavailable(): string[] {
-    return this.#watch.unavailable()
+    return this.open.servers({ control: false })
   }
 
   /** Describes the inherited listeners if no server has claimed any: this process does not replace its predecessor. */
@@ -84,18 +70,18 @@ export class Listeners {
   /** Inherited listeners accept connections from now on. */
   startAccepting(): void {
     this.#hook.startAccepting()
-    this.#open.startAccepting()
+    this.open.startAccepting()
   }
 
   /** Adds a listener that another worker has bound. */
   inherit(entry: ListenerEntry, handle: object): void {
     const inherited = { entry, adopted: adoptHandle(handle) }
-    if (!this.#open.replaceRestored(inherited, handle)) this.#unclaimed.add(inherited)
+    if (!this.open.replaceRestored(inherited, handle)) this.#unclaimed.add(inherited)
   }
 
   /** Restores removed files of Unix sockets. Returns the result for each missing file. */
   restoreFiles(platform: Pick<Platform, 'withUmask'>): Restored[] {
-    return this.#open.restoreFiles((path) => this.#hook.bindUnix(path), platform)
+    return this.open.restoreFiles((path) => this.#hook.bindUnix(path), platform)
   }
 
   /**
@@ -108,7 +94,7 @@ export class Listeners {
 
   /** Closes the control socket and removes its file, unless a successor serves it. */
   closeControl(server: net.Server): void {
-    if (server.listening) this.#open.close([server], { removeFiles: true })()
+    if (server.listening) this.open.close([server], { removeFiles: true })()
   }
 
   /**
@@ -124,38 +110,20 @@ export class Listeners {
    * socket open to report the drain. The returned function makes the servers emit `close`.
    */
   close({ forGood }: { forGood: boolean }): () => void {
-    const emitClose = this.closeServers(this.#open.servers({ control: !forGood }), { forGood })
+    const emitClose = this.closeServers(this.open.servers({ control: !forGood }), { forGood })
     this.#unclaimed.close(({ held }) => forGood || held !== undefined)
     return emitClose
   }
 
   /** Closes the listeners of some servers, as {@link close}. The servers may listen again. */
   closeServers(servers: readonly net.Server[], { forGood }: { forGood: boolean }): () => void {
-    return this.#open.close(servers, { removeFiles: forGood })
+    return this.open.close(servers, { removeFiles: forGood })
   }
 
-  /**
-   * Listens again where {@link close} stopped: on `duplicate` or, without one, by binding the address again. Closes
-   * `duplicate` if the server already listens or has closed.
-   */
-  listenAgain(server: net.Server, duplicate: AdoptedListener | undefined, entry: ListenerEntry): void {
-    this.#open.listenAgain(server, duplicate, entry)
-  }
-
-  /** Whether a server listened before the call of `graceful`: a successor could not find its listener. */
-  get hasLate(): boolean {
-    return this.#hasLate
-  }
-
-  /** Follows such a server, which closes at a shutdown. The arguments of its `listen` are unknown. */
+  /** Adds a server that already listens, for a graceful shutdown. The arguments of its `listen` are unknown. */
   attach(server: net.Server): void {
-    this.#hasLate = true
-    this.#watch.watch(server)
-    this.#open.add(server, { key: 'handle' })
-  }
-
-  /** Reports a server that already listens to the observer. */
-  announce(server: net.Server): void {
-    this.#watch.announce(server)
+    this.hasLate = true
+    this.watch.watch(server)
+    this.open.add(server, { key: 'handle' })
   }
 }

@@ -81,6 +81,10 @@ export class OpenListeners {
     }
   }
 
+  /**
+   * Listens on `duplicate` or, without one, binds the address again. Closes `duplicate` if the server already listens or
+   * has closed.
+   */
   listenAgain(
     server: net.Server,
     duplicate: AdoptedListener | undefined,

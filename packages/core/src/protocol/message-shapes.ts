@@ -4,9 +4,7 @@
  */
 import type { ErrorData } from '../base/error-data.js'
 import { isList, isNatural, isRecord, isString } from '../base/guards.js'
-import type { FinalReport, ReloadReport } from '../base/report.js'
 import type { StateName } from '../base/state-names.js'
-import type { ControlEvent, GenerationStatus } from './control-messages.js'
 
 type Is = (value: unknown) => boolean
 
@@ -146,8 +144,7 @@ const isDrainEvent = shape({
 const isEvent: Is = (value) =>
   (isPhaseEvent(value) || isDrainEvent(value)) && isRecord(value) && !('ok' in value) && !('id' in value)
 
-export const isReloadReport = (value: unknown): value is ReloadReport => isReload(value) && isData(value)
-export const isFinalReport = (value: unknown): value is FinalReport => isFinal(value) && isData(value)
-export const isGenerationStatus = (value: unknown): value is GenerationStatus =>
-  isStatus(value) && isData(value)
-export const isProgress = (value: unknown): value is ControlEvent => isEvent(value) && isData(value)
+export const isReloadReport: Is = (value) => isReload(value) && isData(value)
+export const isFinalReport: Is = (value) => isFinal(value) && isData(value)
+export const isGenerationStatus: Is = (value) => isStatus(value) && isData(value)
+export const isProgress: Is = (value) => isEvent(value) && isData(value)

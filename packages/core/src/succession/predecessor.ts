@@ -2,6 +2,7 @@
 import type { SendHandle } from 'node:child_process'
 import { deferred } from '../base/deferred.js'
 import { errorData, errorFrom } from '../base/error-data.js'
+import { HandoverError } from '../base/errors.js'
 import type { FinalReport } from '../base/report.js'
 import type { Platform, ProcessIdentity } from '../platform/process.js'
 import {
@@ -10,9 +11,9 @@ import {
   type FromSuccessor,
   readFromPredecessor,
 } from '../protocol/generation-messages.js'
+import type { TlsSessions } from '../protocol/inheritance.js'
 import { dispatch, envelope, type MessageHandlers } from '../protocol/message-table.js'
 import { type Claim, type ClaimEvent, nextClaim } from './ownership.js'
-import { PredecessorAnswers, type TlsSessionsByListener } from './predecessor-answers.js'
 import { Receipts } from './receipts.js'
 
 /** How often to check whether a predecessor with a closed channel still runs. */
@@ -47,7 +48,12 @@ export class Predecessor {
   readonly #platform: Platform
   readonly #events: PredecessorEvents
   readonly #ended = deferred()
-  readonly #answers: PredecessorAnswers
+  /** The answers to `hello`, `state-wanted` and `no-more`. Each arrives at most once. */
+  readonly #tlsSessions = deferred<readonly (readonly [number, TlsSessions])[]>()
+  readonly #state = deferred<unknown>()
+  readonly #noMore = deferred()
+  /** How many answers keep the process running. */
+  #awaited = 0
   #hasRefused = false
   #hasEnded = false
   #claim: Claim = 'waiting'
@@ -58,14 +64,14 @@ export class Predecessor {
     own: () => this.#events.onOwn(),
     'let-go': () => this.#events.onLetGo(),
     'taken-back': () => this.claim('taken-back') && this.#events.onTakenBack(),
-    state: ({ value }) => this.#answers.state.resolve(value),
-    'state-failed': ({ error }) => this.#answers.state.reject(errorFrom(error)),
+    state: ({ value }) => this.#state.resolve(value),
+    'state-failed': ({ error }) => this.#state.reject(errorFrom(error)),
     connection: (message, handle) =>
       this.#receipts.take(message, handle, (own) => this.#events.onConnection(message, own)),
     sent: ({ upTo }) => this.#receipts.sent(upTo),
     'follow-up': ({ id, data }) => this.#events.onFollowUp(id, data),
-    greeting: ({ tlsSessions }) => this.#answers.greeting.resolve(tlsSessions),
-    'no-more': () => this.#answers.noMore.resolve(),
+    greeting: ({ tlsSessions }) => this.#tlsSessions.resolve(tlsSessions),
+    'no-more': () => this.#noMore.resolve(),
     finished: ({ report }) => {
       this.#events.onFinished(report)
       void this.send({ type: 'heard' })
@@ -81,7 +87,8 @@ export class Predecessor {
     this.generation = generation
     this.#platform = platform
     this.#events = events
-    this.#answers = new PredecessorAnswers(() => platform.channel()?.channel)
+    // A missing state must not crash a program that does not use it.
+    this.#state.promise.catch(() => {})
     this.#listen()
   }
 
@@ -110,26 +117,25 @@ export class Predecessor {
   }
 
   /** The keys to resume TLS sessions, by the descriptor of the listener. */
-  get tlsSessions(): Promise<TlsSessionsByListener> {
-    return this.#answers.greeting.promise
+  get tlsSessions(): Promise<readonly (readonly [number, TlsSessions])[]> {
+    return this.#tlsSessions.promise
   }
 
   /** The state from the predecessor. Errors: that of its `provideState`, or `ERR_HANDOVER_STATE` if it ends first. */
   inheritedState(): Promise<unknown> {
-    const state = this.#answers.state.promise
     if (!this.#hasRequestedState) {
       void this.send({ type: 'state-wanted' })
-      this.#answers.stayUntil(state)
+      this.#stayUntil(this.#state.promise)
     }
     this.#hasRequestedState = true
-    return state
+    return this.#state.promise
   }
 
   /** Asks for no more connections. Resolves when all sent ones have arrived. */
   refuseConnections(): Promise<void> {
     if (!this.#hasRefused) void this.send({ type: 'no-more' })
     this.#hasRefused = true
-    return this.#answers.noMore.promise
+    return this.#noMore.promise
   }
 
   /** Resolves when the message has been sent, or cannot be. */
@@ -149,7 +155,7 @@ export class Predecessor {
   onEnded(): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
-    this.#answers.end(this.pid)
+    this.#endAnswers()
     this.#ended.resolve()
     this.#events.onEnded()
   }
@@ -166,7 +172,7 @@ export class Predecessor {
     channel.channel?.unref()
     // The predecessor sends nothing before `hello`: the program's own listeners would get its messages.
     void this.send({ type: 'hello' })
-    this.#answers.stayUntil(this.#answers.greeting.promise)
+    this.#stayUntil(this.#tlsSessions.promise)
   }
 
   #onMessage(raw: unknown, handle: unknown): void {
@@ -180,8 +186,27 @@ export class Predecessor {
     if (message) dispatch(message, this.#handlers, handle)
   }
 
+  /** Keeps the process running until `answer` settles, even if the program has nothing else to do. */
+  #stayUntil(answer: Promise<unknown>): void {
+    const channel = this.#platform.channel()?.channel
+    if (this.#awaited++ === 0) channel?.ref()
+    const leave = () => {
+      if (--this.#awaited === 0) channel?.unref()
+    }
+    answer.then(leave, leave)
+  }
+
+  /** The predecessor sends no more messages. */
+  #endAnswers(): void {
+    const { pid } = this
+    const why = `Predecessor ${pid} exited or closed its channel before it sent its state.`
+    this.#state.reject(new HandoverError('ERR_HANDOVER_STATE', why, { pid }))
+    this.#tlsSessions.resolve([])
+    this.#noMore.resolve()
+  }
+
   #onDisconnect(): void {
-    this.#answers.end(this.pid)
+    this.#endAnswers()
     this.#awaitEnd()
   }
 

@@ -49,6 +49,7 @@ export class SuccessorMessages {
   readonly allRead = deferred()
   /** Messages of the program on the channel, shortened. */
   readonly foreign: string[] = []
+  /** Whether the successor has sent `ready`. */
   isReady = false
   /** The open connections of the successor, as last reported on probation. */
   openConnections = 0

@@ -19,11 +19,11 @@ const takeOverMs = 5_000
 const readMs = 5_000
 
 export class Successor {
+  readonly messages: SuccessorMessages
   readonly #events: SuccessorEvents
   readonly #signals: readonly string[]
   readonly #child: RestartingProcess
   readonly #waits = new Waits()
-  readonly #messages: SuccessorMessages
   #ending: Promise<void> | undefined
   #grant: Grant = 'kept'
 
@@ -31,7 +31,7 @@ export class Successor {
   constructor(spawn: () => SuccessorProcess, signals: readonly string[], events: SuccessorEvents) {
     this.#events = events
     this.#signals = signals
-    this.#messages = new SuccessorMessages(events, {
+    this.messages = new SuccessorMessages(events, {
       standDown: () => this.standDown(),
       sendNoMore: () => this.#sendNoMore(),
     })
@@ -40,16 +40,6 @@ export class Successor {
 
   get pid(): number | undefined {
     return this.#child.pid
-  }
-
-  /** Whether the successor has sent `ready`. */
-  get isReady(): boolean {
-    return this.#messages.isReady
-  }
-
-  /** Messages of the program on the channel, shortened. */
-  get foreignMessages(): readonly string[] {
-    return this.#messages.foreign
   }
 
   /** Whether this generation would serve again if the successor ended now. */
@@ -61,14 +51,9 @@ export class Successor {
     return this.#child.exit
   }
 
-  /** The open connections of the successor, as last reported on probation. */
-  get openConnections(): number {
-    return this.#messages.openConnections
-  }
-
   /** Resolves when the successor is ready. Errors: `ERR_HANDOVER_SPAWN`, `_SUCCESSOR_EXITED`, `_READY_TIMEOUT`, `_WIRE_VERSION`, `_STATE`. */
   async untilReady(readyTimeoutMs: number): Promise<void> {
-    if (await this.#waits.isLate(readyTimeoutMs, this.#messages.ready.promise))
+    if (await this.#waits.isLate(readyTimeoutMs, this.messages.ready.promise))
       throw notReadyInTime(this.pid, readyTimeoutMs)
   }
 
@@ -80,7 +65,7 @@ export class Successor {
   /** Resolves when the successor answers that it can take over. Errors: `ERR_HANDOVER_PROBATION`. */
   async offer(): Promise<void> {
     this.#step('outlived')
-    if (await this.#waits.isLate(takeOverMs, this.#messages.canTakeOver.promise))
+    if (await this.#waits.isLate(takeOverMs, this.messages.canTakeOver.promise))
       throw this.#didNot('answer that it can take over')
   }
 
@@ -90,8 +75,8 @@ export class Successor {
    */
   async own(): Promise<TakenOver> {
     this.#step('can-take-over')
-    if (await this.#waits.isLate(takeOverMs, this.#messages.tookOver.promise)) throw this.#didNot('take over')
-    return this.#messages.tookOver.promise
+    if (await this.#waits.isLate(takeOverMs, this.messages.tookOver.promise)) throw this.#didNot('take over')
+    return this.messages.tookOver.promise
   }
 
   /** From now on this generation does not serve again, even if the successor dies. */
@@ -118,7 +103,7 @@ export class Successor {
     if (!this.#child.connected) return
     this.#child.send(envelope<FromPredecessor>(message), undefined, (error) => {
       // The successor has died: its exit gives the reason.
-      if (error) this.#messages.openConnections = 0
+      if (error) this.messages.openConnections = 0
     })
   }
 
@@ -134,7 +119,7 @@ export class Successor {
    */
   async finish(report: FinalReport): Promise<void> {
     this.send({ type: 'finished', report })
-    await withTimeout(readMs, (limit) => this.#waits.until(this.#messages.allRead.promise, limit)).catch(
+    await withTimeout(readMs, (limit) => this.#waits.until(this.messages.allRead.promise, limit)).catch(
       () => {},
     )
   }
@@ -144,7 +129,7 @@ export class Successor {
    * call waits for the first one: a second SIGTERM would cut the requests.
    */
   end(event: 'failed' | 'shutdown', drainTimeoutMs: number): Promise<void> {
-    this.#ending ??= this.#end(event, this.isReady ? drainTimeoutMs + endMs : endMs)
+    this.#ending ??= this.#end(event, this.messages.isReady ? drainTimeoutMs + endMs : endMs)
     return this.#ending
   }
 
@@ -169,7 +154,7 @@ export class Successor {
       onNotStarted: (error) => this.fail(error),
       onExit: (exit) => this.#onExit(exit),
       onDisconnect: () => {
-        this.#messages.allRead.resolve()
+        this.messages.allRead.resolve()
         this.#events.onGone()
       },
       // A successor that closes its channel and keeps running cannot take over.
@@ -187,7 +172,7 @@ export class Successor {
    * (test/handover/signals.test.ts).
    */
   #isBooting(): boolean {
-    return !this.isReady && !this.#ending && !this.#waits.hasFailed
+    return !this.messages.isReady && !this.#ending && !this.#waits.hasFailed
   }
 
   /** Advances the ownership of the service, if `event` has a meaning. */
@@ -201,7 +186,7 @@ export class Successor {
 
   #onMessage(raw: unknown, handle: unknown): void {
     try {
-      this.#messages.take(raw, handle)
+      this.messages.take(raw, handle)
     } catch (error) {
       this.fail(error as HandoverError)
     }
@@ -220,7 +205,7 @@ export class Successor {
     // 'disconnect' comes before or after 'exit'.
     this.#events.onGone()
     this.fail(
-      this.isReady
+      this.messages.isReady
         ? this.#failed('ERR_HANDOVER_PROBATION', `${formatExit(exit)} within its probation`)
         : this.#failed('ERR_HANDOVER_SUCCESSOR_EXITED', `${formatExit(exit)} before it was ready`),
     )
@@ -231,8 +216,8 @@ export class Successor {
     return successorFailed(code, what, {
       pid,
       exit: this.exit,
-      reported: this.#messages.reportedError,
-      lost: this.openConnections,
+      reported: this.messages.reportedError,
+      lost: this.messages.openConnections,
     })
   }
 }

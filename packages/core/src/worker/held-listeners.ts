@@ -36,7 +36,7 @@ export class HeldListeners {
     if (!this.#isScheduled) return
     this.#isScheduled = false
     const { listeners, pid, isEnding, post } = this.#parts
-    const all = listeners.inheritable()
+    const all = listeners.open.inheritable()
     for (const { server, entry } of all) {
       if (entry.held !== undefined || this.#names.has(server)) continue
       const held = `${pid}:${++this.#bound}`
@@ -58,7 +58,9 @@ export class HeldListeners {
   onClose(server: net.Server, close: () => void): void {
     this.reportNow()
     const { isEnding, listeners, post } = this.#parts
-    const served = isEnding() ? undefined : listeners.inheritable().find((each) => each.server === server)
+    const served = isEnding()
+      ? undefined
+      : listeners.open.inheritable().find((each) => each.server === server)
     close()
     const held = served && this.named(served.entry, server).held
     if (held === undefined) return
@@ -75,7 +77,7 @@ export class HeldListeners {
 
   /** The servers that listen, with the names of their listeners. */
   servers(): (readonly [net.Server, string])[] {
-    return this.#parts.listeners.inheritable().flatMap(({ server, entry }) => {
+    return this.#parts.listeners.open.inheritable().flatMap(({ server, entry }) => {
       const { held } = this.named(entry, server)
       return held === undefined ? [] : [[server, held] as const]
     })
