@@ -42,7 +42,7 @@ export class Http1Connection implements Connection {
   readonly #bytesBefore: number
   /** Responses to pipelined requests that wait for earlier ones, the newest last. */
   readonly #queued = new Set<ServerResponse>()
-  #draining = false
+  #isDraining = false
   #wasUpgraded = false
   /** Moves the connection in the middle of its protocol, if the protocol can move. */
   movable: MovableConnection | undefined
@@ -74,7 +74,7 @@ export class Http1Connection implements Connection {
     if (!exposesResponses() || (current && current !== response)) this.#queue(response)
     if (this.#keepAliveArmed) this.#disarmKeepAlive()
     if (this.#onAnswered) response.once('close', this.#onAnswered)
-    else if (this.#draining) this.#announceClose(response)
+    else if (this.#isDraining) this.#announceClose(response)
   }
 
   sample(): boolean {
@@ -90,7 +90,7 @@ export class Http1Connection implements Connection {
 
   #updateInterest(
     isInterested = this.#keepAliveArmed ||
-      this.#draining ||
+      this.#isDraining ||
       this.#onAnswered !== undefined ||
       !exposesResponses(),
   ): void {
@@ -171,7 +171,7 @@ export class Http1Connection implements Connection {
   }
 
   startDraining(): void {
-    this.#draining = true
+    this.#isDraining = true
     this.stopMoving()
     const response = this.#newest()
     if (this.movable) this.movable.end()

@@ -23,7 +23,7 @@ export class Http2Connection implements Connection {
   /** Closes the socket below. A closed session does not show its socket. */
   readonly #hangUp: () => void
   #streams = 0
-  #draining = false
+  #isDraining = false
 
   constructor(session: ServerHttp2Session) {
     this.#session = session
@@ -50,8 +50,8 @@ export class Http2Connection implements Connection {
    * them. Over TLS Handover cannot write frames. There it sends only the second GOAWAY, with the last accepted stream.
    */
   startDraining(): void {
-    if (this.#draining) return
-    this.#draining = true
+    if (this.#isDraining) return
+    this.#isDraining = true
     const announced = withTimeout(roundTripMs, (limit) => this.#announce(limit))
     void announced.catch(() => {}).then(() => this.close())
   }

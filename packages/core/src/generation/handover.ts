@@ -107,18 +107,18 @@ export class Handover {
       protocols: new Set(this.#takenOver.protocols),
       idle: () => new Set(tracker.idle()),
       send: (message, handle, failed) => successor.sendHandle(message, handle, (error) => error && failed()),
-      sent: (upTo) => successor.send({ type: 'sent', upTo }),
+      requestReceipt: (upTo) => successor.send({ type: 'sent', upTo }),
       sendFollowUp: (id, data) => successor.send({ type: 'follow-up', id, data }),
-      moved: (connection) => tracker.end(connection, 'moved'),
-      lost: (connection) => tracker.end(connection, 'lost'),
+      onMoved: (connection) => tracker.end(connection, 'moved'),
+      onLost: (connection) => tracker.end(connection, 'lost'),
       keep: (connection) => tracker.stay(connection),
-      short: () =>
+      onShortage: () =>
         logger.warn(
           { successor: successor.pid },
           `successor ${successor.pid} is short of file descriptors and takes no more connections for now; generation ` +
             `${self.number} keeps serving the rest. Raise the limit of the service (ulimit -n, LimitNOFILE)`,
         ),
-      failed: (protocol, error) =>
+      onFailed: (protocol, error) =>
         logger.error({ err: error, protocol }, `cannot move a connection (${protocol}): ${error}`),
     })
   }

@@ -45,7 +45,7 @@ export class Mover {
       send: (connection, state) => this.#send(connection, state),
       sendFollowUp: parts.sendFollowUp,
       keep: (connection) => this.#keep(connection),
-      failed: parts.failed,
+      onFailed: parts.onFailed,
     })
   }
 

@@ -12,7 +12,7 @@ export interface ProtocolParts {
   readonly sendFollowUp: (id: number, data: unknown) => void
   readonly keep: (connection: Http1Connection) => void
   /** The protocol failed to prepare a connection. */
-  readonly failed: (protocol: string, error: unknown) => void
+  readonly onFailed: (protocol: string, error: unknown) => void
 }
 
 export interface OutgoingProtocolParts extends ProtocolParts, WaitingConnections {
@@ -55,9 +55,9 @@ export class OutgoingProtocol {
   }
 
   #transferOf(connection: Http1Connection, { protocol }: MovableConnection): OutgoingTransfer {
-    const { paused, send, sendFollowUp, keep, failed } = this.#parts
+    const { paused, send, sendFollowUp, keep, onFailed } = this.#parts
     const cancel = (error?: unknown) => {
-      if (error !== undefined) failed(protocol, error)
+      if (error !== undefined) onFailed(protocol, error)
       keep(connection)
     }
     return {

@@ -28,13 +28,13 @@ export interface TransitParts {
   /** Sends a connection. Calls `failed` if it has not left this process. */
   readonly send: (message: ConnectionMessage, handle: object, failed: () => void) => void
   /** Asks which of the connections up to this number have arrived. */
-  readonly sent: (upTo: number) => void
+  readonly requestReceipt: (upTo: number) => void
   /** The receiver is short of file descriptors. Called once. */
-  readonly short: () => void
+  readonly onShortage: () => void
   /** The receiver has the connection: forget it here. */
-  readonly moved: (connection: Http1Connection) => void
+  readonly onMoved: (connection: Http1Connection) => void
   /** The connection was sent, but no receipt has arrived. */
-  readonly lost: (connection: Http1Connection) => void
+  readonly onLost: (connection: Http1Connection) => void
 }
 
 export class Transit {
@@ -115,7 +115,7 @@ export class Transit {
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#shortageTimer)
-    for (const { connection } of this.#toResend.splice(0)) this.#parts.lost(connection)
+    for (const { connection } of this.#toResend.splice(0)) this.#parts.onLost(connection)
   }
 
   /** The receiver sends no more receipts. */
@@ -124,13 +124,13 @@ export class Transit {
     clearTimeout(this.#silenceTimer)
     const lost = [...this.#inTransit.values()]
     this.#inTransit.clear()
-    for (const { connection } of lost) this.#parts.lost(connection)
+    for (const { connection } of lost) this.#parts.onLost(connection)
   }
 
   #confirmed({ connection, since }: SentConnection): void {
     this.#longestWaitMs = Math.max(this.#longestWaitMs, performance.now() - since)
     this.#refused.delete(connection)
-    this.#parts.moved(connection)
+    this.#parts.onMoved(connection)
   }
 
   /** The receiver takes no more connections for now: neither `missing` nor those that would have moved next. */
@@ -139,7 +139,7 @@ export class Transit {
     this.#isOpen = false
     if (!this.#hasReportedShortage && this.#refused.size > 0) {
       this.#hasReportedShortage = true
-      this.#parts.short()
+      this.#parts.onShortage()
     }
     if (!this.#isStopped) this.#askForRoom()
     for (const sent of missing) this.#takeBack(sent)
@@ -148,7 +148,7 @@ export class Transit {
   #askForRoom(): void {
     this.#shortageTimer ??= setTimeout(() => {
       this.#shortageTimer = undefined
-      this.#parts.sent(this.#lastNumber)
+      this.#parts.requestReceipt(this.#lastNumber)
     }, shortageMs)
   }
 
@@ -157,7 +157,7 @@ export class Transit {
     if (state === undefined) {
       connection.resumeHere()
       this.#onReturned(connection, listener)
-    } else if (this.#isStopped) this.#parts.lost(connection)
+    } else if (this.#isStopped) this.#parts.onLost(connection)
     else this.#toResend.push(sent)
   }
 
@@ -189,7 +189,7 @@ export class Transit {
     this.#silenceTimer ??= setTimeout(() => {
       this.#silenceTimer = undefined
       if (this.size === 0) return
-      this.#parts.sent(this.#lastNumber)
+      this.#parts.requestReceipt(this.#lastNumber)
       this.#askWhenSilent()
     }, silenceMs)
   }

@@ -58,17 +58,17 @@ export class OutgoingShare {
         const message = { type: 'to-peer', share, held, betweenRequests, number, inode } as const
         post(message, handle, (error) => error && failed())
       },
-      sent: (upTo) => post({ type: 'sent-to-peer', share, upTo }),
+      requestReceipt: (upTo) => post({ type: 'sent-to-peer', share, upTo }),
       // This worker keeps the connections that the other one cannot accept.
-      short: () => this.mover.stop(),
+      onShortage: () => this.mover.stop(),
       sendFollowUp() {},
-      moved: (connection) => this.#end(connection, 'moved'),
-      lost: (connection) => this.#end(connection, 'lost'),
+      onMoved: (connection) => this.#end(connection, 'moved'),
+      onLost: (connection) => this.#end(connection, 'lost'),
       keep: (connection) => {
         tracker.keepHere(connection)
         this.#oneDone()
       },
-      failed() {},
+      onFailed() {},
     }
   }
 
