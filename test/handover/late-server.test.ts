@@ -1,8 +1,10 @@
 // graceful(server) on a server that already listens: a shutdown drains gracefully, including earlier connections.
 import { writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
-import { expect, test } from 'vitest'
+import { pathToFileURL } from 'node:url'
+import { describe, expect, test } from 'vitest'
 import { ask, askOnce, connect, gate, get, isRefused } from '../support/http.js'
 import { isRunning } from '../support/processes.js'
 import { launchProgram } from '../support/program.js'
@@ -55,7 +57,7 @@ async function start() {
   }
 }
 
-const countWarnings = (service: Service) => service.output.split('called after server.listen()').length - 1
+const countWarnings = (service: Service) => service.output.split('called after listen()').length - 1
 
 test('connections opened before graceful() drain: in-flight responses announce the close, idle connections get lingerMs, raw ones hold the drain', async () => {
   const { service, attach, targets, ports } = await start()
@@ -99,9 +101,7 @@ test('a reload by the handle or by a signal fails with the reason, and the servi
   await attach()
   expect((await askOnce(target, '/reload')).text).toBe('ERR_HANDOVER_ALREADY_LISTENING')
   service.signal('SIGHUP', service.pid)
-  await service.line(
-    /SIGHUP ignored: A reload is not possible: graceful\(server\) was called after server.listen\(\)/,
-  )
+  await service.line(/SIGHUP ignored: A reload is not possible: graceful\(\) was called after listen\(\)/)
   expect((await askOnce(target, '/')).status).toBe(200)
   service.signal('SIGTERM', service.pid)
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
@@ -121,7 +121,65 @@ test('a successor that calls graceful too late fails the reload with the reason'
   await service.event(isReady)
   service.signal('SIGHUP')
   const { message, report } = await service.event('reload-failed')
-  expect(message).toContain('called after server.listen() in a process that inherits its listeners')
+  expect(message).toContain('called after listen() in a process that inherits its listeners')
   expect(report).toMatchObject({ failure: { cause: { code: 'ERR_HANDOVER_ALREADY_LISTENING' } } })
   expect((await askOnce(service.target, '/')).text).toBe('ok')
+})
+
+const urlOf = (name: string) => pathToFileURL(createRequire(import.meta.url).resolve(name)).href
+
+describe.each([
+  ['node:http', `graceful(server, options)`],
+  ['Express', `adapter(app, options)`],
+  ['Koa', `adapter(app, options)`],
+])('%s', (name, attach) => {
+  const framework = name.toLowerCase()
+  const create = {
+    'node:http': `
+      import http from 'node:http'
+      const listen = (...args) => server.listen(...args)
+      const server = http.createServer((request, response) => response.end('ok'))`,
+    Express: `
+      import express from '${urlOf('express')}'
+      import adapter from '${urlOf('@handover/express')}'
+      const app = express()
+      app.get('/', (request, response) => response.send('ok'))
+      const listen = (...args) => app.listen(...args)`,
+    Koa: `
+      import Koa from '${urlOf('koa')}'
+      import adapter from '${urlOf('@handover/koa')}'
+      const app = new Koa()
+      app.use((context) => { context.body = 'ok' })
+      const listen = (...args) => app.listen(...args)`,
+  }[name]
+
+  test.each([
+    ['in the same turn, with a host', `0, '127.0.0.1'`, ''],
+    ['in the same turn, without a host', '0', ''],
+    ['when it listens', `0, '127.0.0.1'`, `await once(listening, 'listening')`],
+  ])(
+    `graceful() after listen, ${framework}, %s: a warning at once, and the process survives a reload signal`,
+    async (_, args, wait) => {
+      const service = launchProgram(`
+      import { once } from 'node:events'
+      ${create}
+      const listening = listen(${args})
+      ${wait}
+      const options = { lingerMs: 0 }
+      const handle = ${attach}
+      ${name === 'node:http' ? '' : 'app.use(handle)'}
+      tellOf(handle)
+      const report = () => tell('listening', { addresses: [listening.address()] })
+      if (listening.listening) report()
+      else listening.on('listening', report)`)
+      await service.event('listening')
+      await service.event(isReady)
+      expect(countWarnings(service)).toBe(1)
+      service.signal('SIGHUP', service.pid)
+      await service.line(/SIGHUP ignored: A reload is not possible/)
+      expect((await askOnce({ ...service.target, host: '127.0.0.1' } as never, '/')).status).toBe(200)
+      service.signal('SIGTERM', service.pid)
+      expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+    },
+  )
 })

@@ -15,6 +15,8 @@ export interface KoaApplication {
   callback(): (...args: never[]) => unknown
   middleware: unknown[]
   listen: unknown
+  listeners(event: 'error'): unknown[]
+  onerror: unknown
 }
 
 /** A middleware that passes every request on. */
@@ -36,7 +38,10 @@ function attach(app: KoaApplication, options?: GracefulOptions): Middleware & Gr
   }
   // Koa creates a new request listener at each call of `callback()`: remember those of this application.
   const handlers = new WeakSet<object>()
-  const isHandler = (listener: unknown) => handlers.has(listener as object)
+  // `callback()` adds this listener. A server that already listens has a handler that this adapter has not seen.
+  const wasServed = app.listeners('error').includes(app.onerror)
+  const isHandler = (listener: unknown) =>
+    handlers.has(listener as object) || (wasServed && (listener as () => void).name === 'handleRequest')
   const handle = gracefulApplication({ name: 'Koa', isHandler }, options)
   const middleware = carryHandle<Middleware>((_context, next) => next(), handle)
   const callback = app.callback

@@ -3,7 +3,7 @@ import { HandoverError } from '../base/errors.js'
 import type { Agreed, GracefulOptions } from '../base/settings.js'
 import type { ConnectionReceiver } from '../connections/movable.js'
 import { Generation } from '../generation/generation.js'
-import { lateServer, lateSuccessor } from '../generation/late-server.js'
+import { lateServers, lateSuccessor } from '../generation/late-server.js'
 import type { ReadyCondition } from '../generation/readiness.js'
 import { type Origin, readOrigin } from '../platform/launch-context.js'
 import { platform } from '../platform/process.js'
@@ -29,7 +29,7 @@ registry[key] ??= { version: wireVersion, origin: readOrigin(platform) }
 export function register(condition: ReadyCondition, options: GracefulOptions | undefined): GracefulHandle {
   const { origin, generation } = shared()
   const existing = generation?.internals
-  if (origin.inheritance !== undefined && lateServer(condition, existing?.parts.listeners))
+  if (origin.inheritance !== undefined && lateServers(condition, existing?.parts.listeners).length > 0)
     throw lateSuccessor()
   const agreed = agree(existing?.given ?? {}, options, lineLogger(platform.pid), origin.cwd)
   existing?.applyOptions(agreed)

@@ -10,6 +10,7 @@ import { adoptAll } from '../listeners/inherited.js'
 import { Listeners } from '../listeners/listeners.js'
 import { withoutHandleQueue } from '../platform/ipc-channel.js'
 import type { Origin } from '../platform/launch-context.js'
+import { onBound } from '../platform/open-sockets.js'
 import { PidFile } from '../platform/pid-file.js'
 import type { Platform } from '../platform/process.js'
 import { ServiceManager } from '../platform/systemd-notify.js'
@@ -26,7 +27,7 @@ import { DrainingLimit } from './draining-limit.js'
 import { Exit } from './exit.js'
 import { GenerationHealth } from './health.js'
 import { Hooks } from './hooks.js'
-import { attachLate, lateServer } from './late-server.js'
+import { attachLate, lateServers, lateSuccessor } from './late-server.js'
 import type { ReadyCondition } from './readiness.js'
 import { refuseReload } from './refusals.js'
 import { Reload } from './reload.js'
@@ -96,6 +97,7 @@ export class Generation {
       if (because === 'handed-over') systemd.stopPings()
     })
     this.#control.observe(machine.events)
+    this.#undo.push(onBound((server) => this.#onBound(server)))
     this.#undo.push(listeners.install(), tracker.install(), () => {
       this.#control.stopReporting()
       this.#endpoint.close()
@@ -133,9 +135,16 @@ export class Generation {
   }
 
   await(condition: ReadyCondition): void {
-    const late = lateServer(condition, this.parts.listeners)
+    const late = lateServers(condition, this.parts.listeners)
     this.#startup.await(condition)
-    if (late) attachLate(this.parts, late)
+    for (const server of late) attachLate(this.parts, server)
+  }
+
+  /** The `listen` call came before `graceful()`, but its address was bound afterwards. */
+  #onBound(server: net.Server): void {
+    if (this.parts.listeners.open.has(server) || !this.#startup.names(server)) return
+    if (this.#inheritance) throw lateSuccessor()
+    attachLate(this.parts, server)
   }
 
   /** `handle.ready()`. */

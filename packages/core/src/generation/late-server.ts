@@ -2,13 +2,17 @@
 import type net from 'node:net'
 import { HandoverError } from '../base/errors.js'
 import type { Listeners } from '../listeners/listeners.js'
-import type { ReadyCondition } from './readiness.js'
+import { listeningServers } from '../platform/open-sockets.js'
+import { matches, type ReadyCondition } from './readiness.js'
 import type { SharedParts } from './shared-parts.js'
 
-/** The server of a registration, if it listened before Handover could find its listener. */
-export function lateServer(what: ReadyCondition, listeners: Listeners | undefined): net.Server | undefined {
-  const isLate = 'server' in what && what.server.listening && !listeners?.open.has(what.server)
-  return isLate ? what.server : undefined
+/** The servers of a registration that listened before Handover could find their listeners. */
+export function lateServers(condition: ReadyCondition, listeners: Listeners | undefined): net.Server[] {
+  const candidates =
+    'server' in condition ? [condition.server] : 'isHandler' in condition ? listeningServers() : []
+  return candidates.filter(
+    (server) => server.listening && matches(condition, server) && !listeners?.open.has(server),
+  )
 }
 
 /** Follows `server` and its connections from now on. */
@@ -24,8 +28,8 @@ export function attachLate(
   if (!listeners.hasLate && !platform.unsupported()) {
     logger.warn(
       {},
-      `graceful(server) was called after server.listen() (${where(server)}): shutdowns are graceful, reloads are not ` +
-        'possible. Call graceful(server) before listen() to allow reloads.',
+      `graceful() was called after listen() (${where(server)}): shutdowns are graceful, reloads are not ` +
+        'possible. Call graceful() before listen() to allow reloads.',
     )
   }
   listeners.attach(server)
@@ -38,8 +42,8 @@ export function attachLate(
 export function lateSuccessor(): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_ALREADY_LISTENING',
-    'graceful(server) was called after server.listen() in a process that inherits its listeners. Call graceful(server) ' +
-      'before listen(). Nothing was changed.',
+    'graceful() was called after listen() in a process that inherits its listeners. Call graceful() before listen(). ' +
+      'Nothing was changed.',
   )
 }
 

@@ -56,6 +56,11 @@ export class Readiness {
     return this.#awaited.some((each) => matches(each, server))
   }
 
+  /** Whether the program registered `server` itself, or its application. */
+  names(server: net.Server): boolean {
+    return this.#awaited.some((each) => !('any' in each) && matches(each, server))
+  }
+
   /** The name of an application that no server calls although a server listens: probably a function wraps it. */
   missingApplication(): string | undefined {
     const missing = this.#awaited.find((each) => !this.#isMet(each))
@@ -69,7 +74,7 @@ export class Readiness {
   }
 }
 
-function matches(condition: ReadyCondition, server: net.Server): boolean {
+export function matches(condition: ReadyCondition, server: net.Server): boolean {
   if ('server' in condition) return condition.server === server
   if ('isHandler' in condition) return server.listeners('request').some(condition.isHandler)
   return 'any' in condition

@@ -38,7 +38,7 @@ export function refuseReload(
   if (!listeners.hasLate) return undefined
   return new HandoverError(
     'ERR_HANDOVER_ALREADY_LISTENING',
-    `A reload is not possible: graceful(server) was called after server.listen(). Generation ${generation} keeps ` +
+    `A reload is not possible: graceful() was called after listen(). Generation ${generation} keeps ` +
       'serving. Call graceful(server) before listen(), and stop and start the service once.',
     { generation },
   )

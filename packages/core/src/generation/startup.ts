@@ -49,6 +49,11 @@ export class Startup {
     if (isMet) setImmediate(() => this.#beginIfComplete())
   }
 
+  /** Whether the program registered `server` itself, or its application. */
+  names(server: net.Server): boolean {
+    return this.#readiness.names(server)
+  }
+
   onClosed(server: net.Server): void {
     this.#readiness.closed(server)
   }

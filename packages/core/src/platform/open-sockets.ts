@@ -1,4 +1,5 @@
-/** Connections that a server accepted before Handover observed it: see platform/listener-handle.ts. */
+/** Servers that listened and connections that they accepted before Handover observed them. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import net from 'node:net'
 
 interface ParserList {
@@ -19,7 +20,27 @@ export function parsedSocketsOf(server: net.Server): net.Socket[] {
 
 /** Sockets that `server` accepted, including upgraded ones. With TLS, the sockets below each `TLSSocket`. */
 export function acceptedSocketsOf(server: net.Server): net.Socket[] {
-  const { _getActiveHandles } = process as unknown as { _getActiveHandles?: () => unknown[] }
-  const sockets = (_getActiveHandles?.() ?? []).filter((handle) => handle instanceof net.Socket)
+  const sockets = activeHandles().filter((handle) => handle instanceof net.Socket)
   return sockets.filter((socket) => (socket as { server?: unknown }).server === server)
+}
+
+/** The listening servers that keep this process running. */
+export const listeningServers = (): net.Server[] =>
+  activeHandles().filter((handle): handle is net.Server => handle instanceof net.Server && handle.listening)
+
+/**
+ * Calls `observe` when a `listen` call that first looked up its host has bound its address. Node reports these, also those
+ * from before this call, on Node 20.19 to 26 (test/handover/late-server.test.ts). Returns a function that stops this.
+ */
+export function onBound(observe: (server: net.Server) => void): () => void {
+  const channel = 'tracing:net.server.listen:asyncEnd'
+  // Later, because Node reports an inherited listener in the middle of `listen`.
+  const report = (message: unknown) => process.nextTick(observe, (message as { server: net.Server }).server)
+  subscribe(channel, report)
+  return () => void unsubscribe(channel, report)
+}
+
+function activeHandles(): readonly unknown[] {
+  const { _getActiveHandles } = process as unknown as { _getActiveHandles?: () => unknown[] }
+  return _getActiveHandles?.() ?? []
 }
