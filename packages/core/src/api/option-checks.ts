@@ -9,11 +9,11 @@ import { maxTimerMs } from '../base/timeouts.js'
 type Check = (value: unknown) => string | undefined
 
 const milliseconds =
-  (least: number): Check =>
+  (min: number): Check =>
   (value) =>
-    Number.isInteger(value) && (value as number) >= least && (value as number) <= maxTimerMs
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= maxTimerMs
       ? undefined
-      : `a whole number of milliseconds from ${least} to ${maxTimerMs}`
+      : `a whole number of milliseconds from ${min} to ${maxTimerMs}`
 
 const isSignal = (name: unknown) =>
   typeof name === 'string' && Object.hasOwn(constants.signals, name) && !/^SIG(KILL|STOP)$/.test(name)

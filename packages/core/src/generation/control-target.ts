@@ -25,7 +25,7 @@ const progressMs = 250
 /** How often the successor gets the status of a drain. It describes every connection, which takes time. */
 const statusMs = 1_000
 /** The maximum number of connections that a status lists with their work. */
-const mostActiveWork = 10
+const maxActiveWork = 10
 
 type Release = NonNullable<GenerationStatus['release']>
 
@@ -58,8 +58,8 @@ export class ControlTarget implements Controlled {
   /** Follows this generation from now on. */
   observe(events: EventEmitter<GracefulEvents>): void {
     events.on('state', () => this.#emitChange())
-    events.on('reload-failed', ({ report }) => this.#keep(report as ReloadReport))
-    events.on('handed-over', (report) => this.#keep(report))
+    events.on('reload-failed', ({ report }) => this.#keepReport(report as ReloadReport))
+    events.on('handed-over', (report) => this.#keepReport(report))
     events.on('report', (report) => this.#finalReport.resolve(report))
     events.on('predecessor-finished', (report) => this.#onPredecessorFinished(report))
   }
@@ -104,7 +104,7 @@ export class ControlTarget implements Controlled {
   onPredecessorStatus({ generations, reload }: FromPredecessor & { type: 'status' }): void {
     this.#predecessors = generations
     // A reload of this generation is later than that of its predecessor.
-    if (this.#lastReload === undefined) this.#keep(reload)
+    if (this.#lastReload === undefined) this.#keepReport(reload)
     this.#emitChange()
   }
 
@@ -151,7 +151,7 @@ export class ControlTarget implements Controlled {
     this.#emitChange()
   }
 
-  #keep(report: ReloadReport): void {
+  #keepReport(report: ReloadReport): void {
     this.#lastReload = summary(report)
   }
 
@@ -205,7 +205,7 @@ function statusOf(
     uptimeMs: Math.round(platform.now()),
     release,
     connections: tracker.counts(),
-    activeWork: tracker.activeWork().slice(0, mostActiveWork),
+    activeWork: tracker.activeWork().slice(0, maxActiveWork),
   }
 }
 

@@ -19,7 +19,7 @@ const logMs = 1_000
 /** How long it may take to notice the exit of a successor. */
 const exitMs = 1_000
 /** How many cut connections the report lists. */
-const mostListed = 100
+const maxListed = 100
 /** How many turns of the event loop connections get to close after the time limit. */
 const endTurns = 20
 /** How long hooks and last messages may take after a second signal: the process exits within 500 ms (C67). */
@@ -233,7 +233,7 @@ export class Drain {
     for (const connection of tracker.idle()) connection.close()
     for (let turns = 0; turns < endTurns && tracker.size > 0; turns++) await nextTurn()
     const cut = tracker.activeWork()
-    const listed = cut.slice(0, mostListed)
+    const listed = cut.slice(0, maxListed)
     const why = this.wasCutShort ? 'drain cut short' : 'drain timed out'
     const idle = new Set(tracker.idle())
     for (const connection of tracker.all()) tracker.end(connection, idle.has(connection) ? 'closed' : 'cut')

@@ -27,7 +27,7 @@ export interface ExitParts
 
 export class Exit {
   readonly #parts: ExitParts
-  #left: Promise<ShutdownReport> | undefined
+  #ended: Promise<ShutdownReport> | undefined
   #signal: string | undefined
   #successor: Successor | undefined
   /** Failures of `beforeDrain` hooks. */
@@ -49,7 +49,7 @@ export class Exit {
     endpoint.handOver((carried, handle, failed) =>
       successor.sendHandle({ type: 'control-client', ...carried }, handle, failed),
     )
-    this.#left = drained.then((drained) => this.#leave(drain, drained, report))
+    this.#ended = drained.then((drained) => this.#leave(drain, drained, report))
   }
 
   /** Passes a reload signal on to the successor that serves. Returns whether there is one. */
@@ -79,7 +79,7 @@ export class Exit {
       tracker.stopDraining()
     }
     if (!state.drain.cancel({ serve, listen })) return undefined
-    this.#left = undefined
+    this.#ended = undefined
     this.#successor = undefined
     machine.dispatch({ name: 'successor-lost' })
     return lostConnections
@@ -94,8 +94,8 @@ export class Exit {
       state.drain.becomeShutdown()
       machine.dispatch({ name: 'shutdown', drain: state.drain })
     }
-    this.#left ??= this.#startShutdown()
-    return this.#left
+    this.#ended ??= this.#startShutdown()
+    return this.#ended
   }
 
   #startShutdown(): Promise<ShutdownReport> {

@@ -125,7 +125,7 @@ export class Generation {
     const { machine, listeners } = this.parts
     if (machine.isEnding) return
     const isNew = (name: keyof Settings) => this.settings[name] !== before[name]
-    if (isNew('reloadSignals') || isNew('shutdownSignals')) this.#signals.change()
+    if (isNew('reloadSignals') || isNew('shutdownSignals')) this.#signals.optionsChanged()
     if (isNew('health')) for (const server of listeners.servers()) this.health.answer(server)
     this.#supervisor?.optionsChanged()
     // Before it is ready the generation uses neither of these. During the probation the predecessor still does.
@@ -264,7 +264,7 @@ export class Generation {
         void this.#endpoint.start()
         this.#writePidFile()
       },
-      onAnnounced: () => this.#signals.takeKept(),
+      onAnnounced: () => this.#signals.handleKept(),
     })
   }
 

@@ -116,7 +116,8 @@ export class Handover {
         logger.warn(
           { successor: successor.pid },
           `successor ${successor.pid} is short of file descriptors and takes no more connections for now; generation ` +
-            `${self.number} keeps serving the rest. Raise the limit of the service (ulimit -n, LimitNOFILE)`,
+            `${self.number} keeps serving the other connections. Raise the limit of the service (ulimit -n, ` +
+            'LimitNOFILE)',
         ),
       onFailed: (protocol, error) =>
         logger.error({ err: error, protocol }, `cannot move a connection (${protocol}): ${error}`),

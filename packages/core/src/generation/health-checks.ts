@@ -6,7 +6,7 @@ import { TimeoutError, unlessAborted, withTimeout } from '../base/timeouts.js'
 /** The default timeout of a check. */
 const defaultTimeoutMs = 5_000
 
-export interface Readiness {
+export interface ReadinessStatus {
   readonly ready: boolean
   readonly state: string
   readonly generation: number
@@ -25,11 +25,11 @@ const statuses = { liveness: ['ok', 'not ok'], readiness: ['ready', 'not ready']
 
 export class HealthChecks {
   readonly #checks: Readonly<Record<Kind, HealthCheck | undefined>>
-  readonly #now: () => Readiness
+  readonly #now: () => ReadinessStatus
   /** Concurrent probes share one run of a check. */
   readonly #running = new Map<Kind, Promise<Outcome>>()
 
-  constructor({ liveness, readiness }: HealthPaths, now: () => Readiness) {
+  constructor({ liveness, readiness }: HealthPaths, now: () => ReadinessStatus) {
     this.#checks = { liveness: asCheck(liveness), readiness: asCheck(readiness) }
     this.#now = now
   }
@@ -63,16 +63,16 @@ export class HealthChecks {
   #compose(kind: Kind, { ok, result, error }: Outcome): HealthAnswer {
     const { state, generation } = this.#now()
     const [good, bad] = statuses[kind]
-    const own = isRecord(result) && (isStatus(result.status) || 'body' in result) ? result : undefined
+    const custom = isRecord(result) && (isStatus(result.status) || 'body' in result) ? result : undefined
     const health = {
       status: ok ? good : bad,
       state,
       generation,
-      ...(result === undefined || own ? {} : { result }),
+      ...(result === undefined || custom ? {} : { result }),
       ...(error === undefined ? {} : { error }),
     }
-    const status = own && isStatus(own.status) ? own.status : ok ? 200 : 503
-    const body = own && 'body' in own ? own.body : health
+    const status = custom && isStatus(custom.status) ? custom.status : ok ? 200 : 503
+    const body = custom && 'body' in custom ? custom.body : health
     return typeof body === 'string'
       ? { status, contentType: 'text/plain; charset=utf-8', body }
       : { status, contentType: 'application/json; charset=utf-8', body: JSON.stringify(body) }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type net from 'node:net'
 import { observe } from '../platform/hidden-observers.js'
 import { isHttp } from '../platform/server-kind.js'
-import { type HealthAnswer, HealthChecks, type Readiness } from './health-checks.js'
+import { type HealthAnswer, HealthChecks, type ReadinessStatus } from './health-checks.js'
 import type { StepParts } from './shared-parts.js'
 
 export type HealthParts = StepParts<'undoAtEnd'>
@@ -42,7 +42,7 @@ export class GenerationHealth {
     this.#parts.logger.info({ ready }, `readiness: the program reports ${ready ? 'ready' : 'not ready'}`)
   }
 
-  #readiness(): Readiness {
+  #readiness(): ReadinessStatus {
     const { machine, self } = this.#parts
     const { state } = machine
     const isShutdown = state.name === 'draining' && state.because === 'shutdown'

@@ -16,7 +16,7 @@ export interface ReloadParts
   extends StepParts<'tracker' | 'listeners' | 'systemd' | 'hooks' | 'predecessor'> {
   /** What the successor gets in addition to the listeners. */
   readonly context: Pick<Inheritance, 'ipc' | 'umask'>
-  /** Returns a function that has the successor started. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */
+  /** Returns a function that starts the successor. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */
   readonly launcher: (inheritance: Inheritance, servers: readonly net.Server[]) => () => SuccessorProcess
   readonly onPhase: (phase: Phase['name'], successor: Successor, limitMs: number) => void
   /** The server listens on a restored socket file. */

@@ -42,7 +42,7 @@ export class SignalRequests {
   }
 
   /** The signal options have changed. */
-  change(): void {
+  optionsChanged(): void {
     if (!this.#stopListening) {
       this.keep(this.#kept?.())
       return
@@ -68,7 +68,7 @@ export class SignalRequests {
   }
 
   /** This generation owns the service: handles an earlier reload signal now. Several signals start one reload. */
-  takeKept(): void {
+  handleKept(): void {
     const { settings, early } = this.#parts
     const signal = this.#keptReload ?? settings().reloadSignals.find((each) => early.signals.includes(each))
     if (signal) this.requestReload(signal)

@@ -49,11 +49,11 @@ export class StateMachine {
 
   /** The one place that assigns the state. An event that has no meaning in the current state has no effect. */
   dispatch(event: LifecycleEvent): void {
-    const following = next(this.#state, event)
-    if (!following) return
-    this.#state = following
+    const nextState = next(this.#state, event)
+    if (!nextState) return
+    this.#state = nextState
     const { self, logger, counts } = this.#parts
-    const change = { ...changeOf(following), generation: self.number, pid: self.pid }
+    const change = { ...changeOf(nextState), generation: self.number, pid: self.pid }
     logger.info({ ...change, connections: counts() }, describe(change))
     this.notify('state', change)
     stateChannel.publish(change)

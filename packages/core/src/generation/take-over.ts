@@ -4,7 +4,7 @@ import type { Predecessor } from '../succession/predecessor.js'
 import type { StepParts } from './shared-parts.js'
 
 /** The maximum number of descriptors in transit. Unread descriptors count against a limit of the user (unix(7)). */
-const mostDuplicates = 100
+const maxDuplicates = 100
 
 export interface TakeOverParts
   extends StepParts<'listeners' | 'incoming' | 'systemd' | 'predecessor' | 'supervised'> {
@@ -87,7 +87,7 @@ export class TakeOver {
   #giveDuplicates(predecessor: Predecessor): void {
     const { listeners, supervised } = this.#parts
     if (supervised() !== 'no') return
-    for (const [fd, handle] of listeners.claimed.handles().slice(0, mostDuplicates))
+    for (const [fd, handle] of listeners.claimed.handles().slice(0, maxDuplicates))
       void predecessor.send({ type: 'duplicate', listener: fd }, handle)
   }
 }
