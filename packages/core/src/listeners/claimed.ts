@@ -32,7 +32,7 @@ export class Claimed {
     return [...this.#servers].flatMap(([fd, server]) => (isPlainHttp(server) ? fd : []))
   }
 
-  /** The server may no longer listen. */
+  /** The server that claimed descriptor `fd`, even if it no longer listens. */
   serverOf(fd: number): net.Server | undefined {
     return this.#servers.get(fd)
   }

@@ -27,7 +27,7 @@ export function adoptAll(entries: readonly ListenerEntry[]): Inherited[] {
   })
 }
 
-/** Does what `listen(...args)` would do. While `paused`, the server accepts nothing. */
+/** Does what `listen(...args)` would do, on an inherited listener. While `paused`, the server accepts nothing. */
 export function listenOnInherited(
   server: net.Server,
   { requested, backlog, callback }: ListenCall,

@@ -136,7 +136,7 @@ export class OpenListeners {
 function entryOf(server: net.Server, open: OpenListener): ListenerEntry | undefined {
   const { key, unix, control, inherited } = open
   const fd = listenerFd(server)
-  // The program passed the handle of another server to `listen`. In the successor it does the same.
+  // The program passed the handle of another server to `listen`, and will do so in the successor.
   if (fd === undefined || key === 'handle') return undefined
   const address = addressOf(server, fd, key)
   const where =

@@ -5,8 +5,8 @@
  */
 
 /**
- * The progress of a predecessor in giving its service away. It owns the service until `given`. While it drains it stands
- * by: it serves again if its successor dies, unless the successor has released it.
+ * How far a predecessor has given the service away. It owns the service until `given`. From then on it stands by to serve
+ * again if its successor dies, until `stood-down`.
  */
 export type Grant = 'kept' | 'offered' | 'granted' | 'given' | 'stood-down' | 'taken-back'
 
@@ -17,7 +17,7 @@ export type GrantEvent =
   | 'can-take-over'
   /** The successor has taken over: the acknowledgement. */
   | 'took-over'
-  /** The successor shuts down, hands over itself, or has run for a while. */
+  /** The successor shuts down, hands over itself, or has run long enough. */
   | 'stand-down'
   /** The successor's process has ended, and all its messages have been read. */
   | 'ended'
@@ -33,7 +33,7 @@ export interface GrantStep {
   readonly end?: 'politely' | 'at-once'
 }
 
-/** The step of a predecessor at `event`; `undefined` if the event has no meaning. */
+/** The step of a predecessor at `event`; `undefined` if the event has no effect. */
 export function nextGrant(grant: Grant, event: GrantEvent): GrantStep | undefined {
   if (event === 'failed' || event === 'shutdown') return afterFailure(grant, event)
   if (grant === 'kept' && event === 'outlived') return { grant: 'offered', send: 'take-over' }
@@ -51,7 +51,7 @@ function afterFailure(grant: Grant, event: 'failed' | 'shutdown'): GrantStep | u
   return { grant: 'taken-back', end: event === 'failed' ? 'at-once' : 'politely' }
 }
 
-/** The progress of a successor in taking the service. It owns the service from `owner` on. */
+/** How far a successor has taken the service over. It owns the service from `owner` on. */
 export type Claim = 'waiting' | 'answered' | 'owner' | 'renounced'
 
 export type ClaimEvent =
@@ -61,9 +61,9 @@ export type ClaimEvent =
   | 'own'
   /** The predecessor keeps the service. */
   | 'taken-back'
-  /** The predecessor has ended: its process is gone, not only its channel. */
+  /** The predecessor's process has ended, not only its channel. */
   | 'predecessor-ended'
-  /** This generation shuts down, or reloads itself: its predecessor must not serve again. */
+  /** This generation shuts down or starts a reload: its predecessor must not serve again. */
   | 'leave'
 
 export interface ClaimStep {
@@ -71,7 +71,7 @@ export interface ClaimStep {
   readonly send?: 'can-take-over' | 'took-over' | 'stand-down'
 }
 
-/** The step of a successor at `event`; `undefined` if the event has no meaning. */
+/** The step of a successor at `event`; `undefined` if the event has no effect. */
 export function nextClaim(claim: Claim, event: ClaimEvent): ClaimStep | undefined {
   if (claim === 'owner' && event === 'leave') return { claim, send: 'stand-down' }
   if (claim === 'owner' || claim === 'renounced') return undefined

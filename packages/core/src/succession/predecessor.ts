@@ -106,7 +106,7 @@ export class Predecessor {
     return this.#claim === 'owner'
   }
 
-  /** Advances the claim and informs the predecessor, if `event` has a meaning. Returns whether it had one. */
+  /** Advances the claim and informs the predecessor, if `event` has an effect. Returns whether it had one. */
   claim(event: ClaimEvent): boolean {
     const step = nextClaim(this.#claim, event)
     if (!step) return false

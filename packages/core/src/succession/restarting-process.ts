@@ -112,7 +112,7 @@ export class RestartingProcess {
     )
   }
 
-  /** Waits for the exit, which gives the reason of the disconnect. */
+  /** Waits for the exit, which gives the reason for the disconnect. */
   #onDisconnect(child: SuccessorProcess): void {
     this.#events.onDisconnect()
     void timeout(exitMs, this.#ended.promise).catch(() => {
@@ -121,7 +121,7 @@ export class RestartingProcess {
     })
   }
 
-  /** The last message may announce that the successor exits on purpose. */
+  /** The last message may announce an intended exit. */
   async #whenAllIsRead(disconnected: Promise<void>, exit: Exit): Promise<void> {
     await timeout(exitMs, disconnected).catch(() => {})
     this.#events.onAllRead(exit)

@@ -1,6 +1,6 @@
 /**
  * A draining predecessor keeps a duplicate of each listener, without accepting on it, to serve again if its successor
- * dies. The successor sends the duplicates: Node cannot duplicate a descriptor, or stop accepting without a close.
+ * dies. The successor sends the duplicates: Node can neither duplicate a descriptor nor stop accepting without closing it.
  */
 import type net from 'node:net'
 import { type AdoptedListener, adoptHandle } from '../platform/listener-handle.js'

@@ -14,19 +14,19 @@ export interface Command {
 
 /**
  * The command that starts the successor: the program of this process, resolved *now*, so that a `current` link leads to
- * its present target. `trueNow` ends the message of an error. Errors: `ERR_HANDOVER_PROGRAM_MISSING`.
+ * its present target. `outcome` ends the message of an error. Errors: `ERR_HANDOVER_PROGRAM_MISSING`.
  */
 export function successorCommand(
   origin: Origin,
   running: { readonly execPath: string; readonly execArgv: readonly string[] },
   options: SuccessorOptions,
-  trueNow = 'This generation keeps serving.',
+  outcome = 'This generation keeps serving.',
 ): Command {
   const cwd = resolve(origin.cwd, options.cwd ?? '.')
   if (!isFolder(cwd)) {
     throw new HandoverError(
       'ERR_HANDOVER_PROGRAM_MISSING',
-      `The working directory of the new process, ${cwd}, does not exist. ${trueNow}`,
+      `The working directory of the new process, ${cwd}, does not exist. ${outcome}`,
       { cwd },
     )
   }
@@ -51,7 +51,7 @@ export function successorCommand(
   }
 }
 
-/** This process uses the port of the inspector, and a breakpoint on the first line would block the deployment. */
+/** Gives the successor its own inspector port. Removes a breakpoint on the first line, which would block the deployment. */
 function withoutInspectorPort(execArgv: readonly string[], nodeOptions = ''): string[] {
   const inspects = [...execArgv, ...nodeOptions.split(' ')].some((each) => each.startsWith('--inspect'))
   if (!inspects) return [...execArgv]
@@ -81,8 +81,8 @@ function findPreload(script: string | undefined, cwd: string): string | undefine
 }
 
 /**
- * The directory of the package `name` that a program in `from` would load, as a dependency of `dependent` if given. Not
- * `require.resolve`, which caches the targets of links and searches NODE_PATH.
+ * The directory of the package `name` that a program in `from` would load, as a dependency of `dependent` if given. Does
+ * not use `require.resolve`, which caches the targets of links and searches NODE_PATH.
  */
 function packageNear(from: string, dependent: string | undefined, name: string): string | undefined {
   const start = dependent === undefined ? from : packageNear(from, undefined, dependent)

@@ -11,17 +11,15 @@ export interface Exit {
 interface FailedSuccessor {
   readonly pid: number | undefined
   readonly exit: Exit | undefined
-  /** The error that the successor reported before it exited. */
-  readonly reported: ErrorData | undefined
-  /** Its last reported number of open connections. */
-  readonly lost: number
+  readonly messages: { readonly reportedError: ErrorData | undefined; readonly openConnections: number }
 }
 
 export function successorFailed(
   code: 'ERR_HANDOVER_PROBATION' | 'ERR_HANDOVER_SUCCESSOR_EXITED',
   what: string,
-  { pid, exit, reported, lost }: FailedSuccessor,
+  { pid, exit, messages }: FailedSuccessor,
 ): HandoverError {
+  const { reportedError: reported, openConnections: lost } = messages
   const why = reported ? `: ${reported.name}: ${reported.message.replace(/\.$/, '')}` : ''
   return new HandoverError(
     code,

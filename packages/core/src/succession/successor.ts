@@ -33,7 +33,10 @@ export class Successor {
     this.#signals = signals
     this.messages = new SuccessorMessages(events, {
       standDown: () => this.standDown(),
-      sendNoMore: () => this.#sendNoMore(),
+      sendNoMore: () => {
+        events.onNoMore()
+        this.send({ type: 'no-more' })
+      },
     })
     this.#child = new RestartingProcess(spawn, this.#processEvents())
   }
@@ -159,7 +162,7 @@ export class Successor {
       },
       // A successor that closes its channel and keeps running cannot take over.
       onChannelLost: () =>
-        this.fail(this.#failed('ERR_HANDOVER_PROBATION', 'closed its channel to this generation')),
+        this.fail(successorFailed('ERR_HANDOVER_PROBATION', 'closed its channel to this generation', this)),
       onAllRead: (exit) => {
         if (this.#step('ended')) this.#events.onLost(exit)
         else this.#events.onGone()
@@ -175,7 +178,7 @@ export class Successor {
     return !this.messages.isReady && !this.#ending && !this.#waits.hasFailed
   }
 
-  /** Advances the ownership of the service, if `event` has a meaning. */
+  /** Advances the ownership of the service, if `event` has an effect. */
   #step(event: GrantEvent): GrantStep | undefined {
     const step = nextGrant(this.#grant, event)
     if (!step) return undefined
@@ -192,13 +195,8 @@ export class Successor {
     }
   }
 
-  #sendNoMore(): void {
-    this.#events.onNoMore()
-    this.send({ type: 'no-more' })
-  }
-
   #didNot(what: string): HandoverError {
-    return this.#failed('ERR_HANDOVER_PROBATION', `did not ${what} within ${takeOverMs} ms`)
+    return successorFailed('ERR_HANDOVER_PROBATION', `did not ${what} within ${takeOverMs} ms`, this)
   }
 
   #onExit(exit: Exit): void {
@@ -206,18 +204,8 @@ export class Successor {
     this.#events.onGone()
     this.fail(
       this.messages.isReady
-        ? this.#failed('ERR_HANDOVER_PROBATION', `${formatExit(exit)} within its probation`)
-        : this.#failed('ERR_HANDOVER_SUCCESSOR_EXITED', `${formatExit(exit)} before it was ready`),
+        ? successorFailed('ERR_HANDOVER_PROBATION', `${formatExit(exit)} within its probation`, this)
+        : successorFailed('ERR_HANDOVER_SUCCESSOR_EXITED', `${formatExit(exit)} before it was ready`, this),
     )
-  }
-
-  #failed(code: Parameters<typeof successorFailed>[0], what: string): HandoverError {
-    const { pid } = this
-    return successorFailed(code, what, {
-      pid,
-      exit: this.exit,
-      reported: this.messages.reportedError,
-      lost: this.messages.openConnections,
-    })
   }
 }

@@ -27,7 +27,7 @@ export class Waits {
     return unlessAborted(promise, AbortSignal.any([this.#failure.signal, limit]))
   }
 
-  /** Resolves with whether `promise` takes longer than `ms`. Rejects if the successor fails first. */
+  /** Resolves to `true` if `promise` takes longer than `ms`. Rejects if the successor fails first. */
   async isLate(ms: number, promise: Promise<unknown>): Promise<boolean> {
     try {
       await withTimeout(ms, (limit) => this.until(promise, limit))

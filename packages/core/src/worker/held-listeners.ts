@@ -54,7 +54,7 @@ export class HeldListeners {
     this.reportSoon()
   }
 
-  /** The program closes a server. The duplicate at the supervisor would queue connections that no process accepts. */
+  /** The program closes a server. The supervisor's duplicate would queue connections that no process accepts. */
   onClose(server: net.Server, close: () => void): void {
     this.reportNow()
     const { isEnding, listeners, post } = this.#parts

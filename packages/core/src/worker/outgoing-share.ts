@@ -1,4 +1,4 @@
-/** The connections that this worker hands to another one at a single order of the supervisor. */
+/** The connections that this worker hands to another one after an order of the supervisor. */
 import type net from 'node:net'
 import type { Http1Connection } from '../connections/http1.js'
 import type { Tracker } from '../connections/tracker.js'

@@ -99,7 +99,7 @@ export class SupervisorLink {
     return successor
   }
 
-  /** A signal requests a reload of all workers. */
+  /** Called after a reload signal. Requests a reload of all workers. */
   requestReload(): void {
     this.#post({ type: 'reload-wanted' })
   }
@@ -198,7 +198,7 @@ export class SupervisorLink {
     if (status) this.#post({ type: 'status', status })
   }
 
-  /** No process can start a successor of this one now, and the next supervisor needs its ports. */
+  /** Without a supervisor, no process can start a successor, and the next supervisor needs the ports. */
   #onEnded(): void {
     const { predecessorEnded, logger, orders } = this.#parts
     const { pid } = this.#entry

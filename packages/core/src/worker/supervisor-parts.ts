@@ -1,4 +1,4 @@
-/** What the link to the supervisor needs of a generation. */
+/** What the link to the supervisor needs from a generation. */
 import type { EventEmitter } from 'node:events'
 import type { GracefulEvents } from '../base/events.js'
 import type { Logger } from '../base/logger.js'
