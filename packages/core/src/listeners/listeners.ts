@@ -36,7 +36,7 @@ export class Listeners {
       observer,
       tolerated,
       onClose: (server) => open.forget(server),
-      unclaimed: () => unclaimed.describeUnsupervised(),
+      unclaimed: () => unclaimed.describe({ held: false }),
     })
     this.#unclaimed = unclaimed
     this.watch = watch
@@ -59,12 +59,12 @@ export class Listeners {
 
   /** Describes the inherited listeners if no server has claimed any: this process does not replace its predecessor. */
   unusedInherited(): string[] {
-    return this.claimed.size > 0 ? [] : this.#unclaimed.describe()
+    return this.claimed.size > 0 ? [] : this.#unclaimed.describe({ held: true })
   }
 
   /** Describes the listeners that {@link closeUnclaimed} closes. */
   unclaimed(): string[] {
-    return this.#unclaimed.describeUnsupervised()
+    return this.#unclaimed.describe({ held: false })
   }
 
   /** Inherited listeners accept connections from now on. */

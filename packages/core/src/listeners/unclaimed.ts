@@ -35,14 +35,10 @@ export class Unclaimed {
     return this.#take((entry) => entry.control === true && entry.key === key)
   }
 
-  /** Describes all of them except the control socket. */
-  describe(): string[] {
-    return this.#describe(() => true)
-  }
-
-  /** As {@link describe}, without those that a supervisor holds. */
-  describeUnsupervised(): string[] {
-    return this.#describe(({ held }) => held === undefined)
+  /** Describes all of them except the control socket. Without `held`, omits those that a supervisor holds. */
+  describe({ held }: { readonly held: boolean }): string[] {
+    const entries = this.#all.map(({ entry }) => entry)
+    return entries.filter((entry) => !entry.control && (held || entry.held === undefined)).map(describe)
   }
 
   /** Also removes the socket files of those that no supervisor holds. */
@@ -53,11 +49,6 @@ export class Unclaimed {
       adopted.close()
       if (entry.unix && entry.held === undefined) remove(entry.unix)
     }
-  }
-
-  #describe(isMeant: (entry: ListenerEntry) => boolean): string[] {
-    const entries = this.#all.map(({ entry }) => entry)
-    return entries.filter((entry) => !entry.control && isMeant(entry)).map(describe)
   }
 
   #take(isMeant: (entry: ListenerEntry) => boolean): Inherited | undefined {
