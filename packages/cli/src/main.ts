@@ -3,10 +3,11 @@
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import { exitCodes } from './command-line/exit-codes.js'
+import { answerPm2 } from './command-line/pm2-words.js'
 import { milliseconds, workers } from './command-line/values.js'
 import { addOperatingCommands } from './commands/operate.js'
 import type { RunOptions } from './commands/run.js'
-import { outliveReaders } from './terminal/output.js'
+import { outliveReaders, printToStderr } from './terminal/output.js'
 
 const runHelp = `
 The program must use @handover/fastify, express, koa or core, or start with core:
@@ -50,8 +51,8 @@ const program = new Command('handover')
 program
   .command('run')
   .description('run a Node.js server in the foreground, keep it running, and reload it on SIGHUP')
-  .usage('[options] -- node server.js [arguments…]')
-  .argument('<command...>', 'Node, and the program with its arguments')
+  .usage('[options] server.js [arguments…]')
+  .argument('<command...>', 'the program with its arguments; options of Node: -- node [options] server.js')
   .option(
     '--workers <number>',
     'number of worker processes; "max" starts one for each core',
@@ -83,7 +84,13 @@ program
 
 addOperatingCommands(program)
 
-await program.parseAsync()
+const pm2Answer = answerPm2(process.argv.slice(2))
+if (pm2Answer) {
+  printToStderr(`handover: ${pm2Answer}`)
+  process.exitCode = exitCodes.usage
+} else {
+  await program.parseAsync()
+}
 
 function checked<T>(read: (text: string) => T): (text: string) => T {
   return (text) => {

@@ -1,5 +1,5 @@
 /** Parses the command line of a Node program. The supervisor starts workers with the result. */
-import { basename } from 'node:path'
+import { isNode, isScript, needsTypeScript, suggestRun } from './suggested-command.js'
 
 export interface NodeCommand {
   readonly execPath: string
@@ -19,17 +19,28 @@ const withValue = new Set(
   ).split(' '),
 )
 
-/** Returns the command, or an error message if the program is not Node. */
-export function readCommand(words: readonly string[]): NodeCommand | string {
+/**
+ * Returns the command, or an error message that says what to write instead. A script alone runs in the Node of this
+ * process. `options` are those of `handover run`, for the message.
+ */
+export function readCommand(words: readonly string[], options: readonly string[]): NodeCommand | string {
   const [execPath = '', ...rest] = words
-  if (!isNode(execPath)) {
-    return `"${execPath}" is not Node. handover run starts only Node programs, as in: handover run -- node server.js`
+  if (isScript(execPath) && !needsTypeScript(execPath)) {
+    return { execPath: process.execPath, execArgv: [], args: words }
   }
+  if (!isNode(execPath)) return describeMistake(words, options)
   let at = 0
   while (rest[at]?.startsWith('-') && rest[at] !== '--') at += withValue.has(rest[at] ?? '') ? 2 : 1
   return { execPath, execArgv: rest.slice(0, at), args: rest.slice(rest[at] === '--' ? at + 1 : at) }
 }
 
-/** Accepts `nodejs` and `node22`, too, which may be links to another name. */
-const isNode = (path: string): boolean =>
-  path === process.execPath || /^node(js)?[-_.]?v?[\d.]*(\.exe)?$/i.test(basename(path))
+function describeMistake(words: readonly string[], options: readonly string[]): string {
+  const [program = ''] = words
+  const reason = isScript(program)
+    ? `Node ${process.versions.node} cannot run the TypeScript file "${program}".`
+    : `"${program}" is not Node, and handover run starts only Node.`
+  const instead = suggestRun(words, options)
+  return instead
+    ? `${reason} Write instead: ${instead}`
+    : `${reason} Write the Node command that it runs, such as: handover run -- node server.js`
+}

@@ -45,7 +45,7 @@ export interface RunOptions {
 /** Runs the service, and then exits with the exit code of the service. */
 export async function run(words: readonly string[], options: RunOptions): Promise<never> {
   const logger = lineLogger(platform.pid)
-  const program = readCommand(words)
+  const program = readCommand(words, optionsBefore(words))
   if (typeof program === 'string') {
     logger.error({}, program)
     return platform.exit(exitCodes.usage)
@@ -57,6 +57,12 @@ export async function run(words: readonly string[], options: RunOptions): Promis
     logger.error({}, (error as Error).message)
     return platform.exit(1)
   }
+}
+
+/** Returns the options of `handover run` as written: everything between `run` and the program. */
+function optionsBefore(words: readonly string[]): string[] {
+  const given = process.argv.slice(3, -words.length)
+  return given.at(-1) === '--' ? given.slice(0, -1) : given
 }
 
 /** Resolves with the exit code. Errors: the reason why the very first start failed. */
