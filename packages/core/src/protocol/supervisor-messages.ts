@@ -35,11 +35,7 @@ type Relay = { readonly successor: number }
 type Ending = { readonly drainMs: number; readonly hooksMs: number }
 
 /** How the supervisor must start a successor. The `fd` of its listeners has no meaning. */
-interface SuccessorRequest extends Pick<Inheritance, 'unavailable'> {
-  readonly generation: number
-  readonly signals: readonly string[]
-  readonly listeners: readonly ListenerEntry[]
-}
+type SuccessorRequest = Pick<Inheritance, 'generation' | 'signals' | 'unavailable' | 'listeners'>
 
 /** The supervisor numbers the shares: an answer may arrive after its share has ended. */
 type OfShare = { readonly share: number }

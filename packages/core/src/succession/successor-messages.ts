@@ -30,12 +30,8 @@ export interface SuccessorEvents {
   onLost(exit: Exit): void
 }
 
-/** The reactions that need the channel or the ownership of the service. */
-interface Reactions {
-  standDown(): void
-  /** Answers `no-more`. */
-  sendNoMore(): void
-}
+/** The handlers that need the channel or the ownership of the service. */
+type GivenHandlers = Pick<MessageHandlers<FromSuccessor>, 'stand-down' | 'no-more'>
 
 /** The most foreign messages to report, and the most characters of each. */
 const mostForeign = 10
@@ -57,8 +53,9 @@ export class SuccessorMessages {
   reportedError: ErrorData | undefined
   readonly #handlers: MessageHandlers<FromSuccessor>
 
-  constructor(events: SuccessorEvents, reactions: Reactions) {
+  constructor(events: SuccessorEvents, given: GivenHandlers) {
     this.#handlers = {
+      ...given,
       hello: () => events.onHello(),
       ready: () => {
         this.isReady = true
@@ -67,11 +64,9 @@ export class SuccessorMessages {
       duplicate: ({ listener }, handle) => {
         if (typeof handle === 'object' && handle !== null) events.onDuplicate(listener, handle)
       },
-      'stand-down': () => reactions.standDown(),
       'can-take-over': () => this.canTakeOver.resolve(),
       'took-over': (message) => this.tookOver.resolve(message),
       received: (message) => events.onReceived(message),
-      'no-more': () => reactions.sendNoMore(),
       heard: () => this.allRead.resolve(),
       failed: ({ error }) => {
         // The first error counts: it explains an address in use better than Node's uncaught error, which follows.

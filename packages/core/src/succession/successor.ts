@@ -32,8 +32,8 @@ export class Successor {
     this.#events = events
     this.#signals = signals
     this.messages = new SuccessorMessages(events, {
-      standDown: () => this.standDown(),
-      sendNoMore: () => {
+      'stand-down': () => this.standDown(),
+      'no-more': () => {
         events.onNoMore()
         this.send({ type: 'no-more' })
       },
