@@ -42,8 +42,8 @@ export class Unclaimed {
   }
 
   /** Also removes the socket files of those that no supervisor holds. */
-  close(isMeant: (entry: ListenerEntry) => boolean): void {
-    const closing = this.#all.filter(({ entry }) => isMeant(entry))
+  close(matches: (entry: ListenerEntry) => boolean): void {
+    const closing = this.#all.filter(({ entry }) => matches(entry))
     this.#all = this.#all.filter((each) => !closing.includes(each))
     for (const { entry, adopted } of closing) {
       adopted.close()
@@ -51,8 +51,8 @@ export class Unclaimed {
     }
   }
 
-  #take(isMeant: (entry: ListenerEntry) => boolean): Inherited | undefined {
-    const found = this.#all.find(({ entry }) => isMeant(entry))
+  #take(matches: (entry: ListenerEntry) => boolean): Inherited | undefined {
+    const found = this.#all.find(({ entry }) => matches(entry))
     if (found) this.#all = this.#all.filter((each) => each !== found)
     return found
   }
