@@ -41,7 +41,7 @@ const said =
     String(message).includes(text)
 
 /** Copies the example and inserts code at its start and before it listens, where `version` is its release. */
-function changedExample({ first = '', beforeListen = '' }): string {
+function changedExample({ first = '', beforeListen = '' } = {}): string {
   const folder = tempDir()
   const modules = join(example, 'node_modules')
   cpSync(example, folder, { recursive: true, filter: (path) => path !== modules })
@@ -51,6 +51,17 @@ function changedExample({ first = '', beforeListen = '' }): string {
   expect(program).toContain(listen)
   writeFileSync(join(folder, 'server.mjs'), first + program.replace(listen, `${beforeListen}\n${listen}`))
   return folder
+}
+
+/** Replaces code in the `live.mjs` of a copy of the example. */
+function changeLive(folder: string, changes: readonly (readonly [from: string, to: string])[]): void {
+  const path = join(folder, 'live.mjs')
+  let program = readFileSync(path, 'utf8')
+  for (const [from, to] of changes) {
+    expect(program).toContain(from)
+    program = program.replace(from, to)
+  }
+  writeFileSync(path, program)
 }
 
 /** Runs the demo in this process with a short limit. */
@@ -68,7 +79,7 @@ async function nothingIsLeft(folder: string): Promise<void> {
   expect(readdirSync(folder)).toEqual([])
 }
 
-test('the demo survives the bad release, loses no request and prints plain lines', async () => {
+test('the demo survives the bad release, loses nothing and prints plain lines', async () => {
   const demo = launchDemo()
   expect(await end(demo)).toBe(0)
   const { output } = demo.service
@@ -85,6 +96,17 @@ test('the demo survives the bad release, loses no request and prints plain lines
     /Connections moved to the next generation: \d+\. Connections closed by the server after a response: 0\./,
   )
   expect(output).toMatch(/ ok {2}No request failed: [\d,]{4,} got the right response/)
+  expect(output).toMatch(
+    /\| WebSockets: 50 open, 0 closed, [\d,]+ messages, 0 lost \| event streams: 20 open/,
+  )
+  expect(output).toMatch(/^WebSockets: 50 open, 0 closed, [\d,]+ messages, 0 lost$/m)
+  expect(output).toMatch(/^event streams: 20 open, 0 closed, \d+ events, 0 lost$/m)
+  expect(output).toMatch(
+    / ok {2}No WebSocket closed: 50 stayed open, and each of [\d,]+ messages arrived once and in order\./,
+  )
+  expect(output).toMatch(
+    / ok {2}No event stream closed: 20 stayed open, and each of \d+ events arrived once and in order\./,
+  )
   expect(output).toContain(' ok  Broken release 3.0.0 did no harm: 2.0.0 kept serving')
   expect(output).not.toContain(' bad ')
   expect(output.trimEnd().split('\n').at(-1)).toMatch(/^PASSED: /)
@@ -99,6 +121,34 @@ test('the demo fails when the service drops requests and lists them', async () =
   expect(await end(demo)).toBe(1)
   expect(demo.service.output).toMatch(/ bad \d+ requests failed out of [\d,]+:\n.*(cut-short|reset)/)
   expect(demo.service.output).toContain('FAILED: see the findings above.')
+}, 120_000)
+
+test('the demo fails when a deploy closes WebSockets and loses events', async () => {
+  const faulty = changedExample()
+  changeLive(faulty, [
+    ['serialize: (socket) => states.get(socket)', 'serialize: () => undefined'],
+    ['move({ id })', 'move({ id: id + 1 })'],
+  ])
+  const demo = launchDemo({}, [faulty])
+  expect(await end(demo)).toBe(1)
+  const { output } = demo.service
+  expect(output).toMatch(/ bad 0 of 50 WebSockets stayed open: 50 closed, .*\n +closed with 1012/)
+  expect(output).toMatch(/ bad 20 of 20 event streams stayed open: 0 closed, \d+ events, 40 lost\./)
+}, 120_000)
+
+test('the demo fails when a deploy doubles events and loses messages', async () => {
+  const faulty = changedExample()
+  changeLive(faulty, [
+    ['states.get(socket),', '({ sent: states.get(socket).sent + 1 }),'],
+    ['move({ id })', 'move({ id: id - 1 })'],
+  ])
+  const demo = launchDemo({}, [faulty])
+  expect(await end(demo)).toBe(1)
+  const { output } = demo.service
+  expect(output).toMatch(/ bad 50 of 50 WebSockets stayed open: 0 closed, [\d,]+ messages, 100 lost\./)
+  expect(output).toMatch(
+    / bad 20 of 20 event streams stayed open: 0 closed, \d+ events, 0 lost, 40 doubled\./,
+  )
 }, 120_000)
 
 test('Ctrl-C ends the demo, stops its service and removes its folder', async () => {

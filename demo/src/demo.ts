@@ -3,6 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { LoadResult } from '@handover/load'
 import { duration, outcomes, quantity } from './format.js'
 import type { Generation } from './generations.js'
+import { LiveClients, type LiveResult, liveDescription } from './live-clients.js'
+import { liveLines } from './live-lines.js'
 import { Load, loadDescription, whoAnswers } from './load.js'
 import { Problem } from './problem.js'
 import { Releases, version } from './releases.js'
@@ -24,9 +26,15 @@ export interface DemoOptions {
   readonly limitMs?: number
 }
 
+interface Clients {
+  readonly load: Load
+  readonly live: LiveClients
+}
+
 /** The results for the report and the verdict. */
 export interface Outcome {
   readonly load: LoadResult
+  readonly live: LiveResult
   readonly deploys: readonly Deploy[]
   readonly generations: readonly Generation[]
 }
@@ -37,6 +45,7 @@ export class Demo {
     deploys: [],
     generations: undefined,
     load: undefined,
+    live: undefined,
   }
   readonly #options: Required<DemoOptions>
   #releases: Releases | undefined
@@ -53,18 +62,15 @@ export class Demo {
     view.open(this.stage)
     try {
       const service = await this.#start()
-      const load = this.#startLoad(service)
+      const clients = this.#startClients(service)
       await pause(betweenMs)
       for (const { n, isBad = false } of plan) {
         await this.#deploy(service, n, isBad)
         await pause(betweenMs)
       }
-      const result = await load.stop()
-      view.say(
-        `the load has ended: ${quantity(result.requests, 'request')} answered, ${result.failed} failed`,
-      )
+      const results = await this.#stopClients(clients)
       await this.#stop(service)
-      return { load: result, deploys: this.stage.deploys, generations: service.generations.all }
+      return { ...results, deploys: this.stage.deploys, generations: service.generations.all }
     } finally {
       view.close()
       this.clean()
@@ -74,6 +80,7 @@ export class Demo {
   /** Ends all processes and removes all files of the demo. Can be called at any time, and repeatedly. */
   clean(): void {
     void this.stage.load?.stop()
+    this.stage.live?.stop()
     this.#service?.kill()
     this.#releases?.remove()
   }
@@ -96,11 +103,23 @@ export class Demo {
     return service
   }
 
-  #startLoad(service: Service): Load {
-    const load = new Load(service.port as number)
-    this.stage.load = load
-    this.#options.view.say(loadDescription)
-    return load
+  #startClients(service: Service): Clients {
+    const { view } = this.#options
+    const port = service.port as number
+    const clients = { load: new Load(port), live: new LiveClients(port) }
+    Object.assign(this.stage, clients)
+    view.say(loadDescription)
+    view.say(liveDescription)
+    return clients
+  }
+
+  /** Resolves when every client has its last response, message or event. */
+  async #stopClients(clients: Clients): Promise<Pick<Outcome, 'load' | 'live'>> {
+    const { view } = this.#options
+    const [load, live] = await Promise.all([clients.load.stop(), clients.live.finish()])
+    view.say(`the load has ended: ${quantity(load.requests, 'request')} answered, ${load.failed} failed`)
+    for (const line of liveLines(live)) view.say(line)
+    return { load, live }
   }
 
   async #deploy(service: Service, n: number, isBad: boolean): Promise<void> {

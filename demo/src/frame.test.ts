@@ -2,6 +2,7 @@ import { Fault, Tally } from '@handover/load'
 import { expect, test } from 'vitest'
 import { frame, sparkline } from './frame.js'
 import { Generations } from './generations.js'
+import type { LiveClients, LiveCounts } from './live-clients.js'
 import type { Load, Sample } from './load.js'
 import { paintIf } from './paint.js'
 import type { Stage } from './stage.js'
@@ -10,8 +11,20 @@ import { summary } from './view-plain.js'
 const now = 10_000
 const paint = paintIf(false)
 
+const liveCounts = (counts: Partial<LiveCounts>): LiveCounts => ({
+  clients: counts.open ?? 0,
+  open: 0,
+  closed: 0,
+  received: 0,
+  lost: 0,
+  doubled: 0,
+  outOfOrder: 0,
+  reasons: [],
+  ...counts,
+})
+
 /** The stage during a drain. */
-function stage({ failed = 0 } = {}): Stage {
+function stage({ failed = 0, lost = 0 } = {}): Stage {
   const generations = new Generations('1.0.0', () => 8_800)
   const tell = (generation: number, state: 'ready' | 'handing-over' | 'draining', open = 0) =>
     generations.update({ kind: 'state', change: { generation, pid: 4710 + generation, state }, open })
@@ -28,7 +41,9 @@ function stage({ failed = 0 } = {}): Stage {
   for (let n = 0; n < failed; n++) tally.failure('keep-alive', 0, new Fault('reset', ''), undefined)
   const samples: Sample[] = [{ rate: 0 }, { rate: 400, mark: '1' }, { rate: 800 }]
   const load = { tally, samples } as unknown as Load
-  return { startedAt: 0, generations, deploys: [], load }
+  const webSockets = liveCounts({ open: 50, received: 1234, lost })
+  const live = { webSockets, eventStreams: liveCounts({ open: 20, received: 1 }) } as LiveClients
+  return { startedAt: 0, generations, deploys: [], load, live }
 }
 
 test('a frame has a line for each generation and shows the load', () => {
@@ -39,10 +54,12 @@ test('a frame has a line for each generation and shows the load', () => {
     '          1    1.0.0    4711     1,234           11  draining █████░░░ 11 of 33, 1.2 s, waits for GET /slow',
     '          2    2.0.0    4712         0            0  ready',
     '',
-    ' requests/s      400  ▁▅█',
-    '    deploys            1 ',
-    '   answered    1,234  ',
-    '     failed        0  ',
+    '    requests/s      400  ▁▅█',
+    '       deploys            1 ',
+    '      answered    1,234  ',
+    '        failed        0  ',
+    '    WebSockets  50 open  0 closed, 1,234 messages, 0 lost',
+    ' event streams  20 open  0 closed, 1 event, 0 lost',
   ])
 })
 
@@ -65,10 +82,13 @@ test.each([80, 40, 10, 1])('no line is wider than %i columns', (columns) => {
   expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(columns)
 })
 
-test('failures are red', () => {
-  const failed = (n: number) => frame(stage({ failed: n }), { now, columns: 80, paint: paintIf(true) }).at(-1)
-  expect(failed(0)).toContain('\u001b[32m')
-  expect(failed(3)).toContain('\u001b[31m')
+test('failed requests and lost messages are red', () => {
+  const color = (faults: object, row: number) =>
+    frame(stage(faults), { now, columns: 80, paint: paintIf(true) }).at(row)
+  expect(color({ failed: 0 }, -3)).toContain('\u001b[32m')
+  expect(color({ failed: 3 }, -3)).toContain('\u001b[31m')
+  expect(color({ lost: 0 }, -2)).toContain('\u001b[32m')
+  expect(color({ lost: 1 }, -2)).toContain('\u001b[31m')
 })
 
 test('a sparkline is scaled to its highest value', () => {
@@ -77,8 +97,9 @@ test('a sparkline is scaled to its highest value', () => {
   expect(sparkline([])).toBe('')
 })
 
-test('the plain view summarizes the stage in one line', () => {
-  expect(summary(stage())).toBe(
+test('the plain view summarizes the requests and the open connections', () => {
+  expect(summary(stage({ lost: 2 }))).toEqual([
     '| generation 1 draining, waits for GET /slow, 11 open; 2 ready, 0 open | 400 requests/s | 1,234 answered, 0 failed',
-  )
+    '| WebSockets: 50 open, 0 closed, 1,234 messages, 2 lost | event streams: 20 open, 0 closed, 1 event, 0 lost',
+  ])
 })

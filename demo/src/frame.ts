@@ -3,6 +3,8 @@ import type { Tally } from '@handover/load'
 import cliTruncate from 'cli-truncate'
 import { count, duration } from './format.js'
 import type { Generation } from './generations.js'
+import type { LiveCounts, LiveResult } from './live-clients.js'
+import { isFaultless, messagesOf } from './live-lines.js'
 import type { Sample } from './load.js'
 import type { Paint } from './paint.js'
 import type { Stage } from './stage.js'
@@ -14,7 +16,7 @@ export interface Picture {
   readonly paint: Paint
 }
 
-export function frame({ startedAt, generations, load, deploys }: Stage, picture: Picture): string[] {
+export function frame({ startedAt, generations, load, live, deploys }: Stage, picture: Picture): string[] {
   const { now, columns, paint } = picture
   const title = ` ${((now - startedAt) / 1000).toFixed(1).padStart(4)} s, ${deploys.length} of 3 deploys `
   const lines = [
@@ -24,6 +26,7 @@ export function frame({ startedAt, generations, load, deploys }: Stage, picture:
     ...(generations?.all ?? []).map((each) => row(each, load?.tally, picture)),
     '',
     ...(load ? loadLines(load.samples, load.tally, picture) : []),
+    ...(live ? liveLines(live, picture) : []),
   ]
   return lines.map((line) => cliTruncate(line, columns))
 }
@@ -91,7 +94,16 @@ function loadLines(samples: readonly Sample[], tally: Tally, { columns, paint }:
   ]
 }
 
-const figure = (what: string, value: string) => `${what.padStart(11)}${value.padStart(9)}  `
+function liveLines({ webSockets, eventStreams }: LiveResult, { paint }: Picture): string[] {
+  const line = (kind: string, counts: LiveCounts, what: 'message' | 'event') => {
+    const open = figure(kind, `${count(counts.open)} open`)
+    const text = `${open}${count(counts.closed)} closed, ${messagesOf(counts, what)}`
+    return isFaultless(counts) ? paint.green(text) : paint.red(paint.bold(text))
+  }
+  return [line('WebSockets', webSockets, 'message'), line('event streams', eventStreams, 'event')]
+}
+
+const figure = (what: string, value: string) => `${what.padStart(14)}${value.padStart(9)}  `
 
 const bars = [...'▁▂▃▄▅▆▇█']
 

@@ -4,13 +4,14 @@ import type { LoadResult } from '@handover/load'
 import type { Outcome } from './demo.js'
 import { count, duration, milliseconds, outcomes, quantity } from './format.js'
 import type { Generation } from './generations.js'
+import { liveLines } from './live-lines.js'
 import type { Paint } from './paint.js'
 import type { Deploy } from './stage.js'
 import type { Verdict } from './verdict.js'
 
 const indent = '   '
 
-export function reportLines({ deploys, generations, load }: Outcome, paint: Paint): string[] {
+export function reportLines({ deploys, generations, load, live }: Outcome, paint: Paint): string[] {
   const last = generations.findLast(({ state }) => state !== 'failed')
   return [
     '',
@@ -22,6 +23,7 @@ export function reportLines({ deploys, generations, load }: Outcome, paint: Pain
     '',
     paint.bold('Client results'),
     ...loadTable(load),
+    ...liveLines(live),
   ]
 }
 

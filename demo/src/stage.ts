@@ -1,4 +1,5 @@
 import type { Generation, Generations } from './generations.js'
+import type { LiveClients } from './live-clients.js'
 import type { Load } from './load.js'
 
 /** One deploy and its progress. */
@@ -22,6 +23,7 @@ export interface Stage {
   readonly deploys: Deploy[]
   generations: Generations | undefined
   load: Load | undefined
+  live: LiveClients | undefined
 }
 
 /** Shows the progress of the demo. */

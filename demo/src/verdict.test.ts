@@ -2,6 +2,7 @@ import { Fault, type LoadResult, Tally } from '@handover/load'
 import { expect, test } from 'vitest'
 import type { Outcome } from './demo.js'
 import type { Generation } from './generations.js'
+import type { LiveCounts, LiveResult } from './live-clients.js'
 import { paintIf } from './paint.js'
 import { reportLines, verdictLines } from './reports.js'
 import type { Deploy } from './stage.js'
@@ -79,7 +80,20 @@ function load({ answered = 1200, failures = 0 } = {}): LoadResult {
   return tally.result()
 }
 
-const good: Outcome = { load: load(), deploys, generations: [first, second, crashed, third] }
+function liveResult(faults: Partial<LiveCounts> = {}): LiveResult {
+  const counts = { closed: 0, received: 1300, lost: 0, doubled: 0, outOfOrder: 0, reasons: [] }
+  return {
+    webSockets: { clients: 50, open: 50, ...counts, ...faults },
+    eventStreams: { clients: 20, open: 20, ...counts },
+  }
+}
+
+const good: Outcome = {
+  load: load(),
+  live: liveResult(),
+  deploys,
+  generations: [first, second, crashed, third],
+}
 const bad = (outcome: Outcome) => judge(outcome).findings.filter(({ isGood }) => !isGood)
 
 /** The good outcome with a change in one deploy. */
@@ -90,7 +104,7 @@ const withDeploy = (number: number, change: Partial<Deploy>): Outcome => ({
 
 test('the verdict passes a good outcome', () => {
   expect(judge(good)).toMatchObject({ passed: true })
-  expect(judge(good).findings).toHaveLength(5)
+  expect(judge(good).findings).toHaveLength(7)
 })
 
 test('a single failed request among thousands fails the demo, and the verdict names it', () => {
@@ -105,6 +119,21 @@ test('a single failed request among thousands fails the demo, and the verdict na
 
 test('a load without requests fails the demo', () => {
   expect(bad({ ...good, load: load({ answered: 0 }) })).toHaveLength(1)
+})
+
+test.each<[string, Partial<LiveCounts>, string]>([
+  ['a lost message', { lost: 1 }, '50 of 50 WebSockets stayed open: 0 closed, 1,300 messages, 1 lost.'],
+  ['a doubled message', { doubled: 2 }, '1,300 messages, 0 lost, 2 doubled.'],
+  ['a swapped message', { outOfOrder: 1 }, '1,300 messages, 0 lost, 1 out of order.'],
+  ['a connection that never opened', { open: 49 }, '49 of 50 WebSockets stayed open: 0 closed'],
+  ['a service that sends nothing', { received: 0 }, '0 messages, 0 lost'],
+  [
+    'a closed connection',
+    { open: 49, closed: 1, reasons: ['closed with 1012 (service restart)'] },
+    '1 closed, 1,300 messages, 0 lost.\n  closed with 1012 (service restart)',
+  ],
+])('%s fails the demo', (_, faults, text) => {
+  expect(bad({ ...good, live: liveResult(faults) })).toMatchObject([{ text: expect.stringContaining(text) }])
 })
 
 test.each<[string, Outcome, string]>([
@@ -161,6 +190,8 @@ test('the reports say what happened in each deploy and why it failed', () => {
     'clients      answered   failed      p50      p99      max',
     'keep-alive      1,200        0   2.0 ms   2.0 ms   2.0 ms',
     'Connections moved to the next generation: 0. Connections closed by the server after a response: 0.',
+    'WebSockets: 50 open, 0 closed, 1,300 messages, 0 lost',
+    'event streams: 20 open, 0 closed, 1,300 events, 0 lost',
   ])
 })
 

@@ -2,6 +2,8 @@
 import type { Failure, LoadResult } from '@handover/load'
 import type { Outcome } from './demo.js'
 import { count, duration, quantity } from './format.js'
+import type { LiveCounts } from './live-clients.js'
+import { isFaultless, messagesOf } from './live-lines.js'
 import type { Deploy } from './stage.js'
 
 export interface Finding {
@@ -17,13 +19,16 @@ export interface Verdict {
 export function judge(outcome: Outcome): Verdict {
   const findings = [
     requests(outcome.load),
+    live('WebSocket', 'message', outcome.live.webSockets),
+    live('event stream', 'event', outcome.live.eventStreams),
     ...outcome.deploys.map((deploy) => (deploy.isBad ? badRelease(deploy) : goodRelease(deploy))),
     drains(outcome),
   ]
   return { passed: findings.every(({ isGood }) => isGood), findings }
 }
 
-const shownFailures = 5
+/** How many failures or reasons a finding lists. */
+const maxListed = 5
 
 function requests({ requests: answered, failed, failures }: LoadResult): Finding {
   if (answered === 0) return { isGood: false, text: 'The service answered no request: there was no load.' }
@@ -31,10 +36,24 @@ function requests({ requests: answered, failed, failures }: LoadResult): Finding
     const text = `No request failed: ${count(answered)} got the right response, and none was retried.`
     return { isGood: true, text }
   }
-  const more = failed > shownFailures ? [`and ${count(failed - shownFailures)} more`] : []
-  const shown = [...failures.slice(0, shownFailures).map(describe), ...more]
   const text = `${quantity(failed, 'request')} failed out of ${count(answered + failed)}:`
-  return { isGood: false, text: [text, ...shown.map((each) => `  ${each}`)].join('\n') }
+  return { isGood: false, text: [text, ...listed(failures.map(describe), failed)].join('\n') }
+}
+
+/** Judges all connections of one kind that should stay open. */
+function live(kind: string, what: 'message' | 'event', counts: LiveCounts): Finding {
+  const { clients, open, closed, received, reasons } = counts
+  if (isFaultless(counts) && open === clients && received > 0) {
+    const text = `No ${kind} closed: ${count(open)} stayed open, and each of ${count(received)} ${what}s arrived once and in order.`
+    return { isGood: true, text }
+  }
+  const text = `${count(open)} of ${quantity(clients, kind)} stayed open: ${count(closed)} closed, ${messagesOf(counts, what)}.`
+  return { isGood: false, text: [text, ...listed(reasons, closed)].join('\n') }
+}
+
+function listed(lines: readonly string[], total: number): string[] {
+  const more = total > maxListed ? [`and ${count(total - maxListed)} more`] : []
+  return [...lines.slice(0, maxListed), ...more].map((line) => `  ${line}`)
 }
 
 function describe({ workload, kind, detail, atMs, servedBy }: Failure): string {

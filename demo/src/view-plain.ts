@@ -1,6 +1,7 @@
 import { count } from './format.js'
 import { average } from './frame.js'
 import type { Generation } from './generations.js'
+import { liveLines } from './live-lines.js'
 import type { Stage, View } from './stage.js'
 
 const stateMs = 2_000
@@ -17,7 +18,9 @@ export class PlainView implements View {
 
   open(stage: Stage): void {
     this.#stage = stage
-    this.#timer = setInterval(() => this.say(summary(stage)), stateMs)
+    this.#timer = setInterval(() => {
+      for (const line of summary(stage)) this.say(line)
+    }, stateMs)
   }
 
   say(text: string): void {
@@ -30,13 +33,19 @@ export class PlainView implements View {
   }
 }
 
-/** `| generation 1 draining, 12 open; 2 ready, 21 open | 1,412 requests/s | 24,123 answered, 0 failed` */
-export function summary({ generations, load }: Stage): string {
+/**
+ * `| generation 1 draining, 12 open; 2 ready, 21 open | 1,412 requests/s | 24,123 answered, 0 failed`, and a line with
+ * the WebSockets and event streams.
+ */
+export function summary({ generations, load, live }: Stage): string[] {
   const here = (generations?.all ?? []).filter(({ state }) => state !== 'exited' && state !== 'failed')
   const states = here.map((each) => describe(each, load?.tally.open.get(each.number) ?? 0)).join('; ')
   const rate = average((load?.samples ?? []).slice(-8).map((sample) => sample.rate))
   const { requests = 0, failed = 0 } = load?.tally ?? {}
-  return `| generation ${states} | ${count(rate)} requests/s | ${count(requests)} answered, ${count(failed)} failed`
+  return [
+    `| generation ${states} | ${count(rate)} requests/s | ${count(requests)} answered, ${count(failed)} failed`,
+    ...(live ? [`| ${liveLines(live).join(' | ')}`] : []),
+  ]
 }
 
 function describe({ number, state, onProbation, waitsFor }: Generation, open: number): string {

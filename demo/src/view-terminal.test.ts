@@ -23,7 +23,7 @@ test('when the frame grows, event lines stay and one frame is below them', async
   const { stream, lines } = screen()
   const generations = new Generations('1.0.0')
   const load = { tally: new Tally(), samples: [] } as unknown as Load
-  const stage: Stage = { startedAt: performance.now(), generations, deploys: [], load }
+  const stage: Stage = { startedAt: performance.now(), generations, deploys: [], load, live: undefined }
   const view = new TerminalView(stream, paintIf(false))
   onTestFinished(() => view.close())
   view.open(stage)

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import graceful from '@handover/fastify'
 import Fastify, { LogController } from 'fastify'
+import { serveEvents, serveWebSockets } from './live.mjs'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 
@@ -29,5 +30,8 @@ app.post('/upload', async ({ body }) => {
   for await (const chunk of body ?? []) hash.update(chunk)
   return hash.digest('hex')
 })
+
+serveWebSockets(app)
+serveEvents(app)
 
 await app.listen({ port: Number(process.env.PORT ?? 3000) })
