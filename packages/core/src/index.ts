@@ -13,7 +13,7 @@ export {
   surroundings,
   warningLogger,
 } from './api/adapters.js'
-export { graceful } from './api/graceful.js'
+export { graceful, graceful as default } from './api/graceful.js'
 export type { GracefulHandle, PredecessorHandle } from './api/handle.js'
 export { receiveConnections } from './api/registry.js'
 export type { ErrorData } from './base/error-data.js'

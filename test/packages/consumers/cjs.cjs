@@ -10,6 +10,7 @@ for (const each of [graceful, fastify, koa]) {
   assert.equal(typeof each.graceful, 'function')
 }
 assert.equal(typeof core.graceful, 'function')
+assert.equal(core.default, core.graceful)
 assert.equal(typeof core.HandoverError, 'function')
 
 const app = express()

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { defaults, HandoverError, graceful as ofCore } from '@handover/core'
+import core, { defaults, HandoverError, graceful as ofCore } from '@handover/core'
 import express, { graceful as namedExpress } from '@handover/express'
 import graceful, { graceful as named } from '@handover/fastify'
 import koa, { graceful as namedKoa } from '@handover/koa'
@@ -8,6 +8,7 @@ import Fastify from 'fastify'
 assert.equal(graceful, named)
 assert.equal(express, namedExpress)
 assert.equal(koa, namedKoa)
+assert.equal(core, ofCore)
 assert.equal(typeof ofCore, 'function')
 assert.equal(typeof HandoverError, 'function')
 assert.ok(Object.isFrozen(defaults))

@@ -28,4 +28,7 @@ sockets.graceful(wss, {
   restore: (_socket, { user }) => user.length,
 })
 
+const options: core.GracefulOptions = { ready: 'manual' }
+const ofCore: GracefulHandle = core.default(options)
+ofCore.ready().then(() => core.graceful())
 handle.reload().catch((error: unknown) => console.log(error instanceof core.HandoverError))

@@ -1,5 +1,5 @@
 import http from 'node:http'
-import {
+import ofCore, {
   type GracefulHandle,
   type GracefulOptions,
   graceful,
@@ -31,6 +31,7 @@ koa.use(namedKoa(koa))
 
 const handle: GracefulHandle = graceful(http.createServer(), options)
 handle.on('handed-over', (report: ReloadReport) => console.log(report.phases[0]?.ms, state))
+await ofCore(http.createServer(), options).ready()
 ofExpress.reload().catch((error: unknown) => {
   if (error instanceof HandoverError && error.code === 'ERR_HANDOVER_IN_PROGRESS') throw error
 })
