@@ -1,7 +1,9 @@
 import { readdirSync } from 'node:fs'
 import http from 'node:http'
+import { createRequire } from 'node:module'
 import net from 'node:net'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { graceful, HandoverError } from '@handover/core'
 import gracefulExpress from '@handover/express'
 import gracefulFastify from '@handover/fastify'
@@ -10,7 +12,7 @@ import express from 'express'
 import Fastify from 'fastify'
 import Koa from 'koa'
 import { expect, onTestFinished, test } from 'vitest'
-import { startProgram } from '../support/program.js'
+import { evaluate, startProgram } from '../support/program.js'
 import { tempDir } from '../support/temp-dir.js'
 
 /** Everything in a process that a valid `graceful` call changes. */
@@ -44,30 +46,46 @@ async function refusal(call: () => unknown): Promise<HandoverError> {
 }
 
 const wrong = (value: unknown) => value as never
+const { resolve } = createRequire(import.meta.url)
+const urlOf = (name: string) => pathToFileURL(resolve(name)).href
 
-test('graceful(app) from core reports what it received instead of a server, and which package to use', async () => {
-  const server = http.createServer()
-  const given: readonly [unknown, string][] = [
-    [express(), 'an Express application'],
-    [new Koa(), 'a Koa application'],
-    [Fastify(), 'a Fastify instance'],
-    [(): void => {}, 'the function (anonymous)'],
-    [new Koa().callback(), 'the function handleRequest'],
-    [{ listen() {} }, 'an object that is not a server'],
-    [null, 'null'],
-    [3000, '3000'],
-    ['0.0.0.0', "'0.0.0.0'"],
-    [[server], 'an object that is not a server'],
-    [1n, '1n'],
-    [Symbol('app'), 'Symbol(app)'],
+const remedies = {
+  fastify: 'Write await app.register(graceful) with graceful from @handover/fastify.',
+  express: 'Write app.use(graceful(app)) with graceful from @handover/express.',
+  koa: 'Write app.use(graceful(app)) with graceful from @handover/koa.',
+  nest: 'Write graceful(app.getHttpServer()) with graceful from @handover/core.',
+  server: 'For a server, use graceful(server) from @handover/core.',
+  application:
+    'For an application, use @handover/fastify, @handover/express or @handover/koa, or pass its server.',
+}
+const nest = { listen() {}, getHttpServer() {} }
+const other = 'an object of another kind'
+
+/** A value, its description in the error, and what the error tells the user to do. */
+type Given = readonly [unknown, string, string]
+
+test('graceful(app) from core names what it received instead of a server, and the package to use', async () => {
+  const given: readonly Given[] = [
+    [express(), 'an Express application', remedies.express],
+    [new Koa(), 'a Koa application', remedies.koa],
+    [Fastify(), 'a Fastify instance', remedies.fastify],
+    [nest, 'a NestJS application', remedies.nest],
+    [(): void => {}, 'the function (anonymous)', remedies.application],
+    [new Koa().callback(), 'the function handleRequest', remedies.application],
+    [{ listen() {} }, other, remedies.application],
+    [null, 'null', remedies.application],
+    [3000, '3000', remedies.application],
+    ['0.0.0.0', "'0.0.0.0'", remedies.application],
+    [[http.createServer()], other, remedies.application],
+    [1n, '1n', remedies.application],
+    [Symbol('app'), 'Symbol(app)', remedies.application],
   ]
-  for (const [value, what] of given) {
+  for (const [value, what, remedy] of given) {
     for (const call of [() => graceful(wrong(value)), () => graceful(wrong(value), {})]) {
       const { code, message } = await refusal(call)
       expect(code).toBe('ERR_HANDOVER_NOT_A_SERVER')
-      expect(message).toContain(`and got ${what}.`)
-      expect(message).toMatch(
-        /use @handover\/fastify, @handover\/express or @handover\/koa, or pass its server\. Nothing was changed\.$/,
+      expect(message).toBe(
+        `graceful(server) expects a server of node:net, http, https or http2, but got ${what}. ${remedy} Nothing was changed.`,
       )
     }
   }
@@ -75,17 +93,80 @@ test('graceful(app) from core reports what it received instead of a server, and 
     expect(await refusal(call)).toMatchObject({ code: 'ERR_HANDOVER_NOT_A_SERVER' })
 })
 
-test.each([
-  ['Express', (value: unknown) => gracefulExpress(wrong(value)), new Koa()],
-  ['Koa', (value: unknown) => gracefulKoa(wrong(value)), express()],
-])('graceful(server) from the %s adapter points to graceful(server) from core', async (name, call, other) => {
-  for (const value of [http.createServer(), other, Fastify(), null, undefined, () => {}, {}, 'app']) {
+const request = new http.IncomingMessage(new net.Socket())
+const forEveryAdapter: readonly Given[] = [
+  [http.createServer(), 'a server', remedies.server],
+  [nest, 'a NestJS application', remedies.nest],
+  [null, 'null', remedies.server],
+  [(): void => {}, 'the function (anonymous)', remedies.server],
+  [{}, other, remedies.server],
+  ['app', "'app'", remedies.server],
+]
+
+test.each<[string, string, (value: unknown) => unknown, readonly Given[]]>([
+  [
+    '@handover/express',
+    'expects an Express application, but got',
+    (value) => gracefulExpress(wrong(value)),
+    [
+      [new Koa(), 'a Koa application', remedies.koa],
+      [Fastify(), 'a Fastify instance', remedies.fastify],
+      [undefined, 'no argument', 'Write app.use(graceful(app)).'],
+      [request, 'a request', 'Write app.use(graceful(app)), not app.use(graceful).'],
+    ],
+  ],
+  [
+    '@handover/koa',
+    'expects a Koa application, but got',
+    (value) => gracefulKoa(wrong(value)),
+    [
+      [express(), 'an Express application', remedies.express],
+      [Fastify(), 'a Fastify instance', remedies.fastify],
+      [undefined, 'no argument', 'Write app.use(graceful(app)).'],
+      [{ req: request }, 'a request', 'Write app.use(graceful(app)), not app.use(graceful).'],
+    ],
+  ],
+  [
+    '@handover/fastify',
+    'is a plugin for app.register, but the program called it with',
+    (value) => Reflect.apply(gracefulFastify, undefined, [value]),
+    [
+      [express(), 'an Express application', remedies.express],
+      [new Koa(), 'a Koa application', remedies.koa],
+      [Fastify(), 'a Fastify instance', remedies.fastify],
+      [undefined, 'no argument', 'Write await app.register(graceful).'],
+      [request, 'a request', 'Write await app.register(graceful), not app.use(graceful).'],
+    ],
+  ],
+])('graceful from %s names what it received, and the package to use', async (name, problem, call, own) => {
+  for (const [value, what, remedy] of [...own, ...forEveryAdapter]) {
     const { code, message } = await refusal(() => call(value))
     expect(code).toBe('ERR_HANDOVER_NOT_AN_APP')
-    expect(message).toContain(`@handover/${name.toLowerCase()} wants a`)
-    expect(message).toContain('For a server use graceful(server) of @handover/core. Nothing was changed.')
+    expect(message).toBe(`graceful from ${name} ${problem} ${what}. ${remedy} Nothing was changed.`)
   }
 })
+
+test.each([
+  [
+    'core',
+    'graceful(server) expects a server of node:net, http, https or http2, but got a Fastify instance.',
+  ],
+  ['express', 'graceful from @handover/express expects an Express application, but got a Fastify instance.'],
+  ['koa', 'graceful from @handover/koa expects a Koa application, but got a Fastify instance.'],
+])(
+  'app.register(graceful) with graceful from %s ends the program and names @handover/fastify',
+  async (name, problem) => {
+    const text = `import Fastify from '${urlOf('fastify')}'
+    import graceful from '${urlOf(`@handover/${name}`)}'
+    const app = Fastify()
+    await app.register(graceful, { probationMs: 1 })
+    await app.listen({ port: 0, host: '127.0.0.1' })`
+    await expect(evaluate(text)).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`HandoverError: ${problem} ${remedies.fastify} Nothing was changed.`),
+    })
+  },
+)
 
 const options = { probationMs: -1 }
 

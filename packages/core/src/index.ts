@@ -16,6 +16,8 @@ export {
 export { graceful, graceful as default } from './api/graceful.js'
 export type { GracefulHandle, PredecessorHandle } from './api/handle.js'
 export { receiveConnections } from './api/registry.js'
+export { type Framework, notAnApplication } from './api/wrong-argument.js'
+export { closestName } from './base/closest-name.js'
 export type { ErrorData } from './base/error-data.js'
 export type { Facts } from './base/error-facts.js'
 export { HandoverError, type HandoverErrorCode } from './base/errors.js'

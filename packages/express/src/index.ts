@@ -8,7 +8,7 @@ import {
   type GracefulHandle,
   type GracefulOptions,
   gracefulApplication,
-  HandoverError,
+  notAnApplication,
 } from '@handover/core'
 import { keepSettingsOpen } from './router.js'
 
@@ -30,10 +30,7 @@ export type Middleware = (request: IncomingMessage, response: ServerResponse, ne
  */
 function attach(app: ExpressApplication, options?: GracefulOptions): Middleware & GracefulHandle {
   if (typeof app !== 'function' || typeof app.listen !== 'function' || typeof app.set !== 'function') {
-    throw new HandoverError(
-      'ERR_HANDOVER_NOT_AN_APP',
-      'graceful(app) of @handover/express needs an Express application. For a server, use graceful(server) of @handover/core. Nothing was changed.',
-    )
+    throw notAnApplication('Express', app)
   }
   const handle = gracefulApplication(
     {

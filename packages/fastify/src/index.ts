@@ -6,6 +6,7 @@ import {
   type GracefulHandle,
   type GracefulOptions,
   graceful as gracefulServer,
+  notAnApplication,
   releaseOf,
   warningLogger,
 } from '@handover/core'
@@ -21,7 +22,13 @@ declare module 'fastify' {
 
 type Plugin = FastifyPluginAsync<GracefulOptions>
 
-const plugin: Plugin = async (app, options) => {
+const plugin: Plugin = (app, options) => {
+  // Throws at once: a framework that gets a promise as a middleware fails with its own error first.
+  if (typeof app?.register !== 'function' || options === undefined) throw notAnApplication('Fastify', app)
+  return attach(app, options)
+}
+
+const attach: Plugin = async (app, options) => {
   const manual = options.ready === 'manual'
   const logger = options.logger ?? loggerOf(app)
   const handle = gracefulServer(app.server, { ...options, logger, ready: 'manual' })

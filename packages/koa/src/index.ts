@@ -7,7 +7,7 @@ import {
   type GracefulHandle,
   type GracefulOptions,
   gracefulApplication,
-  HandoverError,
+  notAnApplication,
 } from '@handover/core'
 
 /** The parts of a Koa application that `graceful` uses. */
@@ -31,10 +31,7 @@ export type Middleware = (context: unknown, next: () => Promise<unknown>) => Pro
  */
 function attach(app: KoaApplication, options?: GracefulOptions): Middleware & GracefulHandle {
   if (typeof app?.callback !== 'function' || typeof app.listen !== 'function') {
-    throw new HandoverError(
-      'ERR_HANDOVER_NOT_AN_APP',
-      'graceful(app) of @handover/koa needs a Koa application. For a server, use graceful(server) of @handover/core. Nothing was changed.',
-    )
+    throw notAnApplication('Koa', app)
   }
   // Koa creates a new request listener at each call of `callback()`: remember those of this application.
   const handlers = new WeakSet<object>()

@@ -24,6 +24,29 @@ test.each([
   )
 })
 
+test.each([
+  ['serialise', { serialise: () => ({}), restore: () => {} }, 'serialize'],
+  ['spread', { ...hooks, spread: 100 }, 'spreadMs'],
+])('the error for the mistyped option %s suggests the right one', (option, wrong, meant) => {
+  const options = wrong as unknown as typeof hooks
+  expect(() => graceful(wss(), options)).toThrow(
+    expect.objectContaining({
+      code: 'ERR_HANDOVER_OPTION',
+      option,
+      message: expect.stringContaining(
+        `"${option}" is not an option: did you mean "${meant}"? Nothing was changed.`,
+      ),
+    }),
+  )
+})
+
+test('a call without options is rejected', () => {
+  const call = graceful as unknown as (server: WebSocketServer) => void
+  expect(() => call(wss())).toThrow(
+    expect.objectContaining({ code: 'ERR_HANDOVER_OPTION', option: 'serialize' }),
+  )
+})
+
 test.each([[undefined], [{}], [http.createServer()]])(
   '%s is rejected because it is not a WebSocketServer',
   (nothing) => {

@@ -3,7 +3,7 @@
  * @packageDocumentation
  */
 import type { IncomingMessage } from 'node:http'
-import { HandoverError, receiveConnections } from '@handover/core'
+import { closestName, HandoverError, receiveConnections } from '@handover/core'
 import type { ApplicationHooks } from './movable-websocket.js'
 import { ServerSockets } from './server-sockets.js'
 import { replace } from './ws-internals.js'
@@ -50,7 +50,7 @@ function attach<Socket extends WebSocketLike, State>(
   options: GracefulWebSocketOptions<Socket, State>,
 ): void {
   if (typeof wss?.handleUpgrade !== 'function' || typeof wss.on !== 'function') throw notAServer()
-  check(options)
+  check(options ?? {})
   const name = nameOf(wss, options.name)
   const application: ApplicationHooks<Socket, State> = {
     serialize: (socket, request) => options.serialize(socket, request),
@@ -81,7 +81,15 @@ function nameOf(wss: WebSocketServerLike<unknown>, requested: string | undefined
   return name
 }
 
-function check({ serialize, restore, spreadMs = 0, name = '-' }: Unchecked): void {
+const known: readonly string[] = ['serialize', 'restore', 'spreadMs', 'name']
+
+function check(options: Unchecked): void {
+  for (const name of Object.keys(options)) {
+    const closest = known.includes(name) ? undefined : closestName(name, known)
+    if (closest)
+      throw rejected(name, options[name as keyof Unchecked], `is not an option: did you mean "${closest}"?`)
+  }
+  const { serialize, restore, spreadMs = 0, name = '-' } = options
   if (typeof serialize !== 'function') throw invalidOption('serialize', serialize, 'a function')
   if (typeof restore !== 'function') throw invalidOption('restore', restore, 'a function')
   const isTime = Number.isInteger(spreadMs) && Number(spreadMs) >= 0 && Number(spreadMs) <= maxTimerMs
@@ -91,13 +99,15 @@ function check({ serialize, restore, spreadMs = 0, name = '-' }: Unchecked): voi
   if (typeof name !== 'string' || name === '') throw invalidOption('name', name, 'a non-empty string')
 }
 
-function invalidOption(option: string, value: unknown, expected: string): HandoverError {
-  return new HandoverError(
+const invalidOption = (option: string, value: unknown, expected: string) =>
+  rejected(option, value, `must be ${expected}.`)
+
+const rejected = (option: string, value: unknown, problem: string) =>
+  new HandoverError(
     'ERR_HANDOVER_OPTION',
-    `graceful of @handover/ws: "${option}" must be ${expected}. Nothing was changed.`,
+    `graceful from @handover/ws: "${option}" ${problem} Nothing was changed.`,
     { option, value },
   )
-}
 
 function notAServer(): HandoverError {
   return new HandoverError(

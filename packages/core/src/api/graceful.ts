@@ -1,11 +1,10 @@
 /** The entry point for servers: adds a server to the one generation of this process. */
 import net from 'node:net'
-import { inspect } from 'node:util'
-import { HandoverError } from '../base/errors.js'
 import { isRecord } from '../base/guards.js'
 import type { GracefulOptions } from '../base/settings.js'
 import type { GracefulHandle } from './handle.js'
 import { register } from './registry.js'
+import { notAServer } from './wrong-argument.js'
 
 /**
  * Makes the process of `server` replaceable: SIGHUP hands over to a successor; SIGTERM and SIGINT drain and exit. Call
@@ -35,21 +34,4 @@ function looksLikeAnApplication(value: unknown): boolean {
     (value !== undefined && !isRecord(value)) ||
     (isRecord(value) && 'listen' in value)
   )
-}
-
-function notAServer(value: unknown): HandoverError {
-  const what = value === null || value === undefined ? String(value) : nameOf(value)
-  return new HandoverError(
-    'ERR_HANDOVER_NOT_A_SERVER',
-    `graceful(server) expects a server of node:net, http, https or http2, and got ${what}. For an application, use ` +
-      '@handover/fastify, @handover/express or @handover/koa, or pass its server. Nothing was changed.',
-  )
-}
-
-function nameOf(value: unknown): string {
-  if (typeof value === 'function')
-    return 'handle' in value ? 'an Express application' : `the function ${value.name || '(anonymous)'}`
-  if (typeof value !== 'object') return inspect(value)
-  if ('register' in (value as object) && 'inject' in (value as object)) return 'a Fastify instance'
-  return 'callback' in (value as object) ? 'a Koa application' : 'an object that is not a server'
 }

@@ -149,8 +149,19 @@ test('an option error shows the rejected value', () => {
   expect(refusal({ pidFile: `\0${'x'.repeat(100_000)}` }).message.length).toBeLessThan(400)
 })
 
+test.each([
+  ['drainTimeout', 'drainTimeoutMs'],
+  ['pidfile', 'pidFile'],
+])('the error for the mistyped option %s suggests %s', (name, meant) => {
+  expect(refusal({ [name]: 1 })).toMatchObject({
+    code: 'ERR_HANDOVER_OPTION',
+    option: name,
+    message: `graceful: "${name}" is not an option: did you mean "${meant}"? Its value was 1. Nothing was changed.`,
+  })
+})
+
 test('the error for an unknown option lists the valid names', () => {
-  for (const name of ['readyTimeout', 'toString', 'port']) {
+  for (const name of ['toString', 'port']) {
     const { code, message } = refusal(JSON.parse(`{ "${name}": 1 }`))
     expect(code).toBe('ERR_HANDOVER_OPTION')
     expect(message).toMatch(

@@ -1,6 +1,7 @@
 import { accessSync, constants as fsConstants, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { inspect } from 'node:util'
+import { closestName } from '../base/closest-name.js'
 import { HandoverError } from '../base/errors.js'
 import { isRecord } from '../base/guards.js'
 import type { Logger } from '../base/logger.js'
@@ -18,7 +19,8 @@ export function readOptions(raw: unknown, logger: Logger, cwd: string): Settings
   const given = Object.entries(raw ?? {}).filter(([, value]) => value !== undefined)
   for (const [name, value] of given) {
     const check = Object.hasOwn(checks, name) ? checks[name as keyof Settings] : undefined
-    const expected = check ? check(value) : `one of ${Object.keys(checks).join(', ')}`
+    if (!check) throw rejected(name, value, notAnOption(name))
+    const expected = check(value)
     if (expected) throw wrong(name, value, expected)
   }
   const settings = { ...defaults, logger, ...Object.fromEntries(given) } as Settings
@@ -31,15 +33,21 @@ export function readOptions(raw: unknown, logger: Logger, cwd: string): Settings
   return { ...settings, pidFile: pathOf('pidFile'), control: pathOf('control') }
 }
 
-function wrong(option: string, value: unknown, expected: string): HandoverError {
+const wrong = (option: string, value: unknown, expected: string) =>
+  rejected(option, value, `must be ${expected}`)
+
+function notAnOption(name: string): string {
+  const names = Object.keys(checks)
+  const closest = closestName(name, names)
+  return `is not an option: ${closest ? `did you mean "${closest}"?` : `use one of ${names.join(', ')}`}`
+}
+
+function rejected(option: string, value: unknown, problem: string): HandoverError {
   const shown = inspect(value, { breakLength: Number.POSITIVE_INFINITY, maxStringLength: 100 })
-  const what =
-    Object.hasOwn(checks, option) || option === 'options'
-      ? `must be ${expected}`
-      : `is not an option: use ${expected}`
+  const then = problem.endsWith('?') ? ' Its' : '; its'
   return new HandoverError(
     'ERR_HANDOVER_OPTION',
-    `graceful: "${option}" ${what}; its value was ${shown.slice(0, 100)}. Nothing was changed.`,
+    `graceful: "${option}" ${problem}${then} value was ${shown.slice(0, 100)}. Nothing was changed.`,
     { option, value },
   )
 }
