@@ -212,7 +212,7 @@ test('C14: before a shutdown ends a successor on probation, the successor finish
 test('C14: a second signal cuts the successor short, too', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 60_000 } } })
   const { pid } = service
-  deploy(release({ afterListen: "process.on('SIGTERM', () => tell('asked'))" }))
+  deploy(release({ afterListen: "handle.on('state', ({ state }) => state === 'draining' && tell('asked'))" }))
   const reload = requestReload(service.target).catch(() => {})
   const { pid: successor } = await service.event((fact) => isReady(fact) && fact.pid !== pid)
   const held = gate()

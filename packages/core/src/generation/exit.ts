@@ -1,5 +1,6 @@
 /** How a generation ends: because its successor is proven, or because it shuts down. */
 import { channel } from 'node:diagnostics_channel'
+import type net from 'node:net'
 import type { DrainReport, FinalReport, HookFailure, ReloadReport, ShutdownReport } from '../base/report.js'
 import { formatOutcomes } from '../base/report-text.js'
 import { unlessAborted } from '../base/timeouts.js'
@@ -22,14 +23,18 @@ export interface ExitParts
   readonly endpoint: ControlEndpoint
   /** The process continues without Handover. */
   readonly leaveProcess: () => void
-  readonly exit: (code: 0 | 1) => void
+  readonly removePidFile: () => void
 }
 
 export class Exit {
   readonly #parts: ExitParts
   #ended: Promise<ShutdownReport> | undefined
   #signal: string | undefined
+  /** The program's own listeners got the signal. */
+  #isObserved = false
   #successor: Successor | undefined
+  /** The servers that this drain closes. */
+  #servers: readonly net.Server[] = []
   /** Failures of `beforeDrain` hooks. */
   readonly #hookFailures: HookFailure[] = []
 
@@ -86,8 +91,9 @@ export class Exit {
   }
 
   /** Resolves when everything has drained and the hooks have run. A second call returns the same promise. */
-  shutdown(signal?: string): Promise<ShutdownReport> {
+  shutdown(signal?: string, isObserved = false): Promise<ShutdownReport> {
     this.#signal ??= signal
+    this.#isObserved ||= isObserved
     const { machine } = this.#parts
     const { state } = machine
     if (state.name === 'draining' && state.because === 'handed-over') {
@@ -132,7 +138,10 @@ export class Exit {
     return new Drain(because, {
       ...this.#parts,
       limits,
-      closeListeners: () => listeners.close({ forGood }),
+      closeListeners: () => {
+        this.#servers = listeners.servers()
+        return listeners.close({ forGood })
+      },
       beforeDrain: hooks.beforeDrain.length > 0 ? (cut) => this.#runBeforeDrain(because, cut) : undefined,
       predecessor: predecessor(),
       mover: to?.handover.startMoving(to.successor),
@@ -149,8 +158,7 @@ export class Exit {
   }
 
   async #leave(drain: Drain, drained: DrainReport, reload?: ReloadReport): Promise<ShutdownReport> {
-    const { self, machine, logger, tracker, hooks, settings, control, endpoint, leaveProcess, exit } =
-      this.#parts
+    const { self, machine, logger, tracker, hooks, control, endpoint } = this.#parts
     const { ms, cut } = drained
     const report: FinalReport = {
       generation: self.number,
@@ -171,9 +179,44 @@ export class Exit {
     machine.dispatch({ name: 'drained', code })
     const answered = control.finish(code).then(() => endpoint.finish())
     await unlessAborted(answered, drain.over).catch(() => {})
-    // Code that awaits `shutdown()` runs before the exit.
-    if (settings().exit || successor) setImmediate(() => exit(code))
-    else leaveProcess()
+    this.#leaveProcess(leave, drain, code)
     return { ...drained, hookFailures }
+  }
+
+  #leaveProcess({ reason }: Leave, drain: Drain, code: 0 | 1): void {
+    const { settings, leaveProcess, removePidFile, platform } = this.#parts
+    const exits = settings().exit || this.#successor !== undefined
+    const listeners = reason === 'shutdown' && !this.#isObserved ? this.programListeners() : []
+    if (listeners.length === 0 && !exits) {
+      leaveProcess()
+      return
+    }
+    // Code that awaits `shutdown()` runs first: it may be one of the listeners.
+    setImmediate(async () => {
+      // A listener may end the process.
+      removePidFile()
+      if (listeners.length > 0) for (const server of this.#servers) platform.expectClose(server)
+      const failures = await this.#runListeners(listeners, drain)
+      if (exits) platform.exit(failures.length > 0 ? 1 : code)
+      else leaveProcess()
+    })
+  }
+
+  /** Shutdown libraries finish their work and exit, or only finish their work. */
+  #runListeners(listeners: readonly (() => unknown)[], drain: Drain): Promise<HookFailure[]> {
+    return this.#parts.hooks.runListeners(listeners, this.#listenedSignal ?? '', drain.over)
+  }
+
+  /** The program's own listeners for the signal of this shutdown. Without a signal, for the first that has listeners. */
+  programListeners(): (() => unknown)[] {
+    const signal = this.#listenedSignal
+    return signal === undefined ? [] : this.#parts.platform.programListeners(signal)
+  }
+
+  get #listenedSignal(): NodeJS.Signals | undefined {
+    const { platform, settings } = this.#parts
+    const { shutdownSignals } = settings()
+    const own = shutdownSignals.find((each) => each === this.#signal)
+    return own ?? shutdownSignals.find((each) => platform.programListeners(each).length > 0)
   }
 }

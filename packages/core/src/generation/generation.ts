@@ -212,7 +212,7 @@ export class Generation {
       ownsService: () => this.#takeOver.ownsService,
       supervised: () => (this.#supervisor ? (this.#supervisor.isAlive ? 'alive' : 'gone') : 'no'),
       reload: () => this.reload(),
-      shutdown: (signal) => this.#exit.shutdown(signal),
+      shutdown: (...request) => this.#exit.shutdown(...request),
       undoAtEnd: (undo) => void this.#undo.push(undo),
     }
   }
@@ -274,10 +274,7 @@ export class Generation {
       control: this.#control,
       endpoint: this.#endpoint,
       leaveProcess: () => this.#leaveProcess(),
-      exit: (code) => {
-        this.#pidFile.remove()
-        this.parts.platform.exit(code)
-      },
+      removePidFile: () => this.#pidFile.remove(),
     })
   }
 
@@ -340,7 +337,10 @@ export class Generation {
         status: () => this.#control.status().generations[0],
       },
       given: () => this.given,
-      hooks: () => ({ beforeDrain: hooks.beforeDrain.length, drained: hooks.drained.length }),
+      hooks: () => ({
+        beforeDrain: hooks.beforeDrain.length,
+        drained: hooks.drained.length + this.#exit.programListeners().length,
+      }),
       isEnding: () => machine.isEnding,
       predecessorEnded: () => this.#predecessor?.onEnded(),
     })

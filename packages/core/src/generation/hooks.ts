@@ -43,24 +43,29 @@ export class Hooks {
   /** Runs each hook. Logs failures and continues. Resolves with the failures. Stops waiting when `cut` aborts. */
   runBeforeDrain(leave: Leave, cut: AbortSignal): Promise<HookFailure[]> {
     const hooks = this.beforeDrain.map((hook) => () => hook(leave))
-    return this.#runAll(hooks, 'beforeDrain', cut)
+    return this.#runAll(hooks, 'beforeDrain hook', cut)
   }
 
   /** Like {@link runBeforeDrain}. */
   runDrained(report: FinalReport, leave: Leave, cut: AbortSignal): Promise<HookFailure[]> {
     const hooks = this.drained.map((hook) => () => hook(report, leave))
-    return this.#runAll(hooks, 'onDrained', cut)
+    return this.#runAll(hooks, 'onDrained hook', cut)
+  }
+
+  /** Like {@link runBeforeDrain}. `listeners` are the program's own for `signal`. */
+  runListeners(listeners: readonly Hook[], signal: string, cut: AbortSignal): Promise<HookFailure[]> {
+    return this.#runAll(listeners, `${signal} listener`, cut)
   }
 
   /** Like {@link runBeforeDrain}, but nothing cuts it short. */
   runFailed(): Promise<HookFailure[]> {
-    return this.#runAll(this.failed, 'onHandoverFailed', new AbortController().signal)
+    return this.#runAll(this.failed, 'onHandoverFailed hook', new AbortController().signal)
   }
 
   async #runAll(hooks: readonly Hook[], kind: string, cut: AbortSignal): Promise<HookFailure[]> {
     const failures: HookFailure[] = []
     for (const [i, hook] of hooks.entries()) {
-      const name = `${kind} hook ${i + 1}`
+      const name = `${kind} ${i + 1}`
       try {
         if (cut.aborted) throw cutShort(name, 'did not run')
         await this.#unlessCut(hook, name, cut)

@@ -27,8 +27,8 @@ export interface SharedParts {
   /** Whether a supervisor started this process, and whether that supervisor still runs. */
   readonly supervised: () => 'no' | 'alive' | 'gone'
   readonly reload: () => Promise<ReloadReport>
-  /** The signal is the one that requested the shutdown, if one did. */
-  readonly shutdown: (signal?: string) => Promise<ShutdownReport>
+  /** `signal` requested the shutdown, if one did. `isObserved`: the program's own listeners got it. */
+  readonly shutdown: (signal?: string, isObserved?: boolean) => Promise<ShutdownReport>
   /** Calls `undo` when Handover leaves the process. */
   readonly undoAtEnd: (undo: () => void) => void
 }

@@ -89,12 +89,14 @@ export class SignalRequests {
     const { platform, logger, settings, shutdown, machine } = this.#parts
     const actions = {
       reload: (signal: string) => this.requestReload(signal),
-      shutdown: (signal: string) => {
+      shutdown: (signal: string, isObserved: boolean) => {
         logger.info({ signal }, `${signal}: shutting down`)
-        void shutdown(signal)
+        void shutdown(signal, isObserved)
       },
       cutShort: (signal: string) => {
-        logger.warn({ signal }, `${signal} again: cutting the drain short`)
+        // A shutdown library sends itself the signal again when it has finished.
+        if (machine.state.name === 'draining')
+          logger.warn({ signal }, `${signal} again: cutting the drain short`)
         machine.cutDrainShort()
       },
     }

@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events'
 import type { GracefulEvents, StateChange } from '../base/events.js'
 import type { Logger } from '../base/logger.js'
 import type { Connections } from '../base/report.js'
+import type { Drain } from './drain.js'
 import { type LifecycleEvent, next, type State } from './lifecycle.js'
 
 const stateChannel = channel('handover:state')
@@ -24,6 +25,7 @@ export class StateMachine {
   readonly events = new EventEmitter<GracefulEvents>()
   readonly #parts: StateMachineParts
   #state: State = { name: 'starting' }
+  #drain: Drain | undefined
 
   constructor(parts: StateMachineParts) {
     this.#parts = parts
@@ -43,8 +45,9 @@ export class StateMachine {
     return this.#state.name === 'draining' || this.#state.name === 'exited'
   }
 
+  /** Also ends the wait for the program's signal listeners, after the drain. */
   cutDrainShort(): void {
-    if (this.#state.name === 'draining') this.#state.drain.cutShort()
+    if (this.isEnding) this.#drain?.cutShort()
   }
 
   /** The one place that assigns the state. An event that has no meaning in the current state has no effect. */
@@ -52,6 +55,7 @@ export class StateMachine {
     const nextState = next(this.#state, event)
     if (!nextState) return
     this.#state = nextState
+    if (nextState.name === 'draining') this.#drain = nextState.drain
     const { self, logger, counts } = this.#parts
     const change = { ...changeOf(nextState), generation: self.number, pid: self.pid }
     logger.info({ ...change, connections: counts() }, describe(change))

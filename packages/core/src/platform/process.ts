@@ -5,6 +5,7 @@ import { isMainThread } from 'node:worker_threads'
 import { early } from './early.js'
 import { childProcess, cluster, tty } from './lazy-modules.js'
 import { canListenOnHandle } from './listener-handle.js'
+import { expectClose, programListeners, takeSignal } from './program-signals.js'
 import { onSharedSignal } from './shared-signals.js'
 
 /** A cluster worker starts with a channel. Without one, there is no need to load the module. */
@@ -138,10 +139,9 @@ export const platform = {
       process.umask(before)
     }
   },
-  onSignal(signal: NodeJS.Signals, listener: () => void): () => void {
-    process.on(signal, listener)
-    return () => process.off(signal, listener)
-  },
+  onSignal: takeSignal,
+  programListeners,
+  expectClose,
   onSharedSignal,
   /** The channel to the predecessor or supervisor that started this process; `undefined` if there is none. */
   channel: () => early()?.channel,

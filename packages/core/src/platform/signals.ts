@@ -4,7 +4,8 @@ import type { Platform } from './process.js'
 
 export interface SignalActions {
   reload(signal: string): void
-  shutdown(signal: string): void
+  /** `isObserved`: the program's own listeners got the signal, before this process was a service. */
+  shutdown(signal: string, isObserved: boolean): void
   cutShort(signal: string): void
 }
 
@@ -42,9 +43,9 @@ export function listenForSignals(
 ): () => void {
   const hadTerminal = platform.hasTerminal()
   let isShuttingDown = false
-  const shutdown = (signal: string) => {
+  const shutdown = (signal: string, isObserved = false) => {
     if (isShuttingDown) actions.cutShort(signal)
-    else actions.shutdown(signal)
+    else actions.shutdown(signal, isObserved)
     isShuttingDown = true
   }
   const reload = (signal: string) => {
@@ -63,7 +64,7 @@ export function listenForSignals(
   ]
   const keptShutdown = shutdownSignals.find((signal) => kept.includes(signal))
   const keptReload = reloadSignals.find((signal) => kept.includes(signal))
-  if (keptShutdown) shutdown(keptShutdown)
+  if (keptShutdown) shutdown(keptShutdown, true)
   else if (keptReload) reload(keptReload)
   return () => {
     for (const each of off) each()
