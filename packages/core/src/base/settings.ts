@@ -57,9 +57,12 @@ export interface GracefulOptions {
   readonly shutdownDelayMs?: number
   /** The limit for each `beforeDrain`, `onDrained` and `provideState` function. Default 10000. */
   readonly hookTimeoutMs?: number
-  /** Signals that request a reload. Default `['SIGHUP']`. */
+  /** Signals that request a reload. The program's own listeners do not get them. Default `['SIGHUP']`. */
   readonly reloadSignals?: readonly NodeJS.Signals[]
-  /** Signals that request a shutdown. A second signal cuts it short. Default `['SIGTERM', 'SIGINT']`. */
+  /**
+   * Signals that request a shutdown. A second signal cuts it short. The program's own listeners run after the drain, before
+   * the exit. Default `['SIGTERM', 'SIGINT']`.
+   */
   readonly shutdownSignals?: readonly NodeJS.Signals[]
   /** Ready once the server listens (`'listening'`), or after `handle.ready()` (`'manual'`). Default `'listening'`. */
   readonly ready?: 'listening' | 'manual'
