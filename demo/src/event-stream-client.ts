@@ -4,7 +4,7 @@ import { Sequence } from './sequence.js'
 
 const agent = new http.Agent({ keepAlive: true })
 
-/** Reads one event stream. The service numbers its events. */
+/** Reads one event stream. The service numbers its events, and sends its generation with each. */
 export class EventStreamClient extends LiveClient {
   readonly #events = new Sequence()
   readonly sequences = [this.#events]
@@ -48,9 +48,10 @@ export class EventStreamClient extends LiveClient {
   }
 
   #receive(line: string): void {
-    const [, id] = /^id: (\d+)$/.exec(line) ?? []
-    if (id === undefined) return
-    this.#latest = Number(id)
+    const [, field, value] = /^(id|data): (\d+)$/.exec(line) ?? []
+    if (field === 'data') this.heardFrom(Number(value))
+    if (field !== 'id') return
+    this.#latest = Number(value)
     this.#events.receive(this.#latest)
   }
 }

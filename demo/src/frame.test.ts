@@ -32,7 +32,7 @@ function stage({ failed = 0, lost = 0 } = {}): Stage {
   generations.deploy('2.0.0')
   tell(1, 'handing-over')
   tell(2, 'ready')
-  tell(1, 'draining', 33)
+  tell(1, 'draining', 103)
   const activeWork = [{ kind: 'http1' as const, what: 'GET /slow', ageMs: 5 }]
   generations.update({ kind: 'waiting', pid: 4711, open: 11, activeWork })
   const tally = new Tally()
@@ -42,7 +42,9 @@ function stage({ failed = 0, lost = 0 } = {}): Stage {
   const samples: Sample[] = [{ rate: 0 }, { rate: 400, mark: '1' }, { rate: 800 }]
   const load = { tally, samples } as unknown as Load
   const webSockets = liveCounts({ open: 50, received: 1234, lost })
-  const live = { webSockets, eventStreams: liveCounts({ open: 20, received: 1 }) } as LiveClients
+  const eventStreams = liveCounts({ open: 20, received: 1 })
+  const openOn = (generation: number) => (generation === 1 ? 4 : 66)
+  const live = { webSockets, eventStreams, openOn } as LiveClients
   return { startedAt: 0, generations, deploys: [], load, live }
 }
 
@@ -51,8 +53,8 @@ test('a frame has a line for each generation and shows the load', () => {
     '',
     `── 10.0 s, 0 of 3 deploys ${'─'.repeat(84)}`,
     ' generation  release     pid  requests  connections  state',
-    '          1    1.0.0    4711     1,234           11  draining █████░░░ 11 of 33, 1.2 s, waits for GET /slow',
-    '          2    2.0.0    4712         0            0  ready',
+    '          1    1.0.0    4711     1,234           15  draining ██████░░ 15 of 103, 1.2 s, waits for GET /slow',
+    '          2    2.0.0    4712         0           66  ready',
     '',
     '    requests/s      400  ▁▅█',
     '       deploys            1 ',
@@ -99,7 +101,7 @@ test('a sparkline is scaled to its highest value', () => {
 
 test('the plain view summarizes the requests and the open connections', () => {
   expect(summary(stage({ lost: 2 }))).toEqual([
-    '| generation 1 draining, waits for GET /slow, 11 open; 2 ready, 0 open | 400 requests/s | 1,234 answered, 0 failed',
+    '| generation 1 draining, waits for GET /slow, 15 open; 2 ready, 66 open | 400 requests/s | 1,234 answered, 0 failed',
     '| WebSockets: 50 open, 0 closed, 1,234 messages, 2 lost | event streams: 20 open, 0 closed, 1 event, 0 lost',
   ])
 })

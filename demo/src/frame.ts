@@ -16,14 +16,15 @@ export interface Picture {
   readonly paint: Paint
 }
 
-export function frame({ startedAt, generations, load, live, deploys }: Stage, picture: Picture): string[] {
+export function frame(stage: Stage, picture: Picture): string[] {
+  const { startedAt, generations, load, live, deploys } = stage
   const { now, columns, paint } = picture
   const title = ` ${((now - startedAt) / 1000).toFixed(1).padStart(4)} s, ${deploys.length} of 3 deploys `
   const lines = [
     '',
     paint.dim(`──${title}${'─'.repeat(Math.max(0, columns - title.length - 2))}`),
     paint.dim(` generation  release     pid  requests  connections  state`),
-    ...(generations?.all ?? []).map((each) => row(each, load?.tally, picture)),
+    ...(generations?.all ?? []).map((each) => row(each, stage, picture)),
     '',
     ...(load ? loadLines(load.samples, load.tally, picture) : []),
     ...(live ? liveLines(live, picture) : []),
@@ -31,10 +32,10 @@ export function frame({ startedAt, generations, load, live, deploys }: Stage, pi
   return lines.map((line) => cliTruncate(line, columns))
 }
 
-function row(generation: Generation, tally: Tally | undefined, picture: Picture): string {
+function row(generation: Generation, stage: Stage, picture: Picture): string {
   const { number, release, pid, state } = generation
-  const served = state === 'failed' ? '-' : count(tally?.servedBy.get(number) ?? 0)
-  const open = state === 'failed' || state === 'exited' ? '-' : count(openOf(generation, tally))
+  const served = state === 'failed' ? '-' : count(stage.load?.tally.servedBy.get(number) ?? 0)
+  const open = state === 'failed' || state === 'exited' ? '-' : count(openOf(generation, stage))
   const cells = [
     String(number).padStart(11),
     release.padStart(9),
@@ -42,13 +43,14 @@ function row(generation: Generation, tally: Tally | undefined, picture: Picture)
     served.padStart(10),
     open.padStart(13),
   ]
-  return `${cells.join('')}  ${stateOf(generation, tally, picture)}`
+  return `${cells.join('')}  ${stateOf(generation, stage, picture)}`
 }
 
-/** Connections on which this generation sent the last response. */
-const openOf = ({ number }: Generation, tally: Tally | undefined) => tally?.open.get(number) ?? 0
+/** Connections on which this generation sent the last response, message or event. */
+export const openOf = ({ number }: Generation, { load, live }: Stage): number =>
+  (load?.tally.open.get(number) ?? 0) + (live?.openOn(number) ?? 0)
 
-function stateOf(generation: Generation, tally: Tally | undefined, { now, paint }: Picture): string {
+function stateOf(generation: Generation, stage: Stage, { now, paint }: Picture): string {
   const { state, onProbation, since, finished, failure, waitsFor } = generation
   switch (state) {
     case 'ready':
@@ -58,7 +60,7 @@ function stateOf(generation: Generation, tally: Tally | undefined, { now, paint 
     case 'draining': {
       const [oldest] = waitsFor
       const why = oldest ? `, waits for ${oldest}` : ''
-      return `${paint.yellow('draining')} ${progress(generation, openOf(generation, tally))}, ${duration(now - since)}${why}`
+      return `${paint.yellow('draining')} ${progress(generation, openOf(generation, stage))}, ${duration(now - since)}${why}`
     }
     case 'exited':
       return paint.dim(finished ? `exited, drained in ${duration(finished.drain.ms)}` : 'exited')

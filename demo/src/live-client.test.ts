@@ -19,11 +19,11 @@ const serveStreams = (onRequest: RequestListener) => serve(onRequest, () => {})
 
 test('a message without a response is lost in both directions', async () => {
   const client = new WebSocketClient(
-    await serveSockets((socket) => socket.on('message', () => socket.send('2 2'))),
+    await serveSockets((socket) => socket.on('message', () => socket.send('2 2 7'))),
   )
   onTestFinished(() => client.stop())
   await vi.waitFor(() => expect(client.sequences.map(({ lost }) => lost)).toEqual([1, 1]), 5_000)
-  expect(client).toMatchObject({ isOpen: true, closedBecause: undefined })
+  expect(client).toMatchObject({ isOpen: true, closedBecause: undefined, servedBy: 7 })
 })
 
 test('a WebSocket that the service closes counts as closed, with the code', async () => {
@@ -34,13 +34,15 @@ test('a WebSocket that the service closes counts as closed, with the code', asyn
 
 test('an event stream that stops without an end loses an event', async () => {
   const client = new EventStreamClient(
-    await serveStreams((_request, response) => response.write('id: 1\ndata: tick\n\nid: 3\n')),
+    await serveStreams((_request, response) => response.write('id: 1\ndata: 7\n\nid: 3\n')),
   )
   const [events] = client.sequences
   await vi.waitFor(() => expect(events).toMatchObject({ received: 2, lost: 1 }))
+  expect(client.servedBy).toBe(7)
   client.finish()
   expect(client.isComplete).toBe(false)
   client.stop()
+  expect(client.servedBy).toBeUndefined()
   expect(events).toMatchObject({ received: 2, lost: 2 })
   expect(client).toMatchObject({ isOpen: true, closedBecause: undefined })
 })

@@ -7,12 +7,18 @@ export abstract class LiveClient {
   /** Whether every message that the client expects has arrived. */
   abstract readonly isComplete: boolean
   #isOpen = false
+  #servedBy: number | undefined
   #closedBecause: string | undefined
   #isStopped = false
 
   /** Stays true when the client itself closes the connection. */
   get isOpen(): boolean {
     return this.#isOpen
+  }
+
+  /** The generation that sent the last message on the connection while it is open. */
+  get servedBy(): number | undefined {
+    return this.#isOpen && !this.#isStopped ? this.#servedBy : undefined
   }
 
   /** Why the connection closed or could not be opened, unless the client itself closed it. */
@@ -34,6 +40,10 @@ export abstract class LiveClient {
 
   protected opened(): void {
     this.#isOpen = true
+  }
+
+  protected heardFrom(generation: number): void {
+    this.#servedBy = generation
   }
 
   /** Records the first reason. */

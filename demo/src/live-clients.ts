@@ -51,6 +51,11 @@ export class LiveClients implements LiveResult {
     return countsOf(wanted.eventStreams, this.#eventStreams)
   }
 
+  /** Open connections on which this generation sent the last message. */
+  openOn(generation: number): number {
+    return this.#all().filter(({ servedBy }) => servedBy === generation).length
+  }
+
   /** Waits for the messages in flight and closes the connections. */
   async finish(): Promise<LiveResult> {
     const all = this.#all()

@@ -1,5 +1,5 @@
 import { count } from './format.js'
-import { average } from './frame.js'
+import { average, openOf } from './frame.js'
 import type { Generation } from './generations.js'
 import { liveLines } from './live-lines.js'
 import type { Stage, View } from './stage.js'
@@ -37,9 +37,10 @@ export class PlainView implements View {
  * `| generation 1 draining, 12 open; 2 ready, 21 open | 1,412 requests/s | 24,123 answered, 0 failed`, and a line with
  * the WebSockets and event streams.
  */
-export function summary({ generations, load, live }: Stage): string[] {
+export function summary(stage: Stage): string[] {
+  const { generations, load, live } = stage
   const here = (generations?.all ?? []).filter(({ state }) => state !== 'exited' && state !== 'failed')
-  const states = here.map((each) => describe(each, load?.tally.open.get(each.number) ?? 0)).join('; ')
+  const states = here.map((each) => describe(each, openOf(each, stage))).join('; ')
   const rate = average((load?.samples ?? []).slice(-8).map((sample) => sample.rate))
   const { requests = 0, failed = 0 } = load?.tally ?? {}
   return [

@@ -4,7 +4,7 @@ import { Sequence } from './sequence.js'
 
 const intervalMs = 1_000
 
-/** Sends a numbered message every second. The service sends it back with a number of its own. */
+/** Sends a numbered message every second. The service sends it back with a number of its own and its generation. */
 export class WebSocketClient extends LiveClient {
   readonly #toService = new Sequence()
   readonly #toClient = new Sequence()
@@ -43,12 +43,13 @@ export class WebSocketClient extends LiveClient {
   }
 
   #receive(text: string): void {
-    const [, mine, theirs] = /^(\d+) (\d+)$/.exec(text) ?? []
-    if (mine === undefined || theirs === undefined) {
+    const [, mine, theirs, generation] = /^(\d+) (\d+) (\d+)$/.exec(text) ?? []
+    if (generation === undefined) {
       this.closed(`received ${JSON.stringify(text)}`)
       return
     }
     this.#toService.receive(Number(mine))
     this.#toClient.receive(Number(theirs))
+    this.heardFrom(Number(generation))
   }
 }

@@ -2,14 +2,14 @@
 import gracefulSockets from '@handover/ws'
 import { WebSocketServer } from 'ws'
 
-/** Sends each WebSocket message back, followed by the number of the response. */
+/** Sends each WebSocket message back, followed by the number of the response and the generation. */
 export function serveWebSockets(app) {
   const wss = new WebSocketServer({ server: app.server, path: '/echo' })
   const states = new WeakMap()
 
   wss.on('connection', (socket, _request, state = { sent: 0 }) => {
     states.set(socket, state)
-    socket.on('message', (text) => socket.send(`${text} ${++state.sent}`))
+    socket.on('message', (text) => socket.send(`${text} ${++state.sent} ${app.graceful.generation}`))
     socket.on('error', (error) => app.log.warn(error))
   })
 
@@ -19,7 +19,7 @@ export function serveWebSockets(app) {
   })
 }
 
-/** Sends a numbered event every second to each client of `/events`. */
+/** Sends a numbered event with the generation every second to each client of `/events`. */
 export function serveEvents(app) {
   app.get('/events', (request, reply) => {
     reply.hijack()
@@ -30,7 +30,8 @@ export function serveEvents(app) {
 
   function stream(response, lastId) {
     let id = lastId
-    const timer = setInterval(() => response.write(`id: ${++id}\ndata: tick\n\n`), 1000)
+    const send = () => response.write(`id: ${++id}\ndata: ${app.graceful.generation}\n\n`)
+    const timer = setInterval(send, 1000)
     response.on('close', () => clearInterval(timer))
     app.graceful.onHandover(response, (move) => {
       clearInterval(timer)
