@@ -56,7 +56,7 @@ test.each(failures)(
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
     const status = await cli(['status', '--control', path])
-    expect(status.stdout).toMatch(/^generation 1 \(pid \d+\): ready/)
+    expect(status.stdout).toMatch(/^ *\d+ +1 {2}.+ ready /m)
     expect(status.stdout).toMatch(
       /last reload: failed at 20.*: Successor \d+ .*[Tt]his generation keeps serving\.\n$/,
     )

@@ -9,17 +9,19 @@ test('C53: handover status shows the serving generation, its program, open conne
   const { open } = await inFlight(service.target)
   expect((await cli(['status', '--control', path])).stdout).toMatch(
     new RegExp(
-      `^generation 1 \\(pid ${service.pid}\\): ready, up .*\n {2}runs /.*/http\\.mjs in /.*\n` +
-        ' {2}1 connection \\(http1: 0 idle and 1 busy\\), 1 request in flight, \\d+ in total\n' +
-        ' {2}busy with GET /held \\(http1, .*\\)\nlast reload: none\n$',
+      '^ *PID  GENERATION  RELEASE  .*STATE +UPTIME  CONNECTIONS  IN FLIGHT  REQUESTS\n' +
+        ` *${service.pid} +1  .+ ready .* 1 +1 +\\d+\n` +
+        `generation 1 \\(pid ${service.pid}\\): ready, http1: 0 idle and 1 busy\n` +
+        ' {2}busy with GET /held \\(http1, .*\\)\n' +
+        'release .+ runs /.*/http\\.mjs in /.*\nlast reload: none\n$',
     ),
   )
   expect(await cli(['reload', '--control', path, '--no-wait'])).toMatchObject({ code: 0 })
   const { code, stdout } = await cli(['status', '--control', path])
-  expect(stdout).toMatch(/^generation 2 \(pid \d+\): ready, up/)
+  expect(stdout).toMatch(/\n *\d+ +2 {2}.+ ready /)
   expect(stdout).toMatch(
     new RegExp(
-      `\ngeneration 1 \\(pid ${service.pid}\\): draining, handed over, .* s left, up .*\n.*\n.*\n {2}waits for GET /held`,
+      `\ngeneration 1 \\(pid ${service.pid}\\): draining, handed over, .* s left, http1: .*\n {2}waits for GET /held`,
     ),
   )
   expect(stdout).toMatch(/\nlast reload: handed over at 20.* in .*s\n$/)
@@ -61,9 +63,9 @@ test('C53: --watch continues through a reload and exits with 3 when the service 
 test('C53: on a terminal --watch redraws the status on a cleared screen', async () => {
   const { path, service } = await startControlled()
   const watching = startOnTerminal(['status', '--watch', '--control', path], { env: { TERM: 'xterm' } })
-  await watching.printed(/0 connections/)
+  await watching.printed(/ 0 +0 +0\s/)
   await connect(service.target)
-  await watching.printed(/\[H.\[2Jgeneration 1 .*1 connection /s)
+  await watching.printed(/\[H.\[2J *PID .* 1 +0 +0\s/s)
   expect(await cli(['stop', '--control', path])).toMatchObject({ code: 0 })
   await watching.ended
 })

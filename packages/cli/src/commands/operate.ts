@@ -49,9 +49,9 @@ const statusHelp = `${whichService}
   With --pid-file or a PID, the command only shows whether the process runs.
 
 What it shows:
-  Each generation, including those that still drain: its pid, state and age, its
-  release, its connections by kind, and its open work, oldest first. A drain waits for
-  that work. Then the outcome of the last reload.
+  A table of all processes, including those that still drain. Below it, for each
+  process: its connections by kind, and its open work, oldest first. A drain waits for
+  that work. Then the releases, and the outcome of the last reload.
 
 Exit codes:
   0  the service answered, or the process runs

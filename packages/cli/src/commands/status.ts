@@ -4,7 +4,7 @@ import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-co
 import { formatAnswer, isRefusal, notAnAnswer, sendRequest, watch } from '../service-client/control-client.js'
 import { isRunning } from '../service-client/process-status.js'
 import { readTarget, type TargetOptions } from '../service-client/target.js'
-import { formatStatus } from '../terminal/format.js'
+import { formatStatus } from '../terminal/format-status.js'
 import { type OutputOptions, print, printJson } from '../terminal/output.js'
 
 export interface StatusOptions extends TargetOptions, OutputOptions {
@@ -13,6 +13,9 @@ export interface StatusOptions extends TargetOptions, OutputOptions {
 
 /** Moves to the first line of the terminal and erases everything below. */
 const clear = '\x1b[H\x1b[2J'
+
+/** Some terminals report a width of 0. */
+const terminalWidth = (): number | undefined => process.stdout.columns || undefined
 
 export async function status(pid: number | undefined, options: StatusOptions): Promise<ExitCode> {
   const { json = false, watch: again } = options
@@ -25,7 +28,7 @@ export async function status(pid: number | undefined, options: StatusOptions): P
   }
   if (!('status' in answer)) throw notAnAnswer('status')
   const { status } = answer
-  const lines = formatAnswer('status', () => formatStatus(status))
+  const lines = formatAnswer('status', () => formatStatus(status, terminalWidth()))
   if (json) printJson(status)
   else print(lines)
   return exitCodes.done
@@ -38,7 +41,7 @@ function watchStatus(path: string, json: boolean): Promise<never> {
   return watch(path, (event) => {
     if (event.event !== 'status') return
     if (onTerminal) process.stdout.write(clear)
-    const lines = formatAnswer('watch', () => formatStatus(event.status))
+    const lines = formatAnswer('watch', () => formatStatus(event.status, terminalWidth()))
     if (json) printJson(event.status, 0)
     else print([...lines, ...(onTerminal ? [] : [''])])
   })

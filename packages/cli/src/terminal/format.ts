@@ -1,11 +1,8 @@
-/** Formats reports and statuses for people. */
+/** Formats reports for people. */
 import {
   type ActiveWork,
-  type Connections,
-  type ControlStatus,
   type DrainReport,
   formatOutcomes,
-  type GenerationStatus,
   type ReloadResult,
   type ReloadSummary,
 } from '@handover/core/supervision'
@@ -55,47 +52,8 @@ export function formatReload({ reports }: ReloadSummary): string[] {
   ])
 }
 
-/** Returns the lines of the whole status. */
-export function formatStatus({ supervisor, generations, lastReload }: ControlStatus): string[] {
-  return [
-    ...(supervisor
-      ? [
-          `supervisor: pid ${supervisor.pid}, up ${formatDuration(supervisor.uptimeMs)}, ${formatCount(supervisor.workers, 'worker')}`,
-        ]
-      : []),
-    ...generations.flatMap(formatGeneration),
-    `last reload: ${lastReload ? formatLastReload(lastReload) : 'none'}`,
-  ]
-}
-
-function formatGeneration(status: GenerationStatus): string[] {
-  const { connections, activeWork: holds = [], uptimeMs, release } = status
-  const up = uptimeMs === undefined ? '' : `, up ${formatDuration(uptimeMs)}`
-  return [
-    `${formatProcess(status)}: ${formatState(status)}${up}`,
-    ...(release ? [`  runs ${release.script} in ${release.cwd}`] : []),
-    ...(connections ? [`  ${formatConnections(connections)}`] : []),
-    ...holds.map(
-      (each) => `  ${status.state === 'draining' ? 'waits for' : 'busy with'} ${formatWork(each)}`,
-    ),
-  ]
-}
-
-function formatState({ state, because, onProbation, msLeft }: GenerationStatus): string {
-  const reason = because && (because === 'shutdown' ? ' for a shutdown' : ', handed over')
-  const left = msLeft === undefined ? '' : `, ${formatDuration(msLeft)} left`
-  return `${state}${reason ?? ''}${onProbation ? ', on probation' : ''}${left}`
-}
-
-function formatConnections({ total, inFlight, requests, ...kinds }: Connections): string {
-  const open = Object.entries(kinds)
-    .filter(([, { idle, busy }]) => idle + busy > 0)
-    .map(([kind, { idle, busy }]) => `${kind}: ${idle} idle and ${busy} busy`)
-  const which = open.length > 0 ? ` (${open.join('; ')})` : ''
-  return `${formatCount(total, 'connection')}${which}, ${formatCount(inFlight, 'request')} in flight, ${requests} in total`
-}
-
-function formatLastReload({ outcome, reports }: ReloadSummary): string {
+/** Returns the outcome of the last reload. */
+export function formatLastReload({ outcome, reports }: ReloadSummary): string {
   const last = reports.at(-1)
   if (!last) return outcome
   if (outcome === 'failed') return `failed at ${last.startedAt}: ${last.failure?.message ?? 'unknown'}`

@@ -11,7 +11,7 @@ export interface OutputOptions {
  */
 const control = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
-const escapeControls = (text: string): string =>
+export const escapeControls = (text: string): string =>
   text.replace(control, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 export function print(lines: readonly string[]): void {
