@@ -1,4 +1,5 @@
 /** Parses the command line of a Node program. The supervisor starts workers with the result. */
+import { joinWords } from './shell-words.js'
 import { isNode, isScript, needsTypeScript, suggestRun } from './suggested-command.js'
 
 export interface NodeCommand {
@@ -26,7 +27,7 @@ const withValue = new Set(
 export function readCommand(words: readonly string[], options: readonly string[]): NodeCommand | string {
   const [execPath = '', ...rest] = words
   if (isScript(execPath) && !needsTypeScript(execPath)) {
-    return { execPath: process.execPath, execArgv: [], args: words }
+    return describeMisplaced(words, options) ?? { execPath: process.execPath, execArgv: [], args: words }
   }
   if (!isNode(execPath)) return describeMistake(words, options)
   let at = 0
@@ -43,4 +44,15 @@ function describeMistake(words: readonly string[], options: readonly string[]): 
   return instead
     ? `${reason} Write instead: ${instead}`
     : `${reason} Write the Node command that it runs, such as: handover run -- node server.js`
+}
+
+/** Returns an error message if `--workers` follows the script, where it would have no effect. */
+function describeMisplaced(words: readonly string[], options: readonly string[]): string | undefined {
+  const at = words.findIndex((word) => /^--workers(=|$)/.test(word))
+  if (at < 0) return undefined
+  const end = words[at] === '--workers' ? at + 2 : at + 1
+  const others = [...words.slice(0, at), ...words.slice(end)]
+  const instead = joinWords(['handover', 'run', ...options, ...words.slice(at, end), ...others])
+  const own = joinWords(['handover', 'run', ...options, '--', 'node', ...words])
+  return `--workers must precede the program. Write instead: ${instead} (or, for an option of the program: ${own})`
 }
