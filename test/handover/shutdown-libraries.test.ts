@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { ask as askControl } from '../support/control.js'
 import { inFlight, isRefused } from '../support/http.js'
 import { programFile, startProgram } from '../support/program.js'
+import { privateChannel } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
 import { callAll, openConnections } from '../support/resting.js'
 import type { Service } from '../support/service.js'
@@ -121,4 +122,19 @@ describe.each(Object.entries(libraries))('%s', (_, program) => {
     expect(cleanUps(service).map(({ pid }) => pid)).toEqual([worker])
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
   })
+})
+
+test('C75: a successor that is taken back runs no shutdown code', async () => {
+  const program = `${http}
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => cleanUp(signal))
+    handle.on('state', ({ onProbation }) => onProbation && setImmediate(() => ${privateChannel}.disconnect()))
+    ${listen}`
+  const service = await startProgram(program, {
+    config: { graceful: { ...config.graceful, probationMs: 60_000 } },
+  })
+  service.signal('SIGHUP')
+  await service.event('reload-failed')
+  await until('the successor has exited', () => service.processes().length === 1)
+  expect(cleanUps(service)).toEqual([])
+  expect(await openConnections(service.target, 1).then(callAll)).toMatchObject({ failures: [] })
 })

@@ -184,9 +184,11 @@ export class Exit {
   }
 
   #leaveProcess({ reason }: Leave, drain: Drain, code: 0 | 1): void {
-    const { settings, leaveProcess, removePidFile, platform } = this.#parts
+    const { settings, leaveProcess, removePidFile, platform, ownsService } = this.#parts
     const exits = settings().exit || this.#successor !== undefined
-    const listeners = reason === 'shutdown' && !this.#isObserved ? this.programListeners() : []
+    // A successor that is taken back ends, but the service does not.
+    const endsService = reason === 'shutdown' && ownsService()
+    const listeners = endsService && !this.#isObserved ? this.programListeners() : []
     if (listeners.length === 0 && !exits) {
       leaveProcess()
       return
