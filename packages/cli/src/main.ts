@@ -2,6 +2,7 @@
 // The `handover` command: its options and help. The code of a command loads when the command runs.
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
+import { configure } from './command-line/configuration.js'
 import { exitCodes } from './command-line/exit-codes.js'
 import { answerPm2 } from './command-line/pm2-words.js'
 import { milliseconds, workers } from './command-line/values.js'
@@ -12,6 +13,10 @@ import { outliveReaders, printToStderr } from './terminal/output.js'
 const runHelp = `
 The program must use @handover/fastify, express, koa or core, or start with core:
   handover run -- node --import @handover/core/register server.js
+
+Configuration:
+  handover.config.json, or "handover" in package.json, sets these options in camel case, and "command":
+  { "command": "server.js", "workers": "max", "drainTimeout": "60s" }
 
 Signals:
   SIGHUP            replace all workers, one after another; the first failure ends the reload and is logged;
@@ -48,11 +53,13 @@ const program = new Command('handover')
   .showHelpAfterError('(see handover --help)')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage))
 
-program
+let configuredWords: readonly string[] = []
+
+const runCommand = program
   .command('run')
   .description('run a Node.js server in the foreground, keep it running, and reload it on SIGHUP')
   .usage('[options] server.js [arguments…]')
-  .argument('<command...>', 'the program with its arguments; options of Node: -- node [options] server.js')
+  .argument('[command...]', 'the program with its arguments; options of Node: -- node [options] server.js')
   .option(
     '--workers <number>',
     'number of worker processes; "max" starts one for each core',
@@ -79,10 +86,18 @@ program
   .addHelpText('after', runHelp)
   .action(async (command: string[], options: RunOptions) => {
     const { run } = await import('./commands/run.js')
-    await run(command, options)
+    await run(command.length > 0 ? command : configuredWords, options)
   })
 
 addOperatingCommands(program)
+
+program.hook('preAction', (_program, command) => {
+  try {
+    configuredWords = configure(command, runCommand, process.cwd())
+  } catch (error) {
+    program.error(`error: ${(error as Error).message}`, { exitCode: exitCodes.usage })
+  }
+})
 
 const pm2Answer = answerPm2(process.argv.slice(2))
 if (pm2Answer) {

@@ -1,5 +1,6 @@
 /** Internal interface for @handover/cli. It may change in any release. */
 
+export { closestName } from './base/closest-name.js'
 export { type Deferred, deferred } from './base/deferred.js'
 export { type ErrorData, errorData, errorFrom } from './base/error-data.js'
 export { HandoverError, type HandoverErrorCode } from './base/errors.js'

@@ -25,7 +25,9 @@ const withValue = new Set(
  * process. `options` are those of `handover run`, for the message.
  */
 export function readCommand(words: readonly string[], options: readonly string[]): NodeCommand | string {
-  const [execPath = '', ...rest] = words
+  const [execPath, ...rest] = words
+  if (execPath === undefined)
+    return 'name the program: handover run server.js, or "command" in handover.config.json'
   if (isScript(execPath) && !needsTypeScript(execPath)) {
     return describeMisplaced(words, options) ?? { execPath: process.execPath, execArgv: [], args: words }
   }

@@ -61,8 +61,11 @@ export async function run(words: readonly string[], options: RunOptions): Promis
 
 /** Returns the options of `handover run` as written: everything between `run` and the program. */
 function optionsBefore(words: readonly string[]): string[] {
-  const given = process.argv.slice(3, -words.length)
-  return given.at(-1) === '--' ? given.slice(0, -1) : given
+  const given = process.argv.slice(3)
+  const at = given.length - words.length
+  // A configured program is not on the command line.
+  if (!words.every((word, i) => given[at + i] === word)) return given
+  return given[at - 1] === '--' ? given.slice(0, at - 1) : given.slice(0, at)
 }
 
 /** Resolves with the exit code. Errors: the reason why the very first start failed. */
