@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { configure } from './command-line/configuration.js'
 import { exitCodes } from './command-line/exit-codes.js'
 import { answerPm2 } from './command-line/pm2-words.js'
-import { milliseconds, workers } from './command-line/values.js'
+import { bytes, milliseconds, workers } from './command-line/values.js'
 import { addOperatingCommands } from './commands/operate.js'
 import type { RunOptions } from './commands/run.js'
 import { outliveReaders, printToStderr } from './terminal/output.js'
@@ -77,6 +77,12 @@ const runCommand = program
     checked(milliseconds),
   )
   .option('--drain-timeout <time>', 'how long open connections may take to finish', checked(milliseconds))
+  .option(
+    '--max-memory <amount>',
+    'reload when a worker uses more than this, such as 500M or 2G; at most once a minute',
+    checked(bytes),
+  )
+  .option('--reload-every <time>', 'reload whenever this time has passed, such as 24h', checked(milliseconds))
   .option('--cwd <folder>', 'working directory of the workers; a symbolic link is resolved at each start')
   .option(
     '--env-file <path>',

@@ -1,17 +1,24 @@
 /** Reads values from the command line. Each function throws an `Error` that names the expected format. */
 import { availableParallelism } from 'node:os'
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 /** The longest timeout that Node supports. */
 const maxTimerMs = 2 ** 31 - 1
 const maxWorkers = 1_000
 
-/** Parses `500ms`, `60s` or `2m`. Refuses a number without a unit, because many people would mean seconds. */
+/** Parses `500ms`, `60s`, `2m` or `24h`. Refuses a number without a unit, because many people would mean seconds. */
 export function milliseconds(text: string): number {
-  const [, digits = '', unit = ''] = /^(\d{1,10})(ms|s|m)$/.exec(text) ?? []
+  const [, digits = '', unit = ''] = /^(\d{1,10})(ms|s|m|h)$/.exec(text) ?? []
   const ms = Number(digits) * (unitMs[unit] ?? Number.NaN)
   if (ms <= maxTimerMs) return ms
   throw new Error('Expected a time with its unit, such as 500ms, 60s or 2m.')
+}
+
+/** Parses `500M` or `2G` to bytes. */
+export function bytes(text: string): number {
+  const [, digits = '', unit = ''] = /^([1-9]\d{0,5})([MG])$/.exec(text) ?? []
+  if (unit) return Number(digits) * (unit === 'G' ? 2 ** 30 : 2 ** 20)
+  throw new Error('Expected an amount of memory with its unit, such as 500M or 2G.')
 }
 
 /** Parses a number of at least 1, or `max`. */

@@ -25,14 +25,15 @@ import { ControlTarget } from '../operations/control-target.js'
 import { pin } from '../operations/previous-release.js'
 import { ReloadSignals } from '../operations/reload-signals.js'
 import type { RollingReload } from '../operations/rolling-reload.js'
+import { type Schedule, scheduleReloads } from '../operations/scheduled-reloads.js'
 import { Service } from '../operations/service.js'
-import { supervisorTitle } from '../service-client/process-status.js'
+import { memoryOf, supervisorTitle } from '../service-client/process-status.js'
 import { controlFromEnvironment, defaultControl } from '../service-client/target.js'
 import { ListenerPool } from '../supervisor/listener-pool.js'
 import type { ReleaseCommand } from '../supervisor/release-command.js'
 import type { Supervisor, SupervisorParts } from '../supervisor/supervisor.js'
 
-export interface RunOptions {
+export interface RunOptions extends Schedule {
   readonly workers: number
   readonly control?: string
   readonly pidFile?: string
@@ -72,6 +73,8 @@ function optionsBefore(words: readonly string[]): string[] {
 async function serve(program: NodeCommand, options: RunOptions, logger: Logger): Promise<number> {
   const unsupported = platform.unsupported()
   if (unsupported) throw new Error(`handover run is not possible here: ${unsupported}`)
+  if (options.maxMemory !== undefined && memoryOf(platform.pid) === undefined)
+    throw new Error('--max-memory is not possible here: this system has no /proc. Use --reload-every.')
   const origin = readOrigin(platform)
   const serviceManager = new ServiceManager(platform, logger)
   // The supervisor notifies systemd and its watchdog, so a worker must not.
@@ -86,6 +89,14 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   service.reloadObservers.add((reload) => notifyOfReload(reload, service, serviceManager))
   const { supervisor } = service
   followSignals(supervisor, signals, serviceManager, logger)
+  const endSchedule = scheduleReloads(options, {
+    pids: () => supervisor.slots.flatMap(({ worker }) => (worker?.ownsService ? worker.pid : [])),
+    memoryOf,
+    request: (reason) => {
+      logger.info({ reason }, `${reason}: reloading`)
+      signals.request(reason)
+    },
+  })
   const removeFiles = await createFiles(options, origin, controlled, logger)
   const { workers } = options
   try {
@@ -100,6 +111,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
     await serviceManager.failed((error as Error).message)
     throw error
   } finally {
+    endSchedule()
     await removeFiles()
   }
 }

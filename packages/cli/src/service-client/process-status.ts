@@ -29,6 +29,12 @@ export function handlesSignal(pid: number, signal: number): boolean {
   return caught === undefined || ((BigInt(`0x${caught}`) >> BigInt(signal - 1)) & 1n) === 1n
 }
 
+/** The resident memory of the process in bytes; `undefined` if it has exited, or on a system without proc(5). */
+export function memoryOf(pid: number): number | undefined {
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(statusFile(pid) ?? '') ?? []
+  return kibibytes === undefined ? undefined : Number(kibibytes) * 1_024
+}
+
 function statusFile(pid: number): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/status`, 'utf8')
