@@ -82,6 +82,11 @@ const runCommand = program
     'reload when a worker uses more than this, such as 500M or 2G; at most once a minute',
     checked(bytes),
   )
+  .option(
+    '--watch',
+    'for development: reload when a source file in the working directory of the workers changes',
+  )
+  .option('--watch-path <folder>', 'the same for a file in this folder', collect)
   .option('--reload-every <time>', 'reload whenever this time has passed, such as 24h', checked(milliseconds))
   .option('--cwd <folder>', 'working directory of the workers; a symbolic link is resolved at each start')
   .option(
@@ -111,6 +116,10 @@ if (pm2Answer) {
   process.exitCode = exitCodes.usage
 } else {
   await program.parseAsync()
+}
+
+function collect(folder: string, earlier: readonly string[] = []): string[] {
+  return [...earlier, folder]
 }
 
 function checked<T>(read: (text: string) => T): (text: string) => T {

@@ -64,6 +64,8 @@ function readJson(path: string): Record<string, unknown> | undefined {
 function parse({ source }: Configuration, option: Option, value: unknown): unknown {
   const isText = typeof value === 'string' || typeof value === 'number'
   try {
+    if (option.isBoolean() && typeof value === 'boolean') return value
+    if (option.isBoolean()) throw new Error('Expected true or false.')
     if (!isText) throw new Error('Expected a string or a number.')
     return option.parseArg ? option.parseArg(String(value), undefined) : String(value)
   } catch (error) {

@@ -4,43 +4,39 @@ import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import {
   activatedListeners,
-  bindPrivately,
-  ControlServer,
   defaults,
-  type HandoverError,
   type Logger,
   lineLogger,
   listenForSignals,
   type Origin,
-  PidFile,
   platform,
   readOrigin,
-  remove,
   ServiceManager,
   successorCommand,
 } from '@handover/core/supervision'
 import { exitCodes } from '../command-line/exit-codes.js'
 import { type NodeCommand, readCommand } from '../command-line/node-command.js'
 import { ControlTarget } from '../operations/control-target.js'
+import { watchFiles } from '../operations/file-watch.js'
 import { pin } from '../operations/previous-release.js'
 import { ReloadSignals } from '../operations/reload-signals.js'
 import type { RollingReload } from '../operations/rolling-reload.js'
 import { type Schedule, scheduleReloads } from '../operations/scheduled-reloads.js'
 import { Service } from '../operations/service.js'
 import { memoryOf, supervisorTitle } from '../service-client/process-status.js'
-import { controlFromEnvironment, defaultControl } from '../service-client/target.js'
 import { ListenerPool } from '../supervisor/listener-pool.js'
 import type { ReleaseCommand } from '../supervisor/release-command.js'
 import type { Supervisor, SupervisorParts } from '../supervisor/supervisor.js'
+import { createFiles, type FileOptions } from './service-files.js'
 
-export interface RunOptions extends Schedule {
+export interface RunOptions extends Schedule, FileOptions {
   readonly workers: number
-  readonly control?: string
-  readonly pidFile?: string
   readonly readyTimeout?: number
   readonly drainTimeout?: number
   readonly cwd?: string
   readonly envFile?: string
+  readonly watch?: boolean
+  readonly watchPath?: readonly string[]
 }
 
 /** Runs the service, and then exits with the exit code of the service. */
@@ -89,14 +85,11 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
   service.reloadObservers.add((reload) => notifyOfReload(reload, service, serviceManager))
   const { supervisor } = service
   followSignals(supervisor, signals, serviceManager, logger)
-  const endSchedule = scheduleReloads(options, {
-    pids: () => supervisor.slots.flatMap(({ worker }) => (worker?.ownsService ? worker.pid : [])),
-    memoryOf,
-    request: (reason) => {
-      logger.info({ reason }, `${reason}: reloading`)
-      signals.request(reason)
-    },
-  })
+  const request = (reason: string) => {
+    logger.info({ reason }, `${reason}: reloading`)
+    signals.request(reason)
+  }
+  const stopTriggers = await startTriggers(supervisor, options, origin, request)
   const removeFiles = await createFiles(options, origin, controlled, logger)
   const { workers } = options
   try {
@@ -111,8 +104,28 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
     await serviceManager.failed((error as Error).message)
     throw error
   } finally {
-    endSchedule()
+    await stopTriggers()
     await removeFiles()
+  }
+}
+
+/** Requests reloads for memory, on a schedule, and when a file changes. Returns a function that stops this. */
+async function startTriggers(
+  { slots }: Supervisor,
+  { watch, watchPath = [], cwd = '.', ...schedule }: RunOptions,
+  origin: Origin,
+  request: (reason: string) => void,
+): Promise<() => Promise<void>> {
+  const pids = () => slots.flatMap(({ worker }) => (worker?.ownsService ? worker.pid : []))
+  const endSchedule = scheduleReloads(schedule, { pids, memoryOf, request })
+  const folders = [
+    ...(watch ? [resolve(origin.cwd, cwd)] : []),
+    ...watchPath.map((each) => resolve(origin.cwd, each)),
+  ]
+  const ends = await Promise.all(folders.map((folder) => watchFiles(folder, request)))
+  return async () => {
+    endSchedule()
+    await Promise.all(ends.map((end) => end()))
   }
 }
 
@@ -128,49 +141,6 @@ function supervisorParts(
       ...(readyTimeout !== undefined && { readyTimeoutMs: readyTimeout }),
       ...(drainTimeout !== undefined && { drainTimeoutMs: drainTimeout }),
     },
-  }
-}
-
-/**
- * Creates the PID file and the control socket. Returns a function that removes them.
- * Errors: `ERR_HANDOVER_PID_FILE`, `ERR_HANDOVER_CONTROL`.
- */
-async function createFiles(
-  { pidFile, control = controlFromEnvironment() }: RunOptions,
-  { cwd }: Origin,
-  controlled: ControlTarget,
-  logger: Logger,
-): Promise<() => Promise<void>> {
-  const closeControl =
-    control === undefined
-      ? await serveDefaultControl(resolve(cwd, defaultControl), controlled, logger)
-      : await serveControl(resolve(cwd, control), controlled)
-  const path = pidFile === undefined ? undefined : resolve(cwd, pidFile)
-  const file = new PidFile(() => path, platform.pid)
-  try {
-    file.write()
-  } catch (error) {
-    await closeControl()
-    throw error
-  }
-  return async () => {
-    await closeControl()
-    file.remove()
-  }
-}
-
-/** The default control socket is optional: the service also runs in a read-only folder. */
-async function serveDefaultControl(
-  path: string,
-  controlled: ControlTarget,
-  logger: Logger,
-): Promise<() => Promise<void>> {
-  try {
-    return await serveControl(path, controlled)
-  } catch (error) {
-    const { code, message } = error as HandoverError
-    logger.warn({ code }, `no control socket: ${message} Choose another path with --control PATH.`)
-    return async () => {}
   }
 }
 
@@ -223,17 +193,4 @@ function notifyOfReload(
     () => serviceManager.ready(number()),
     (error: Error) => serviceManager.reloadFailed(error.message),
   )
-}
-
-/** Returns a function that closes the control socket. Errors: `ERR_HANDOVER_CONTROL`. */
-async function serveControl(path: string, controlled: ControlTarget): Promise<() => Promise<void>> {
-  const control = new ControlServer(controlled)
-  const file = await bindPrivately(control.server, path, platform)
-  return async () => {
-    // Clients that wait for the stop must get their answers first.
-    await new Promise((resolve) => setImmediate(resolve))
-    await control.flush()
-    control.close()
-    remove(file)
-  }
 }
