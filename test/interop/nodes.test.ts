@@ -1,5 +1,7 @@
 // Reloads between all pairs of supported versions of Node. tools/nodes.mjs installs them.
 import { execFileSync } from 'node:child_process'
+import { mkdirSync, renameSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RawConnection, TcpTarget } from '@handover/load'
 import { expect, test } from 'vitest'
@@ -7,6 +9,8 @@ import { EventStream } from '../support/events.js'
 import { ask, connect, givenBy } from '../support/http.js'
 import { finalReports } from '../support/reports.js'
 import { type Service, startService } from '../support/service.js'
+import { rollWorkers, startRun } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
 import { type TlsVersion, visit } from '../support/tls-session.js'
 import { until } from '../support/until.js'
 import { Conversation } from '../support/websockets.js'
@@ -21,6 +25,12 @@ const nodeOf = (version: Version) => paths[versions.indexOf(version)] as string
 const pairs = versions.flatMap((from) =>
   versions.filter((to) => to !== from).map((to) => [from, to] as const),
 )
+/** The service starts with the last version, and each reload moves it to the next one. The reloads cover all pairs. */
+const tour: readonly Version[] = [
+  ...(['22', '20.19.0', '24', '20.19.0', '26', '22'] as const),
+  ...(['24', '22', '26', '24', '26', '20.19.0'] as const),
+]
+
 const config = { graceful: { probationMs: 50 }, everyMs: 10 }
 const tlsVersions: readonly TlsVersion[] = ['TLSv1.2', 'TLSv1.3']
 
@@ -108,3 +118,32 @@ test.each(pairs)('a reload from Node %s to Node %s keeps connections and state',
   await clients.expectContinued(2, to)
   await clients.conclude()
 })
+
+test('the tour covers all pairs', () => {
+  const covered = tour.map((to, i) => [tour.at(i - 1), to])
+  expect(covered.sort()).toEqual([...pairs].sort())
+})
+
+test.each(versions)(
+  'handover run on Node %s keeps connections and state when each release brings its own Node',
+  async (supervisor) => {
+    const root = tempDir()
+    const deploy = (release: number, version: Version) => {
+      const bin = join(root, String(release), 'bin')
+      mkdirSync(bin, { recursive: true })
+      symlinkSync(nodeOf(version), join(bin, 'node'))
+      symlinkSync(String(release), join(root, 'next'))
+      renameSync(join(root, 'next'), join(root, 'current'))
+    }
+    deploy(1, tour.at(-1) as Version)
+    const run = ['--cwd', root, '--node', 'current/bin/node']
+    const service = await startRun('all-kinds.mjs', { node: nodeOf(supervisor), run, command: [], config })
+    const clients = await Clients.open(service)
+    for (const [i, version] of tour.entries()) {
+      deploy(i + 2, version)
+      await rollWorkers(service)
+      await clients.expectContinued(i + 2, version)
+    }
+    await clients.conclude()
+  },
+)

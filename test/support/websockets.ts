@@ -95,10 +95,12 @@ export class Conversation {
       const said = this.words.slice(from).find(matches)
       if (said !== undefined) return said
       if (this.closing) throw new Error(`closed with code ${this.closing.code} instead of a reply`)
+      const event = new AbortController()
+      const signal = AbortSignal.any([deadline, event.signal])
       await Promise.race([
-        once(this.websocket, 'message', { signal: deadline }),
-        once(this.websocket, 'close', { signal: deadline }),
-      ])
+        once(this.websocket, 'message', { signal }),
+        once(this.websocket, 'close', { signal }),
+      ]).finally(() => event.abort())
     }
   }
 

@@ -93,6 +93,10 @@ const runCommand = program
     '--env-file <path>',
     'file with variables for the workers, read at each start; the environment takes precedence',
   )
+  .option(
+    '--node <path>',
+    'Node binary for the workers, relative to their working directory; links are resolved at each start',
+  )
   .passThroughOptions()
   .addHelpText('after', runHelp)
   .action(async (command: string[], options: RunOptions) => {

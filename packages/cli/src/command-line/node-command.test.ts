@@ -36,3 +36,24 @@ test.each([[['--workers', '2']], [['--workers=2']]])('%j after a script alone is
       `(or, for an option of the program: handover run -- node server.js ${written} --port)`,
   )
 })
+
+test.each([
+  ['a script alone', ['server.ts', '--port'], [], ['server.ts', '--port']],
+  ['a Node command', ['node', '--import', 'tsx', 'server.ts'], ['--import', 'tsx'], ['server.ts']],
+])('%s runs on the Node that --node names', (_, words, execArgv, args) => {
+  expect(readCommand(words, [], 'bin/node')).toEqual({ execPath: 'bin/node', execArgv, args })
+})
+
+test('--node with the path of another Node is an error', () => {
+  expect(readCommand(['/opt/node-24/bin/node', 'server.js'], [], 'bin/node')).toBe(
+    '--node bin/node and "/opt/node-24/bin/node" both name the Node binary for the workers. ' +
+      'Omit --node, or write "node" instead of "/opt/node-24/bin/node".',
+  )
+})
+
+test('handover run also starts only Node with --node', () => {
+  expect(readCommand(['tsx', 'server.ts'], ['--node', 'bin/node'], 'bin/node')).toBe(
+    '"tsx" is not Node, and handover run starts only Node. ' +
+      'Write instead: handover run --node bin/node -- node --import tsx server.ts',
+  )
+})

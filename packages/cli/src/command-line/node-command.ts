@@ -21,20 +21,34 @@ const withValue = new Set(
 )
 
 /**
- * Returns the command, or an error message that says what to write instead. A script alone runs in the Node of this
- * process. `options` are those of `handover run`, for the message.
+ * Returns the command, or an error message that says what to write instead. A script alone runs on `workerNode`, or else on
+ * the Node of this process. `options` are those of `handover run`, for the message.
  */
-export function readCommand(words: readonly string[], options: readonly string[]): NodeCommand | string {
+export function readCommand(
+  words: readonly string[],
+  options: readonly string[],
+  workerNode?: string,
+): NodeCommand | string {
   const [execPath, ...rest] = words
   if (execPath === undefined)
     return 'name the program: handover run server.js, or "command" in handover.config.json'
-  if (isScript(execPath) && !needsTypeScript(execPath)) {
-    return describeMisplaced(words, options) ?? { execPath: process.execPath, execArgv: [], args: words }
+  if (isScript(execPath) && (workerNode !== undefined || !needsTypeScript(execPath))) {
+    const command = { execPath: workerNode ?? process.execPath, execArgv: [], args: words }
+    return describeMisplaced(words, options) ?? command
   }
   if (!isNode(execPath)) return describeMistake(words, options)
+  if (workerNode !== undefined && execPath !== 'node') return describeTwoNodes(workerNode, execPath)
   let at = 0
   while (rest[at]?.startsWith('-') && rest[at] !== '--') at += withValue.has(rest[at] ?? '') ? 2 : 1
-  return { execPath, execArgv: rest.slice(0, at), args: rest.slice(rest[at] === '--' ? at + 1 : at) }
+  const args = rest.slice(rest[at] === '--' ? at + 1 : at)
+  return { execPath: workerNode ?? execPath, execArgv: rest.slice(0, at), args }
+}
+
+function describeTwoNodes(workerNode: string, execPath: string): string {
+  return (
+    `--node ${workerNode} and "${execPath}" both name the Node binary for the workers. ` +
+    `Omit --node, or write "node" instead of "${execPath}".`
+  )
 }
 
 function describeMistake(words: readonly string[], options: readonly string[]): string {

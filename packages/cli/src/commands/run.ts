@@ -23,6 +23,7 @@ import { ReloadSignals } from '../operations/reload-signals.js'
 import type { RollingReload } from '../operations/rolling-reload.js'
 import { type Schedule, scheduleReloads } from '../operations/scheduled-reloads.js'
 import { Service } from '../operations/service.js'
+import { checkNode } from '../operations/worker-node.js'
 import { memoryOf, supervisorTitle } from '../service-client/process-status.js'
 import { ListenerPool } from '../supervisor/listener-pool.js'
 import type { ReleaseCommand } from '../supervisor/release-command.js'
@@ -37,12 +38,13 @@ export interface RunOptions extends Schedule, FileOptions {
   readonly envFile?: string
   readonly watch?: boolean
   readonly watchPath?: readonly string[]
+  readonly node?: string
 }
 
 /** Runs the service, and then exits with the exit code of the service. */
 export async function run(words: readonly string[], options: RunOptions): Promise<never> {
   const logger = lineLogger(platform.pid)
-  const program = readCommand(words, optionsBefore(words))
+  const program = readCommand(words, optionsBefore(words), options.node)
   if (typeof program === 'string') {
     logger.error({}, program)
     return platform.exit(exitCodes.usage)
@@ -144,8 +146,8 @@ function supervisorParts(
   }
 }
 
-/** Called for each start, because release and variables may change. Errors: `ERR_HANDOVER_PROGRAM_MISSING` and others. */
-function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOptions): ReleaseCommand {
+/** Called for each start, because release, Node and variables may change. Errors: the reason why no worker can start. */
+function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile, node }: RunOptions): ReleaseCommand {
   const fromFile = envFile === undefined ? {} : parseEnv(readFileSync(resolve(origin.cwd, envFile), 'utf8'))
   const environment = { ...fromFile, ...origin.environment }
   const command = successorCommand(
@@ -154,7 +156,10 @@ function commandOf(program: NodeCommand, origin: Origin, { cwd, envFile }: RunOp
     cwd === undefined ? {} : { cwd },
     'No process was started.',
   )
-  return pin(command, program.args)
+  if (node === undefined) return pin(command, program.args)
+  const execPath = resolve(command.cwd, node)
+  checkNode(execPath)
+  return pin({ ...command, execPath }, program.args)
 }
 
 function followSignals(
