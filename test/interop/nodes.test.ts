@@ -7,6 +7,7 @@ import type { RawConnection, TcpTarget } from '@handover/load'
 import { expect, test } from 'vitest'
 import { EventStream } from '../support/events.js'
 import { ask, connect, givenBy } from '../support/http.js'
+import { release, requestReload, startRelease } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
 import { type Service, startService } from '../support/service.js'
 import { rollWorkers, startRun } from '../support/supervised.js'
@@ -14,6 +15,7 @@ import { tempDir } from '../support/temp-dir.js'
 import { type TlsVersion, visit } from '../support/tls-session.js'
 import { until } from '../support/until.js'
 import { Conversation } from '../support/websockets.js'
+import { whoServes } from '../support/who.js'
 
 const versions = ['20.19.0', '22', '24', '26'] as const
 type Version = (typeof versions)[number]
@@ -117,6 +119,19 @@ test.each(pairs)('a reload from Node %s to Node %s keeps connections and state',
   await service.reload()
   await clients.expectContinued(2, to)
   await clients.conclude()
+})
+
+test('C50: a state with a type that an older Node lacks fails the reload, not the service', async () => {
+  const graceful = { ...config.graceful, successor: { execPath: nodeOf('22') } }
+  const { service } = await startRelease({
+    node: nodeOf('26'),
+    config: { graceful },
+    text: release({
+      beforeListen: 'await handle.inheritedState(); handle.provideState(() => new Float16Array(2))',
+    }),
+  })
+  expect(await requestReload(service.target)).toMatchObject({ report: { outcome: 'failed' } })
+  expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 })
 
 test('the tour covers all pairs', () => {
