@@ -9,7 +9,7 @@ test('C53: handover status shows the serving generation, its program, open conne
   const { open } = await inFlight(service.target)
   expect((await cli(['status', '--control', path])).stdout).toMatch(
     new RegExp(
-      '^ *PID  GENERATION  RELEASE  .*STATE +UPTIME  CONNECTIONS  IN FLIGHT  REQUESTS\n' +
+      '^ *PID  GENERATION  RELEASE  .*STATE +UPTIME +CPU +MEMORY  CONNECTIONS  IN FLIGHT  REQUESTS\n' +
         ` *${service.pid} +1  .+ ready .* 1 +1 +\\d+\n` +
         `generation 1 \\(pid ${service.pid}\\): ready, http1: 0 idle and 1 busy\n` +
         ' {2}busy with GET /held \\(http1, .*\\)\n' +

@@ -10,6 +10,8 @@ const process = (pid: number, more: Partial<GenerationStatus> = {}): GenerationS
   pid,
   state: 'ready',
   uptimeMs: 188_000,
+  cpuMs: 5_640,
+  memoryBytes: 58 * 2 ** 20,
   release: { cwd: '/srv/app/releases/42', script: '/srv/app/releases/42/server.js' },
   connections: { ...kinds, total: 0, inFlight: 0, requests: 10_234 },
   ...more,
@@ -27,9 +29,9 @@ const status = (...generations: GenerationStatus[]): ControlStatus => ({ generat
 
 test('the status is a table, and below it what a drain waits for, each release and the last reload', () => {
   expect(formatStatus(status(process(4722), draining))).toEqual([
-    ' PID  GENERATION  RELEASE  STATE        UPTIME  CONNECTIONS  IN FLIGHT  REQUESTS',
-    '4722           2  42       ready     3 min 8 s            0          0     10234',
-    '  47           1  42       draining  3 min 8 s            0          0     10234',
+    ' PID  GENERATION  RELEASE  STATE        UPTIME  CPU  MEMORY  CONNECTIONS  IN FLIGHT  REQUESTS',
+    '4722           2  42       ready     3 min 8 s   3%  58 MiB            0          0     10234',
+    '  47           1  42       draining  3 min 8 s   3%  58 MiB            0          0     10234',
     'generation 1 (pid 47): draining, handed over, 12 s left',
     '  waits for GET /export.csv (http1, 18.2 s)',
     'release 42 runs /srv/app/releases/42/server.js in /srv/app/releases/42',
@@ -39,10 +41,12 @@ test('the status is a table, and below it what a drain waits for, each release a
 
 test('a table wider than the terminal leaves out columns', () => {
   const head = (width: number) => formatStatus(status(process(4722)), width)[0]
-  expect(head(77)).toBe(' PID  GENERATION  RELEASE  STATE     UPTIME  CONNECTIONS  IN FLIGHT  REQUESTS')
-  expect(head(76)).toBe(' PID  GENERATION  STATE     UPTIME  CONNECTIONS  IN FLIGHT  REQUESTS')
-  expect(head(60)).toBe(' PID  GENERATION  STATE  CONNECTIONS  IN FLIGHT  REQUESTS')
-  expect(head(50)).toBe(' PID  GENERATION  STATE  CONNECTIONS  IN FLIGHT')
+  const use = 'CPU  MEMORY  CONNECTIONS  IN FLIGHT'
+  expect(head(90)).toBe(` PID  GENERATION  RELEASE  STATE     UPTIME  ${use}  REQUESTS`)
+  expect(head(89)).toBe(` PID  GENERATION  STATE     UPTIME  ${use}  REQUESTS`)
+  expect(head(75)).toBe(` PID  GENERATION  STATE  ${use}  REQUESTS`)
+  expect(head(65)).toBe(` PID  GENERATION  STATE  ${use}`)
+  expect(head(55)).toBe(' PID  GENERATION  STATE  MEMORY  CONNECTIONS  IN FLIGHT')
   expect(head(10)).toBe(' PID  GENERATION  STATE  CONNECTIONS  IN FLIGHT')
 })
 

@@ -15,6 +15,18 @@ const columns: readonly Column<GenerationStatus>[] = [
     cell: ({ uptimeMs }) => (uptimeMs === undefined ? undefined : formatDuration(uptimeMs)),
     dropAt: 2,
   },
+  {
+    name: 'CPU',
+    align: 'right',
+    cell: ({ cpuMs, uptimeMs }) => cpuMs && uptimeMs && `${Math.round((100 * cpuMs) / uptimeMs)}%`,
+    dropAt: 4,
+  },
+  {
+    name: 'MEMORY',
+    align: 'right',
+    cell: ({ memoryBytes }) => memoryBytes && `${Math.round(memoryBytes / 2 ** 20)} MiB`,
+    dropAt: 5,
+  },
   { name: 'CONNECTIONS', align: 'right', cell: ({ connections }) => connections?.total },
   { name: 'IN FLIGHT', align: 'right', cell: ({ connections }) => connections?.inFlight },
   { name: 'REQUESTS', align: 'right', cell: ({ connections }) => connections?.requests, dropAt: 3 },

@@ -203,6 +203,7 @@ function statusOf(
     ...(state.name === 'ready' && state.onProbation ? { onProbation: true } : {}),
     ...(state.name === 'draining' ? { because: state.because, ...msLeftOf(state.drain) } : {}),
     uptimeMs: Math.round(platform.now()),
+    ...platform.usage(),
     release,
     connections: tracker.counts(),
     activeWork: tracker.activeWork().slice(0, maxActiveWork),

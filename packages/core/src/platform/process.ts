@@ -112,6 +112,11 @@ export const platform = {
   cwd: () => process.cwd(),
   unsupported,
   now: () => performance.now(),
+  /** The CPU time and the resident memory of this process. */
+  usage(): { cpuMs: number; memoryBytes: number } {
+    const { user, system } = process.cpuUsage()
+    return { cpuMs: Math.round((user + system) / 1_000), memoryBytes: process.memoryUsage.rss() }
+  },
   /** CLOCK_MONOTONIC, which systemd expects (uv_hrtime(3)). */
   monotonicMicroseconds: () => process.hrtime.bigint() / 1_000n,
   /** Milliseconds of CLOCK_MONOTONIC, the same for all processes of this machine. */

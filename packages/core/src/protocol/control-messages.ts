@@ -48,6 +48,10 @@ export interface GenerationStatus {
   readonly because?: DrainReason
   readonly onProbation?: true
   readonly uptimeMs?: number
+  /** CPU time since the start of the process, in milliseconds. */
+  readonly cpuMs?: number
+  /** Resident memory, in bytes. */
+  readonly memoryBytes?: number
   /** The running release: its directory and its script, with links resolved. */
   readonly release?: { readonly cwd: string; readonly script: string }
   readonly connections?: Connections

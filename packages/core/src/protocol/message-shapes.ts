@@ -120,6 +120,8 @@ const isStatus = shape({
   because: optional(isReason),
   onProbation: optional(oneOf(true)),
   uptimeMs: optional(isNumber),
+  cpuMs: optional(isNumber),
+  memoryBytes: optional(isNumber),
   release: optional(shape({ cwd: isString, script: isString })),
   connections: optional(isConnections),
   activeWork: optional(listOf(isActiveWork)),
