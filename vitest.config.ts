@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 const unit = ['packages/*/src/**/*.test.ts', 'demo/src/**/*.test.ts', 'test/in-process/**/*.test.ts']
-const interop = ['test/interop/**/*.test.ts']
+const interop = ['test/interop/**/*.test.ts', 'test/frameworks/**/*.test.ts']
 
 // The longest files, by measured time: `npm run test:all` runs them too.
 const long = [

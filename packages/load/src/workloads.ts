@@ -54,16 +54,22 @@ export interface RequestOptions {
   readonly clients?: number
   /** A random pause after each response; 0 for none. */
   readonly think?: 0 | Think
+  readonly path?: string
   /** The expected body. */
   readonly answer?: RegExp
 }
 
 /** Uses a new connection for each request. The client closes it after the response. */
-export function newConnections({ clients = 8, think = 0, answer }: RequestOptions = {}): Workload {
+export function newConnections({
+  clients = 8,
+  think = 0,
+  path = '/',
+  answer,
+}: RequestOptions = {}): Workload {
   return workload({
     name: 'new-connections',
     clients,
-    exchange: get('/', answer),
+    exchange: get(path, answer),
     afterwards(client, isOver) {
       client.close()
       return thinkFor(client, think, isOver)
@@ -72,11 +78,11 @@ export function newConnections({ clients = 8, think = 0, answer }: RequestOption
 }
 
 /** Sends one request after another on the same connection. */
-export function keepAlive({ clients = 8, think = 0, answer }: RequestOptions = {}): Workload {
+export function keepAlive({ clients = 8, think = 0, path = '/', answer }: RequestOptions = {}): Workload {
   return workload({
     name: think === 0 ? 'keep-alive' : 'keep-alive-thinking',
     clients,
-    exchange: get('/', answer),
+    exchange: get(path, answer),
     afterwards: (client, isOver) => thinkFor(client, think, isOver),
   })
 }
@@ -86,7 +92,7 @@ export function slowRequests({
   clients = 10,
   ms = 2000,
   answer,
-}: Omit<RequestOptions, 'think'> & { readonly ms?: number } = {}): Workload {
+}: Omit<RequestOptions, 'think' | 'path'> & { readonly ms?: number } = {}): Workload {
   return workload({ name: 'slow-requests', clients, exchange: get(`/slow?ms=${ms}`, answer) })
 }
 

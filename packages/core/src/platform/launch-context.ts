@@ -7,6 +7,7 @@ import { join, relative } from 'node:path'
 import { inheritanceVariable } from '../protocol/inheritance.js'
 import { early } from './early.js'
 import type { Platform } from './process.js'
+import { startArguments } from './start-arguments.js'
 
 export interface Origin {
   /** The inheritance variable, if a predecessor set it. */
@@ -55,7 +56,7 @@ export function readOrigin(platform: Platform): Origin {
     environment,
     cwd,
     umask: platform.umask(),
-    args: spelledArgs(platform.argv.slice(1), platform.cwd(), cwd),
+    args: spelledArgs(startArguments(platform), platform.cwd(), cwd),
     hadChannel: preloaded?.channel !== undefined,
     hadProgramChannel: platform.hasProgramChannel(),
     early: preloaded ?? { signals: [], release() {} },
