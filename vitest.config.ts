@@ -75,8 +75,8 @@ export default defineConfig({
       ...(others.length > 0
         ? [{ extends: true as const, test: { ...project('nodes', nodes), ...oneFilePerCore } }]
         : []),
-      // Real clients and proxies, installed by tools/debian-packages.sh, and all versions of Node. A file starts several
-      // programs under load.
+      // Real clients and proxies, installed by tools/debian-packages.sh, current frameworks, and all versions of Node.
+      // A file starts several programs under load.
       {
         extends: true,
         test: { ...project('interop', interop), maxWorkers: 1, sequence: { groupOrder: 2 } },
