@@ -17,20 +17,21 @@ const script =
 function install(releases: Readonly<Record<string, string>>) {
   const app = tempDir()
   const run = tempDir()
-  const bin = tempDir()
-  writeFileSync(join(bin, 'handover'), `#!/bin/sh\nexec '${testNode}' '${handover}' "$@"\n`, { mode: 0o755 })
+  const command = `#!/bin/sh\nexec '${testNode}' '${handover}' "$@"\n`
   for (const [name, text] of Object.entries(releases)) {
-    mkdirSync(join(app, 'releases', name), { recursive: true })
+    const bin = join(app, 'releases', name, 'node_modules', '.bin')
+    mkdirSync(bin, { recursive: true })
+    writeFileSync(join(bin, 'handover'), command, { mode: 0o755 })
     writeFileSync(join(app, 'releases', name, 'server.mjs'), text)
   }
   symlinkSync(`releases/${Object.keys(releases)[0]}`, join(app, 'current'))
-  const deploy = join(bin, 'deploy')
+  const deploy = join(run, 'deploy')
   writeFileSync(deploy, script.replaceAll('/srv/app', app).replaceAll('/run/app', run), { mode: 0o755 })
   return {
     app,
     control: join(run, 'handover.sock'),
     current: () => readlinkSync(join(app, 'current')),
-    deploy: (name: string) => new Cli(deploy, [name], { env: { PATH: `${bin}:${process.env.PATH}` } }).ended,
+    deploy: (name: string) => new Cli(deploy, [name]).ended,
   }
 }
 
