@@ -12,7 +12,7 @@ export function installation(files: Readonly<Record<string, unknown>>): string {
   const modules = join(folder, 'node_modules')
   mkdirSync(join(modules, '.bin'), { recursive: true })
   symlinkSync(join(root, 'node_modules', '@types'), join(modules, '@types'))
-  for (const name of ['@handover', 'express', 'supertest', 'tsx']) {
+  for (const name of ['@handover', 'express', 'socket.io', 'supertest', 'tsx']) {
     symlinkSync(join(root, 'test', 'node_modules', name), join(modules, name))
   }
   const command = `#!/bin/sh\nexec '${testNode}' '${handover}' "$@"\n`
