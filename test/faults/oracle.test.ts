@@ -77,6 +77,18 @@ describe('the service', () => {
     expect(rules(log)).not.toContain('files remain')
   })
 
+  test('may not answer while a process whose program closed the server keeps running, until the next reload', () => {
+    const facts = factsOf(...reloaded, [second, 'fault close-server'], ...stopped(second))
+    const silent = { ...upWith(second), answers: ['refused'] }
+    const answer = 'no answer after the faults'
+    expect(rules(roundLog({ facts, afterFaults: silent }))).not.toContain(answer)
+    expect(rules(roundLog({ afterFaults: silent }))).toContain(answer)
+    const lastReload = { command: reloadCommand(0, printedReload('handed-over')), snapshot: silent }
+    expect(rules(roundLog({ facts, afterFaults: silent, lastReload }))).toContain(
+      'no answer after the last reload',
+    )
+  })
+
   test('may be down and leave its files after its only process was killed', () => {
     const left = { running: [], files: ['service.pid'] }
     const log = roundLog({ acts: [kill(first, 2)], facts: factsOf(...gen1), left, ...ended })

@@ -36,13 +36,18 @@ export function judge(log: RoundLog): Anomaly[] {
 
 type Report = (rule: string, detail: unknown) => void
 
-function judgePresence(log: RoundLog, { service, because }: Expectation, report: Report): void {
+function judgePresence(
+  log: RoundLog,
+  { service, because, mayPause = false }: Expectation,
+  report: Report,
+): void {
   const { afterFaults: seen } = log
   const isUp = seen.running.length > 0
   if (service === 'up' && !isUp) report('the service is down', because)
   if (service === 'down' && isUp) report('processes run after a shutdown', `${seen.running} run; ${because}`)
   if (service === 'down' || !isUp) return
-  judgeService(log, seen, 'after the faults', report)
+  // A reload brings back a service that paused.
+  if (service === 'up' || !mayPause) judgeService(log, seen, 'after the faults', report)
   if (log.lastReload) judgeService(log, log.lastReload.snapshot, 'after the last reload', report)
 }
 
