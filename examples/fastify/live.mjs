@@ -6,7 +6,6 @@ import { WebSocketServer } from 'ws'
 export function serveWebSockets(app) {
   const wss = new WebSocketServer({ server: app.server, path: '/echo' })
   const states = new WeakMap()
-
   wss.on('connection', (socket, _request, state = { sent: 0 }) => {
     states.set(socket, state)
     socket.on('message', (text) => socket.send(`${text} ${++state.sent} ${app.graceful.generation}`))
