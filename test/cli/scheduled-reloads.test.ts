@@ -1,4 +1,4 @@
-// Reloads that nobody requests: on a schedule, and when a worker uses too much memory. They lose no request.
+// The supervisor reloads on a schedule, and when a worker uses too much memory. These reloads lose no request.
 import { expect, test } from 'vitest'
 import { cli } from '../support/cli.js'
 import { isReady } from '../support/generations.js'

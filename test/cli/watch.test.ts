@@ -1,4 +1,4 @@
-// handover run --watch: a change of a source file reloads, and nobody has to reconnect.
+// Under handover run --watch, a changed source file starts a reload, and clients keep their connections.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

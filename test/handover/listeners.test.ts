@@ -42,7 +42,7 @@ test('C18: a server keeps its socket, whatever the form of listen and the spelli
   }
 })
 
-test('C18: a server of each kind keeps its socket and serves on it', async () => {
+test('C18: a server of each kind keeps its socket and keeps serving on it', async () => {
   const service = await startService('kinds.mjs', { config: { graceful: quick } })
   const first = await service.event('listening')
   const sockets = listenersOf(service.pid)

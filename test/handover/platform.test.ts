@@ -35,7 +35,7 @@ test.each([
     (path: string) => `privates.setSocketPath(server, '${path}')`,
   ],
 ])(
-  'an adopted %s listener accepts no client until it is told to, and then also earlier ones',
+  'an adopted %s listener accepts no client before it starts accepting, and then also serves earlier clients',
   async (_, open, setPath) => {
     const path = join(tempDir(), 'x.sock')
     const lent = await open(path)
