@@ -15,7 +15,7 @@ export {
 } from './api/adapters.js'
 export { graceful, graceful as default } from './api/graceful.js'
 export type { GracefulHandle, PredecessorHandle } from './api/handle.js'
-export { receiveConnections } from './api/registry.js'
+export { meetPeers, receiveConnections } from './api/registry.js'
 export { type Framework, notAnApplication } from './api/wrong-argument.js'
 export { closestName } from './base/closest-name.js'
 export type { ErrorData } from './base/error-data.js'
@@ -54,3 +54,4 @@ export type {
 export type { BeforeDrainHook, DrainedHook, Leave } from './generation/hooks.js'
 export { headOf, type RequestHead, restoreRequest } from './platform/restored-request.js'
 export type { HandoverHook, ResumeStream } from './transfer/event-stream.js'
+export type { MeetPeer, Peer, PeerListener } from './transfer/peers.js'

@@ -12,6 +12,8 @@ const wss = () => new WebSocketServer({ noServer: true })
 test.each([
   ['serialize', { serialize: undefined }],
   ['restore', { restore: 'restore' }],
+  ['canMove', { canMove: true }],
+  ['moved', { moved: 'moved' }],
   ['spreadMs', { spreadMs: -1 }],
   ['spreadMs', { spreadMs: 1.5 }],
   ['spreadMs', { spreadMs: '5000' }],

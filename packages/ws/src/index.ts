@@ -26,6 +26,14 @@ export interface GracefulWebSocketOptions<Socket, State> {
    * that request. A route of @fastify/websocket then serves the WebSocket.
    */
   restore(socket: Socket, state: State, request: IncomingMessage): unknown
+  /**
+   * Called in the predecessor before `serialize`. With `false` the WebSocket stays for now: return it while this process
+   * needs the client's next message. Handover asks again every few milliseconds. If the drain is about to time out, the
+   * WebSocket closes with 1012. Default: every WebSocket can move.
+   */
+  canMove?(socket: Socket, request: IncomingMessage): boolean
+  /** Called in the predecessor when the WebSocket has moved. Clean up what `serialize` left. */
+  moved?(socket: Socket): void
   /** The longest time, in milliseconds, over which WebSockets that cannot move close one by one. Default: 5000. */
   readonly spreadMs?: number
   /** Identifies this WebSocketServer in this release and the next. Default: its position in the order of the calls. */
@@ -55,6 +63,8 @@ function attach<Socket extends WebSocketLike, State>(
   const application: ApplicationHooks<Socket, State> = {
     serialize: (socket, request) => options.serialize(socket, request),
     restore: (socket, state, request) => options.restore(socket, state, request),
+    canMove: (socket, request) => options.canMove?.(socket, request) ?? true,
+    moved: (socket) => options.moved?.(socket),
   }
   const sockets = new ServerSockets(wss, `ws:${name}`, application, options.spreadMs ?? defaultSpreadMs)
   if (sockets.missing === undefined)
@@ -81,7 +91,7 @@ function nameOf(wss: WebSocketServerLike<unknown>, requested: string | undefined
   return name
 }
 
-const known: readonly string[] = ['serialize', 'restore', 'spreadMs', 'name']
+const known: readonly string[] = ['serialize', 'restore', 'canMove', 'moved', 'spreadMs', 'name']
 
 function check(options: Unchecked): void {
   for (const name of Object.keys(options)) {
@@ -89,9 +99,12 @@ function check(options: Unchecked): void {
     if (closest)
       throw rejected(name, options[name as keyof Unchecked], `is not an option: did you mean "${closest}"?`)
   }
-  const { serialize, restore, spreadMs = 0, name = '-' } = options
+  const { serialize, restore, canMove, moved, spreadMs = 0, name = '-' } = options
   if (typeof serialize !== 'function') throw invalidOption('serialize', serialize, 'a function')
   if (typeof restore !== 'function') throw invalidOption('restore', restore, 'a function')
+  if (canMove !== undefined && typeof canMove !== 'function')
+    throw invalidOption('canMove', canMove, 'a function')
+  if (moved !== undefined && typeof moved !== 'function') throw invalidOption('moved', moved, 'a function')
   const isTime = Number.isInteger(spreadMs) && Number(spreadMs) >= 0 && Number(spreadMs) <= maxTimerMs
   if (!isTime) {
     throw invalidOption('spreadMs', spreadMs, `a whole number of milliseconds from 0 to ${maxTimerMs}`)

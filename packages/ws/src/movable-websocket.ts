@@ -21,6 +21,8 @@ const lateMs = 500
 export interface ApplicationHooks<Socket, State> {
   serialize(socket: Socket, request: IncomingMessage): State | undefined | Promise<State | undefined>
   restore(socket: Socket, state: State, request: IncomingMessage): unknown
+  canMove(socket: Socket, request: IncomingMessage): boolean
+  moved(socket: Socket): void
 }
 
 /** The parts of its server that a WebSocket uses. */
@@ -108,7 +110,7 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
       transfer.cancel()
       return true
     }
-    if (isAtBoundary(this.#websocket, this.#socket)) {
+    if (isAtBoundary(this.#websocket, this.#socket) && this.#canMove()) {
       this.#pause(transfer)
       return true
     }
@@ -123,6 +125,10 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     this.#stage = 'ending'
     recorder?.replayHere()
     this.#host.close(this.#websocket)
+  }
+
+  #canMove(): boolean {
+    return this.#host.application.canMove(this.#websocket, this.#request)
   }
 
   #pause(transfer: OutgoingTransfer): void {
@@ -159,6 +165,7 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     }
     this.#host.forget(this)
     this.#recorder?.forward(followUps)
+    this.#host.application.moved(this.#websocket)
   }
 
   #closed(): void {

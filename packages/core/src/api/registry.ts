@@ -9,6 +9,7 @@ import { type Origin, readOrigin } from '../platform/launch-context.js'
 import { platform } from '../platform/process.js'
 import { lineLogger } from '../platform/stderr-logger.js'
 import { wireVersion } from '../protocol/version.js'
+import type { MeetPeer } from '../transfer/peers.js'
 import { agree } from './agreement.js'
 import { handleOf } from './create-handle.js'
 import type { GracefulHandle } from './handle.js'
@@ -19,6 +20,8 @@ interface Shared {
   generation?: { readonly handle: GracefulHandle; readonly internals: Generation }
   /** By protocol: receivers that were registered before the generation started. */
   receivers?: Map<string, ConnectionReceiver>
+  /** By protocol: {@link meetPeers} before the generation started. */
+  peers?: Map<string, MeetPeer>
 }
 
 const key = Symbol.for('@handover/core')
@@ -47,6 +50,8 @@ function begin(agreed: Agreed): NonNullable<Shared['generation']> {
   internals.parts.undoAtEnd(forget)
   for (const [protocol, receiver] of all.receivers ?? []) internals.parts.incoming.receive(protocol, receiver)
   delete all.receivers
+  for (const [protocol, meet] of all.peers ?? []) internals.parts.peers.register(protocol, meet)
+  delete all.peers
   return generation
 }
 
@@ -62,6 +67,20 @@ export function receiveConnections(protocol: string, receiver: ConnectionReceive
   }
   all.receivers ??= new Map()
   all.receivers.set(protocol, receiver)
+}
+
+/**
+ * For protocols: exchanges data with the same protocol in the predecessor and in each successor. Call it before this
+ * generation is ready, before or after `graceful`.
+ */
+export function meetPeers(protocol: string, meet: MeetPeer): void {
+  const all = shared()
+  if (all.generation) {
+    all.generation.internals.parts.peers.register(protocol, meet)
+    return
+  }
+  all.peers ??= new Map()
+  all.peers.set(protocol, meet)
 }
 
 /** The generation of this process; `undefined` before the first registration. */

@@ -20,6 +20,7 @@ import { Predecessor, type PredecessorEvents } from '../succession/predecessor.j
 import { successorCommand } from '../succession/successor-command.js'
 import { type SuccessorProcess, spawnSuccessor } from '../succession/successor-process.js'
 import { IncomingConnections } from '../transfer/incoming.js'
+import { type PeerLine, Peers } from '../transfer/peers.js'
 import { supervisedSettings } from '../worker/supervised-settings.js'
 import { SupervisorLink } from '../worker/supervisor-link.js'
 import { ControlTarget } from './control-target.js'
@@ -206,6 +207,7 @@ export class Generation {
       tracker,
       listeners,
       incoming: new IncomingConnections({ tracker, logger, serverOf }),
+      peers: new Peers(logger),
       systemd: new ServiceManager(platform, logger),
       hooks: new Hooks(() => this.settings.hookTimeoutMs, logger),
       predecessor: () => this.#predecessor,
@@ -355,10 +357,11 @@ export class Generation {
     // Duplicates of listeners must not wait in Node's queue for handles.
     if (channel && !supervisor) withoutHandleQueue(channel)
     const identity = { pid: predecessor, start: predecessorStart }
-    return new Predecessor(identity, generation - 1, platform, this.#predecessorEvents(predecessor))
+    const line = this.parts.peers.meetPredecessor((message) => void this.#predecessor?.send(message))
+    return new Predecessor(identity, generation - 1, platform, this.#predecessorEvents(predecessor, line))
   }
 
-  #predecessorEvents(predecessor: number): PredecessorEvents {
+  #predecessorEvents(predecessor: number, line: PeerLine): PredecessorEvents {
     const { logger, machine, incoming, shutdown } = this.parts
     const takeOver = this.#takeOver
     return {
@@ -371,10 +374,12 @@ export class Generation {
       },
       onEnded: () => {
         incoming.close()
+        line.close()
         takeOver.onPredecessorEnded()
       },
       onConnection: (message, handle) => incoming.arrive(message, handle),
       onFollowUp: (id, data) => incoming.receiveFollowUp(id, data),
+      onPeerData: (message) => line.receive(message),
       onFinished: (report) => machine.notify('predecessor-finished', report),
       onStatus: (message) => {
         this.#control.onPredecessorStatus(message)

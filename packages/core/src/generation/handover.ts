@@ -12,12 +12,15 @@ import { firstListenerFd } from '../succession/successor-process.js'
 import { Mover } from '../transfer/mover.js'
 import type { StepParts } from './shared-parts.js'
 
-export type HandoverParts = StepParts<'tracker' | 'listeners'>
+export type HandoverParts = StepParts<'tracker' | 'listeners' | 'peers'>
 
 /** How long a successor that closed its channel may take to exit. After that, no more connections move to it. */
 const exitMs = 1_000
 
-type Moving = Pick<SuccessorEvents, 'onReceived' | 'onNoMore' | 'onGone' | 'onDuplicate' | 'onStoodDown'>
+type Moving = Pick<
+  SuccessorEvents,
+  'onReceived' | 'onNoMore' | 'onGone' | 'onDuplicate' | 'onStoodDown' | 'onPeerData'
+>
 
 export class Handover {
   readonly #parts: HandoverParts
@@ -50,10 +53,16 @@ export class Handover {
 
   /** Handles the successor's messages about connections and duplicates. */
   events(successor: () => Successor | undefined): Moving {
+    const line = this.#parts.peers.meetSuccessor((message) => successor()?.send(message))
     return {
       onReceived: (receipt) => this.#mover?.confirm(receipt),
       onNoMore: () => this.#mover?.stop(),
-      onGone: () => (successor()?.standsBy ? this.#awaitExit() : this.#mover?.abandon()),
+      onGone: () => {
+        line.close()
+        if (successor()?.standsBy) this.#awaitExit()
+        else this.#mover?.abandon()
+      },
+      onPeerData: (message) => line.receive(message),
       onDuplicate: (listener, handle) => this.#standBy.keep(listener, handle),
       onStoodDown: () => this.#standBy.end(),
     }

@@ -13,7 +13,7 @@ import { refuseReload } from './refusals.js'
 import type { StepParts } from './shared-parts.js'
 
 export interface ReloadParts
-  extends StepParts<'tracker' | 'listeners' | 'systemd' | 'hooks' | 'predecessor'> {
+  extends StepParts<'tracker' | 'listeners' | 'peers' | 'systemd' | 'hooks' | 'predecessor'> {
   /** What the successor gets in addition to the listeners. */
   readonly context: Pick<Inheritance, 'ipc' | 'umask'>
   /** Returns a function that starts the successor. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */

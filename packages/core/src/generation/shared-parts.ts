@@ -8,6 +8,7 @@ import type { Platform } from '../platform/process.js'
 import type { ServiceManager } from '../platform/systemd-notify.js'
 import type { Predecessor } from '../succession/predecessor.js'
 import type { IncomingConnections } from '../transfer/incoming.js'
+import type { Peers } from '../transfer/peers.js'
 import type { Hooks } from './hooks.js'
 import type { Self, StateMachine } from './state-machine.js'
 
@@ -20,6 +21,7 @@ export interface SharedParts {
   readonly tracker: Tracker
   readonly listeners: Listeners
   readonly incoming: IncomingConnections
+  readonly peers: Peers
   readonly systemd: ServiceManager
   readonly hooks: Hooks
   readonly predecessor: () => Predecessor | undefined

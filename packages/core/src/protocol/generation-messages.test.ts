@@ -24,6 +24,7 @@ test.each([
   { type: 'state-wanted' } as const,
   { type: 'open', connections: 0 } as const,
   { type: 'end-drain', generation: 3 } as const,
+  { type: 'peer-data', protocol: 'x', data: new Uint8Array(2) } as const,
 ])('a successor can send $type', (message) => {
   expect(readFromSuccessor(envelope<FromSuccessor>(message))).toMatchObject(message)
 })
@@ -49,6 +50,7 @@ test.each([
     state: new Uint8Array(2),
   } as const,
   { type: 'follow-up', id: 1, data: 'more' } as const,
+  { type: 'peer-data', protocol: 'x', data: new Uint8Array(2) } as const,
   { type: 'no-more' } as const,
 ])('a predecessor can send $type', (message) => {
   expect(readFromPredecessor(envelope<FromPredecessor>(message))).toMatchObject(message)
@@ -97,6 +99,8 @@ const foreign: readonly unknown[] = [
     state: { cloned: false },
   },
   { handover: wireVersion, type: 'follow-up', data: 'more' },
+  { handover: wireVersion, type: 'peer-data', protocol: 'x', data: 'more' },
+  { handover: wireVersion, type: 'peer-data', data: new Uint8Array(2) },
   { handover: wireVersion, type: 'open' },
   { handover: wireVersion, type: 'end-drain' },
   { handover: wireVersion, type: 'open', connections: '3' },

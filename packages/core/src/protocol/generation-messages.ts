@@ -7,6 +7,13 @@ import type { TlsSessions } from './inheritance.js'
 import { isCount, listOf, oneOf, optional, shape } from './message-shapes.js'
 import { anything, type MessageTable, readMessage } from './message-table.js'
 
+/** Data of a protocol, in the format of `v8.serialize`: data that cannot be cloned fails before the send. */
+export interface PeerMessage {
+  readonly type: 'peer-data'
+  readonly protocol: string
+  readonly data: Uint8Array
+}
+
 /** Messages from the successor to its predecessor. */
 export type FromSuccessor =
   /** The first message: the successor now listens on the channel. The answer is `greeting`. */
@@ -37,6 +44,7 @@ export type FromSuccessor =
   | { readonly type: 'open'; readonly connections: number }
   /** Too many generations drain. The predecessor ends its drain, or forwards the request to the earlier `generation`. */
   | { readonly type: 'end-drain'; readonly generation: number }
+  | PeerMessage
 
 /** Messages from the predecessor to its successor. */
 export type FromPredecessor =
@@ -55,6 +63,7 @@ export type FromPredecessor =
   | { readonly type: 'sent'; readonly upTo: number }
   /** More data for a connection that was sent before, with the same `id`. */
   | { readonly type: 'follow-up'; readonly id: number; readonly data: unknown }
+  | PeerMessage
   /** The answer to `hello`: the keys to resume TLS sessions, by the descriptor of the listener. */
   | { readonly type: 'greeting'; readonly tlsSessions: readonly (readonly [number, TlsSessions])[] }
   /** The answer to `no-more`: the predecessor sends no more connections. */
@@ -110,6 +119,7 @@ export interface ConnectionMessage {
 const hasError = shape({ error: shape({ message: isString }) })
 export const isReceipt = shape({ numbers: listOf(isNatural), upTo: isNatural, full: optional(oneOf(true)) })
 const areTlsKeys = shape({ ticketKeys: (value) => value instanceof Uint8Array, idContext: isString })
+const isPeerData = shape({ protocol: isString, data: (value) => value instanceof Uint8Array })
 const isTlsSessions = (value: unknown) => Array.isArray(value) && isNatural(value[0]) && areTlsKeys(value[1])
 
 const fromSuccessor: MessageTable<FromSuccessor> = {
@@ -126,6 +136,7 @@ const fromSuccessor: MessageTable<FromSuccessor> = {
   'state-wanted': anything,
   open: shape({ connections: isCount }),
   'end-drain': shape({ generation: isNatural }),
+  'peer-data': isPeerData,
 }
 
 const fromPredecessor: MessageTable<FromPredecessor> = {
@@ -139,6 +150,7 @@ const fromPredecessor: MessageTable<FromPredecessor> = {
     [listener, id, number, inode].every(isNatural) && (state === undefined || state instanceof Uint8Array),
   sent: shape({ upTo: isNatural }),
   'follow-up': shape({ id: isNatural }),
+  'peer-data': isPeerData,
   greeting: shape({ tlsSessions: listOf(isTlsSessions) }),
   'no-more': anything,
   finished: anything,

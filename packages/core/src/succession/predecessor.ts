@@ -9,6 +9,7 @@ import {
   type ConnectionMessage,
   type FromPredecessor,
   type FromSuccessor,
+  type PeerMessage,
   readFromPredecessor,
 } from '../protocol/generation-messages.js'
 import type { TlsSessions } from '../protocol/inheritance.js'
@@ -39,6 +40,8 @@ export interface PredecessorEvents {
   onConnection(message: ConnectionMessage, handle: object): boolean
   /** More data for a connection that has arrived. */
   onFollowUp(id: number, data: unknown): void
+  /** Data of a protocol. */
+  onPeerData(message: PeerMessage): void
 }
 
 export class Predecessor {
@@ -70,6 +73,7 @@ export class Predecessor {
       this.#receipts.take(message, handle, (own) => this.#events.onConnection(message, own)),
     sent: ({ upTo }) => this.#receipts.sent(upTo),
     'follow-up': ({ id, data }) => this.#events.onFollowUp(id, data),
+    'peer-data': (message) => this.#events.onPeerData(message),
     greeting: ({ tlsSessions }) => this.#tlsSessions.resolve(tlsSessions),
     'no-more': () => this.#noMore.resolve(),
     finished: ({ report }) => {

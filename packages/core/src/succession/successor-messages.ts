@@ -2,7 +2,12 @@
 import { inspect } from 'node:util'
 import { deferred } from '../base/deferred.js'
 import type { ErrorData } from '../base/error-data.js'
-import { type FromSuccessor, type Receipt, readFromSuccessor } from '../protocol/generation-messages.js'
+import {
+  type FromSuccessor,
+  type PeerMessage,
+  type Receipt,
+  readFromSuccessor,
+} from '../protocol/generation-messages.js'
 import { isData } from '../protocol/message-shapes.js'
 import { dispatch, type MessageHandlers } from '../protocol/message-table.js'
 import type { Exit } from './successor-errors.js'
@@ -20,6 +25,8 @@ export interface SuccessorEvents {
   onGone(): void
   /** The successor requests the end of the drain of that generation: this one, or an earlier one. */
   onEndDrain(generation: number): void
+  /** Data of a protocol. */
+  onPeerData(message: PeerMessage): void
   /** The successor requests the state from this generation. */
   onStateWanted(): void
   /** The successor sent a duplicate of a listener. */
@@ -77,6 +84,7 @@ export class SuccessorMessages {
         this.openConnections = connections
       },
       'end-drain': ({ generation }) => events.onEndDrain(generation),
+      'peer-data': (message) => events.onPeerData(message),
     }
   }
 
