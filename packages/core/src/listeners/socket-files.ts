@@ -31,7 +31,9 @@ export class SocketFiles {
   /** Whether the file of this server is in place. If so, records its mode and owner. */
   isInPlace(server: net.Server, file: UnixFile): boolean {
     if (file.identity === undefined || identityOf(file.path) !== file.identity) return false
-    this.#attributes.set(server, lstatSync(file.path))
+    // `bigint`: see `inodeOf`.
+    const { mode, uid, gid } = lstatSync(file.path, { bigint: true })
+    this.#attributes.set(server, { mode: Number(mode), uid: Number(uid), gid: Number(gid) })
     return true
   }
 

@@ -57,7 +57,8 @@ const defaultBacklog = 511
 export function adoptListener(fd: number): AdoptedListener {
   let handle: NativeHandle | null
   try {
-    if (!fstatSync(fd).isSocket()) throw new Error('it is not a socket')
+    // `bigint`: see `inodeOf`.
+    if (!fstatSync(fd, { bigint: true }).isSocket()) throw new Error('it is not a socket')
     const socket = new net.Socket({ fd, readable: false, writable: false })
     const bare = socket as unknown as { _handle: NativeHandle | null }
     handle = bare._handle

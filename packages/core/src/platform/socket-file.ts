@@ -10,7 +10,8 @@ import type { UnixFile } from '../protocol/inheritance.js'
 
 /** `socket`: it may be stale. `other`: a file that Handover must not replace. */
 export function fileTypeAt(path: string): 'nothing' | 'socket' | 'other' {
-  const stats = lstatSync(path, { throwIfNoEntry: false })
+  // `bigint`: see `inodeOf`.
+  const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   if (!stats) return 'nothing'
   return stats.isSocket() ? 'socket' : 'other'
 }

@@ -39,10 +39,14 @@ export function startReading(socket: net.Socket): void {
   if (!socket.destroyed) streamOf(socket)?.readStart()
 }
 
-/** The inode of the handle's socket, the same in every process. `undefined`: the handle is closed. */
+/**
+ * The inode of the handle's socket, the same in every process. `undefined`: the handle is closed. In Node 20,
+ * `realpathSync` returns a link unresolved if the last `Stats` without `bigint` were those of a socket
+ * (test/handover/linked-packages.test.ts).
+ */
 export function inodeOf(handle: object): number | undefined {
   try {
-    return fstatSync((handle as NativeStream).fd).ino
+    return Number(fstatSync((handle as NativeStream).fd, { bigint: true }).ino)
   } catch {
     return undefined
   }
