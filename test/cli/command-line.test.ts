@@ -37,7 +37,7 @@ test.each(operating)(
 test('handover --help names every command', async () => {
   const { code, stdout } = await cli(['--help'])
   expect(code).toBe(0)
-  for (const name of ['run', ...operating]) expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
+  for (const name of ['run', 'scale', ...operating]) expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
 })
 
 test('handover --version prints the version of the package', async () => {
@@ -52,6 +52,11 @@ test.each([
   [['reload', '12x'], /'12x' is invalid for argument 'pid'/],
   [['stop', '0'], /Expected a number, 1 or more/],
   [['stop', '1', '--timeout', '5'], /Expected a time with its unit/],
+  [['scale'], /missing required argument 'workers'/],
+  [['scale', '0'], /'0' is invalid for argument 'workers'. Expected a number from 1 to 1000, or max/],
+  [['scale', '+2'], /Expected a number from 1 to 1000, or max/],
+  [['scale', '1001'], /Expected a number from 1 to 1000, or max/],
+  [['scale', '2', '--pid-file', 'x'], /unknown option '--pid-file'/],
   [['status', '1', '2'], /too many arguments/],
   [['status', '1', '--control', 'x'], /Name the service only once/],
   [['reload', '--control'], /argument missing/],

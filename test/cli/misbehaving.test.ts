@@ -42,7 +42,10 @@ function endless(socket: Socket): void {
   more()
 }
 
-// The exit codes of status, reload and stop: 4 when the service may have read the request.
+/** A command line of each command. */
+const commands = [['status'], ['reload'], ['scale', '2'], ['stop']] as const
+
+// The exit codes of status and of the other commands: 4 when the service may have read the request.
 const misbehaviors: [string, (socket: Socket) => void, number, number][] = [
   ['closes the connection after a request', (socket) => socket.destroy(), 3, 4],
   ['answers with half a line', says('{"id":1,"ok":tr'), 3, 4],
@@ -54,7 +57,9 @@ const misbehaviors: [string, (socket: Socket) => void, number, number][] = [
   ['answers another request', says('{"id":1,"ok":true,"else":{}}\n'), 3, 4],
   [
     'answers with incomplete data',
-    says('{"id":1,"ok":true,"status":{"generations":[null]},"reload":{"reports":[{}]},"stop":{}}\n'),
+    says(
+      '{"id":1,"ok":true,"status":{"generations":[null]},"reload":{"reports":[{}]},"scale":{},"stop":{}}\n',
+    ),
     3,
     4,
   ],
@@ -65,8 +70,9 @@ test.each(misbehaviors)(
   'C71: every command reports a service that %s, and exits with the documented code',
   async (_, act, whenAsked, whenOrdered) => {
     const path = await served(act)
-    for (const name of ['status', 'reload', 'stop']) {
-      const { code, stdout, stderr } = await cli([name, '--control', path])
+    for (const args of commands) {
+      const [name] = args
+      const { code, stdout, stderr } = await cli([...args, '--control', path])
       expect(stderr).toMatch(/(^|\n)handover: (The service closed|The process listening there).*\n$/)
       expect({ name, code, stdout }).toEqual({
         name,
@@ -83,8 +89,10 @@ test.each(misbehaviors)(
 test('C71: a service that closes each connection at once does not crash a command', async () => {
   const path = await served((socket) => socket.destroy(), true)
   for (let i = 0; i < 5; i++) {
-    for (const [name, expected] of [['status', 3] as const, ['reload', 4] as const, ['stop', 4] as const]) {
-      const { code, stderr } = await cli([name, '--control', path])
+    for (const args of commands) {
+      const [name] = args
+      const expected = name === 'status' ? 3 : 4
+      const { code, stderr } = await cli([...args, '--control', path])
       expect(stderr).toMatch(/^handover: The service closed the connection before it answered\..*\n$/)
       expect({ name, code }).toEqual({ name, code: expected })
     }
@@ -107,7 +115,7 @@ test('C71: every command reports that the service refuses client 33, and exits w
   })
   const words =
     /^handover: .*The control socket already serves 32 clients\. Nothing was done\. Try again later\.\n$/
-  for (const args of [['status'], ['status', '--watch'], ['reload'], ['stop']]) {
+  for (const args of [...commands, ['status', '--watch']]) {
     const { code, stdout, stderr } = await cli([...args, '--control', path])
     expect(stderr).toMatch(words)
     expect({ args, code, stdout }).toEqual({ args, code: 5, stdout: '' })

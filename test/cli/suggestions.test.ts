@@ -13,6 +13,8 @@ test.each([
   ['list', '"list" is a PM2 command. Write instead: handover status'],
   ['ls', 'Write instead: handover status'],
   ['restart api', 'Write instead: handover reload'],
+  ['scale api 4', '"api" is a PM2 argument. Write instead: handover scale 4'],
+  ['scale api +2', 'Write instead: handover scale N, with the new number of workers'],
   ['delete all', 'Write instead: handover stop'],
   ['monit', 'Write instead: handover status --watch'],
   ['logs', 'handover run logs to its standard output, which the service manager stores.'],

@@ -27,7 +27,7 @@ const malformed: [string, string, unknown, RegExp][] = [
     'an unknown request',
     '{"handover":1,"id":1,"request":"restart"}',
     1,
-    /one of status, watch, reload, stop/,
+    /one of status, watch, reload, scale, stop/,
   ],
   [
     'a request named like an inherited property',
@@ -36,6 +36,10 @@ const malformed: [string, string, unknown, RegExp][] = [
     /"request" must be one of/,
   ],
   ['a wrong "wait"', '{"handover":1,"id":1,"request":"reload","wait":"no"}', 1, /"wait" must be/],
+  ['a scale without "workers"', '{"handover":1,"id":1,"request":"scale"}', 1, /"workers" must be/],
+  ['a scale to 0', '{"handover":1,"id":1,"request":"scale","workers":0}', 1, /from 1 to 1000/],
+  ['a scale to 1001', '{"handover":1,"id":1,"request":"scale","workers":1001}', 1, /from 1 to 1000/],
+  ['a scale to a text', '{"handover":1,"id":1,"request":"scale","workers":"2"}', 1, /"workers" must be/],
 ]
 
 test('C53: the service answers malformed and unknown input, and the client can continue', async () => {

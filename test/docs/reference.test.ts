@@ -48,7 +48,7 @@ test('the table of names lists exactly the kinds of connections', () => {
   expect(firstWords('connections.md', 'Names of kinds')).toEqual(Object.keys(kinds))
 })
 
-test.each(['reload', 'status', 'stop', 'run'])(
+test.each(['reload', 'status', 'scale', 'stop', 'run'])(
   'the table of handover %s lists exactly its options',
   async (name) => {
     const { stdout } = await cli([name, '--help'])

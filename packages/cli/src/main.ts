@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The `handover` command: its options and help. The code of a command loads when the command runs.
 import { readFileSync } from 'node:fs'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command } from 'commander'
+import { checked } from './command-line/checked.js'
 import { configure } from './command-line/configuration.js'
 import { exitCodes } from './command-line/exit-codes.js'
 import { answerPm2 } from './command-line/pm2-words.js'
@@ -37,6 +38,7 @@ const help = `
 These commands use the control socket of a running service (--control, HANDOVER_CONTROL or ./handover.sock):
   handover reload    returns when the new release serves, or prints why it does not
   handover status    shows the generations, and what a drain is waiting for
+  handover scale N   changes the number of workers of handover run, and returns when they serve or have drained
   handover stop      finishes requests in flight, stops the service, and returns when it has exited
 Exit codes and examples: handover COMMAND --help`
 
@@ -124,14 +126,4 @@ if (pm2Answer) {
 
 function collect(folder: string, earlier: readonly string[] = []): string[] {
   return [...earlier, folder]
-}
-
-function checked<T>(read: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return read(text)
-    } catch (error) {
-      throw new InvalidArgumentError((error as Error).message)
-    }
-  }
 }

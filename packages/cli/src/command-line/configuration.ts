@@ -35,7 +35,9 @@ const isSet = (command: Command, name: string): boolean =>
   (name === 'control' && Boolean(process.env.HANDOVER_CONTROL)) ||
   ![undefined, 'default'].includes(command.getOptionValueSource(name))
 
-const namesService = (command: Command): boolean => command.args.length > 0 || isSet(command, 'pidFile')
+/** Whether the command line names a PID or a PID file. The argument of `scale` is a number of workers. */
+const namesService = (command: Command): boolean =>
+  (command.args.length > 0 && command.registeredArguments[0]?.name() === 'pid') || isSet(command, 'pidFile')
 
 function readConfiguration(folder: string): Configuration | undefined {
   const own = readJson(join(folder, fileName))

@@ -28,9 +28,18 @@ export function answerPm2(commandLine: Words): string | undefined {
   const text = Object.hasOwn(answers, command) ? answers[command]?.(rest) : undefined
   if (text) return `"${command}" is a PM2 command. ${text}`
   if (command === 'run') return answerInstances(rest)
+  if (command === 'scale') return answerScale(rest)
   return ['reload', 'stop', 'status'].includes(command) && rest[0] === 'all'
     ? `"all" is a PM2 argument. Write instead: ${joinWords(['handover', command, ...rest.slice(1)])}`
     : undefined
+}
+
+/** PM2 expects the name of a program before the number, and `+2` adds workers. */
+function answerScale([name = '', count = '']: Words): string | undefined {
+  if (!/^(?!-|[1-9]\d*$|max$)./.test(name) || !/^[+-]?\d+$/.test(count)) return undefined
+  const number = /^[1-9]\d*$/.test(count) ? count : 'N'
+  const note = number === 'N' ? ', with the new number of workers' : ''
+  return `"${name}" is a PM2 argument. Write instead: handover scale ${number}${note}`
 }
 
 /** Answers `-i` and `--instances`. After `--`, they belong to the program. */

@@ -1,10 +1,10 @@
 /** Reads values from the command line. Each function throws an `Error` that names the expected format. */
 import { availableParallelism } from 'node:os'
+import { maxWorkers } from '@handover/core/supervision'
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 /** The longest timeout that Node supports. */
 const maxTimerMs = 2 ** 31 - 1
-const maxWorkers = 1_000
 
 /** Parses `500ms`, `60s`, `2m` or `24h`. Refuses a number without a unit, because many people would mean seconds. */
 export function milliseconds(text: string): number {

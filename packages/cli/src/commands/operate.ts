@@ -1,9 +1,11 @@
-/** `reload`, `status` and `stop`: their options and help. */
+/** `reload`, `status`, `scale` and `stop`: their options and help. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { checked } from '../command-line/checked.js'
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
-import { milliseconds } from '../command-line/values.js'
+import { milliseconds, workers } from '../command-line/values.js'
 import { printToStderr } from '../terminal/output.js'
 import type { ReloadOptions } from './reload.js'
+import type { ScaleOptions } from './scale.js'
 import type { StatusOptions } from './status.js'
 import type { StopOptions } from './stop.js'
 
@@ -64,6 +66,33 @@ Examples:
   handover status --watch
   handover status --json | jq '.generations[] | {pid, state, open: .connections.total}'`
 
+const scaleHelp = `
+Which service:
+  The command uses the control socket of handover run. Without --control, the path is
+  HANDOVER_CONTROL, or ./handover.sock. Only the user of the service and root can
+  connect.
+
+What happens:
+  More workers: they start from the program that is on disk now, and the command waits
+  until all of them serve. If one does not become ready, all of them end again.
+  Fewer workers: workers that do not serve leave first, then the latest ones. Each hands
+  its plain HTTP/1.1 connections to the remaining workers, drains and exits, as at a
+  shutdown. The command waits for that. Ctrl-C ends this command, not the change.
+  A reload that is requested meanwhile starts afterwards. When handover run starts
+  again, --workers or the configuration decides.
+
+Exit codes:
+  0  the service has this number of workers; those that left have drained
+  1  a new worker did not become ready; the number of workers is as before
+  2  the command line is wrong
+  3  no service was reached: nothing was done
+  4  the service got the request; the outcome is unknown
+  5  the service refused, as during a reload or without handover run: nothing was done
+
+Examples:
+  handover scale 4
+  handover scale max --queue`
+
 const stopHelp = `${whichService}
   With --pid-file or a PID, the command sends SIGTERM instead and waits for the process
   to exit. It cannot report what was cut. With --pid-file it never signals a later
@@ -85,7 +114,7 @@ Examples:
   handover stop
   handover stop --pid-file /run/app.pid --timeout 30s`
 
-/** Adds `reload`, `status` and `stop`. */
+/** Adds `reload`, `status`, `scale` and `stop`. */
 export function addOperatingCommands(program: Command): void {
   addCommand(program, 'reload', 'replace the running release, and report the outcome', reloadHelp)
     .option('--queue', 'wait for a reload that is under way, then reload; without it the service refuses')
@@ -101,11 +130,27 @@ export function addOperatingCommands(program: Command): void {
       const { status } = await import('./status.js')
       await end(() => status(pid, options))
     })
+  addScale(program)
   addCommand(program, 'stop', 'finish requests in flight, and stop the service', stopHelp)
     .addOption(timeoutFor('--pid-file or a PID'))
     .action(async (pid: number | undefined, options: StopOptions) => {
       const { stop } = await import('./stop.js')
       await end(() => stop(pid, options))
+    })
+}
+
+function addScale(program: Command): void {
+  program
+    .command('scale')
+    .description('change the number of workers of handover run, without a reload')
+    .argument('<workers>', 'the new number; "max": one for each core', checked(workers))
+    .option('--control <path>', 'the control socket of the service')
+    .option('--json', 'print only the outcome, as JSON')
+    .option('--queue', 'wait for a reload or another scale; without it the service refuses')
+    .addHelpText('after', scaleHelp)
+    .action(async (count: number, options: ScaleOptions) => {
+      const { scale } = await import('./scale.js')
+      await end(() => scale(count, options))
     })
 }
 
@@ -134,19 +179,11 @@ async function end(command: () => Promise<ExitCode>): Promise<void> {
 
 const timeoutFor = (target: string): Option =>
   new Option('--timeout <time>', `with ${target}: how long to wait, such as 30s or 5m`)
-    .argParser(time)
-    .default(time(defaultTimeout), defaultTimeout)
+    .argParser(checked(milliseconds))
+    .default(milliseconds(defaultTimeout), defaultTimeout)
 
 function processId(text: string): number {
   const pid = Number(text)
   if (/^\d+$/.test(text) && Number.isSafeInteger(pid) && pid > 0) return pid
   throw new InvalidArgumentError('Expected a number, 1 or more.')
-}
-
-function time(text: string): number {
-  try {
-    return milliseconds(text)
-  } catch (error) {
-    throw new InvalidArgumentError((error as Error).message)
-  }
 }

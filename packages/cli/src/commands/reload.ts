@@ -1,23 +1,16 @@
 /** `handover reload`: returns when the new release serves, or prints why it does not. */
-import { setTimeout as pause } from 'node:timers/promises'
-import type { ControlAnswer } from '@handover/core/supervision'
 import { CommandFailed, type ExitCode, exitCodes } from '../command-line/exit-codes.js'
-import { formatAnswer, isRefusal, notAnAnswer, sendRequest } from '../service-client/control-client.js'
+import { formatAnswer, isRefusal, notAnAnswer } from '../service-client/control-client.js'
 import { type FileOutcome, reloadByPidFile, sendSignal, waitForExit } from '../service-client/pid-signals.js'
 import { isSupervisor } from '../service-client/process-status.js'
 import { readTarget, type TargetOptions } from '../service-client/target.js'
 import { formatDuration, formatReload } from '../terminal/format.js'
-import { type OutputOptions, print, printJson, printToStderr } from '../terminal/output.js'
-import { type Progress, silentProgress, visibleProgress } from '../terminal/progress.js'
+import { print, printFailure, printJson } from '../terminal/output.js'
+import { silentProgress, visibleProgress } from '../terminal/progress.js'
+import { type QueueOptions, sendOrQueue } from './queued-request.js'
 
-/** How often a queued reload retries. */
-const againMs = 200
-/** Temporary refusals: the generation has just handed over, or is about to. */
-const whileBusy = new Set(['ERR_HANDOVER_IN_PROGRESS', 'ERR_HANDOVER_DRAINING', 'ERR_HANDOVER_BUSY'])
-
-export interface ReloadOptions extends TargetOptions, OutputOptions {
+export interface ReloadOptions extends TargetOptions, QueueOptions {
   readonly wait: boolean
-  readonly queue?: boolean
   readonly timeout: number
 }
 
@@ -40,9 +33,10 @@ export async function reload(pid: number | undefined, options: ReloadOptions): P
 }
 
 async function reloadByControl(path: string, options: ReloadOptions): Promise<ExitCode> {
-  const { json } = options
+  const { json, wait } = options
   const progress = json ? silentProgress : await visibleProgress()
-  const answer = await reloadOrQueue(path, options, progress).finally(progress.done)
+  const sent = sendOrQueue(path, 'reload', { wait }, options, progress)
+  const answer = await sent.finally(progress.done)
   if (!answer.ok) {
     const { error, reload: report } = answer
     const isRefused = isRefusal(answer)
@@ -58,28 +52,6 @@ async function reloadByControl(path: string, options: ReloadOptions): Promise<Ex
   if (json) printJson(reload)
   else print(lines)
   return exitCodes.done
-}
-
-/** With `queue`, retries while another reload is under way. The generation that then serves gets the request. */
-async function reloadOrQueue(
-  path: string,
-  { json, wait, queue }: ReloadOptions,
-  { onEvent }: Progress,
-): Promise<ControlAnswer> {
-  for (let isQueued = false; ; isQueued = true) {
-    const answer = await sendRequest(path, 'reload', onEvent, { wait })
-    const isBusy = !answer.ok && isRefusal(answer) && whileBusy.has(answer.error.code)
-    if (!queue || !isBusy) return answer
-    if (!isQueued && !json) printToStderr('another reload is under way; waiting for it to end')
-    await pause(againMs)
-  }
-}
-
-function printFailure(
-  what: string,
-  { code, message, cause }: (ControlAnswer & { ok: false })['error'],
-): void {
-  printToStderr(`handover: ${what} (${code}): ${message}`, ...(cause?.stack?.split('\n') ?? []))
 }
 
 async function reloadByFile(path: string, pid: number, options: ReloadOptions): Promise<ExitCode> {

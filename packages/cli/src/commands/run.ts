@@ -27,7 +27,8 @@ import { checkNode } from '../operations/worker-node.js'
 import { memoryOf, supervisorTitle } from '../service-client/process-status.js'
 import { ListenerPool } from '../supervisor/listener-pool.js'
 import type { ReleaseCommand } from '../supervisor/release-command.js'
-import type { Supervisor, SupervisorParts } from '../supervisor/supervisor.js'
+import type { Supervisor } from '../supervisor/supervisor.js'
+import type { SupervisorParts } from '../supervisor/supervisor-parts.js'
 import { createFiles, type FileOptions } from './service-files.js'
 
 export interface RunOptions extends Schedule, FileOptions {

@@ -9,6 +9,7 @@ import {
   platform,
   type ReloadSummary,
   type ReloadUnderway,
+  type ScaleSummary,
   type StopSummary,
   timeout,
 } from '@handover/core/supervision'
@@ -55,6 +56,14 @@ export class ControlTarget implements Controlled {
       refused.catch(() => {})
       return { proven: refused, drained: refused }
     }
+  }
+
+  async scale(workers: number, progress: (event: ControlEvent) => void): Promise<ScaleSummary> {
+    const scaling = this.#service.scale(workers)
+    const ofLeaving = (message: FromWorker, by: Worker) =>
+      scaling.isLeaving(by) ? progressOf(message, by) : undefined
+    const unsubscribe = this.#observe(ofLeaving, progress)
+    return scaling.drained.finally(unsubscribe)
   }
 
   async stop(progress: (event: ControlEvent) => void): Promise<StopSummary> {

@@ -4,6 +4,8 @@
  */
 import {
   closeConnection,
+  type Deferred,
+  deferred,
   dispatchPart,
   envelope,
   type FromSupervisor,
@@ -21,6 +23,8 @@ const minFraction = 1 / 8
 const answerMs = 1_000
 /** The pause after a share, in which both workers report their new counts. */
 const pauseMs = 500
+/** How many times a worker that leaves hands over what it has: it may accept connections meanwhile. */
+const maxPasses = 3
 
 /** One transfer of connections between two workers. */
 interface Share {
@@ -31,6 +35,8 @@ interface Share {
   /** `to` has not yet confirmed the connections up to this number; 0 if it has confirmed all of them. */
   unconfirmed: number
   accepted: number
+  readonly pauseMs: number
+  readonly ended: Deferred<void>
   /** Limits the wait for `to`, and later ends the pause after the share. */
   timer?: NodeJS.Timeout
 }
@@ -65,9 +71,36 @@ export class Rebalancer {
     const mean = able.reduce((sum, worker) => sum + open(worker), 0) / able.length
     const connections = Math.floor(Math.min(open(from) - mean, mean - open(to)))
     if (connections < Math.max(minConnections, mean * minFraction)) return
-    this.#share = { from, to, connections, number: ++this.#lastNumber, unconfirmed: 0, accepted: 0 }
-    this.#endAfter(this.#share, answerMs, to)
+    this.#start(from, to, connections, pauseMs)
+  }
+
+  /**
+   * Hands the connections of `from`, which is about to leave, to the other workers. Resolves when it has none that can
+   * move; it may still accept some. Call it while no other rebalancing begins.
+   */
+  async empty(from: Worker, others: readonly Worker[]): Promise<void> {
+    while (this.#share) await this.#share.ended.promise
+    for (let pass = 0; pass < maxPasses; pass++) {
+      const able = others.filter((worker) => this.#shareable.has(worker) && !worker.isLeaving)
+      let left = this.#shareable.get(from) ?? 0
+      for (const [i, to] of able.entries()) {
+        const connections = Math.ceil(left / (able.length - i))
+        if (connections === 0 || from.isLeaving) return
+        // Before the next pass, `from` reports its new number.
+        const share = this.#start(from, to, connections, i === able.length - 1 ? pauseMs : 0)
+        await share.ended.promise
+        left -= share.accepted
+      }
+    }
+  }
+
+  #start(from: Worker, to: Worker, connections: number, pauseMs: number): Share {
+    const counts = { number: ++this.#lastNumber, unconfirmed: 0, accepted: 0 }
+    const share: Share = { from, to, connections, ...counts, pauseMs, ended: deferred() }
+    this.#share = share
+    this.#endAfter(share, answerMs, to)
     to.send({ type: 'can-accept' })
+    return share
   }
 
   onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void {
@@ -79,7 +112,7 @@ export class Rebalancer {
     const share = this.#share
     if (!share || (share.from !== worker && share.to !== worker)) return
     if (share.to === worker) this.#refuse(share.from, share.number, share.unconfirmed)
-    this.#endAfter(share, pauseMs)
+    this.#endAfter(share, share.pauseMs)
   }
 
   /** `by` can accept connections. */
@@ -92,7 +125,7 @@ export class Rebalancer {
 
   #onShared(by: Worker): void {
     const share = this.#share
-    if (share?.from === by) this.#endAfter(share, pauseMs, share.accepted === 0 ? by : undefined)
+    if (share?.from === by) this.#endAfter(share, share.pauseMs, share.accepted === 0 ? by : undefined)
   }
 
   #pass(by: Worker, message: MessageOf<'to-peer'>, handle: object | undefined): void {
@@ -134,6 +167,7 @@ export class Rebalancer {
     share.timer = setTimeout(() => {
       if (unable) this.#shareable.delete(unable)
       this.#share = undefined
+      share.ended.resolve()
       this.#onDone()
     }, ms)
     share.timer.unref()

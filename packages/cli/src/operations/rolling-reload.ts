@@ -12,10 +12,10 @@ import {
 import type { ReleaseCommand } from '../supervisor/release-command.js'
 import type { Slot } from '../supervisor/slot.js'
 import type { Worker } from '../supervisor/worker.js'
-import { describeExit } from '../supervisor/worker-exit.js'
 import type { MessageOf } from '../supervisor/worker-messages.js'
 import { ofType } from './of-type.js'
 import { whyUnavailable } from './previous-release.js'
+import { whyNotServing } from './serving.js'
 
 /** How long a worker may take to begin its reload. */
 const answerMs = 5_000
@@ -31,7 +31,7 @@ interface Replaced {
 
 export interface RollingReloadParts {
   readonly slots: readonly Slot[]
-  /** Resolves when the very first worker serves: reloads can begin. */
+  /** Resolves when reloads can begin: the very first worker serves, and the number of workers is not changing. */
   readonly started: Promise<void>
   readonly logger: Logger
   /** Starts a worker that has no predecessor. */
@@ -164,10 +164,8 @@ export class RollingReload {
   /** Waits for a worker that has no predecessor, or whose predecessor exited during its reload. */
   async #untilServing(slot: Slot): Promise<undefined> {
     const { worker } = slot
-    if (worker?.ownsService || (await worker?.waitFor(() => worker.ownsService || undefined))) return
-    const why = worker
-      ? `worker ${worker.pid} ${describeExit(worker, await worker.exited)}`
-      : 'no worker could be started'
+    const why = worker ? await whyNotServing(worker) : 'no worker could be started'
+    if (why === undefined) return
     throw new HandoverError('ERR_HANDOVER_SUCCESSOR_EXITED', `The new release does not serve: ${why}.`)
   }
 }

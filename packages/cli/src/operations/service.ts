@@ -1,9 +1,11 @@
 /** The supervised service: its workers, the reload under way, and the balance of their connections. */
 import { type FromWorker, HandoverError } from '@handover/core/supervision'
-import { Supervisor, type SupervisorParts } from '../supervisor/supervisor.js'
+import { Supervisor } from '../supervisor/supervisor.js'
+import type { SupervisorParts } from '../supervisor/supervisor-parts.js'
 import type { Worker } from '../supervisor/worker.js'
 import { Rebalancer } from './rebalancer.js'
 import { RollingReload } from './rolling-reload.js'
+import { Scaling } from './scaling.js'
 
 export class Service {
   readonly supervisor: Supervisor
@@ -14,6 +16,7 @@ export class Service {
   readonly #parts: SupervisorParts
   readonly #rebalancer = new Rebalancer(() => this.#checkSoon())
   #reload: RollingReload | undefined
+  #scaling: Scaling | undefined
   #willCheck = false
 
   constructor(parts: SupervisorParts) {
@@ -26,12 +29,14 @@ export class Service {
   }
 
   /**
-   * Replaces all workers, one after another. `first` has already begun its reload.
-   * Errors: `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`.
+   * Replaces all workers, one after another; if workers are being added or removed, afterwards. `first` has already
+   * begun its reload. Errors: `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`.
    */
   reload(first?: Worker): RollingReload {
-    this.#refuseReload()
-    const { slots, started } = this.supervisor
+    this.#refuse('it cannot hand over')
+    const { slots, started: firstServes } = this.supervisor
+    const scaled = this.#scaling?.changed.catch(() => {})
+    const started = scaled ? firstServes.then(() => scaled) : firstServes
     const { logger } = this.#parts
     const launch = this.supervisor.launch.bind(this.supervisor)
     const reload = new RollingReload({ slots, started, launch, logger }, first)
@@ -45,9 +50,33 @@ export class Service {
     return reload
   }
 
-  #refuseReload(): void {
+  /** Changes the number of workers. Errors: `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`. */
+  scale(workers: number): Scaling {
+    this.#refuse('its number of workers cannot change')
+    if (this.#scaling)
+      throw new HandoverError(
+        'ERR_HANDOVER_IN_PROGRESS',
+        'The number of workers is changing already. Try again when that has ended.',
+      )
+    const { logger } = this.#parts
+    const scaling = new Scaling(workers, {
+      supervisor: this.supervisor,
+      rebalancer: this.#rebalancer,
+      logger,
+    })
+    this.#scaling = scaling
+    const onEnd = () => {
+      this.#scaling = undefined
+      this.#checkSoon()
+    }
+    scaling.changed.then(onEnd, onEnd)
+    return scaling
+  }
+
+  /** `what` the service cannot do during a shutdown. */
+  #refuse(what: string): void {
     if (this.supervisor.isStopping)
-      throw new HandoverError('ERR_HANDOVER_DRAINING', 'The service is shutting down: it cannot hand over.')
+      throw new HandoverError('ERR_HANDOVER_DRAINING', `The service is shutting down: ${what}.`)
     if (this.#reload)
       throw new HandoverError(
         'ERR_HANDOVER_IN_PROGRESS',
@@ -63,8 +92,13 @@ export class Service {
 
   /** A program may reload itself. The other workers then follow. */
   #onSuccessorRequested(worker: Worker): ReturnType<RollingReload['commandFor']> {
-    const current = this.#reload?.isReplacing(worker) ? this.#reload : this.reload(worker)
-    return current.commandFor(worker)
+    if (this.#reload?.isReplacing(worker)) return this.#reload.commandFor(worker)
+    const isAlone = this.supervisor.slots.every((slot) => slot.worker !== worker)
+    if (this.#scaling || isAlone) {
+      const message = `Worker ${worker.pid} cannot hand over while the number of workers changes. Try again when that has ended.`
+      throw new HandoverError('ERR_HANDOVER_IN_PROGRESS', message, { pid: worker.pid })
+    }
+    return this.reload(worker).commandFor(worker)
   }
 
   #checkSoon(): void {
@@ -74,14 +108,14 @@ export class Service {
   }
 
   /**
-   * The service is settled when all workers serve and no reload is under way. Only then may unserved listeners close
+   * The service is settled when all workers serve, and no reload or scaling is under way. Only then may unserved listeners close
    * and connections move between workers.
    */
   #checkSettled(): void {
     this.#willCheck = false
     const { isStopping, slots, workers } = this.supervisor
     const serving = slots.flatMap(({ worker }) => (worker?.ownsService ? worker : []))
-    const isSettled = !isStopping && !this.#reload && serving.length === slots.length
+    const isSettled = !isStopping && !this.#reload && !this.#scaling && serving.length === slots.length
     const settled = isSettled ? serving : []
     this.#parts.listeners.closeUnserved(settled, workers)
     this.#rebalancer.rebalance(settled)

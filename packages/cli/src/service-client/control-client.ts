@@ -6,6 +6,7 @@ import type {
   ControlAnswer,
   ControlEvent,
   ControlLine,
+  ControlRequest,
   ControlVerb,
   controlVersion,
 } from '@handover/core/supervision'
@@ -23,6 +24,9 @@ const lineMs = 60_000
 const reconnectMs = 3_000
 const retryMs = 100
 
+/** Fields of a request beside those of every request. */
+export type RequestFields = Pick<ControlRequest, 'wait' | 'workers'>
+
 /** The connection closed, or could not be opened. */
 class Disconnected extends CommandFailed {}
 
@@ -31,7 +35,7 @@ export async function sendRequest(
   path: string,
   request: ControlVerb,
   onEvent: (event: ControlEvent) => void = () => {},
-  more: { readonly wait?: boolean } = {},
+  more: RequestFields = {},
 ): Promise<ControlAnswer> {
   for await (const line of linesOf(path, request, more)) {
     if ('ok' in line) return line
@@ -81,7 +85,7 @@ export const isRefusal = (answer: ControlAnswer): answer is Failure =>
 
 /** The exit code if the service may have read the request. */
 const outcomeOf = (request: ControlVerb): ExitCode =>
-  request === 'reload' || request === 'stop' ? exitCodes.unknown : exitCodes.unreachable
+  request === 'status' || request === 'watch' ? exitCodes.unreachable : exitCodes.unknown
 
 const closedEarly = (request: ControlVerb): Disconnected =>
   new Disconnected(

@@ -30,8 +30,12 @@ export function readTarget(pid: number | undefined, { control, pidFile }: Target
   }
   if (pid !== undefined) return { by: 'pid', pid }
   if (pidFile !== undefined) return { by: 'pid-file', path: pidFile, pid: readService(pidFile) }
-  return { by: 'control', path: control ?? controlFromEnvironment() ?? defaultControl }
+  return { by: 'control', path: controlPath(control) }
 }
+
+/** The control socket to use; `given` is the one from the command line. */
+export const controlPath = (given: string | undefined): string =>
+  given ?? controlFromEnvironment() ?? defaultControl
 
 /** The default path of the control socket, for `handover run` and for the other commands. */
 export const defaultControl = './handover.sock'

@@ -7,17 +7,15 @@ import {
   deferred,
   dispatchPart,
   errorData,
-  type FromWorker,
   HandoverError,
   type Inheritance,
-  type Logger,
   type MessageHandlers,
 } from '@handover/core/supervision'
-import type { ListenerPool } from './listener-pool.js'
 import { notifyPredecessor, relayToPredecessor, relayToSuccessor } from './relay.js'
 import type { ReleaseCommand } from './release-command.js'
 import { Slot } from './slot.js'
 import { startedBy } from './started-by.js'
+import type { SupervisorEvents, SupervisorParts } from './supervisor-parts.js'
 import { type Worker, type WorkerEvents, WorkerProcess } from './worker.js'
 import { describeExit, exitCodeOf, notParticipating, notReadyAfter, type WorkerExit } from './worker-exit.js'
 import type { MessageOf, OfSupervisor } from './worker-messages.js'
@@ -25,27 +23,8 @@ import type { MessageOf, OfSupervisor } from './worker-messages.js'
 /** The head start of the first worker. The others inherit the listeners that it binds right after it is ready. */
 const headStartMs = 100
 
-export interface SupervisorParts {
-  readonly workers: number
-  /** Called for each start. Errors: the reason why no worker can start now. */
-  readonly command: () => ReleaseCommand
-  readonly readyTimeoutMs: number
-  /** Limits from the command line. They override those of the program. */
-  readonly limits: { readonly readyTimeoutMs?: number; readonly drainTimeoutMs?: number }
-  readonly listeners: ListenerPool
-  readonly logger: Logger
-}
-
-export interface SupervisorEvents {
-  /** Called with each message of a worker, after the supervisor has handled it. */
-  onMessage(worker: Worker, message: FromWorker, handle: object | undefined): void
-  onExit(worker: Worker): void
-  /** Returns the command for the successor, or `undefined` for the current release. Errors: why it may not start. */
-  onSuccessorRequested(worker: Worker): ReleaseCommand | undefined
-}
-
 export class Supervisor {
-  readonly slots: readonly Slot[]
+  readonly slots: Slot[]
   readonly workers: Set<Worker> = new Set()
   readonly #parts: SupervisorParts
   readonly #events: SupervisorEvents
@@ -124,21 +103,27 @@ export class Supervisor {
     for (const { worker } of this.slots) if (worker?.isRegistered) worker.signal(signal)
   }
 
-  /** Starts a worker that has no predecessor. */
+  /** Starts a worker that has no predecessor, now or after a pause. */
   launch(slot: Slot): void {
     clearTimeout(slot.timer)
     if (this.isStopping) return
     try {
-      const generation = slot.generation + 1
-      const inheritance = { generation, signals: [], listeners: this.#parts.listeners.entries() }
-      const worker = this.#spawn(this.#parts.command(), inheritance)
-      slot.worker = worker
-      slot.generation = generation
-      worker.endUnlessReady(this.#parts.readyTimeoutMs)
+      this.startIn(slot)
     } catch (error) {
       const { message, cause } = error as Error
       this.#launchLater(slot, (cause as Error | undefined)?.message ?? message)
     }
+  }
+
+  /** Starts a worker that has no predecessor. Errors: the reason why no worker can start now. */
+  startIn(slot: Slot): Worker {
+    const generation = slot.generation + 1
+    const inheritance = { generation, signals: [], listeners: this.#parts.listeners.entries() }
+    const worker = this.#spawn(this.#parts.command(), inheritance)
+    slot.worker = worker
+    slot.generation = generation
+    worker.endUnlessReady(this.#parts.readyTimeoutMs)
+    return worker
   }
 
   async #stop(): Promise<number> {
@@ -167,6 +152,8 @@ export class Supervisor {
   #onRegistered(worker: Worker): void {
     if (this.isStopping) worker.send({ type: 'shutdown' })
     if (worker.hasLostPredecessor) worker.send({ type: 'predecessor-ended' })
+    // The worker may have started as the only one.
+    if (this.slots.length > 1) worker.send({ type: 'rebalance' })
     this.#parts.listeners.offer(worker)
   }
 

@@ -5,6 +5,7 @@ import {
   formatOutcomes,
   type ReloadResult,
   type ReloadSummary,
+  type ScaleSummary,
 } from '@handover/core/supervision'
 
 /** Formats a duration, such as `212 ms`, `1.3 s`, `2 min 5 s`, `3 h 4 min` or `2 d 3 h`. */
@@ -50,6 +51,15 @@ export function formatReload({ reports }: ReloadSummary): string[] {
     `${formatProcess(report.successor)} is serving after ${formatDuration(reloadMs(report))}`,
     ...(report.drain ? formatDrain(report, report.drain) : []),
   ])
+}
+
+/** Returns the outcome of a change of the number of workers. */
+export function formatScale({ before, workers, reports }: ScaleSummary): string[] {
+  const drains = reports.flatMap((report) => formatDrain(report, report.drain))
+  const count = formatCount(workers, 'worker')
+  return before === workers
+    ? [`the service already has ${count}`]
+    : [`the service has ${count}; before: ${before}`, ...drains]
 }
 
 /** Returns the outcome of the last reload. */

@@ -1,4 +1,5 @@
 /** Standard output gets the outcome of a command; standard error gets its progress and errors. */
+import type { ControlError } from '@handover/core/supervision'
 import { exitCodes } from '../command-line/exit-codes.js'
 
 export interface OutputOptions {
@@ -21,6 +22,11 @@ export function print(lines: readonly string[]): void {
 /** Prints lines on standard error. */
 export function printToStderr(...lines: readonly string[]): void {
   process.stderr.write(inLines(lines))
+}
+
+/** Prints why a request failed, and the stack of the error that caused it. */
+export function printFailure(what: string, { code, message, cause }: ControlError): void {
+  printToStderr(`handover: ${what} (${code}): ${message}`, ...(cause?.stack?.split('\n') ?? []))
 }
 
 export function printJson(value: object, indent = 2): void {

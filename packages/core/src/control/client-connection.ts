@@ -4,6 +4,7 @@ import type { HandoverError } from '../base/errors.js'
 import {
   busy,
   type ControlAnswer,
+  type ControlEvent,
   type ControlLine,
   type ControlRequest,
   type ControlVerb,
@@ -54,6 +55,10 @@ export class ClientConnection {
   readonly #answers: Readonly<Record<Exclude<ControlVerb, 'watch'>, Answer>> = {
     status: async () => ({ ok: true, status: await this.#controlled.status() }),
     reload: async (request) => ({ ok: true, reload: await this.#reload(request) }),
+    scale: async ({ id, workers = 1 }) => {
+      const progress = (event: ControlEvent) => this.#writeEvent({ id, ...event })
+      return { ok: true, scale: await this.#controlled.scale(workers, progress) }
+    },
     stop: async ({ id }) => {
       return { ok: true, stop: await this.#controlled.stop((event) => this.#writeEvent({ id, ...event })) }
     },

@@ -1,9 +1,17 @@
-import type { ControlEvent, ControlStatus, ReloadSummary, StopSummary } from '../protocol/control-messages.js'
+import type {
+  ControlEvent,
+  ControlStatus,
+  ReloadSummary,
+  ScaleSummary,
+  StopSummary,
+} from '../protocol/control-messages.js'
 
 /** The target of a control socket: a generation, or the supervisor of `handover run`. */
 export interface Controlled {
   status(): ControlStatus | Promise<ControlStatus>
   reload(progress: (event: ControlEvent) => void): ReloadUnderway
+  /** Errors: `ERR_HANDOVER_UNSUPPORTED` without a supervisor. */
+  scale(workers: number, progress: (event: ControlEvent) => void): Promise<ScaleSummary>
   stop(progress: (event: ControlEvent) => void): Promise<StopSummary>
   /** Calls `onChange` after each change of the status. Returns a function that ends the subscription. */
   subscribe(onChange: () => void): () => void

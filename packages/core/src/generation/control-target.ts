@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { realpathSync } from 'node:fs'
 import { deferred } from '../base/deferred.js'
+import { HandoverError } from '../base/errors.js'
 import type { GracefulEvents } from '../base/events.js'
 import type { FinalReport, Phase, ReloadReport } from '../base/report.js'
 import { nextTurn } from '../base/timeouts.js'
@@ -131,6 +132,13 @@ export class ControlTarget implements Controlled {
   /** Rejects when the successor dies while this generation drains. */
   #lost(): Promise<never> {
     return new Promise((_, reject) => this.#parts.machine.events.once('reload-failed', reject))
+  }
+
+  scale(): Promise<never> {
+    const { number, pid } = this.#parts.self
+    const what = `Generation ${number} (pid ${pid}) runs without workers, so their number cannot change.`
+    const advice = 'Start the service with handover run --workers.'
+    return Promise.reject(new HandoverError('ERR_HANDOVER_UNSUPPORTED', `${what} ${advice}`))
   }
 
   stop(progress: (event: ControlEvent) => void): Promise<StopSummary> {

@@ -1,7 +1,7 @@
 /** Messages on a control socket: one JSON object per line (docs/reference/protocol.md). */
 import { type ErrorData, errorData } from '../base/error-data.js'
 import { HandoverError } from '../base/errors.js'
-import { isRecord } from '../base/guards.js'
+import { isNatural, isRecord } from '../base/guards.js'
 import type {
   ActiveWork,
   Connections,
@@ -15,7 +15,7 @@ import type { DrainReason, StateName } from '../base/state-names.js'
 /** The version of the control protocol, which every request states. */
 export const controlVersion = 1
 
-const verbs = ['status', 'watch', 'reload', 'stop'] as const
+const verbs = ['status', 'watch', 'reload', 'scale', 'stop'] as const
 export type ControlVerb = (typeof verbs)[number]
 
 /** The client chooses the id, and each answer repeats it. */
@@ -27,6 +27,8 @@ export interface ControlRequest {
   readonly request: ControlVerb
   /** For `reload`: whether the answer waits until the predecessor has drained. Default: true. */
   readonly wait?: boolean
+  /** For `scale`: the new number of workers. */
+  readonly workers?: number
 }
 
 /** A reload, and the drain after it once that drain has ended. */
@@ -70,6 +72,13 @@ export interface ControlStatus {
   readonly lastReload?: ReloadSummary
 }
 
+/** The result of a `scale` request: the number of workers before and now, and a report for each worker that has left. */
+export interface ScaleSummary {
+  readonly before: number
+  readonly workers: number
+  readonly reports: readonly FinalReport[]
+}
+
 /** The result of a `stop` request: the exit code of the process, and a report for each stopped generation. */
 export interface StopSummary {
   readonly code: number
@@ -105,6 +114,7 @@ export type ControlEvent =
 export type ControlAnswer =
   | { readonly ok: true; readonly status: ControlStatus }
   | { readonly ok: true; readonly reload: ReloadSummary }
+  | { readonly ok: true; readonly scale: ScaleSummary }
   | { readonly ok: true; readonly stop: StopSummary }
   | { readonly ok: false; readonly error: ControlError; readonly reload?: ReloadSummary }
 
@@ -119,6 +129,8 @@ export interface ControlError {
 export type ControlLine = { readonly id: RequestId | null } & (ControlEvent | ControlAnswer)
 
 const longestId = 100
+/** The most workers that a service can have. */
+export const maxWorkers = 1_000
 
 /** Reads a line. Errors: `ERR_HANDOVER_REQUEST`, with the `id` of the request if it has one. */
 export function readRequest(line: string): ControlRequest {
@@ -139,11 +151,15 @@ export function readRequest(line: string): ControlRequest {
     throw invalidRequest(`"request" must be one of ${verbs.join(', ')}`, id)
   if (raw.wait !== undefined && typeof raw.wait !== 'boolean')
     throw invalidRequest('"wait" must be true or false', id)
+  if (raw.request === 'scale' && !isWorkers(raw.workers))
+    throw invalidRequest(`"workers" must be a number from 1 to ${maxWorkers}`, id)
   return raw as unknown as ControlRequest
 }
 
 const isId = (value: unknown): value is RequestId =>
   Number.isSafeInteger(value) || (typeof value === 'string' && value.length <= longestId)
+
+const isWorkers = (value: unknown): boolean => isNatural(value) && value <= maxWorkers
 
 export function invalidRequest(why: string, id?: RequestId): HandoverError {
   return new HandoverError('ERR_HANDOVER_REQUEST', `The request is invalid: ${why}.`, factsOf(id))

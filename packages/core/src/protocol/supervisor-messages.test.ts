@@ -75,6 +75,7 @@ test.each([
   { type: 'listener', entry } as const,
   { type: 'close-listeners', held: ['1:1'] } as const,
   { type: 'predecessor-ended' } as const,
+  { type: 'rebalance' } as const,
   { type: 'can-accept' } as const,
   { type: 'share', share: 1, connections: 7 } as const,
   { type: 'from-peer', share: 1, held: '1:1', betweenRequests: false, number: 2, inode: 3 } as const,

@@ -106,6 +106,8 @@ export type FromSupervisor =
   /** The worker must close these listeners: no worker serves them. */
   | { readonly type: 'close-listeners'; readonly held: readonly string[] }
   | { readonly type: 'predecessor-ended' }
+  /** The supervisor runs several workers: the worker must report how many connections it could hand over. */
+  | { readonly type: 'rebalance' }
   /** Another worker has more connections. A worker that can accept some answers `can-accept`. */
   | { readonly type: 'can-accept' }
   /** The worker must hand at most this many connections to the least busy worker. */
@@ -183,6 +185,7 @@ const fromSupervisor: MessageTable<FromSupervisor> = {
   listener: shape({ entry: isListenerEntry }),
   'close-listeners': shape({ held: listOf(isString) }),
   'predecessor-ended': anything,
+  rebalance: anything,
   'can-accept': anything,
   share: shape({ ...share, connections: isNatural }),
   'from-peer': isPassed,

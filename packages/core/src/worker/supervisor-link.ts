@@ -40,6 +40,7 @@ export class SupervisorLink {
     listener: ({ entry }, handle) => this.#onListener(entry, handle),
     'close-listeners': ({ held }) => this.#parts.listeners.closeUnclaimed(held),
     'predecessor-ended': () => this.#parts.predecessorEnded(),
+    rebalance: () => this.#rebalance(),
     'can-accept': () => this.#rebalancing?.answer(),
     share: ({ share, connections }) => this.#rebalancing?.send(share, connections),
     'from-peer': (message, handle) => this.#rebalancing?.receive(message, handle),
@@ -64,7 +65,7 @@ export class SupervisorLink {
     this.optionsChanged()
     this.#reportEvents()
     const { workers = 1 } = this.#entry
-    if (workers > 1 && this.#parts.settings().moveConnections) this.#rebalancing = this.#newRebalancing()
+    if (workers > 1) this.#rebalance()
   }
 
   /** Whether the supervisor runs. Without a supervisor this process ends. */
@@ -109,6 +110,12 @@ export class SupervisorLink {
     const message = envelope<FromSuccessor>({ type: 'failed', error: errorData(thrown) })
     const sent = new Promise<void>((resolve) => this.#channel.send(message, undefined, () => resolve()))
     return timeout(lastMessageMs, sent).catch(() => {})
+  }
+
+  /** Called at the start, or later when the supervisor starts a second worker. */
+  #rebalance(): void {
+    const { settings, isEnding } = this.#parts
+    if (settings().moveConnections && !isEnding()) this.#rebalancing ??= this.#newRebalancing()
   }
 
   #newRebalancing(): Rebalancing {
