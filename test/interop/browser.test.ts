@@ -6,6 +6,7 @@ import { finalReports } from '../support/reports.js'
 import { startService } from '../support/service.js'
 import { clientPortsOf } from '../support/sockets.js'
 import { until } from '../support/until.js'
+import { withoutContext } from '../support/websockets.js'
 
 /** The results that the page in `test/fixtures/page.mjs` collects. */
 interface Seen {
@@ -16,6 +17,8 @@ interface Seen {
   readonly messages: readonly { readonly id: number; readonly count: number; readonly generation: number }[]
   /** How often its event stream and its WebSocket opened. */
   readonly opened: number
+  /** The parameters of the compression, as agreed with the server. */
+  readonly extensions: string
   readonly failures: readonly string[]
 }
 
@@ -43,33 +46,44 @@ async function openPage(url: string): Promise<Page> {
 
 const seenBy = (page: Page) => page.evaluate<Seen>('window.seen')
 
-test('C37, C43: fetch, EventSource and WebSocket of a browser page continue through three reloads without an error or a new connection', async () => {
-  const service = await startService('page.mjs', {
-    config: { graceful: { probationMs: 50 }, server: { keepAliveTimeout: 600_000 } },
-  })
-  const { port } = service.target as TcpTarget
-  const page = await openPage(`http://127.0.0.1:${port}/`)
-  const isServedBy = (generation: number) => async () => {
-    const { fetched, events, messages } = await seenBy(page)
-    return [fetched.at(-1), events.at(-1)?.generation, messages.at(-1)?.generation].every(
-      (each) => each === generation,
-    )
-  }
-  await until('generation 1 serves the page', isServedBy(1))
-  const connections = clientPortsOf(port)
-  for (let generation = 2; generation <= 4; generation++) {
-    await service.reload()
-    await until(`generation ${generation} serves the page`, isServedBy(generation))
-  }
+test.each([
+  ['WebSocket', {}, ''],
+  [
+    'compressed WebSocket',
+    { perMessageDeflate: { ...withoutContext, threshold: 0 } },
+    'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
+  ],
+])(
+  'C37, C43: fetch, EventSource and %s of a browser page continue through three reloads without an error or a new connection',
+  async (_, ws, agreed) => {
+    const service = await startService('page.mjs', {
+      config: { graceful: { probationMs: 50 }, server: { keepAliveTimeout: 600_000 }, ws },
+    })
+    const { port } = service.target as TcpTarget
+    const page = await openPage(`http://127.0.0.1:${port}/`)
+    const isServedBy = (generation: number) => async () => {
+      const { fetched, events, messages } = await seenBy(page)
+      return [fetched.at(-1), events.at(-1)?.generation, messages.at(-1)?.generation].every(
+        (each) => each === generation,
+      )
+    }
+    await until('generation 1 serves the page', isServedBy(1))
+    const connections = clientPortsOf(port)
+    for (let generation = 2; generation <= 4; generation++) {
+      await service.reload()
+      await until(`generation ${generation} serves the page`, isServedBy(generation))
+    }
 
-  const { failures, opened, events, messages } = await seenBy(page)
-  expect(failures).toEqual([])
-  expect(opened).toBe(2)
-  expect(events.map(({ id }) => id)).toEqual(events.map((_, i) => i + 1))
-  expect(messages.map(({ id, count }) => [id, count])).toEqual(messages.map((_, i) => [i + 1, i + 1]))
-  expect(clientPortsOf(port).filter((each) => !connections.includes(each))).toEqual([])
-  for (const { drain } of await finalReports(service, 3)) {
-    expect(drain).toMatchObject({ lost: 0, cut: [] })
-    expect(drain.kinds.upgraded.moved).toBe(1)
-  }
-})
+    const { failures, opened, extensions, events, messages } = await seenBy(page)
+    expect(failures).toEqual([])
+    expect(opened).toBe(2)
+    expect(extensions).toBe(agreed)
+    expect(events.map(({ id }) => id)).toEqual(events.map((_, i) => i + 1))
+    expect(messages.map(({ id, count }) => [id, count])).toEqual(messages.map((_, i) => [i + 1, i + 1]))
+    expect(clientPortsOf(port).filter((each) => !connections.includes(each))).toEqual([])
+    for (const { drain } of await finalReports(service, 3)) {
+      expect(drain).toMatchObject({ lost: 0, cut: [] })
+      expect(drain.kinds.upgraded.moved).toBe(1)
+    }
+  },
+)

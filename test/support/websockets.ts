@@ -1,15 +1,19 @@
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Target } from '@handover/load'
+import { expect } from 'vitest'
 import { type ClientOptions, WebSocket } from 'ws'
 import { read, send } from '../fixtures/numbered.mjs'
-import type { ServiceOptions } from './service.js'
+import type { Service, ServiceOptions } from './service.js'
 import { LIMIT_MS } from './story.js'
 
 /** The configuration of a fixture whose WebSockets move. */
 export const moving = (more: object = {}, graceful: object = {}): ServiceOptions => ({
   config: { graceful: { probationMs: 50, ...graceful }, ...more },
 })
+
+/** The parameters of permessage-deflate with which a compressed WebSocket can move. */
+export const withoutContext = { serverNoContextTakeover: true, clientNoContextTakeover: true }
 
 /** The close code and reason of a WebSocket, and the time. */
 export interface Closing {
@@ -157,13 +161,28 @@ export class Conversation {
 }
 
 /** Opens WebSockets, 100 at a time so that the accept queue does not overflow. */
-export async function openConversations(target: Target, count: number): Promise<Conversation[]> {
+export async function openConversations(
+  target: Target,
+  count: number,
+  options: ClientOptions = {},
+): Promise<Conversation[]> {
   const all: Conversation[] = []
   while (all.length < count) {
-    const some = Array.from({ length: Math.min(100, count - all.length) }, () => Conversation.open(target))
+    const some = Array.from({ length: Math.min(100, count - all.length) }, () =>
+      Conversation.open(target, '/', options),
+    )
     all.push(...(await Promise.all(some)))
   }
   return all
+}
+
+/** Expects that all WebSockets are open and that no message was lost, duplicated or reordered on either side. */
+export async function expectIntact(service: Service, conversations: readonly Conversation[]): Promise<void> {
+  await Promise.all(conversations.map((conversation) => conversation.conclude()))
+  expect(conversations.flatMap(({ faults }) => faults)).toEqual([])
+  expect(conversations.filter(({ closing }) => closing)).toEqual([])
+  expect(service.facts.filter(({ event }) => event === 'websocket-error')).toEqual([])
+  for (const conversation of conversations) conversation.close()
 }
 
 function urlOf(target: Target, path: string): string {

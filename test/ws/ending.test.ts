@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { finalReports } from '../support/reports.js'
 import { type Service, startService } from '../support/service.js'
-import { type Closing, Conversation, moving, openConversations } from '../support/websockets.js'
+import {
+  type Closing,
+  Conversation,
+  moving,
+  openConversations,
+  withoutContext,
+} from '../support/websockets.js'
 
+const compressed = { perMessageDeflate: withoutContext }
 const restart = { code: 1012, reason: 'service restart' }
 
 async function closings(conversations: readonly Conversation[]): Promise<Closing[]> {
@@ -18,7 +25,7 @@ async function expectClosed(service: Service, count: number): Promise<void> {
   expect(report?.drain.kinds.upgraded.closed).toBe(count)
 }
 
-test('C43: the service closes WebSockets with permessage-deflate with 1012 and spread over time', async () => {
+test('C43: the service closes WebSockets that are compressed with context takeover with 1012 and spread over time', async () => {
   const service = await startService('ws.mjs', moving({ ws: { perMessageDeflate: true }, spreadMs: 1_000 }))
   const conversations = await openConversations(service.target, 100)
   expect(conversations.every(({ websocket }) => websocket.extensions !== '')).toBe(true)
@@ -39,6 +46,13 @@ describe.each([
   ['when moveConnections is off', {}, { moveConnections: false }],
   ['when the next release does not use @handover/ws', { onlyFirst: 'graceful' }, {}],
   ['when the internals of ws are unknown', { foreign: true }, {}],
+  ['when the next release does not compress', { ws: compressed, later: {} }, {}],
+  ['when the compression of ws is unknown', { ws: compressed, foreign: 'deflate' }, {}],
+  [
+    'when only the client gives up its context',
+    { ws: { perMessageDeflate: { clientNoContextTakeover: true } } },
+    {},
+  ],
 ])('%s', (_, more, graceful) => {
   test('the predecessor serves WebSockets until it closes them with 1012', async () => {
     const service = await startService('ws.mjs', moving({ everyMs: 10, ...more }, graceful))
@@ -65,6 +79,10 @@ test('the log contains the error of serialize and the missing internals of ws', 
   const [conversation] = await openConversations(foreign.target, 1)
   await foreign.line(/this version of ws cannot move WebSockets.*missing: the queue of the sender/)
   conversation?.close()
+  const compressing = await startService('ws.mjs', moving({ ws: compressed, foreign: 'deflate' }))
+  for (const each of await openConversations(compressing.target, 2)) each.close()
+  await compressing.line(/cannot move compressed WebSockets.*missing: the compression of the receiver/)
+  expect(compressing.output.match(/cannot move compressed/g)).toHaveLength(1)
 })
 
 test.each([

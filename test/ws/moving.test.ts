@@ -1,19 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { finalReports } from '../support/reports.js'
-import { type Fact, type Service, startService } from '../support/service.js'
+import { type Fact, startService } from '../support/service.js'
 import { until } from '../support/until.js'
-import { Conversation, moving, openConversations } from '../support/websockets.js'
+import { Conversation, expectIntact, moving, openConversations } from '../support/websockets.js'
 
 const untouched = { closed: 0, lost: 0, cut: [] }
-
-/** Expects that all WebSockets are open and that no message was lost, duplicated or reordered on either side. */
-async function conclude(service: Service, conversations: readonly Conversation[]): Promise<void> {
-  await Promise.all(conversations.map((conversation) => conversation.conclude()))
-  expect(conversations.flatMap(({ faults }) => faults)).toEqual([])
-  expect(conversations.filter(({ closing }) => closing)).toEqual([])
-  expect(service.facts.filter(({ event }) => event === 'websocket-error')).toEqual([])
-  for (const conversation of conversations) conversation.close()
-}
 
 test('C43: 100 WebSockets stay open through five reloads, and no message is lost, duplicated or reordered', {
   timeout: 180_000,
@@ -28,7 +19,7 @@ test('C43: 100 WebSockets stay open through five reloads, and no message is lost
   }
   // One message in 400 is the longest.
   await until('each client has sent a megabyte', () => conversations.every(({ sent }) => sent > 400), 60_000)
-  await conclude(service, conversations)
+  await expectIntact(service, conversations)
   for (const { drain } of await finalReports(service, 5)) {
     expect(drain).toMatchObject({ ...untouched, moved: 100 })
   }
@@ -44,7 +35,7 @@ test('C43: 1000 idle WebSockets continue through five reloads', { timeout: 180_0
   }
   const served = await Promise.all(conversations.map((conversation) => conversation.who()))
   expect(new Set(served)).toEqual(new Set([6]))
-  await conclude(service, conversations)
+  await expectIntact(service, conversations)
 })
 
 test('C43: busy WebSockets continue through six reloads in a row, in which they pass through draining generations', async () => {
@@ -53,7 +44,7 @@ test('C43: busy WebSockets continue through six reloads in a row, in which they 
   for (const conversation of conversations) conversation.talk(20)
   for (let i = 0; i < 6; i++) await service.reload()
   await finalReports(service, 6)
-  await conclude(service, conversations)
+  await expectIntact(service, conversations)
 })
 
 test('C43: messages that the predecessor sends during and after a move arrive once and in order', async () => {
@@ -66,7 +57,7 @@ test('C43: messages that the predecessor sends during and after a move arrive on
   for (const conversation of conversations) await conversation.word((said) => said === 'late 1 7')
   expect(new Set(await Promise.all(conversations.map((each) => each.who())))).toEqual(new Set([2]))
   keeper.websocket.send('o', { fin: true })
-  await conclude(service, [keeper, ...conversations])
+  await expectIntact(service, [keeper, ...conversations])
 })
 
 test('C43: messages that arrive during serialize are delivered once, and earlier requests get their response', async () => {
@@ -78,7 +69,7 @@ test('C43: messages that arrive during serialize are delivered once, and earlier
   expect(await answers).toEqual(conversations.map(() => ['300']))
   await finalReports(service, 1)
   expect(new Set(await Promise.all(conversations.map((each) => each.who())))).toEqual(new Set([2]))
-  await conclude(service, conversations)
+  await expectIntact(service, conversations)
 })
 
 test('C43: a WebSocket with an unfinished message moves when the message is complete', async () => {
@@ -92,7 +83,7 @@ test('C43: a WebSocket with an unfinished message moves when the message is comp
   expect(await conversation.word((said) => said.startsWith('who 1'))).toContain(String(service.pid))
   await finalReports(service, 1)
   expect(await conversation.who()).toBe(2)
-  await conclude(service, [conversation])
+  await expectIntact(service, [conversation])
 })
 
 describe.each([
@@ -123,10 +114,10 @@ describe.each([
     expect(await first.ask('who')).toEqual(['3', expect.any(String), '/', clients])
     expect(await first.ask('host')).toEqual([expect.stringMatching(/^127\.0\.0\.1/)])
     expect(await second.ask('who')).toEqual(['3', expect.any(String), '/other', clients])
-    await conclude(service, [first])
+    await expectIntact(service, [first])
     await service.event(({ event, closing }) => event === 'websocket-closed' && closing === 1006)
     expect((await second.ask('who')).at(-1)).toBe('1')
-    await conclude(service, [second])
+    await expectIntact(service, [second])
   })
 })
 

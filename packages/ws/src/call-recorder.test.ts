@@ -45,7 +45,13 @@ function start() {
 const textsOf = (calls: readonly RecordedCall[]) =>
   calls.map((call) => ('data' in call ? Buffer.from(call.data).toString() : call.do))
 
-const text = (data: string): RecordedCall => ({ do: 'send', data, binary: false, fin: true })
+const text = (data: string): RecordedCall => ({
+  do: 'send',
+  data,
+  binary: false,
+  fin: true,
+  compress: true,
+})
 
 test('calls on a WebSocket that does not move are replayed locally, unchanged and in order', () => {
   const { websocket, recorder, send } = start()
@@ -79,6 +85,19 @@ test('calls on a WebSocket that has moved are forwarded once, in order', () => {
     [{ do: 'pong', data: 'three' }],
   ])
   expect(websocket.reached).toEqual([])
+})
+
+test.each([
+  [undefined, true],
+  [{}, true],
+  [{ compress: true }, true],
+  [{ compress: false }, false],
+  [{ compress: undefined }, false],
+])('with the options %j, a message is compressed as ws would do: %s', (options, compress) => {
+  const { forwarded, leave, send } = start()
+  leave()
+  send('text', options)
+  expect(forwarded).toEqual([[{ ...text('text'), compress }]])
 })
 
 test.each([
@@ -167,12 +186,12 @@ test('the successor replays forwarded calls', () => {
   const websocket = new FakeWebSocket()
   const bytes = Buffer.from('bytes')
   replay(websocket, [
-    { do: 'send', data: bytes, binary: true, fin: false },
+    { do: 'send', data: bytes, binary: true, fin: false, compress: false },
     { do: 'ping', data: 'ping' },
     { do: 'close', code: undefined, reason: undefined },
   ])
   expect(websocket.reached).toEqual([
-    ['send', bytes, { binary: true, fin: false }],
+    ['send', bytes, { binary: true, fin: false, compress: false }],
     ['ping', 'ping'],
     ['close', undefined, undefined],
   ])

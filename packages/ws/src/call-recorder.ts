@@ -13,6 +13,7 @@ export type RecordedCall =
       readonly data: string | Uint8Array
       readonly binary: boolean
       readonly fin: boolean
+      readonly compress: boolean
     }
   | { readonly do: 'ping' | 'pong'; readonly data: string | Uint8Array }
   | { readonly do: 'close'; readonly code: number | undefined; readonly reason: string | undefined }
@@ -146,7 +147,7 @@ export function replay(websocket: WebSocketLike, calls: readonly RecordedCall[])
   for (const call of calls) {
     switch (call.do) {
       case 'send':
-        websocket.send(call.data, { binary: call.binary, fin: call.fin })
+        websocket.send(call.data, { binary: call.binary, fin: call.fin, compress: call.compress })
         break
       case 'ping':
       case 'pong':
@@ -164,9 +165,13 @@ export function replay(websocket: WebSocketLike, calls: readonly RecordedCall[])
 const invoke = (websocket: WebSocketLike, method: string, args: readonly unknown[]): void =>
   (websocket as unknown as Record<string, (...args: unknown[]) => void>)[method]?.(...args)
 
-function sendOptions(given: unknown, binary: boolean): { binary: boolean; fin: boolean } {
-  const options = { binary, fin: true, ...(typeof given === 'object' ? given : {}) }
-  return { binary: Boolean(options.binary), fin: Boolean(options.fin) }
+function sendOptions(given: unknown, binary: boolean) {
+  const options = { binary, fin: true, compress: true, ...(typeof given === 'object' ? given : {}) }
+  return {
+    binary: Boolean(options.binary),
+    fin: Boolean(options.fin),
+    compress: Boolean(options.compress),
+  }
 }
 
 /** Copies the data, because the application may reuse its buffer. */

@@ -67,8 +67,8 @@ function attach<Socket extends WebSocketLike, State>(
     moved: (socket) => options.moved?.(socket),
   }
   const sockets = new ServerSockets(wss, `ws:${name}`, application, options.spreadMs ?? defaultSpreadMs)
-  if (sockets.missing === undefined)
-    receiveConnections(sockets.protocol, (incoming) => sockets.receive(incoming))
+  for (const protocol of sockets.receivable)
+    receiveConnections(protocol, (incoming) => sockets.receive(incoming))
   const { handleUpgrade } = wss
   const tracked: typeof handleUpgrade = (request, socket, head, callback) => {
     const moved = sockets.returning(request)

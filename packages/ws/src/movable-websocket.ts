@@ -11,6 +11,7 @@ import {
 } from '@handover/core'
 import { CallRecorder } from './call-recorder.js'
 import { callWithTimeout } from './call-with-timeout.js'
+import { type DeflateParameters, movableDeflate } from './deflate-internals.js'
 import { type Capabilities, detach, isAtBoundary } from './ws-internals.js'
 import { open, serviceRestart, serviceRestartReason, type WebSocketLike } from './ws-types.js'
 
@@ -28,6 +29,8 @@ export interface ApplicationHooks<Socket, State> {
 /** The parts of its server that a WebSocket uses. */
 export interface SocketHost<Socket extends WebSocketLike, State> extends Capabilities {
   readonly protocol: string
+  /** The protocol of compressed WebSockets. A successor that cannot continue them does not receive it. */
+  readonly deflateProtocol: string
   readonly application: ApplicationHooks<Socket, State>
   /** Closes the WebSocket so that its client reconnects. */
   close(websocket: Socket): void
@@ -39,6 +42,8 @@ export interface SocketHost<Socket extends WebSocketLike, State> extends Capabil
 export interface MovedWebSocket extends RequestHead {
   readonly state: unknown
   readonly protocol: string
+  /** The parameters of permessage-deflate, if the WebSocket is compressed. */
+  readonly deflate?: DeflateParameters
 }
 
 type Stage =
@@ -56,6 +61,7 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
   readonly #websocket: Socket
   readonly #request: IncomingMessage
   readonly #socket: net.Socket
+  readonly #deflate: DeflateParameters | undefined
   /** The listeners with which `ws` removes a closed WebSocket from its server's clients. */
   readonly #onClose: readonly ((...args: unknown[]) => void)[]
   #stage: Stage = 'here'
@@ -68,7 +74,8 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     request: IncomingMessage,
     socket: net.Socket,
   ) {
-    this.protocol = host.protocol
+    this.#deflate = movableDeflate(websocket)
+    this.protocol = this.#deflate ? host.deflateProtocol : host.protocol
     this.#host = host
     this.#websocket = websocket
     this.#request = request
@@ -106,7 +113,7 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
   prepare(transfer: OutgoingTransfer): boolean {
     if (this.#stage === 'arriving') return false
     if (this.#stage !== 'here' || this.#websocket.readyState !== open) return true
-    if (this.#websocket.extensions !== '' || this.#host.missing !== undefined) {
+    if (!this.#isMovable()) {
       transfer.cancel()
       return true
     }
@@ -117,6 +124,13 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     const isLate = surroundings().drainMs < lateMs
     if (isLate) transfer.cancel()
     return isLate
+  }
+
+  /** Whether its whole state is known. This never changes. */
+  #isMovable(): boolean {
+    const { missing, missingDeflate } = this.#host
+    if (missing !== undefined) return false
+    return this.#deflate ? missingDeflate === undefined : this.#websocket.extensions === ''
   }
 
   end(): void {
@@ -150,7 +164,8 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
 
   #send(transfer: OutgoingTransfer, state: State): void {
     const { protocol } = this.#websocket
-    const moved: MovedWebSocket = { state, protocol, ...headOf(this.#request) }
+    const deflate = this.#deflate && { deflate: this.#deflate }
+    const moved: MovedWebSocket = { state, protocol, ...deflate, ...headOf(this.#request) }
     const followUps = transfer.send(moved)
     // If core could not send it, core has called `end` already.
     if (this.#stage === 'paused') this.#leave(followUps)
@@ -158,7 +173,7 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
 
   #leave(followUps: FollowUpChannel): void {
     this.#stage = 'moved'
-    detach(this.#socket, this.#host.listeners)
+    detach(this.#websocket, this.#socket, this.#host.listeners)
     for (const listener of this.#onClose) {
       this.#websocket.removeListener('close', listener)
       listener.call(this.#websocket)

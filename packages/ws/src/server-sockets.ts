@@ -28,6 +28,7 @@ const closeFrame = Buffer.from([0x88, 2, serviceRestart >> 8, serviceRestart & 0
 
 export class ServerSockets<Socket extends WebSocketLike, State> implements SocketHost<Socket, State> {
   readonly protocol: string
+  readonly deflateProtocol: string
   readonly application: ApplicationHooks<Socket, State>
   readonly #wss: WebSocketServerLike<Socket>
   readonly #staggeredClose: StaggeredClose
@@ -44,6 +45,7 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     spreadMs: number,
   ) {
     this.protocol = protocol
+    this.deflateProtocol = `deflate:${protocol}`
     this.application = application
     this.#wss = wss
     this.#staggeredClose = new StaggeredClose(spreadMs)
@@ -54,8 +56,18 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     return this.#capabilities.missing
   }
 
+  get missingDeflate(): string | undefined {
+    return this.#capabilities.missingDeflate
+  }
+
   get listeners(): Capabilities['listeners'] {
     return this.#capabilities.listeners
+  }
+
+  /** The protocols whose connections this process can continue. */
+  get receivable(): readonly string[] {
+    if (this.missing !== undefined) return []
+    return this.missingDeflate === undefined ? [this.protocol, this.deflateProtocol] : [this.protocol]
   }
 
   /** Tracks a new WebSocket. Call this before the application gets it. */
@@ -63,7 +75,7 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     if (!(socket instanceof net.Socket)) return
     const movable = new MovableWebSocket(this, websocket, request, socket)
     this.#open.add(movable)
-    if (makeConnectionMovable(socket, movable)) this.#warnIfMissing()
+    if (makeConnectionMovable(socket, movable)) this.#warnIfMissing(movable)
   }
 
   forget(self: MovableWebSocket<Socket, State>): void {
@@ -76,11 +88,11 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
 
   /** Continues a WebSocket that the predecessor has moved. */
   receive({ server, socket, state, onFollowUp }: IncomingConnection): void {
-    const { state: moved, protocol, ...head } = state as MovedWebSocket
+    const { state: moved, protocol, deflate, ...head } = state as MovedWebSocket
     const request = restoreRequest(socket, head)
     let websocket: Socket
     try {
-      websocket = adopt(this.#wss, socket, request, protocol)
+      websocket = adopt(this.#wss, socket, request, protocol, deflate)
     } catch (error) {
       socket.write(closeFrame)
       throw error
@@ -116,11 +128,14 @@ export class ServerSockets<Socket extends WebSocketLike, State> implements Socke
     )
   }
 
-  #warnIfMissing(): void {
-    if (this.missing === undefined || this.#hasWarned) return
+  #warnIfMissing({ protocol }: MovableWebSocket<Socket, State>): void {
+    const { missing, missingDeflate } = this
+    const isDeflateMissing = protocol === this.deflateProtocol && missingDeflate !== undefined
+    if ((missing === undefined && !isDeflateMissing) || this.#hasWarned) return
     this.#hasWarned = true
+    const kind = missing === undefined ? 'compressed WebSockets' : 'WebSockets'
     this.#warn(
-      `this version of ws cannot move WebSockets, so a reload closes them (missing: ${this.missing})`,
+      `this version of ws cannot move ${kind}, so a reload closes them (missing: ${missing ?? missingDeflate})`,
     )
   }
 

@@ -1,11 +1,19 @@
 /**
- * The only file that uses private parts of `ws`. They show where a message ends, and create a WebSocket on a connection
+ * Only this file and deflate-internals.ts use private parts of `ws`. They show where a message ends, and create a WebSocket on a connection
  * whose handshake is complete. {@link probe} checks them first, on an unconnected socket. If a part is missing,
  * WebSockets close with 1012 instead of moving.
  */
 import { IncomingMessage } from 'node:http'
 import net from 'node:net'
 import type { Writable } from 'node:stream'
+import {
+  createDeflate,
+  type DeflateParameters,
+  firstMissingDeflate,
+  isDeflateOn,
+  releaseDeflate,
+  sampleParameters,
+} from './deflate-internals.js'
 import { open, type WebSocketLike, type WebSocketServerLike } from './ws-types.js'
 
 interface Receiver extends Writable {
@@ -49,30 +57,55 @@ const internalsOf = (websocket: WebSocketLike) => websocket as unknown as Socket
 const events = ['close', 'data', 'end', 'error'] as const
 type Listener = (...args: unknown[]) => void
 type Listeners = Readonly<Record<(typeof events)[number], readonly Listener[]>>
+const noListeners: Listeners = { close: [], data: [], end: [], error: [] }
 
 /** The private parts that this version of `ws` has. */
 export interface Capabilities {
   /** The first private part that this version lacks. If there is one, no part may be used. */
   readonly missing: string | undefined
+  /** The first part that compressed WebSockets lack. If there is one, they cannot move. */
+  readonly missingDeflate: string | undefined
   /** The listeners that `ws` adds to each connection: always the same functions. */
   readonly listeners: Listeners
 }
 
 /** Checks the version of `ws` that `wss` belongs to. Changes nothing. */
 export function probe<Socket extends WebSocketLike>(wss: WebSocketServerLike<Socket>): Capabilities {
+  let listeners = noListeners
+  const missing = tryOut(wss, undefined, (websocket, own) => {
+    listeners = own
+    return firstMissing(websocket, wss, own)
+  })
+  // The first compression that `ws` creates sets a limit for the process: create none for a server without compression.
+  const missingDeflate = isDeflateOn(wss)
+    ? tryOut(wss, sampleParameters, (websocket) => {
+        const { _receiver, _sender } = internalsOf(websocket)
+        return firstMissingDeflate(websocket, [_receiver, _sender])
+      })
+    : 'perMessageDeflate'
+  return { missing, missingDeflate, listeners }
+}
+
+/** Adopts an unconnected socket and returns the part that `check` misses. Leaves no trace. */
+function tryOut<Socket extends WebSocketLike>(
+  wss: WebSocketServerLike<Socket>,
+  deflate: DeflateParameters | undefined,
+  check: (websocket: Socket, listeners: Listeners) => string | undefined,
+): string | undefined {
   const socket = new net.Socket()
   const before = listenersOf(socket)
   try {
-    const websocket = adopt(wss, socket, new IncomingMessage(socket), '')
+    const websocket = adopt(wss, socket, new IncomingMessage(socket), '', deflate)
     const after = listenersOf(socket)
     const listeners = Object.fromEntries(
       events.map((event) => [event, after[event].filter((each) => !before[event].includes(each))]),
     ) as unknown as Listeners
-    detach(socket, listeners)
+    const missing = check(websocket, listeners)
+    detach(websocket, socket, listeners)
     for (const forget of websocket.listeners('close')) forget.call(websocket)
-    return { missing: firstMissing(websocket, wss, listeners), listeners }
+    return missing
   } catch (error) {
-    return { missing: String(error), listeners: before }
+    return String(error)
   } finally {
     socket.destroy()
   }
@@ -109,10 +142,12 @@ export function adopt<Socket extends WebSocketLike>(
   socket: net.Socket,
   request: IncomingMessage,
   protocol: string,
+  deflate?: DeflateParameters,
 ): Socket {
   const internals = wss as unknown as ServerInternals<Socket>
   if (internals._state !== 0) throw new Error('the WebSocketServer is closed')
   const protocols = new Set(protocol === '' ? [] : [protocol])
+  const extensions = deflate ? createDeflate(wss, deflate) : {}
   const created: Socket[] = []
   // The client has the handshake response already, so neither `write` nor the event 'headers' may run again.
   withMethod(
@@ -125,16 +160,24 @@ export function adopt<Socket extends WebSocketLike>(
         'emit',
         () => false,
         () =>
-          internals.completeUpgrade({}, '', protocols, request, socket, Buffer.alloc(0), (websocket) => {
-            created.push(websocket)
-          }),
+          internals.completeUpgrade(
+            extensions,
+            '',
+            protocols,
+            request,
+            socket,
+            Buffer.alloc(0),
+            (websocket) => {
+              created.push(websocket)
+            },
+          ),
       ),
   )
   if (!created[0]) throw new Error('ws did not create a WebSocket on the connection')
   return created[0]
 }
 
-/** Whether no message is half-received, half-sent, or buffered in this process. */
+/** Whether no message is half-received, half-sent, being compressed or decompressed, or buffered in this process. */
 export function isAtBoundary(websocket: WebSocketLike, socket: net.Socket): boolean {
   const { _receiver: receiver, _sender: sender } = internalsOf(websocket)
   const received =
@@ -162,10 +205,11 @@ const isQuiet = (socket: net.Socket): boolean =>
   socket.writableLength === 0 &&
   !socket.writableNeedDrain
 
-/** Detaches the WebSocket from its connection: later events of the connection do not reach it. */
-export function detach(socket: net.Socket, listeners: Listeners): void {
+/** Detaches an idle WebSocket from its connection: later events of the connection do not reach it. */
+export function detach(websocket: WebSocketLike, socket: net.Socket, listeners: Listeners): void {
   for (const event of events) for (const each of listeners[event]) socket.removeListener(event, each)
   socket.on('error', () => {})
+  releaseDeflate(websocket)
 }
 
 const listenersOf = (socket: net.Socket): Listeners =>

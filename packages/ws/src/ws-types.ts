@@ -9,7 +9,7 @@ export interface WebSocketLike extends EventEmitter {
   readonly extensions: string
   readonly protocol: string
   readonly isPaused: boolean
-  send(data: string | Uint8Array, options: { binary: boolean; fin: boolean }): void
+  send(data: string | Uint8Array, options: { binary: boolean; fin: boolean; compress: boolean }): void
   ping(data: string | Uint8Array): void
   pong(data: string | Uint8Array): void
   close(code?: number, reason?: string | Buffer): void
