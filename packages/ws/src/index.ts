@@ -33,7 +33,7 @@ export interface GracefulWebSocketOptions<Socket, State> {
    */
   canMove?(socket: Socket, request: IncomingMessage): boolean
   /** Called in the predecessor when the WebSocket has moved. Clean up what `serialize` left. */
-  moved?(socket: Socket): void
+  moved?(socket: Socket, request: IncomingMessage): void
   /** The longest time, in milliseconds, over which WebSockets that cannot move close one by one. Default: 5000. */
   readonly spreadMs?: number
   /** Identifies this WebSocketServer in this release and the next. Default: its position in the order of the calls. */
@@ -64,7 +64,7 @@ function attach<Socket extends WebSocketLike, State>(
     serialize: (socket, request) => options.serialize(socket, request),
     restore: (socket, state, request) => options.restore(socket, state, request),
     canMove: (socket, request) => options.canMove?.(socket, request) ?? true,
-    moved: (socket) => options.moved?.(socket),
+    moved: (socket, request) => options.moved?.(socket, request),
   }
   const sockets = new ServerSockets(wss, `ws:${name}`, application, options.spreadMs ?? defaultSpreadMs)
   for (const protocol of sockets.receivable)
@@ -138,5 +138,6 @@ export const graceful: typeof attach & { readonly graceful: typeof attach } = Ob
   graceful: attach,
 })
 
+export type { WebSocketLike, WebSocketServerLike } from './ws-types.js'
 export default graceful
 export { graceful as 'module.exports' }

@@ -23,7 +23,7 @@ export interface ApplicationHooks<Socket, State> {
   serialize(socket: Socket, request: IncomingMessage): State | undefined | Promise<State | undefined>
   restore(socket: Socket, state: State, request: IncomingMessage): unknown
   canMove(socket: Socket, request: IncomingMessage): boolean
-  moved(socket: Socket): void
+  moved(socket: Socket, request: IncomingMessage): void
 }
 
 /** The parts of its server that a WebSocket uses. */
@@ -180,7 +180,7 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     }
     this.#host.forget(this)
     this.#recorder?.forward(followUps)
-    this.#host.application.moved(this.#websocket)
+    this.#host.application.moved(this.#websocket, this.#request)
   }
 
   #closed(): void {

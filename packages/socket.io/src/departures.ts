@@ -1,0 +1,217 @@
+/** The predecessor's side: takes clients out of this process when their WebSockets move. */
+import type { IncomingMessage } from 'node:http'
+import { headOf } from '@handover/core'
+import type { LateCall, MovedClient, MovedSocket, Target } from './messages.js'
+import {
+  type Acknowledge,
+  type Client,
+  type Connection,
+  type Engine,
+  type EngineRequest,
+  forEachNamespace,
+  missingPartOf,
+  type Namespace,
+  type ServerSocket,
+  type SocketIoServer,
+} from './socket-io-internals.js'
+
+export interface DepartureOptions {
+  /** How long a client stays because the application waits for its acknowledgements. */
+  readonly ackTimeoutMs: number
+  /** How many operations of the successor this process has performed. */
+  readonly heard: () => number
+  readonly sendLateCall: (sid: string, call: LateCall) => void
+  readonly onMissing: (part: string) => void
+  readonly moved: (socket: ServerSocket) => void
+}
+
+export class Departures {
+  readonly #io: SocketIoServer
+  readonly #options: DepartureOptions
+  readonly #connections = new WeakMap<IncomingMessage, Connection>()
+  readonly #clients = new WeakMap<Connection, Client>()
+  /** Sockets whose middlewares may still run. */
+  readonly #connecting = new WeakMap<Connection, Set<ServerSocket>>()
+  /** How many sockets Socket.IO is creating. */
+  readonly #creating = new WeakMap<Connection, number>()
+  readonly #lastPong = new WeakMap<Connection, number>()
+  /** When a client that waits for acknowledgements moves anyway. */
+  readonly #deadlines = new WeakMap<Connection, number>()
+  readonly #gone = new Map<string, ServerSocket>()
+  readonly #goneConnections = new Set<string>()
+
+  constructor(io: SocketIoServer, options: DepartureOptions) {
+    this.#io = io
+    this.#options = options
+    const engine = io.engine as Engine
+    engine.prependListener('connection', (connection: Connection) => this.#track(connection))
+    forEachNamespace(io, (namespace) => this.#observe(namespace))
+  }
+
+  /** Whether the client with this engine id has moved to the successor. */
+  hasMoved(sid: string): boolean {
+    return this.#goneConnections.has(sid)
+  }
+
+  /** A client that has moved acknowledged an event. Returns whether this process had sent it. */
+  acknowledge(id: string, ack: number, args: unknown[]): boolean {
+    const acks = this.#gone.get(id)?.acks
+    const acknowledge: Acknowledge | undefined = acks?.get(ack)
+    acks?.delete(ack)
+    acknowledge?.(...args)
+    return acknowledge !== undefined
+  }
+
+  /** Whether the client is between two packets, and the application waits for none of its packets. */
+  canMove(websocket: unknown, request: IncomingMessage): boolean {
+    const connection = this.#connectionOf(request)
+    if (connection?.readyState !== 'open') return false
+    if (connection.upgrading || connection.transport.socket !== websocket) return false
+    if (this.#isConnecting(connection)) return false
+    const client = this.#clients.get(connection)
+    if (!client) return true
+    return client.decoder?.reconstructor == null && !this.#awaitsAcknowledgement(connection, client)
+  }
+
+  /** Returns everything that the successor needs; `undefined` if this version of Socket.IO cannot move clients. */
+  describe(request: IncomingMessage): MovedClient | undefined {
+    const connection = this.#connectionOf(request) as Connection
+    const client = this.#clients.get(connection)
+    const missing = client && missingPartOf(client)
+    if (missing) {
+      this.#options.onMissing(missing)
+      return undefined
+    }
+    const { id, remoteAddress, request: first, writeBuffer } = connection
+    return {
+      sid: id,
+      remoteAddress,
+      opened: first === request ? undefined : headOf(first),
+      pingInMs: this.#pingInMs(connection),
+      packets: writeBuffer.map(({ type, data, options }) => ({
+        type,
+        data,
+        options: { compress: options?.compress },
+      })),
+      sockets: client ? [...client.sockets.values()].map(describeSocket) : [],
+      heard: this.#options.heard(),
+    }
+  }
+
+  /** The WebSocket has moved: removes the client, without a `disconnect`. Later calls go to the successor. */
+  remove(request: IncomingMessage): void {
+    const connection = this.#connectionOf(request) as Connection
+    const { engine } = this.#io
+    if (engine?.clients[connection.id] !== connection) return
+    delete engine.clients[connection.id]
+    engine.clientsCount--
+    for (const timer of [connection.pingIntervalTimer, connection.pingTimeoutTimer])
+      clearTimeout(timer ?? undefined)
+    this.#goneConnections.add(connection.id)
+    this.#forwardConnection(connection)
+    for (const socket of this.#clients.get(connection)?.sockets.values() ?? []) this.#removeSocket(socket)
+  }
+
+  #removeSocket(socket: ServerSocket): void {
+    const { nsp, id } = socket
+    const rooms = new Set(socket.rooms)
+    nsp.adapter.delAll(id)
+    nsp._remove(socket)
+    this.#gone.set(id, socket)
+    const target: Target = { rooms: new Set([id]), except: new Set() }
+    const send = (call: Omit<LateCall & { do: 'operate' }, 'do' | 'nsp' | 'target'>) =>
+      this.#options.sendLateCall(socket.client.conn.id, { do: 'operate', nsp: nsp.name, target, ...call })
+    Object.defineProperty(socket, 'rooms', { value: rooms, configurable: true })
+    Object.assign(socket, {
+      join: (joined: string | string[]) => send({ work: { do: 'join', rooms: [joined].flat() } }),
+      leave: (room: string) => send({ work: { do: 'leave', rooms: [room] } }),
+      disconnect: (close = false) => {
+        send({ work: { do: 'disconnect', close } })
+        return socket
+      },
+    })
+    this.#options.moved(socket)
+  }
+
+  #forwardConnection(connection: Connection): void {
+    const send = (call: LateCall) => this.#options.sendLateCall(connection.id, call)
+    Object.assign(connection, {
+      sendPacket: (type: string, data: unknown, given?: object | (() => void), last?: () => void) => {
+        const callback = typeof given === 'function' ? given : last
+        const { compress } = (given ?? {}) as { compress?: boolean }
+        send({ do: 'send', type, data, options: { compress } })
+        if (callback) process.nextTick(callback)
+      },
+      close: () => send({ do: 'close' }),
+      flush: () => {},
+    })
+    connection.transport.writable = true
+  }
+
+  #track(connection: Connection): void {
+    this.#connections.set(connection.request, connection)
+    const now = () => this.#lastPong.set(connection, performance.now())
+    now()
+    connection.on('heartbeat', now)
+  }
+
+  #connectionOf(request: EngineRequest): Connection | undefined {
+    return this.#connections.get(request) ?? this.#io.engine?.clients[request._query?.sid ?? '']
+  }
+
+  #observe(namespace: Namespace): void {
+    const { _createSocket, run } = namespace
+    namespace._createSocket = async (client, auth) => {
+      const { conn } = client
+      const count = (change: number) => this.#creating.set(conn, (this.#creating.get(conn) ?? 0) + change)
+      this.#clients.set(conn, client)
+      count(1)
+      try {
+        const socket = await _createSocket.call(namespace, client, auth)
+        const connecting = this.#connecting.get(conn) ?? new Set()
+        this.#connecting.set(conn, connecting.add(socket))
+        return socket
+      } finally {
+        count(-1)
+      }
+    }
+    namespace.run = (socket, done) =>
+      run.call(namespace, socket, (error) => {
+        if (error) this.#connecting.get(socket.client.conn)?.delete(socket)
+        done(error)
+      })
+  }
+
+  #isConnecting(connection: Connection): boolean {
+    const connecting = this.#connecting.get(connection) ?? new Set()
+    for (const socket of connecting) if (socket.connected) connecting.delete(socket)
+    return connecting.size > 0 || (this.#creating.get(connection) ?? 0) > 0
+  }
+
+  #awaitsAcknowledgement(connection: Connection, client: Client): boolean {
+    const isAwaited = [...client.sockets.values()].some(({ acks }) => acks?.size > 0)
+    if (!isAwaited) return false
+    const deadline = this.#deadlines.get(connection) ?? performance.now() + this.#options.ackTimeoutMs
+    this.#deadlines.set(connection, deadline)
+    return performance.now() < deadline
+  }
+
+  #pingInMs(connection: Connection): number {
+    const { pingInterval = 0 } = this.#io.engine?.opts ?? {}
+    const sinceMs = performance.now() - (this.#lastPong.get(connection) ?? 0)
+    return Math.max(0, Math.round(pingInterval - sinceMs))
+  }
+}
+
+function describeSocket({ nsp, id, pid, rooms, data, handshake }: ServerSocket): MovedSocket {
+  const { auth, time, issued } = handshake
+  return {
+    nsp: nsp.name,
+    id,
+    pid,
+    rooms: [...rooms],
+    data,
+    handshake: { auth, time, issued },
+    nextAck: nsp._ids,
+  }
+}
