@@ -120,12 +120,39 @@ function describe(thrown) {
   const { inspect } = require('node:util')
   const text = (value) => (typeof value === 'string' ? value : inspect(value)).slice(0, 10_000)
   if (!(thrown instanceof Error)) return { name: 'Error', message: text(thrown) }
-  const { name, message, stack, code } = thrown
+  const { name, message, code } = thrown
+  const place = placeOf(thrown)
   return {
     name: text(name),
-    message: text(message),
-    stack: text(stack),
+    message: place ? `${text(message)} (${place})` : text(message),
+    stack: text(thrown.stack),
     ...(code === undefined ? {} : { code: text(code) }),
+  }
+}
+
+/** The file and line of a syntax error; `undefined` if Node does not know them. */
+function placeOf(error) {
+  if (error.name !== 'SyntaxError') return undefined
+  if (/^.*\n +at .*\(node:internal\/modules\/esm\//.test(error.stack)) addPlace(error)
+  const [, file, line] = /^(\/.+|file:.+):(\d+)\n/.exec(error.stack) ?? []
+  return file && `${pathOf(file)}:${line}`
+}
+
+/**
+ * The stack of a syntax error in an ES module has no file. When a script of `node:vm` throws the error, Node puts the lines
+ * in front that it prints for an uncaught error (Node 20 to 26: test/interop/syntax-error.test.ts).
+ */
+function addPlace(error) {
+  try {
+    require('node:vm').runInNewContext('throw error', { error })
+  } catch {}
+}
+
+function pathOf(file) {
+  try {
+    return file.startsWith('file:') ? require('node:url').fileURLToPath(file) : file
+  } catch {
+    return file
   }
 }
 
