@@ -7,8 +7,8 @@ import type { Socket } from 'socket.io'
 import { closePolling } from './close-polling.js'
 import { Generations } from './generations.js'
 import { moveWebSockets } from './move-websockets.js'
-import { type GracefulSocketIoOptions, readOptions, rejected } from './options.js'
-import { missingPart, type SocketIoServer } from './socket-io-internals.js'
+import { type GracefulSocketIoOptions, type OwnOptions, readOptions, rejected } from './options.js'
+import { type Engine, missingPart, type SocketIoServer } from './socket-io-internals.js'
 
 /** A `Server` of Socket.IO. */
 export interface SocketIoLike {
@@ -17,7 +17,8 @@ export interface SocketIoLike {
   path(): unknown
 }
 
-const names = new Set<string>()
+/** The names in use, and the Socket.IO servers that have them. */
+const servers = new Map<string, SocketIoServer>()
 
 /**
  * Moves the clients of `io` that use WebSocket to the successor at a reload. Clients that cannot move are closed one by
@@ -29,47 +30,53 @@ const names = new Set<string>()
  */
 function attach(io: SocketIoLike, options: GracefulSocketIoOptions = {}): GracefulHandle {
   const server = io as unknown as SocketIoServer
-  const { engine, httpServer } = server ?? {}
-  if (typeof server?.path !== 'function' || !engine || !httpServer) throw notAServer()
+  if (typeof server?.path !== 'function' || !server.engine || !server.httpServer) throw notAServer()
   const [own, core] = readOptions(options)
-  const name = nameOf(server, own.name)
-  const handle = gracefulServer(httpServer, core)
+  const name = nameFor(server, own.name)
+  const handle = gracefulServer(server.httpServer, core)
+  if (servers.get(name) === server) return handle
+  servers.set(name, server)
+  server.httpServer.once('close', () => servers.delete(name))
+  moveClients(server, server.engine, own, `socket.io:${name}`)
   handle.on('state', ({ state }) => {
-    if (state === 'draining') closePolling(engine, own.spreadMs)
+    if (state === 'draining' && server.engine) closePolling(server.engine, own.spreadMs)
   })
-  const missing = missingPart(server)
-  let hasWarned = false
-  const warn = (part: string) => {
-    if (hasWarned) return
-    hasWarned = true
-    surroundings().logger.warn(
-      { name },
-      `this version of Socket.IO cannot move clients, so a reload closes them (missing: ${part})`,
-    )
-  }
-  const protocol = `socket.io:${name}`
-  const generations =
-    missing === undefined
-      ? new Generations(server, {
-          ...own,
-          protocol,
-          moved: (socket) => own.moved?.(socket as unknown as Socket),
-          onMissing: warn,
-        })
-      : undefined
-  if (missing) handle.on('state', ({ state }) => state === 'handing-over' && warn(missing))
-  moveWebSockets(server, { name: protocol, spreadMs: own.spreadMs }, generations)
   return handle
 }
 
-function nameOf(io: SocketIoServer, requested: string | undefined): string {
+function moveClients(server: SocketIoServer, engine: Engine, own: OwnOptions, protocol: string): void {
+  let hasWarned = false
+  const warn = (missing: string) => {
+    if (hasWarned) return
+    hasWarned = true
+    surroundings().logger.warn(
+      { protocol },
+      `this version of Socket.IO cannot move clients, so a reload closes them (missing: ${missing})`,
+    )
+  }
+  const missing = missingPart(server)
+  if (missing) engine.once('connection', () => warn(missing))
+  const generations = missing
+    ? undefined
+    : new Generations(server, {
+        ...own,
+        protocol,
+        moved: (socket) => own.moved?.(socket as unknown as Socket),
+        onMissing: warn,
+      })
+  moveWebSockets(server, { name: protocol, spreadMs: own.spreadMs }, generations)
+}
+
+/** A server keeps its name if the program registers it again. */
+function nameFor(io: SocketIoServer, requested: string | undefined): string {
+  const isFree = (name: string) => !servers.has(name)
   const path = io.path()
-  let name = requested ?? path
-  if (requested === undefined) for (let n = 2; names.has(name); n++) name = `${path} ${n}`
-  else if (names.has(name))
+  const known = [...servers].find(([, server]) => server === io)
+  if (known) return known[0]
+  if (requested !== undefined && !isFree(requested))
     throw rejected('name', requested, 'must be a name that no other Socket.IO server of this process uses.')
-  names.add(name)
-  ;(io.httpServer as NonNullable<typeof io.httpServer>).once('close', () => names.delete(name))
+  let name = requested ?? path
+  for (let n = 2; !isFree(name); n++) name = `${path} ${n}`
   return name
 }
 
