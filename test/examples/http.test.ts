@@ -4,17 +4,20 @@ import { describe, expect, test } from 'vitest'
 import { commandsOf, examples, startExample } from '../support/examples.js'
 
 const everyExample = readdirSync(examples)
-const httpExamples = everyExample.filter((name) => !['tcp-ping-pong', 'websocket'].includes(name))
+const httpExamples = ['express', 'fastify', 'http', 'koa']
+/** `test/frameworks` starts these with the commands of their READMEs. */
+const frameworks = ['fastify-cli', 'graphql-yoga', 'hono', 'nestjs', 'nextjs']
 const answer = /^\{("release":"1\.0\.0",)?"generation":\d+,"pid":\d+\}$/
 
 test('each framework, node:http, raw TCP and WebSockets have an example', () => {
-  expect(everyExample.sort()).toEqual(['express', 'fastify', 'http', 'koa', 'tcp-ping-pong', 'websocket'])
+  expect(everyExample.sort()).toEqual([...httpExamples, ...frameworks, 'tcp-ping-pong', 'websocket'].sort())
 })
 
 describe.each(everyExample)('%s', (example) => {
   test('each program has at most 40 lines', () => {
     const folder = new URL(`${example}/`, examples)
-    const programs = readdirSync(folder).filter((name) => name.endsWith('.mjs'))
+    const programs = readdirSync(folder).filter((name) => /\.m?[jt]s$/.test(name))
+    expect(programs).not.toEqual([])
     for (const program of programs) {
       expect(readFileSync(new URL(program, folder), 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(
         40,
@@ -23,10 +26,10 @@ describe.each(everyExample)('%s', (example) => {
   })
 
   test('the README shows how to start, reload and stop the example', () => {
-    expect(commandsOf(example)).toEqual([
-      [expect.stringMatching(/^node \S+$/)],
-      expect.arrayContaining(['kill -HUP <pid>', 'kill -TERM <pid>']),
-    ])
+    const [start = [], ...others] = commandsOf(example)
+    expect(start.at(-1)).toMatch(/^(node (--import \S+ )?\S+|npx fastify start .+)$/)
+    expect(start.slice(0, -1)).toEqual(example === 'nextjs' ? ['npm install', 'npx next build'] : [])
+    expect(others.flat()).toEqual(expect.arrayContaining(['kill -HUP <pid>', 'kill -TERM <pid>']))
   })
 })
 

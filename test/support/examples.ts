@@ -26,7 +26,7 @@ export const readExampleLine: ReadLine = (line) => {
     const reason = because === undefined ? {} : { because: because.replace(' ', '-') }
     return { event: 'state', pid, generation: Number(generation), state, ...reason }
   }
-  const [, port] = /listen.* (?:port |http:\/\/\S*:)(\d+)$/.exec(message) ?? []
+  const [, port] = /(?:listen.*|Local:) +(?:port |http:\/\/\S*:)(\d+)$/.exec(message) ?? []
   if (port) {
     return {
       event: 'listening',

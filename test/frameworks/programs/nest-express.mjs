@@ -1,4 +1,0 @@
-import { ExpressAdapter } from '@nestjs/platform-express'
-import { serveNest } from './serve-nest.mjs'
-
-await serveNest(new ExpressAdapter())

@@ -1,4 +1,0 @@
-import { FastifyAdapter } from '@nestjs/platform-fastify'
-import { serveNest } from './serve-nest.mjs'
-
-await serveNest(new FastifyAdapter())
