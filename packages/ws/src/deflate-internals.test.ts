@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import type net from 'node:net'
+import { constants, deflateRawSync } from 'node:zlib'
 import { expect, onTestFinished, test } from 'vitest'
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import { createDeflate, movableDeflate } from './deflate-internals.js'
@@ -105,16 +106,16 @@ test('a WebSocketServer that overrides handleUpgrade is not asked', () => {
   expect(createDeflate(server, both)).toMatchObject({ 'permessage-deflate': { params: both } })
 })
 
-test('a WebSocket is not at a boundary while a message is compressed or waits for it', async () => {
+test.each([
+  ['a message is', [long]],
+  ['messages wait to be', [long, long, 'short']],
+])('a WebSocket is not at a boundary while %s compressed', async (_, messages) => {
   const { client, served, socket } = await open(serverWith({ ...withoutContext, concurrencyLimit: 1 }))
   expect(isAtBoundary(served, socket)).toBe(true)
-  let isSent = false
-  served.send(long)
-  served.send('short', () => {
-    isSent = true
-  })
+  let sent = 0
+  for (const message of messages) served.send(message, () => sent++)
   const during: boolean[] = []
-  for (; !isSent; await new Promise(setImmediate)) during.push(isAtBoundary(served, socket))
+  for (; sent < messages.length; await new Promise(setImmediate)) during.push(isAtBoundary(served, socket))
   expect(new Set(during)).toEqual(new Set([false]))
   expect(isAtBoundary(served, socket)).toBe(true)
   expect((await next(client)).equals(long)).toBe(true)
@@ -128,6 +129,24 @@ test('a WebSocket is not at a boundary while a message is decompressed', async (
   expect((await next(served)).equals(long)).toBe(true)
   await new Promise(setImmediate)
   expect(new Set(during)).toEqual(new Set([false]))
+  expect(isAtBoundary(served, socket)).toBe(true)
+})
+
+test('a WebSocket is not at a boundary while a compressed frame is half received', async () => {
+  const { client, served, socket } = await open(serverWith(withoutContext))
+  const { _socket: connection } = client as unknown as { _socket: net.Socket }
+  const payload = deflateRawSync('hello', { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4)
+  const frame = Buffer.concat([Buffer.from([0xc1, 0x80 | payload.length, 0, 0, 0, 0]), payload])
+  for (const part of [frame.subarray(0, 1), frame.subarray(1, 6), frame.subarray(6, 8)]) {
+    const arrived = once(socket, 'data')
+    connection.write(part)
+    await arrived
+    expect(isAtBoundary(served, socket)).toBe(false)
+  }
+  const message = next(served)
+  connection.write(frame.subarray(8))
+  expect(String(await message)).toBe('hello')
+  await new Promise(setImmediate)
   expect(isAtBoundary(served, socket)).toBe(true)
 })
 
