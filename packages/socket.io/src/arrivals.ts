@@ -5,6 +5,7 @@ import { type Deferred, deferred } from './deferred.js'
 import { runEngineMiddlewares } from './engine-middlewares.js'
 import type { BufferedPacket, LateCall, MovedClient, MovedSocket, Operation } from './messages.js'
 import { performFor } from './perform.js'
+import { keepPinging } from './ping-timers.js'
 import {
   type Connection,
   type Engine,
@@ -145,18 +146,7 @@ export class Arrivals {
     )
     connection.transport.writable = true
     connection.flush()
-    if (connection.protocol === 3) return
-    if (client.pingInMs === 0) {
-      connection.resetPingTimeout(engine.opts.pingTimeout)
-      return
-    }
-    const ping = () => {
-      connection.sendPacket('ping')
-      connection.resetPingTimeout(engine.opts.pingTimeout)
-      connection.pingIntervalTimer?.refresh()
-    }
-    const timer = setTimeout(ping, client.pingInMs).unref()
-    connection.once('close', () => clearTimeout(timer))
+    keepPinging(connection, client, engine)
   }
 
   /** Lets Socket.IO connect one namespace, as if the client requested it. */

@@ -82,11 +82,14 @@ export class Departures {
       this.#options.onMissing(missing)
       return undefined
     }
-    const { id, remoteAddress, request: first, writeBuffer } = connection
+    const { id, remoteAddress, request: first, server, writeBuffer } = connection
+    const { pingInterval, pingTimeout } = server.opts
     return {
       sid: id,
       remoteAddress,
       opened: first === request ? undefined : headOf(first),
+      pingInterval,
+      pingTimeout,
       pingInMs: this.#pingInMs(connection),
       packets: writeBuffer.map(({ type, data, options }) => ({
         type,
@@ -125,6 +128,7 @@ export class Departures {
     Object.assign(socket, {
       join: (joined: string | string[]) => send({ work: { do: 'join', rooms: [joined].flat() } }),
       leave: (room: string) => send({ work: { do: 'leave', rooms: [room] } }),
+      leaveAll: () => send({ work: { do: 'leave', rooms: [...rooms] } }),
       disconnect: (close = false) => {
         send({ work: { do: 'disconnect', close } })
         return socket
@@ -197,7 +201,7 @@ export class Departures {
   }
 
   #pingInMs(connection: Connection): number {
-    const { pingInterval = 0 } = this.#io.engine?.opts ?? {}
+    const { pingInterval } = connection.server.opts
     const sinceMs = performance.now() - (this.#lastPong.get(connection) ?? 0)
     return Math.max(0, Math.round(pingInterval - sinceMs))
   }

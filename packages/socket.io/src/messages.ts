@@ -105,6 +105,9 @@ export interface MovedClient {
   readonly remoteAddress: string | undefined
   /** The request that opened the session, if that was not the request of the WebSocket. */
   readonly opened: RequestHead | undefined
+  /** The times in milliseconds that the handshake told the client. */
+  readonly pingInterval: number
+  readonly pingTimeout: number
   /** Milliseconds until the next ping is due; 0 if the client has not answered the last one. */
   readonly pingInMs: number
   readonly packets: readonly BufferedPacket[]

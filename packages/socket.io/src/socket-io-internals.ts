@@ -65,6 +65,8 @@ export interface Connection extends EventEmitter {
   writeBuffer: EnginePacket[]
   readonly pingIntervalTimer: NodeJS.Timeout | null | undefined
   readonly pingTimeoutTimer: NodeJS.Timeout | null | undefined
+  server: Engine
+  schedulePing(): void
   sendPacket(type: string, data?: unknown, options?: object, callback?: () => void): void
   resetPingTimeout(timeoutMs?: number): void
   flush(): void
@@ -169,12 +171,13 @@ export interface SocketIoServer {
   _checkNamespace(name: string, auth: object, done: (namespace: unknown) => void): void
 }
 
+const isFunction = (owner: object | undefined, ...names: string[]): boolean =>
+  names.every((name) => typeof (owner as Record<string, unknown> | undefined)?.[name] === 'function')
+
 /** Returns the first private part that this version of Socket.IO lacks. */
 export function missingPart(io: SocketIoServer): string | undefined {
   const { engine, sockets } = io
   const { adapter } = sockets
-  const isFunction = (owner: object | undefined, ...names: string[]) =>
-    names.every((name) => typeof (owner as Record<string, unknown> | undefined)?.[name] === 'function')
   const isPresent: Record<string, boolean> = {
     'the handshake of engine.io': isFunction(engine, 'handshake', 'generateId', 'createTransport', 'prepare'),
     'the clients of engine.io':
@@ -196,7 +199,8 @@ export function missingPartOf(client: Client): string | undefined {
   const isPresent: Record<string, boolean> = {
     'the packets of a client':
       Array.isArray(conn.writeBuffer) && typeof conn.transport.writable === 'boolean',
-    'the ping timer of a client': 'pingIntervalTimer' in conn && typeof conn.resetPingTimeout === 'function',
+    'the ping timer of a client':
+      'pingIntervalTimer' in conn && isFunction(conn, 'resetPingTimeout', 'schedulePing'),
     'the decoder of a client': typeof decoder === 'object',
     'the acknowledgements of a socket': [...sockets.values()].every(({ acks }) => acks instanceof Map),
   }
