@@ -82,6 +82,20 @@ test('the compatibility list names the versions that CI tests', () => {
   )
 })
 
+test.each([
+  ['NestJS', 'nestjs', ['@nestjs/core']],
+  ['Next.js', 'nextjs', ['next']],
+  ['Hono', 'hono', ['hono', '@hono/node-server']],
+  ['GraphQL Yoga', 'graphql-yoga', ['graphql-yoga', 'graphql-ws']],
+  ['fastify-cli', 'fastify-cli', ['fastify-cli']],
+])('the compatibility list names the versions of %s that its example needs', (name, example, packages) => {
+  const { dependencies } = JSON.parse(read(`examples/${example}/package.json`))
+  const majors = packages.map((each) => /\d+/.exec(dependencies[each])?.[0])
+  const shown = Object.fromEntries(tableBelow('README.md', 'Compatibility'))[name] ?? ''
+  expect(shown.match(/\b\d+\b/g)).toEqual(majors)
+  expect(shown).toContain(`[example](examples/${example})`)
+})
+
 const published = ['core', 'fastify', 'express', 'koa', 'ws', 'cli']
 const manifestOf = (name: string) => JSON.parse(read(`packages/${name}/package.json`))
 
