@@ -21,8 +21,8 @@ function declaration(start: string): string {
 /** The messages of a union type with their fields. */
 function messagesOf(name: string): Record<string, string[]> {
   const text = declaration(`export type ${name} =`).replace(
-    '| ConnectionMessage',
-    `| ${declaration('export interface ConnectionMessage')}`,
+    /\| (ConnectionMessage|PeerMessage)/g,
+    (_, type) => `| ${declaration(`export interface ${type}`)}`,
   )
   const parts = text.split(/\breadonly type: '/).slice(1)
   return Object.fromEntries(
