@@ -24,6 +24,7 @@ const long = [
 const nodes = [
   'test/cli/sharing.test.ts',
   'test/contract/**/*.test.ts',
+  'test/socket.io/**/*.test.ts',
   'test/ws/**/*.test.ts',
   ...[
     'descriptors-short',

@@ -32,8 +32,10 @@ export class Departures {
   readonly #clients = new WeakMap<Connection, Client>()
   /** Sockets whose middlewares may still run. */
   readonly #connecting = new WeakMap<Connection, Set<ServerSocket>>()
-  /** How many sockets Socket.IO is creating. */
+  /** How many namespaces Socket.IO is about to connect. */
   readonly #creating = new WeakMap<Connection, number>()
+  /** The connection whose packet Socket.IO is handling. */
+  #receiving: Connection | undefined
   readonly #lastPong = new WeakMap<Connection, number>()
   /** When a client that waits for acknowledgements moves anyway. */
   readonly #deadlines = new WeakMap<Connection, number>()
@@ -46,6 +48,7 @@ export class Departures {
     const engine = io.engine as Engine
     engine.prependListener('connection', (connection: Connection) => this.#track(connection))
     forEachNamespace(io, (namespace) => this.#observe(namespace))
+    this.#observeDecisions()
   }
 
   /** Whether the client with this engine id has moved to the successor. */
@@ -146,7 +149,10 @@ export class Departures {
         send({ do: 'send', type, data, options: { compress } })
         if (callback) process.nextTick(callback)
       },
-      close: () => send({ do: 'close' }),
+      close: () => {
+        // Without a namespace, the only caller is Socket.IO's connect timeout. The successor has its own.
+        if (this.#clients.get(connection)?.sockets.size) send({ do: 'close' })
+      },
       flush: () => {},
     })
     connection.transport.writable = true
@@ -157,26 +163,45 @@ export class Departures {
     const now = () => this.#lastPong.set(connection, performance.now())
     now()
     connection.on('heartbeat', now)
+    connection.prependListener('data', () => {
+      this.#receiving = connection
+    })
   }
 
   #connectionOf(request: EngineRequest): Connection | undefined {
     return this.#connections.get(request) ?? this.#io.engine?.clients[request._query?.sid ?? '']
   }
 
+  /** A function that the application gave to `io.of` may take its time to accept a client. */
+  #observeDecisions(): void {
+    const { _checkNamespace } = this.#io
+    this.#io._checkNamespace = (name, auth, done) => {
+      const connection = this.#receiving
+      if (connection) this.#count(connection, 1)
+      _checkNamespace.call(this.#io, name, auth, (namespace) => {
+        done(namespace)
+        if (connection) this.#count(connection, -1)
+      })
+    }
+  }
+
+  #count(connection: Connection, change: number): void {
+    this.#creating.set(connection, (this.#creating.get(connection) ?? 0) + change)
+  }
+
   #observe(namespace: Namespace): void {
     const { _createSocket, run } = namespace
     namespace._createSocket = async (client, auth) => {
       const { conn } = client
-      const count = (change: number) => this.#creating.set(conn, (this.#creating.get(conn) ?? 0) + change)
       this.#clients.set(conn, client)
-      count(1)
+      this.#count(conn, 1)
       try {
         const socket = await _createSocket.call(namespace, client, auth)
         const connecting = this.#connecting.get(conn) ?? new Set()
         this.#connecting.set(conn, connecting.add(socket))
         return socket
       } finally {
-        count(-1)
+        this.#count(conn, -1)
       }
     }
     namespace.run = (socket, done) =>
