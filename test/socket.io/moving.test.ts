@@ -1,7 +1,7 @@
 // Clients in particular situations that move.
 import type { TcpTarget } from '@handover/load'
-import { WebSocket } from 'ws'
 import { describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { finalReports } from '../support/reports.js'
 import { type Service, startService } from '../support/service.js'
 import { Client, Control, connect, manager, movingSocketIo } from '../support/socket-io.js'
@@ -33,8 +33,9 @@ test('a client that reads slowly moves when it has read everything, and misses n
   const service = await start()
   const client = await connect(service)
   await client.who()
-  const tcp = (client.socket.io.engine.transport as unknown as { ws: { _socket: { pause(): void; resume(): void } } })
-    .ws._socket
+  const tcp = (
+    client.socket.io.engine.transport as unknown as { ws: { _socket: { pause(): void; resume(): void } } }
+  ).ws._socket
   tcp.pause()
   client.socket.emit('flood', 400, 50_000)
   await service.reload()
@@ -80,9 +81,7 @@ test('a client of Socket.IO 2 moves', async () => {
   socket.close()
 })
 
-interface LegacyConnect {
-  (url: string, options: object): LegacySocket
-}
+type LegacyConnect = (url: string, options: object) => LegacySocket
 
 interface LegacySocket {
   readonly io: { socket(nsp: string): LegacySocket }
@@ -98,7 +97,9 @@ test('a client without a namespace moves, and can connect one later', async () =
   const openedAt = performance.now()
   const predecessor = await Control.open(service)
   await service.reload()
-  await service.event(({ event, state, generation }) => event === 'state' && state === 'ready' && generation === 2)
+  await service.event(
+    ({ event, state, generation }) => event === 'state' && state === 'ready' && generation === 2,
+  )
   await service.line(/draining: 1 connection open/)
   const client = new Client(connection.socket('/').connect())
   expect((await client.who()).generation).toBe(2)

@@ -2,15 +2,15 @@
 import { expect, test } from 'vitest'
 import { finalReports } from '../support/reports.js'
 import { startService } from '../support/service.js'
-import { Control, connect, manager, movingSocketIo } from '../support/socket-io.js'
-import { until } from '../support/until.js'
+import { connect, movingSocketIo } from '../support/socket-io.js'
 
 test('a client keeps its ids, rooms, data and handshake in every namespace, and notices nothing', async () => {
   const service = await startService('moving-socket-io.mjs', movingSocketIo())
   const auth = { token: 'secret', bytes: Buffer.from('bytes') }
   const first = await connect(service, { auth, query: { page: '1' }, extraHeaders: { 'x-user': 'ann' } })
   const clients = [first]
-  for (const nsp of ['/chat', '/dynamic-7']) clients.push(await connect(service, { of: first, nsp, auth: { nsp } }))
+  for (const nsp of ['/chat', '/dynamic-7'])
+    clients.push(await connect(service, { of: first, nsp, auth: { nsp } }))
   for (const client of clients) {
     await client.run(['join', ['a', 'b']])
     await client.ask('remember', 'rich')
@@ -28,5 +28,8 @@ test('a client keeps its ids, rooms, data and handshake in every namespace, and 
   expect(service.facts.filter(({ event }) => event === 'disconnect')).toEqual([])
   expect(service.facts.filter(({ event, clients: left }) => event === 'left' && left !== 0)).toEqual([])
   const moved = service.facts.filter(({ event }) => event === 'moved')
-  expect(moved.map(({ nsp }) => nsp)).toEqual([...['/', '/chat', '/dynamic-7'], ...['/', '/chat', '/dynamic-7']])
+  expect(moved.map(({ nsp }) => nsp)).toEqual([
+    ...['/', '/chat', '/dynamic-7'],
+    ...['/', '/chat', '/dynamic-7'],
+  ])
 })

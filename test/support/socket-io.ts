@@ -127,7 +127,8 @@ export class Control {
     response.setEncoding('utf8').on('data', (chunk) => {
       const lines = (text + chunk).split('\n')
       text = lines.pop() ?? ''
-      for (const [number, answer] of lines.map((line) => JSON.parse(line))) this.#answers.get(number)?.(answer)
+      for (const [number, answer] of lines.map((line) => JSON.parse(line)))
+        this.#answers.get(number)?.(answer)
     })
   }
 
@@ -142,10 +143,11 @@ export class Control {
   }
 
   /** Calls methods of a namespace, or of the socket of a client: see `Client.target`. */
-  async call<T>(target: string, ...steps: Steps): Promise<T> {
+  async call<T = unknown>(target: string, ...steps: Steps): Promise<T> {
     const number = ++this.#calls
     this.#request.write(`${JSON.stringify([number, target, steps])}\n`)
-    return (await new Promise((resolve) => this.#answers.set(number, resolve))) as T
+    const answer = await new Promise<unknown>((resolve) => this.#answers.set(number, resolve))
+    return answer as T
   }
 
   end(): void {
