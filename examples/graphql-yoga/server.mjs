@@ -6,7 +6,7 @@ import { createSchema, createYoga } from 'graphql-yoga'
 import { serveSubscriptions } from './subscriptions.mjs'
 
 const typeDefs = `
-  type Query { who: Process! }
+  type Query { who: Process!, slow(ms: Int! = 2000): Process! }
   type Process { generation: Int!, pid: Int! }
   type Subscription { ticks(after: Int! = 0): Tick! }
   type Tick { id: Int!, generation: Int! }`
@@ -18,10 +18,9 @@ async function* ticks(_root, { after }) {
     yield { ticks: { id, generation: handle.generation } }
   }
 }
-const resolvers = {
-  Query: { who: () => ({ generation: handle.generation, pid: process.pid }) },
-  Subscription: { ticks: { subscribe: ticks } },
-}
+const who = () => ({ generation: handle.generation, pid: process.pid })
+const slow = (_root, { ms }) => pause(ms).then(who)
+const resolvers = { Query: { who, slow }, Subscription: { ticks: { subscribe: ticks } } }
 
 const yoga = createYoga({ schema: createSchema({ typeDefs, resolvers }), logging: false })
 const server = http.createServer(yoga)

@@ -1,8 +1,11 @@
 // The subscriptions of examples/graphql-yoga, with the client of its README.
 import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { commandsOf, launchExample, startExample } from '../support/examples.js'
 import type { Service } from '../support/service.js'
 import type { Fact } from '../support/story.js'
+import { until } from '../support/until.js'
+import { urlOf } from './messages.js'
 
 const example = 'graphql-yoga'
 const env = { INTERVAL_MS: '20' }
@@ -65,4 +68,33 @@ test('a client that reconnects after 1012 continues with the next event', async 
   expect(connectionsOf(client)).toBe(2)
   client.signal('SIGTERM', client.pid)
   expect(await client.exitOf(client.pid)).toMatchObject({ code: 0 })
+})
+
+test('a WebSocket with a query in flight moves after the response', async () => {
+  const server = await startExample(example, env)
+  const socket = new WebSocket(`${urlOf(server.target)}/graphql`, 'graphql-transport-ws')
+  const messages: { type: string; id?: string; payload?: { data: unknown } }[] = []
+  socket.on('message', (text) => messages.push(JSON.parse(String(text))))
+  await new Promise((open) => socket.once('open', open))
+  const send = (message: object) => socket.send(JSON.stringify(message))
+  send({ type: 'connection_init' })
+  await until('1 messages have arrived', () => messages.length === 1)
+  send({ type: 'subscribe', id: 'slow', payload: { query: '{ slow(ms: 5000) { generation } }' } })
+  // The response shows that the server has received the message before.
+  send({ type: 'ping' })
+  await until('2 messages have arrived', () => messages.length === 2)
+
+  const { from, to } = await server.reload()
+  await server.exitOf(from.pid)
+  send({ type: 'subscribe', id: 'who', payload: { query: '{ who { generation } }' } })
+  await until('6 messages have arrived', () => messages.length === 6)
+  expect(messages).toEqual([
+    { type: 'connection_ack' },
+    { type: 'pong' },
+    { type: 'next', id: 'slow', payload: { data: { slow: { generation: from.generation } } } },
+    { type: 'complete', id: 'slow' },
+    { type: 'next', id: 'who', payload: { data: { who: { generation: to.generation } } } },
+    { type: 'complete', id: 'who' },
+  ])
+  socket.close()
 })
