@@ -5,7 +5,7 @@ set -euo pipefail
 
 declare -A packages=(
   [chromium]=chromium [curl]=curl [h2load]=nghttp2-client [haproxy]=haproxy
-  [nghttp]=nghttp2-client [nginx]=nginx-light [openssl]=openssl
+  [nghttp]=nghttp2-client [nginx]=nginx-light [openssl]=openssl [redis-server]=redis-server
 )
 
 # Debian installs servers into a folder that is only in root's PATH.

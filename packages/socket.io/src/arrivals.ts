@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { restoreRequest } from '@handover/core'
 import { type Deferred, deferred } from './deferred.js'
 import { runEngineMiddlewares } from './engine-middlewares.js'
-import type { BufferedPacket, LateCall, MovedClient, MovedSocket, Operation } from './messages.js'
+import type { BufferedPacket, LateCall, MovedClient, MovedSocket, Operation, Received } from './messages.js'
 import { performFor } from './perform.js'
 import { keepPinging } from './ping-timers.js'
 import {
@@ -41,6 +41,8 @@ export interface ArrivalOptions {
   readonly skipMiddlewares: boolean
   /** The operations of this process that the predecessor had not performed for this client. */
   readonly missedOperations: (heard: number) => readonly Operation[]
+  /** Delivers the broadcasts of all processes that the predecessor had not delivered to this client. */
+  readonly deliverMissing: (socket: ServerSocket, received: Received) => void
   /** A client acknowledged an event that this process did not send. */
   readonly onForeignAck: (socket: ServerSocket, ack: number, args: unknown[]) => void
   /** A call for a client that is here. */
@@ -208,7 +210,7 @@ export class Arrivals {
   /** The socket belongs to its namespace from now on: operations reach it. */
   #identify(socket: ServerSocket, moved: MovedSocket, arrival: Arrival): void {
     const { nsp } = socket
-    const { id, pid, data, handshake, rooms, nextAck } = moved
+    const { id, pid, data, handshake, rooms, nextAck, received } = moved
     Object.assign(socket, { id, pid, data, recovered: true, connected: true })
     Object.assign(socket.handshake, handshake)
     socket.join([...rooms])
@@ -216,6 +218,7 @@ export class Arrivals {
     nsp._ids = Math.max(nsp._ids, nextAck + ackGap)
     this.#hookSocket(socket, arrival)
     for (const operation of arrival.operations) if (operation.nsp === nsp.name) performFor(socket, operation)
+    if (received) this.#options.deliverMissing(socket, received)
     arrival.entered.add(nsp.name)
   }
 

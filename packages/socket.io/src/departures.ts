@@ -1,7 +1,7 @@
 /** The predecessor's side: takes clients out of this process when their WebSockets move. */
 import type { IncomingMessage } from 'node:http'
 import { headOf } from '@handover/core'
-import type { LateCall, MovedClient, MovedSocket, Target } from './messages.js'
+import type { LateCall, MovedClient, MovedSocket, Received, Target } from './messages.js'
 import {
   type Acknowledge,
   type Client,
@@ -20,6 +20,7 @@ export interface DepartureOptions {
   readonly ackTimeoutMs: number
   /** How many operations of the successor this process has performed. */
   readonly heard: () => number
+  readonly receivedBy: (socket: ServerSocket) => Received | undefined
   readonly sendLateCall: (sid: string, call: LateCall) => void
   readonly onMissing: (part: string) => void
   readonly moved: (socket: ServerSocket) => void
@@ -99,8 +100,23 @@ export class Departures {
         data,
         options: { compress: options?.compress },
       })),
-      sockets: client ? [...client.sockets.values()].map(describeSocket) : [],
+      sockets: client ? [...client.sockets.values()].map((socket) => this.#describeSocket(socket)) : [],
       heard: this.#options.heard(),
+    }
+  }
+
+  #describeSocket(socket: ServerSocket): MovedSocket {
+    const { nsp, id, pid, rooms, data, handshake } = socket
+    const { auth, time, issued } = handshake
+    return {
+      nsp: nsp.name,
+      id,
+      pid,
+      rooms: [...rooms],
+      data,
+      handshake: { auth, time, issued },
+      nextAck: nsp._ids,
+      received: this.#options.receivedBy(socket),
     }
   }
 
@@ -229,18 +245,5 @@ export class Departures {
     const { pingInterval } = connection.server.opts
     const sinceMs = performance.now() - (this.#lastPong.get(connection) ?? 0)
     return Math.max(0, Math.round(pingInterval - sinceMs))
-  }
-}
-
-function describeSocket({ nsp, id, pid, rooms, data, handshake }: ServerSocket): MovedSocket {
-  const { auth, time, issued } = handshake
-  return {
-    nsp: nsp.name,
-    id,
-    pid,
-    rooms: [...rooms],
-    data,
-    handshake: { auth, time, issued },
-    nextAck: nsp._ids,
   }
 }

@@ -4,6 +4,7 @@ import { Arrivals } from './arrivals.js'
 import { Departures } from './departures.js'
 import { GenerationLink } from './generation-link.js'
 import type { LateCall, PeerMessage } from './messages.js'
+import { NumberedBroadcasts } from './numbered-broadcasts.js'
 import { perform } from './perform.js'
 import { RecoveryExchange } from './recovery.js'
 import { Relay } from './relay.js'
@@ -36,6 +37,7 @@ export class Generations {
   readonly #io: SocketIoServer
   readonly #relay: Relay
   readonly #recovery: RecoveryExchange
+  readonly #numbered = new NumberedBroadcasts()
   #predecessor: GenerationLink | undefined
   #successor: GenerationLink | undefined
   readonly #handlers: Handlers = {
@@ -59,12 +61,14 @@ export class Generations {
     this.arrivals = new Arrivals(io, {
       skipMiddlewares: options.skipMiddlewares,
       missedOperations: (heard) => this.#predecessor?.since(heard) ?? [],
+      deliverMissing: (socket, received) => this.#numbered.arrive(socket, received),
       onForeignAck: ({ nsp, id }, ack, args) => this.#acknowledge(nsp.name, id, ack, args),
       perform: (connection, call) => this.#perform(connection, call),
     })
     this.departures = new Departures(io, {
       ackTimeoutMs: options.ackTimeoutMs,
       heard: () => this.#successor?.heard ?? 0,
+      receivedBy: (socket) => this.#numbered.receivedBy(socket),
       sendLateCall: (sid, call) => this.#successor?.send({ type: 'late', sid, call }),
       onMissing: options.onMissing,
       moved: options.moved,
@@ -77,6 +81,7 @@ export class Generations {
     const link = new GenerationLink(peer)
     if (peer.role === 'predecessor') {
       this.#predecessor = link
+      this.#numbered.begin()
       link.send({ type: 'hello' })
       this.#open(link)
     } else this.#successor = link
@@ -95,7 +100,10 @@ export class Generations {
     this.#relay.close(link)
     this.#recovery.close(link)
     if (link === this.#successor) this.#successor = undefined
-    else this.arrivals.end()
+    else {
+      this.arrivals.end()
+      this.#numbered.end()
+    }
   }
 
   #receive(message: PeerMessage, from: GenerationLink): void {
@@ -109,6 +117,7 @@ export class Generations {
   #attach(namespace: Namespace): void {
     const attach = () => {
       this.#relay.attach(namespace)
+      this.#numbered.attach(namespace)
       this.#recovery.attach(namespace)
     }
     const { _initAdapter } = namespace

@@ -76,6 +76,9 @@ export interface RemoteDetails {
   readonly data: unknown
 }
 
+/** By source: the number of the last broadcast that a socket has received. See numbered-broadcasts.ts. */
+export type Received = ReadonlyMap<string, number>
+
 /** A socket of a namespace that moves. */
 export interface MovedSocket {
   readonly nsp: string
@@ -90,6 +93,8 @@ export interface MovedSocket {
   }
   /** The next acknowledgement id of the namespace. */
   readonly nextAck: number
+  /** Only with an adapter for several processes. */
+  readonly received: Received | undefined
 }
 
 /** A packet of engine.io that waits for the connection. */

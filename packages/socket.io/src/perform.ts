@@ -1,6 +1,11 @@
 /** Performs an operation for the sockets of this process. */
-import type { Operation, Target } from './messages.js'
-import { baseAdapter, type Namespace, type ServerSocket } from './socket-io-internals.js'
+import type { Operation } from './messages.js'
+import {
+  type BroadcastOptions,
+  baseAdapter,
+  type Namespace,
+  type ServerSocket,
+} from './socket-io-internals.js'
 
 export function perform({ adapter }: Namespace, { target, work }: Operation): void {
   const base = baseAdapter(adapter)
@@ -29,5 +34,9 @@ export function performFor(socket: ServerSocket, { nsp, target, work }: Operatio
   if (includes(target, socket.rooms)) perform(socket.nsp, { nsp, work, target: only })
 }
 
-const includes = ({ rooms, except }: Target, own: ReadonlySet<string>): boolean =>
+/** Whether a socket in the rooms `own` belongs to the target. */
+export const includes = (
+  { rooms, except = new Set() }: Omit<BroadcastOptions, 'flags'>,
+  own: ReadonlySet<string>,
+): boolean =>
   (rooms.size === 0 || [...rooms].some((room) => own.has(room))) && ![...except].some((room) => own.has(room))

@@ -119,6 +119,10 @@ export interface Adapter extends EventEmitter {
   readonly rooms: ReadonlyMap<string, ReadonlySet<string>>
   readonly sids: ReadonlyMap<string, ReadonlySet<string>>
   delAll(id: string): void
+  /** Calls `handle` for each socket of this process that matches. */
+  apply?(options: BroadcastOptions, handle: (socket: ServerSocket) => void): void
+  /** Only in the Redis adapter. */
+  hasRoom?(room: string): boolean
   broadcast(packet: Packet, options: BroadcastOptions): void
   broadcastWithAck(
     packet: Packet,
