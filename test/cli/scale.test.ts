@@ -2,18 +2,21 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ControlStatus } from '@handover/core/supervision'
-import { everyWorkload } from '@handover/load'
+import { everyWorkload, keepAlive } from '@handover/load'
 import { expect, test } from 'vitest'
 import { cli, startCli } from '../support/cli.js'
 import { startControlled } from '../support/controlled.js'
 import { ask, askOnce, givenBy, inFlight } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { programFile } from '../support/program.js'
+import { requestReload } from '../support/release.js'
 import { callAll, openConnections } from '../support/resting.js'
 import type { FixtureConfig } from '../support/service.js'
 import { accepting, launchRun, rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
+import { openConversations } from '../support/websockets.js'
+import { whoServes } from '../support/who.js'
 
 /** A service with `workers` workers. `be` sets how workers behave that start later: see `test/fixtures/release.mjs`. */
 async function startScalable(
@@ -32,6 +35,12 @@ async function startScalable(
     control,
     be: (how: object) => writeFileSync(release, JSON.stringify(how)),
     beGood: () => rmSync(release),
+    /** Workers that start later listen only when the returned function is called. */
+    holdStarts: () => {
+      const waitFor = join(tempDir(), 'go')
+      writeFileSync(release, JSON.stringify({ waitFor }))
+      return () => writeFileSync(waitFor, '')
+    },
     scale: (to: number | string, ...more: string[]) =>
       cli(['scale', String(to), '--control', control, ...more]),
     status: async (): Promise<ControlStatus> =>
@@ -74,7 +83,9 @@ test('C54: with handover scale, idle connections of leaving workers move to the 
   expect((await callAll(connections)).failures).toEqual([])
   const { code, stdout } = await scale(1)
   expect(code).toBe(0)
-  expect(stdout).toMatch(/^the service has 1 worker; before: 3\n/)
+  expect(stdout).toMatch(
+    /^the service has 1 worker; before: 3\n\d+ connections moved to the remaining workers\n/,
+  )
   expect(stdout.match(/generation 1 \(pid \d+\) drained in .*, 0 cut$/gm)).toHaveLength(2)
   const [remaining] = accepting(service)
   expect(accepting(service)).toEqual([remaining])
@@ -83,6 +94,14 @@ test('C54: with handover scale, idle connections of leaving workers move to the 
     expect(answer).toMatchObject({ status: 200, keepAlive: true })
     expect(givenBy(answer).pid).toBe(remaining)
   }
+})
+
+test('C54: with handover scale, busy keep-alive connections stay open and move', async () => {
+  const { service, scale } = await startScalable(3)
+  const clients = 24
+  const load = await underLoad(service.target, () => scale(1), [keepAlive({ clients })])
+  expect(load.failures).toEqual([])
+  expect(load).toMatchObject({ closedByAnswer: 0, connectionsOpened: clients })
 })
 
 test('C54: no request fails under every kind of load while the number of workers goes up and down', {
@@ -116,11 +135,51 @@ test('C54: a leaving worker finishes a request in flight, and the command waits 
   expect(service.processes()).not.toContain(second)
 })
 
+test('C54: a leaving worker closes WebSockets with 1012, as at a shutdown', async () => {
+  const control = join(tempDir(), 'control')
+  const service = await startRun('ws.mjs', { run: ['--workers', '2', '--control', control] })
+  const [first = 0] = accepting(service)
+  service.signal('SIGSTOP', first)
+  const conversations = await openConversations(service.target, 5)
+  service.signal('SIGCONT', first)
+  expect(await cli(['scale', '1', '--control', control])).toMatchObject({ code: 0 })
+  for (const conversation of conversations)
+    expect(await conversation.closed()).toMatchObject({ code: 1012, reason: 'service restart' })
+})
+
+test('C54: a leaving worker that is killed while it hands over its connections is not replaced', async () => {
+  const { service, scale } = await startScalable(2)
+  const [first = 0, second = 0] = accepting(service)
+  service.signal('SIGSTOP', first)
+  const connections = await openConnections(service.target, 20)
+  expect((await callAll(connections)).failures).toEqual([])
+  service.signal('SIGSTOP', second)
+  service.signal('SIGCONT', first)
+  const scaling = scale(1)
+  await service.line(/changing the number of workers from 2 to 1/)
+  service.signal('SIGKILL', second)
+  expect(await scaling).toMatchObject({ code: 0 })
+  expect(accepting(service)).toEqual([first])
+  expect(service.output).not.toContain('starting a replacement')
+})
+
+test('C54: with moveConnections: false, connections of a leaving worker end as at a shutdown', async () => {
+  const { service, scale } = await startScalable(2, [], { graceful: { moveConnections: false } })
+  const load = await underLoad(service.target, () => scale(1), [keepAlive({ clients: 8 })])
+  expect(load.failures).toEqual([])
+  expect(accepting(service)).toHaveLength(1)
+})
+
 test('C54: handover scale to the present number does nothing and succeeds', async () => {
   const { scale, service } = await startScalable(2)
   const before = accepting(service)
   expect(await scale(2)).toEqual({ code: 0, stdout: 'the service already has 2 workers\n', stderr: '' })
-  expect(JSON.parse((await scale(2, '--json')).stdout)).toEqual({ before: 2, workers: 2, reports: [] })
+  expect(JSON.parse((await scale(2, '--json')).stdout)).toEqual({
+    before: 2,
+    workers: 2,
+    moved: 0,
+    reports: [],
+  })
   expect(accepting(service)).toEqual(before)
 })
 
@@ -169,20 +228,38 @@ test('C54: when one of the new workers fails, the others leave again', async () 
 })
 
 test('C54: a reload that is requested during a scale replaces all workers afterwards', async () => {
-  const { service, control, be, scale } = await startScalable(1)
-  be({ slowMs: 1_000 })
+  const { service, control, holdStarts, scale } = await startScalable(1)
+  const go = holdStarts()
   const scaling = scale(2)
   await service.line(/changing the number of workers from 1 to 2/)
   const reload = startCli(['reload', '--control', control])
+  // The service refuses another scale as soon as it has the request for the reload.
+  const isWaiting = async () => /A reload is under way/.test((await scale(2)).stderr)
+  await until('the reload waits', isWaiting)
+  go()
   expect(await scaling).toMatchObject({ code: 0 })
   const { code, stdout } = await reload.ended
   expect(code).toBe(0)
   expect(stdout.match(/generation 2 \(pid \d+\) is serving/g)).toHaveLength(2)
 })
 
+test('C54: a SIGHUP and a reload of the program during a scale lose nothing', async () => {
+  const { service, holdStarts, scale } = await startScalable(1)
+  const go = holdStarts()
+  const scaling = scale(2)
+  await service.line(/changing the number of workers from 1 to 2/)
+  service.signal('SIGHUP', service.pid)
+  // The program may try again; the signal must not be lost.
+  expect(await requestReload(service.target)).toMatchObject({ code: 'ERR_HANDOVER_IN_PROGRESS' })
+  go()
+  expect(await scaling).toMatchObject({ code: 0 })
+  await service.line(/workers on the new release: 2 of 2/)
+  expect(await whoServes(service.target)).toMatchObject({ generation: 2 })
+})
+
 test('C54: handover scale is refused during a reload, and waits for it with --queue', async () => {
-  const { service, scale, control, be } = await startScalable(1)
-  be({ slowMs: 1_500 })
+  const { service, scale, control, holdStarts } = await startScalable(1)
+  const go = holdStarts()
   const reload = startCli(['reload', '--control', control])
   await reload.printed(/is starting/)
   const refused = await scale(2)
@@ -190,7 +267,10 @@ test('C54: handover scale is refused during a reload, and waits for it with --qu
   expect(refused.stderr).toBe(
     'handover: scaling was refused (ERR_HANDOVER_IN_PROGRESS): A reload is under way. Try again when it has ended.\n',
   )
-  const queued = await scale(2, '--queue')
+  const queue = startCli(['scale', '2', '--queue', '--control', control])
+  await queue.printed(/is under way; waiting for it to end/)
+  go()
+  const queued = await queue.ended
   expect(queued).toMatchObject({ code: 0, stdout: 'the service has 2 workers; before: 1\n' })
   expect(queued.stderr).toContain('a reload or another change of the number of workers is under way')
   expect(await reload.ended).toMatchObject({ code: 0 })
@@ -198,14 +278,15 @@ test('C54: handover scale is refused during a reload, and waits for it with --qu
 })
 
 test('C54: a second scale is refused while workers start', async () => {
-  const { service, scale, be } = await startScalable(1)
-  be({ slowMs: 1_500 })
+  const { service, scale, holdStarts } = await startScalable(1)
+  const go = holdStarts()
   const first = scale(2)
   await service.line(/changing the number of workers from 1 to 2/)
   expect(await scale(3)).toMatchObject({
     code: 5,
     stderr: expect.stringContaining('The number of workers is changing already.'),
   })
+  go()
   expect(await first).toMatchObject({ code: 0 })
 })
 

@@ -11,9 +11,11 @@ import {
   type FromSupervisor,
   type FromWorker,
   type MessageHandlers,
+  timeout,
 } from '@handover/core/supervision'
 import type { Worker } from '../supervisor/worker.js'
 import type { MessageOf, OfRebalancer } from '../supervisor/worker-messages.js'
+import { ofType } from './of-type.js'
 
 /** The fewest connections that a share hands over, ... */
 const minConnections = 4
@@ -76,20 +78,22 @@ export class Rebalancer {
 
   /**
    * Hands the connections of `from`, which is about to leave, to the other workers. Resolves when it has none that can
-   * move; it may still accept some. Call it while no other rebalancing begins.
+   * move; it may still accept some. Calls `onMoved` with their number after each share. Call this method while no other
+   * rebalancing begins.
    */
-  async empty(from: Worker, others: readonly Worker[]): Promise<void> {
+  async empty(from: Worker, others: readonly Worker[], onMoved: (count: number) => void): Promise<void> {
     while (this.#share) await this.#share.ended.promise
     for (let pass = 0; pass < maxPasses; pass++) {
+      await Promise.all([from, ...others].map(freshNumber))
       const able = others.filter((worker) => this.#shareable.has(worker) && !worker.isLeaving)
       let left = this.#shareable.get(from) ?? 0
       for (const [i, to] of able.entries()) {
         const connections = Math.ceil(left / (able.length - i))
         if (connections === 0 || from.isLeaving) return
-        // Before the next pass, `from` reports its new number.
-        const share = this.#start(from, to, connections, i === able.length - 1 ? pauseMs : 0)
+        const share = this.#start(from, to, connections, 0)
         await share.ended.promise
         left -= share.accepted
+        onMoved(share.accepted)
       }
     }
   }
@@ -172,4 +176,11 @@ export class Rebalancer {
     }, ms)
     share.timer.unref()
   }
+}
+
+/** Makes the worker report its number of connections. A worker that hangs, or moves no connections, does not report it. */
+async function freshNumber(worker: Worker): Promise<void> {
+  const reported = worker.waitFor(ofType('shareable'))
+  worker.send({ type: 'rebalance' })
+  await timeout(answerMs, reported).catch(() => {})
 }

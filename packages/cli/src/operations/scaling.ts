@@ -34,6 +34,7 @@ export class Scaling {
   readonly #parts: ScalingParts
   readonly #leaving = new Set<Worker>()
   #before = 0
+  #moved = 0
 
   constructor(workers: number, parts: ScalingParts) {
     this.#workers = workers
@@ -109,7 +110,10 @@ export class Scaling {
     for (const worker of workers) this.#leaving.add(worker)
     for (const worker of workers) {
       const others = supervisor.slots.flatMap((slot) => (serves(slot) && slot.worker) || [])
-      await timeout(emptyMs, rebalancer.empty(worker, others)).catch(() => {})
+      const moving = rebalancer.empty(worker, others, (count) => {
+        this.#moved += count
+      })
+      await timeout(emptyMs, moving).catch(() => {})
       void worker.end()
     }
   }
@@ -118,7 +122,7 @@ export class Scaling {
     const leaving = [...this.#leaving]
     await Promise.all(leaving.map(({ exited }) => exited))
     const reports = leaving.flatMap(({ report }): FinalReport[] => (report ? [report] : []))
-    return { before: this.#before, workers: this.#workers, reports }
+    return { before: this.#before, workers: this.#workers, moved: this.#moved, reports }
   }
 
   #refuseDuringStop(): void {

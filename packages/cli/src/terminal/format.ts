@@ -54,12 +54,13 @@ export function formatReload({ reports }: ReloadSummary): string[] {
 }
 
 /** Returns the outcome of a change of the number of workers. */
-export function formatScale({ before, workers, reports }: ScaleSummary): string[] {
+export function formatScale({ before, workers, moved, reports }: ScaleSummary): string[] {
   const drains = reports.flatMap((report) => formatDrain(report, report.drain))
   const count = formatCount(workers, 'worker')
+  const left = before > workers ? [`${formatCount(moved, 'connection')} moved to the remaining workers`] : []
   return before === workers
     ? [`the service already has ${count}`]
-    : [`the service has ${count}; before: ${before}`, ...drains]
+    : [`the service has ${count}; before: ${before}`, ...left, ...drains]
 }
 
 /** Returns the outcome of the last reload. */

@@ -76,6 +76,8 @@ export interface ControlStatus {
 export interface ScaleSummary {
   readonly before: number
   readonly workers: number
+  /** How many connections moved from the leaving workers to the remaining ones before they drained. */
+  readonly moved: number
   readonly reports: readonly FinalReport[]
 }
 

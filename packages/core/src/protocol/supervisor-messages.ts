@@ -106,7 +106,7 @@ export type FromSupervisor =
   /** The worker must close these listeners: no worker serves them. */
   | { readonly type: 'close-listeners'; readonly held: readonly string[] }
   | { readonly type: 'predecessor-ended' }
-  /** The supervisor runs several workers: the worker must report how many connections it could hand over. */
+  /** The supervisor runs several workers, or removes some: the worker must report how many connections it could hand over. */
   | { readonly type: 'rebalance' }
   /** Another worker has more connections. A worker that can accept some answers `can-accept`. */
   | { readonly type: 'can-accept' }

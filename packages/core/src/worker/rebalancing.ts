@@ -38,6 +38,12 @@ export class Rebalancing {
     this.#reportSoon()
   }
 
+  /** Reports the number of connections now, changed or not. */
+  reportNow(): void {
+    this.#lastReported = this.#shareable().length
+    this.#parts.post({ type: 'shareable', connections: this.#lastReported })
+  }
+
   /** Answers that this worker can receive connections. A worker with a blocked event loop does not answer, and gets none. */
   answer(): void {
     this.#parts.post({ type: 'can-accept' })
@@ -109,10 +115,7 @@ export class Rebalancing {
     this.#isScheduled = true
     setTimeout(() => {
       this.#isScheduled = false
-      const connections = this.#shareable().length
-      if (connections === this.#lastReported) return
-      this.#lastReported = connections
-      this.#parts.post({ type: 'shareable', connections })
+      if (this.#shareable().length !== this.#lastReported) this.reportNow()
     }, reportMs).unref()
   }
 }

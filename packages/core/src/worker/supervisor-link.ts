@@ -40,7 +40,7 @@ export class SupervisorLink {
     listener: ({ entry }, handle) => this.#onListener(entry, handle),
     'close-listeners': ({ held }) => this.#parts.listeners.closeUnclaimed(held),
     'predecessor-ended': () => this.#parts.predecessorEnded(),
-    rebalance: () => this.#rebalance(),
+    rebalance: () => this.#reportShareable(),
     'can-accept': () => this.#rebalancing?.answer(),
     share: ({ share, connections }) => this.#rebalancing?.send(share, connections),
     'from-peer': (message, handle) => this.#rebalancing?.receive(message, handle),
@@ -116,6 +116,11 @@ export class SupervisorLink {
   #rebalance(): void {
     const { settings, isEnding } = this.#parts
     if (settings().moveConnections && !isEnding()) this.#rebalancing ??= this.#newRebalancing()
+  }
+
+  #reportShareable(): void {
+    this.#rebalance()
+    this.#rebalancing?.reportNow()
   }
 
   #newRebalancing(): Rebalancing {
