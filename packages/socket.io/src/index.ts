@@ -36,10 +36,14 @@ function attach(io: SocketIoLike, options: GracefulSocketIoOptions = {}): Gracef
   const handle = gracefulServer(server.httpServer, core)
   if (servers.get(name) === server) return handle
   servers.set(name, server)
-  server.httpServer.once('close', () => servers.delete(name))
   moveClients(server, server.engine, own, `socket.io:${name}`)
-  handle.on('state', ({ state }) => {
+  const onState = ({ state }: { state: string }) => {
     if (state === 'draining' && server.engine) closePolling(server.engine, own.spreadMs)
+  }
+  handle.on('state', onState)
+  server.httpServer.once('close', () => {
+    servers.delete(name)
+    handle.off('state', onState)
   })
   return handle
 }

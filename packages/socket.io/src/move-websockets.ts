@@ -31,5 +31,6 @@ export function moveWebSockets(
     })
   }
   if (io.httpServer?.listening) attach()
-  else io.httpServer?.once('listening', attach)
+  // A replaced WebSocketServer frees its name in the next tick.
+  io.httpServer?.on('listening', () => (known ? process.nextTick(attach) : attach()))
 }
