@@ -62,7 +62,13 @@ test('the compatibility list names the versions that CI tests', () => {
   const versions = Object.fromEntries(tableBelow('README.md', 'Compatibility'))
   expect(read('.ci/run')).toContain('for version in 22 24 26 20.19.0; do')
   expect(versions['Node.js']).toMatch(/^20\.19 to 26 \(even releases\)/)
-  const ranges = { fastify: '5.x', express: '>=4.18.0 <6', koa: '2.x || 3.x', ws: '8.x' }
+  const ranges = {
+    fastify: '5.x',
+    express: '>=4.18.0 <6',
+    koa: '2.x || 3.x',
+    ws: '8.x',
+    'socket.io': '^4.7.0',
+  }
   const peers = Object.keys(ranges).map((name) => manifestOf(name).peerDependencies)
   expect(Object.assign({}, ...peers)).toEqual(ranges)
   const { dependencies, devDependencies } = JSON.parse(read('test/package.json'))
@@ -76,6 +82,7 @@ test('the compatibility list names the versions that CI tests', () => {
   expect(versions.Express).toBe(`${of('express-4')} and ${major('express')}`)
   expect(versions.Koa).toBe(`${major('koa-2')} and ${major('koa')}`)
   expect(versions.ws).toBe(major('ws'))
+  expect(ranges['socket.io']).toBe(`^${/^[\d.]+/.exec(versions['Socket.IO'] ?? '')}.0`)
   expect(versions['shutdown code']).toContain(
     `NestJS ${major('@nestjs/core')}, close-with-grace ${major('close-with-grace')}, ` +
       `terminus ${major('@godaddy/terminus')} and lightship ${major('lightship')} `,
@@ -96,7 +103,7 @@ test.each([
   expect(shown).toContain(`[example](examples/${example})`)
 })
 
-const published = ['core', 'fastify', 'express', 'koa', 'ws', 'cli']
+const published = ['core', 'fastify', 'express', 'koa', 'ws', 'socket.io', 'cli']
 const manifestOf = (name: string) => JSON.parse(read(`packages/${name}/package.json`))
 
 test.each(published)('the README of @handover/%s stands alone', (name) => {
