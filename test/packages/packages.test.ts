@@ -22,10 +22,10 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const consumers = fileURLToPath(new URL('consumers', import.meta.url))
 const watched = new URL('../fixtures/watched.mjs', import.meta.url).href
-const libraries = ['core', 'fastify', 'express', 'koa', 'ws'] as const
+const libraries = ['core', 'fastify', 'express', 'koa', 'ws', 'socket.io'] as const
 const names = [...libraries, 'cli'] as const
 /** Bundled because loading their many files would slow down every start. */
-const bundled: readonly string[] = ['core', 'ws', 'cli']
+const bundled: readonly string[] = ['core', 'ws', 'socket.io', 'cli']
 
 const home = mkdtempSync(join(tmpdir(), 'handover-packages-'))
 const app = join(home, 'app')
@@ -39,7 +39,7 @@ beforeAll(async () => {
   mkdirSync(app)
   writeFileSync(join(app, 'package.json'), '{ "private": true, "type": "module" }')
   const types = ['@types/node@20', '@types/express@5', '@types/koa@3', '@types/ws@8']
-  const packages = [...names.map(tarball), 'fastify@5', 'express@5', 'koa@3', 'ws@8', ...types]
+  const packages = [...names.map(tarball), 'fastify@5', 'express@5', 'koa@3', 'ws@8', 'socket.io@4', ...types]
   await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: app })
   for (const file of readdirSync(consumers)) copyFileSync(join(consumers, file), join(app, file))
 }, 180_000)
@@ -58,7 +58,8 @@ describe.each(names)('@handover/%s', (name) => {
     const types = name === 'cli' ? [] : ['dist/index.d.ts']
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', ...code, ...types]))
     if (name === 'core') expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(4)
-    if (name === 'ws') expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(1)
+    if (name === 'ws' || name === 'socket.io')
+      expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(1)
     expect(files.includes('handover-preload.cjs')).toBe(name === 'core')
     expect(files.filter((path) => !isWanted(path))).toEqual([])
   })
@@ -103,6 +104,8 @@ test.each([
   ['CommonJS with Express', 'cjs.cjs', []],
   ['CommonJS with Koa', 'koa.cjs', []],
   ['CommonJS with ws', 'ws.cjs', []],
+  ['CommonJS with Socket.IO', 'socket-io.cjs', []],
+  ['an ES module with Socket.IO', 'socket-io.mjs', []],
   ['a program without Handover', 'plain.mjs', ['--import', '@handover/core/register']],
 ])('%s: a successor serves after a reload', async (_, file, execArgv) => {
   const service = launchService(join(app, file), { cwd: app, execArgv: ['--import', watched, ...execArgv] })

@@ -5,10 +5,12 @@ import { type GracefulHandle, graceful as named } from '@handover/express'
 
 import plugin = require('@handover/fastify')
 import koa = require('@handover/koa')
+import socketIo = require('@handover/socket.io')
 import sockets = require('@handover/ws')
 import express = require('express')
 import fastify = require('fastify')
 import Koa = require('koa')
+import socket_io = require('socket.io')
 import ws = require('ws')
 
 const app = express()
@@ -27,6 +29,10 @@ sockets.graceful(wss, {
   serialize: async () => ({ user: 'name' }),
   restore: (_socket, { user }) => user.length,
 })
+
+const io = new socket_io.Server()
+socketIo(io, { moved: (socket) => console.log(socket.id) })
+socketIo.graceful(io)
 
 const options: core.GracefulOptions = { ready: 'manual' }
 const ofCore: GracefulHandle = core.default(options)

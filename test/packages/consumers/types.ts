@@ -9,10 +9,15 @@ import ofCore, {
 import gracefulExpress from '@handover/express'
 import gracefulFastify from '@handover/fastify'
 import gracefulKoa, { graceful as namedKoa } from '@handover/koa'
+import gracefulSocketIo, {
+  type GracefulSocketIoOptions,
+  graceful as namedSocketIo,
+} from '@handover/socket.io'
 import gracefulSockets from '@handover/ws'
 import express from 'express'
 import Fastify from 'fastify'
 import Koa from 'koa'
+import { Server, type Socket } from 'socket.io'
 import { type WebSocket, WebSocketServer } from 'ws'
 
 const options: GracefulOptions = { drainTimeoutMs: 10_000, health: { readiness: '/readyz' } }
@@ -42,6 +47,21 @@ gracefulSockets(new WebSocketServer({ noServer: true }), {
   restore: (socket, count, request) => socket.send(`${count.toFixed()} ${request.url}`),
   spreadMs: 1_000,
 })
+
+interface Events {
+  said(text: string): void
+}
+const io = new Server<Events, Events, Record<string, never>, { user: string }>(http.createServer())
+const socketIoOptions: GracefulSocketIoOptions = {
+  drainTimeoutMs: 10_000,
+  skipMiddlewares: false,
+  name: 'chat',
+}
+gracefulSocketIo(io, { ...socketIoOptions, moved: (socket: Socket) => socket.removeAllListeners() })
+const ofSocketIo: GracefulHandle = namedSocketIo(io, { ackTimeoutMs: 0, spreadMs: 0 })
+ofSocketIo.shutdown()
+// @ts-expect-error: not a server of Socket.IO
+gracefulSocketIo(http.createServer())
 
 // @ts-expect-error: an unknown option
 graceful({ drainTimeout: 1 })
