@@ -7,6 +7,7 @@ import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { WsAdapter } from '@nestjs/platform-ws'
 import { Chat } from './chat.js'
+import { News, Rooms } from './rooms.js'
 
 @Controller()
 class Who {
@@ -22,13 +23,15 @@ class Who {
   }
 }
 
-@Module({ controllers: [Who], providers: [Chat] })
+const usesSocketIo = process.env.SOCKETS === 'socket.io'
+
+@Module({ controllers: [Who], providers: usesSocketIo ? [Rooms, News] : [Chat] })
 class Application {}
 
 const adapter = process.env.PLATFORM === 'fastify' ? new FastifyAdapter() : new ExpressAdapter()
 const app = await NestFactory.create(Application, adapter, { logger: ['error', 'warn'] })
 const handle = graceful(app.getHttpServer())
-app.useWebSocketAdapter(new WsAdapter(app))
+if (!usesSocketIo) app.useWebSocketAdapter(new WsAdapter(app))
 
 await app.listen(Number(process.env.PORT ?? 3000))
 console.log(`pid ${process.pid} listens on http://localhost:${app.getHttpServer().address().port}`)

@@ -113,6 +113,15 @@ export const gateway: Framework = {
   moves: 'WebSockets and their state',
 }
 
+export const socketIoGateway: Framework = {
+  ...nest,
+  name: 'NestJS gateway, `IoAdapter`',
+  command: `SOCKETS=socket.io ${nest.command}`,
+  packages: ['@nestjs/websockets', '@nestjs/platform-socket.io', 'socket.io'],
+  line: '`graceful(io)` of `@handover/socket.io`, in `afterInit(io)`',
+  moves: 'Socket.IO clients on WebSocket, with their ids, rooms and data',
+}
+
 /** Uses the program of `GraphQL Yoga`: see `subscriptions.test.ts`. */
 const subscriptions: Framework = {
   name: 'GraphQL subscriptions, graphql-ws',
@@ -126,7 +135,7 @@ const subscriptions: Framework = {
 
 /** The rows of the table in docs/reference/compatibility.md, with the installed versions. */
 export function rows(): string {
-  const all = [...frameworks, gateway, subscriptions, ...nextjs].sort((a, b) =>
+  const all = [...frameworks, gateway, socketIoGateway, subscriptions, ...nextjs].sort((a, b) =>
     a.name.localeCompare(b.name, 'en'),
   )
   const row = ({ name, example, packages, line, moves }: Framework) => {

@@ -87,7 +87,7 @@ function nameFor(io: SocketIoServer, requested: string | undefined): string {
 function notAServer(): HandoverError {
   return new HandoverError(
     'ERR_HANDOVER_NOT_A_SERVER',
-    'graceful(io, …) of @handover/socket.io needs a Server of Socket.IO that has an HTTP server: call it after new Server(server) or io.attach(server). Nothing was changed.',
+    'graceful(io, …) of @handover/socket.io needs a Server of Socket.IO that has an HTTP server: call it after new Server(server) or io.attach(server). For a namespace, pass namespace.server. Nothing was changed.',
   )
 }
 
