@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { headOf } from '@handover/core'
 import type { LateCall, MovedClient, MovedSocket, Received, Target } from './messages.js'
+import { pingInMs, trackPings } from './ping-timers.js'
 import {
   type Acknowledge,
   type Client,
@@ -37,7 +38,6 @@ export class Departures {
   readonly #creating = new WeakMap<Connection, number>()
   /** The connection whose packet Socket.IO is handling. */
   #receiving: Connection | undefined
-  readonly #lastPong = new WeakMap<Connection, number>()
   /** When a client that waits for acknowledgements moves anyway. */
   readonly #deadlines = new WeakMap<Connection, number>()
   readonly #gone = new Map<string, ServerSocket>()
@@ -94,7 +94,7 @@ export class Departures {
       opened: first === request ? undefined : headOf(first),
       pingInterval,
       pingTimeout,
-      pingInMs: this.#pingInMs(connection),
+      pingInMs: pingInMs(connection),
       packets: writeBuffer.map(({ type, data, options }) => ({
         type,
         data,
@@ -176,9 +176,7 @@ export class Departures {
 
   #track(connection: Connection): void {
     this.#connections.set(connection.request, connection)
-    const now = () => this.#lastPong.set(connection, performance.now())
-    now()
-    connection.on('heartbeat', now)
+    trackPings(connection)
     connection.prependListener('data', () => {
       this.#receiving = connection
     })
@@ -239,11 +237,5 @@ export class Departures {
     const deadline = this.#deadlines.get(connection) ?? performance.now() + this.#options.ackTimeoutMs
     this.#deadlines.set(connection, deadline)
     return performance.now() < deadline
-  }
-
-  #pingInMs(connection: Connection): number {
-    const { pingInterval } = connection.server.opts
-    const sinceMs = performance.now() - (this.#lastPong.get(connection) ?? 0)
-    return Math.max(0, Math.round(pingInterval - sinceMs))
   }
 }

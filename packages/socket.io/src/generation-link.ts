@@ -5,6 +5,8 @@ import type { Acknowledge, Packet } from './socket-io-internals.js'
 
 /** How long the other process may take to answer. */
 const answerMs = 1_000
+/** How long a process that exits waits for the other one to receive its last messages. */
+const settleMs = 5_000
 
 interface Question {
   sockets(sockets: readonly RemoteDetails[]): void
@@ -22,6 +24,7 @@ export class GenerationLink {
   #isTelling = false
   #questions = 0
   readonly #open = new Map<number, Question>()
+  #onSettled = () => {}
 
   constructor(peer: Peer) {
     this.role = peer.role
@@ -93,7 +96,24 @@ export class GenerationLink {
     if (args) question?.ack(...args)
   }
 
+  /** Resolves when the other process has received everything, or has ended. */
+  settle(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, settleMs)
+      this.#onSettled = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.send({ type: 'settle' })
+    })
+  }
+
+  onSettled(): void {
+    this.#onSettled()
+  }
+
   close(): void {
+    this.#onSettled()
     for (const { sockets, count } of this.#open.values()) {
       sockets([])
       count(0)

@@ -50,6 +50,8 @@ export class Generations {
     heard: ({ heard }, from) => from.onHeard(heard),
     late: ({ sid, call }) => this.#onLateCall(sid, call),
     ack: ({ nsp, id, ack, args }) => this.#acknowledge(nsp, id, ack, args),
+    settle: (_, from) => from.send({ type: 'settled' }),
+    settled: (_, from) => from.onSettled(),
     question: (message, from) => this.#relay.answer(message, from),
     answer: (message, from) => from.onAnswer(message),
   }
@@ -75,6 +77,11 @@ export class Generations {
     })
     forEachNamespace(io, (namespace) => this.#attach(namespace))
     meetPeers(options.protocol, (peer) => this.#meet(peer))
+  }
+
+  /** Resolves when the successor has received everything: broadcasts, late calls and acknowledgements. */
+  async settle(): Promise<void> {
+    await this.#successor?.settle()
   }
 
   #meet(peer: Peer): PeerListener {

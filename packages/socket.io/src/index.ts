@@ -36,9 +36,12 @@ function attach(io: SocketIoLike, options: GracefulSocketIoOptions = {}): Gracef
   const handle = gracefulServer(server.httpServer, core)
   if (servers.get(name) === server) return handle
   servers.set(name, server)
-  moveClients(server, server.engine, own, `socket.io:${name}`)
+  const generations = moveClients(server, server.engine, own, `socket.io:${name}`)
   const onState = ({ state }: { state: string }) => {
-    if (state === 'draining' && server.engine) closePolling(server.engine, own.spreadMs)
+    if (state !== 'draining') return
+    if (server.engine) closePolling(server.engine, own.spreadMs)
+    // The last hook, because those of the application may still broadcast.
+    handle.onDrained(() => generations?.settle())
   }
   handle.on('state', onState)
   server.httpServer.once('close', () => {
@@ -48,7 +51,12 @@ function attach(io: SocketIoLike, options: GracefulSocketIoOptions = {}): Gracef
   return handle
 }
 
-function moveClients(server: SocketIoServer, engine: Engine, own: OwnOptions, protocol: string): void {
+function moveClients(
+  server: SocketIoServer,
+  engine: Engine,
+  own: OwnOptions,
+  protocol: string,
+): Generations | undefined {
   let hasWarned = false
   const warn = (missing: string) => {
     if (hasWarned) return
@@ -69,6 +77,7 @@ function moveClients(server: SocketIoServer, engine: Engine, own: OwnOptions, pr
         onMissing: warn,
       })
   moveWebSockets(server, { name: protocol, spreadMs: own.spreadMs }, generations)
+  return generations
 }
 
 /** A server keeps its name if the program registers it again. */

@@ -51,6 +51,9 @@ export type PeerMessage =
       readonly ack: number
       readonly args: unknown[]
     }
+  /** The predecessor waits until the successor has received everything before this message. */
+  | { readonly type: 'settle' }
+  | { readonly type: 'settled' }
   /** Asks for the sockets of the target, or for their acknowledgements of a packet. */
   | {
       readonly type: 'question'
@@ -113,7 +116,7 @@ export interface MovedClient {
   /** The times in milliseconds that the handshake told the client. */
   readonly pingInterval: number
   readonly pingTimeout: number
-  /** Milliseconds until the next ping is due; 0 if the client has not answered the last one. */
+  /** Milliseconds until the next ping is due; 0 also if the client has not answered the last one. */
   readonly pingInMs: number
   readonly packets: readonly BufferedPacket[]
   readonly sockets: readonly MovedSocket[]

@@ -2,6 +2,20 @@
 import type { MovedClient } from './messages.js'
 import type { Connection, Engine } from './socket-io-internals.js'
 
+/** When the next ping of a client is due. */
+const due = new WeakMap<Connection, number>()
+
+export function trackPings(connection: Connection): void {
+  const restart = () => due.set(connection, performance.now() + connection.server.opts.pingInterval)
+  restart()
+  connection.on('heartbeat', restart)
+}
+
+/** Milliseconds until the next ping is due; 0 also if the client has not answered the last one. */
+export function pingInMs(connection: Connection): number {
+  return Math.max(0, Math.round((due.get(connection) ?? 0) - performance.now()))
+}
+
 /** A later release may have other times, but this client keeps those of its handshake. */
 export function keepPinging(connection: Connection, client: MovedClient, engine: Engine): void {
   const { pingInterval, pingTimeout, pingInMs } = client
@@ -15,10 +29,8 @@ export function keepPinging(connection: Connection, client: MovedClient, engine:
   }
   clearTimeout(connection.pingIntervalTimer ?? undefined)
   connection.schedulePing()
-  if (pingInMs === 0) {
-    connection.resetPingTimeout(pingTimeout)
-    return
-  }
+  due.set(connection, performance.now() + pingInMs)
+  // The client may get two pings in a row, and answers both.
   const ping = () => {
     connection.sendPacket('ping')
     connection.resetPingTimeout(pingTimeout)
