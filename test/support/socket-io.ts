@@ -34,7 +34,7 @@ export interface Who {
 /** Calls of methods, one on the result of the other. */
 export type Steps = readonly (readonly [method: string, ...args: unknown[]])[]
 
-export type ClientOptions = Partial<ManagerOptions & SocketOptions>
+export type ClientOptions = Partial<ManagerOptions & SocketOptions> & { readonly tls?: boolean }
 
 /** A client that has connected one namespace. */
 export class Client {
@@ -60,14 +60,14 @@ export class Client {
     return this.ask('who')
   }
 
-  /** Resolves when this generation has the client. */
+  /** Resolves when this generation has the client, which may have to reconnect. */
   async servedBy(generation: number): Promise<Who> {
-    let who = await this.who()
+    let who: Who | undefined
     await until(`generation ${generation} has the client`, async () => {
-      who = await this.who()
-      return who.generation === generation
+      who = await this.who().catch(() => undefined)
+      return who?.generation === generation
     })
-    return who
+    return who as unknown as Who
   }
 
   ask<T>(event: string, ...args: unknown[]): Promise<T> {
@@ -88,8 +88,8 @@ export class Client {
   }
 }
 
-export function manager(service: Service, options: ClientOptions = {}): Manager {
-  const { port, tls } = service.target as TcpTarget
+export function manager(service: Service, { tls, ...options }: ClientOptions = {}): Manager {
+  const { port } = service.target as TcpTarget
   const made = new Manager(`${tls ? 'https' : 'http'}://127.0.0.1:${port}`, {
     transports: ['websocket'],
     reconnectionDelay: 10,

@@ -18,6 +18,7 @@ import {
   type SocketIoServer,
   type Transport,
 } from './socket-io-internals.js'
+import { runSocketMiddlewares } from './socket-middlewares.js'
 
 /** The distance between the acknowledgement ids of two generations, so that late events of the earlier one do not collide. */
 const ackGap = 1_000_000
@@ -198,20 +199,22 @@ export class Arrivals {
     namespace.run = (socket, done) => {
       const arrival = this.#bySocket.get(socket)
       if (!arrival) run.call(namespace, socket, done)
-      else this.#runMiddlewares(arrival, (next) => run.call(namespace, socket, next), done)
+      else {
+        runSocketMiddlewares(socket, {
+          skip: this.#options.skipMiddlewares,
+          run: (next) => run.call(namespace, socket, next),
+          accepted: done,
+          refused: arrival.done.reject,
+        })
+      }
     }
-  }
-
-  #runMiddlewares(arrival: Arrival, run: (done: (error?: Error) => void) => void, done: () => void): void {
-    if (this.#options.skipMiddlewares) done()
-    else run((error) => (error ? arrival.done.reject(error) : done()))
   }
 
   /** The socket belongs to its namespace from now on: operations reach it. */
   #identify(socket: ServerSocket, moved: MovedSocket, arrival: Arrival): void {
     const { nsp } = socket
     const { id, pid, data, handshake, rooms, nextAck, received } = moved
-    Object.assign(socket, { id, pid, data, recovered: true, connected: true })
+    Object.assign(socket, { id, pid, data, connected: true })
     Object.assign(socket.handshake, handshake)
     socket.join([...rooms])
     nsp.sockets.set(id, socket)

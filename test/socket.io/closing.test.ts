@@ -1,0 +1,142 @@
+// Clients that cannot move are closed, and reconnect.
+import type { TcpTarget } from '@handover/load'
+import { describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { finalReports } from '../support/reports.js'
+import { type Service, startService } from '../support/service.js'
+import { Control, connect, movingSocketIo } from '../support/socket-io.js'
+import { until } from '../support/until.js'
+
+const start = (more: object = {}) => startService('moving-socket-io.mjs', movingSocketIo(more))
+const reconnected = ['connect', expect.any(String), 'connect']
+const lines = ({ output }: Service, pattern: RegExp) =>
+  output.split('\n').filter((line) => pattern.test(line))
+
+test('clients on long polling are closed and reconnect to the successor', async () => {
+  const service = await start()
+  const clients = [await connect(service, { transports: ['polling'] })]
+  for (let n = 0; n < 9; n++) clients.push(await connect(service, { transports: ['polling'] }))
+  await service.reload()
+  for (const client of clients) {
+    expect(await client.servedBy(2)).toMatchObject({ recovered: false })
+    expect(client.changes).toEqual(reconnected)
+  }
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ cut: [], timedOut: false })
+})
+
+test('clients over TLS are closed one by one and reconnect to the successor', async () => {
+  const service = await start({ tls: true, socketIo: { spreadMs: 500 } })
+  const clients = [await connect(service, { tls: true })]
+  for (let n = 0; n < 9; n++) clients.push(await connect(service, { tls: true }))
+  const closedAt: number[] = []
+  for (const { socket } of clients) socket.on('disconnect', () => closedAt.push(performance.now()))
+  await service.reload()
+  for (const client of clients) {
+    await client.servedBy(2)
+    expect(client.changes).toEqual(['connect', 'transport close', 'connect'])
+  }
+  expect(new Set(closedAt).size).toBeGreaterThan(1)
+  expect((await finalReports(service, 1))[0]?.drain).toMatchObject({ cut: [], timedOut: false })
+})
+
+describe.each([
+  ['long polling', { transports: ['polling'] }, {}],
+  ['WebSocket over TLS', { tls: true }, { tls: true }],
+])('with connectionStateRecovery, a client on %s', (_, options, more) => {
+  test('recovers its ids, rooms, data and missed packets in the successor', async () => {
+    const service = await start({ io: { connectionStateRecovery: {} }, ...more })
+    const client = await connect(service, { ...options, reconnection: false })
+    const other = await connect(service, more)
+    await client.run(['join', 'room'])
+    await client.ask('remember', 'rich')
+    await other.run(['to', 'room'], ['emit', 'news', 0])
+    await client.has('news')
+    const before = await client.who()
+    await service.reload()
+    await until('the client is closed', () => !client.socket.connected)
+    await other.servedBy(2)
+    for (const data of [1, Buffer.from('two')]) await other.run(['to', 'room'], ['emit', 'news', data])
+    client.socket.connect()
+    const after = await client.servedBy(2)
+    expect(client.socket.recovered).toBe(true)
+    const { id, pid, rooms, data } = before
+    expect(after).toMatchObject({ id, pid, rooms, data, recovered: true })
+    expect(client.received('news').map(([each]) => each)).toEqual([0, 1, Buffer.from('two')])
+  })
+})
+
+test('a client that reconnects to the successor gets what the predecessor emits afterwards', async () => {
+  const service = await start({ io: { connectionStateRecovery: {} } })
+  const client = await connect(service, { transports: ['polling'], reconnection: false })
+  await client.run(['join', 'room'])
+  const predecessor = await Control.open(service)
+  await predecessor.call('/', ['to', 'room'], ['emit', 'news', 0])
+  await client.has('news')
+  await service.reload()
+  await until('the client is closed', () => !client.socket.connected)
+  const successor = await Control.open(service)
+  await predecessor.call('/', ['to', 'room'], ['emit', 'news', 1])
+  client.socket.connect()
+  await client.servedBy(2)
+  await predecessor.call('/', ['to', 'room'], ['emit', 'news', 2])
+  await successor.call('/', ['to', 'room'], ['emit', 'news', 3])
+  await client.has('news', 4)
+  expect(client.socket.recovered).toBe(true)
+  expect(client.received('news').map(([n]) => n)).toEqual([0, 1, 2, 3])
+  predecessor.end()
+  successor.end()
+})
+
+test('a client whose data cannot be cloned is closed with one log line, and the other clients move', async () => {
+  const service = await start()
+  const client = await connect(service)
+  const other = await connect(service)
+  await client.ask('remember', 'function')
+  await service.reload()
+  expect(await client.servedBy(2)).toMatchObject({ recovered: false, data: '{}' })
+  expect(client.changes).toEqual(['connect', 'transport close', 'connect'])
+  await other.servedBy(2)
+  expect(other.changes).toEqual(['connect'])
+  expect(lines(service, /^handover.*clone/)).toHaveLength(1)
+})
+
+test.each([
+  ['Socket.IO', { missing: 'clientsCount' }, 'the clients of engine.io'],
+  ['a client', { missingInClient: 'resetPingTimeout' }, 'the ping timer of a client'],
+])('when a private part of %s is missing, clients are closed after one warning', async (_, more, part) => {
+  const service = await start(more)
+  const clients = [await connect(service), await connect(service), await connect(service)]
+  await service.reload()
+  for (const client of clients) {
+    expect(await client.servedBy(2)).toMatchObject({ recovered: false })
+    expect(client.changes).toEqual(['connect', 'transport close', 'connect'])
+  }
+  expect(lines(service, new RegExp(`\\[${service.pid}\\].*missing: `))).toEqual([
+    expect.stringMatching(`cannot move clients, so a reload closes them \\(missing: ${part}\\)`),
+  ])
+})
+
+test('a client in the middle of an upgrade to WebSocket moves after the upgrade', async () => {
+  const service = await start()
+  const { port } = service.target as TcpTarget
+  const polling = `http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`
+  const { sid } = JSON.parse((await (await fetch(polling)).text()).slice(1))
+  await fetch(`${polling}&sid=${sid}`, { method: 'POST', body: '40' })
+  await (await fetch(`${polling}&sid=${sid}`)).text()
+  const websocket = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket&sid=${sid}`)
+  const texts: string[] = []
+  websocket.on('message', (data) => texts.push(String(data)))
+  await until('the WebSocket is open', () => websocket.readyState === WebSocket.OPEN)
+  websocket.send('2probe')
+  await until('the upgrade has begun', () => texts.includes('3probe'))
+  await service.reload()
+  await service.line(/draining: 1 connection open/)
+  websocket.send('5')
+  await finalReports(service, 1)
+  websocket.send('421["who"]')
+  await until('the successor answers', () => texts.some((text) => text.startsWith('431')))
+  expect(texts.at(-1)).toContain('"generation":2')
+  expect(texts.at(-1)).toContain(sid)
+  websocket.close()
+})
