@@ -1,22 +1,37 @@
 // `node ../../tools/bundle.mjs NAME…` runs in a package before it is packed. It bundles dist/NAME.js and its imports
 // into dist/NAME.bundle.js, because Node needs almost a millisecond per ES module at the start of each generation.
+// With --commonjs it writes dist/NAME.bundle.cjs and copies the types, src/NAME.d.cts: Jest cannot `require` an ES module.
 // The workspace itself runs the unbundled files.
-import { renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 import { rolldown } from 'rolldown'
 
-const names = process.argv.slice(2)
+const options = { commonjs: { type: 'boolean', default: false } }
+const { values, positionals: names } = parseArgs({ options, allowPositionals: true })
+const extension = values.commonjs ? 'cjs' : 'js'
 const input = Object.fromEntries(names.map((name) => [name, `dist/${name}.js`]))
 const bundle = await rolldown({ input, platform: 'node', external: /^[^./]/ })
 const { output } = await bundle.generate({
-  format: 'esm',
+  format: values.commonjs ? 'cjs' : 'esm',
+  exports: 'named',
   // Comments are only useful in the repository, and parsing them takes time.
   comments: false,
-  entryFileNames: '[name].bundle.js',
-  chunkFileNames: 'shared.bundle.js',
+  entryFileNames: `[name].bundle.${extension}`,
+  chunkFileNames: `shared.bundle.${extension}`,
 })
-for (const { fileName, code } of output) {
-  // Rename the complete file into place, so that concurrent runs never read a partial one.
+for (const { fileName, code, exports } of output) write(fileName, code + replacedExports(exports))
+if (values.commonjs) for (const name of names) write(`${name}.d.cts`, readFileSync(`src/${name}.d.cts`))
+
+/** Node's `require` of an ES module returns the export of this name. */
+function replacedExports(exports) {
+  return values.commonjs && exports.includes('module.exports')
+    ? "module.exports = exports['module.exports']\n"
+    : ''
+}
+
+/** Renames the complete file into place, so that concurrent runs never read a partial one. */
+function write(fileName, content) {
   const temporary = `dist/.${process.pid}.${fileName}`
-  writeFileSync(temporary, code)
+  writeFileSync(temporary, content)
   renameSync(temporary, `dist/${fileName}`)
 }

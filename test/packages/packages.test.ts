@@ -1,79 +1,61 @@
 // The packages as users get them: packed and installed in a folder outside this workspace.
 import { execFile } from 'node:child_process'
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { answerOf } from '../support/answer.js'
 import { isHandedOver, isReady } from '../support/generations.js'
+import { Packed, packed } from '../support/packed.js'
 import { launchService } from '../support/service.js'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const consumers = fileURLToPath(new URL('consumers', import.meta.url))
 const watched = new URL('../fixtures/watched.mjs', import.meta.url).href
-const libraries = ['core', 'fastify', 'express', 'koa', 'ws', 'socket.io'] as const
-const names = [...libraries, 'cli'] as const
 /** Bundled because loading their many files would slow down every start. */
 const bundled: readonly string[] = ['core', 'ws', 'socket.io', 'cli']
 
-const home = mkdtempSync(join(tmpdir(), 'handover-packages-'))
-const app = join(home, 'app')
-const tarball = (name: string) => join(home, `handover-${name}-${versionOf(name)}.tgz`)
+const packages = new Packed()
+const { app } = packages
 
 beforeAll(async () => {
-  for (const name of names) {
-    const args = ['--dir', join(root, 'packages', name), 'pack', '--pack-destination', home]
-    await run(process.execPath, [join(root, 'tools', 'pnpm.mjs'), ...args])
-  }
-  mkdirSync(app)
-  writeFileSync(join(app, 'package.json'), '{ "private": true, "type": "module" }')
-  const types = ['@types/node@20', '@types/express@5', '@types/koa@3', '@types/ws@8']
-  const packages = [...names.map(tarball), 'fastify@5', 'express@5', 'koa@3', 'ws@8', 'socket.io@4', ...types]
-  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], { cwd: app })
+  await packages.install('module')
   for (const file of readdirSync(consumers)) copyFileSync(join(consumers, file), join(app, file))
 }, 180_000)
 
-afterAll(() => rmSync(home, { recursive: true, force: true }))
+afterAll(() => packages.remove())
 
-describe.each(names)('@handover/%s', (name) => {
+describe.each(packed)('@handover/%s', (name) => {
   test('contains exactly the files that it needs', async () => {
-    const { stdout } = await run('tar', ['-tzf', tarball(name)])
+    const { stdout } = await run('tar', ['-tzf', packages.tarball(name)])
     const files = stdout
       .trim()
       .split('\n')
       .map((path) => path.replace(/^package\//, ''))
     const main = name === 'cli' ? 'main' : 'index'
     const code = [`dist/${main}${bundled.includes(name) ? '.bundle' : ''}.js`]
-    const types = name === 'cli' ? [] : ['dist/index.d.ts']
+    const types = name === 'cli' ? [] : ['dist/index.d.ts', 'dist/index.d.cts', 'dist/index.bundle.cjs']
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', ...code, ...types]))
     if (name === 'core') expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(4)
     if (name === 'ws' || name === 'socket.io')
       expect(files.filter((path) => path.endsWith('.js'))).toHaveLength(1)
+    if (name === 'core') expect(files.filter((path) => path.endsWith('.bundle.cjs'))).toHaveLength(3)
     expect(files.includes('handover-preload.cjs')).toBe(name === 'core')
     expect(files.filter((path) => !isWanted(path))).toEqual([])
   })
 
   test('satisfies publint', async () => {
-    expect(await tool('publint', [tarball(name), '--strict'])).toContain('All good!')
+    expect(await tool('publint', [packages.tarball(name), '--strict'])).toContain('All good!')
   })
 
   if (name === 'cli') return
 
   test('resolves its types like its code', async () => {
-    // Every supported version of Node can `require` an ES module, as the consumers below prove.
-    const args = ['--profile', 'esm-only', '--no-definitely-typed', '--format', 'json']
-    const found = JSON.parse(await tool('attw', [tarball(name), ...args]))
+    // Only the CLI uses the entry point `supervision`, which is an ES module.
+    const args = ['--profile', 'node16', '--exclude-entrypoints', './supervision', '--no-definitely-typed']
+    const found = JSON.parse(await tool('attw', [packages.tarball(name), '--format', 'json', ...args]))
     expect(found).toMatchObject({ analysis: { packageName: `@handover/${name}` } })
   })
 })
@@ -135,12 +117,9 @@ test('npm installs handover run into node_modules/.bin', async () => {
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
 })
 
-const versionOf = (name: string): string =>
-  JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')).version
-
 const isWanted = (path: string): boolean =>
   ['LICENSE', 'README.md', 'package.json', 'handover-preload.cjs'].includes(path) ||
-  (/^dist\/.*\.(js|d\.ts)$/.test(path) && !basename(path).includes('.test.'))
+  (/^dist\/.*\.(js|d\.ts|bundle\.cjs|d\.cts)$/.test(path) && !basename(path).includes('.test.'))
 
 /** Runs a tool and returns its output. Throws with the output if the tool fails. */
 async function tool(name: string, args: readonly string[]): Promise<string> {

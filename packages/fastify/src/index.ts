@@ -57,11 +57,21 @@ const registered = fp(plugin, { name: '@handover/fastify', fastify: '5.x' })
  * The plugin. Options: see `GracefulOptions` of `@handover/core`. The default `logger` is Fastify's own;
  * where that is off, warnings and errors go to standard error. `ready: 'listening'` means Fastify's `onListen`. Rejects with the `HandoverError`s that `graceful` of core throws.
  */
-export const graceful: Plugin & { readonly graceful: Plugin } = Object.assign(registered, {
-  /** For `const { graceful } = require('@handover/fastify')`. `require` itself returns the plugin, too. */
-  graceful: registered,
-})
+export const graceful: Plugin & { readonly graceful: Plugin; readonly default: Plugin } = Object.assign(
+  registered,
+  {
+    /** For `const { graceful } = require('@handover/fastify')`. `require` itself returns the plugin, too. */
+    graceful: registered,
+    /** For code that is compiled to CommonJS without `esModuleInterop`. */
+    default: registered,
+  },
+)
 
 export default graceful
 export type { GracefulHandle, GracefulOptions }
+/**
+ * What `require` returns. index.d.cts declares it: a string as a name is an error with `module: es2020` of TypeScript.
+ *
+ * @internal
+ */
 export { graceful as 'module.exports' }

@@ -59,10 +59,17 @@ function attach(app: KoaApplication, options?: GracefulOptions): Middleware & Gr
  *
  * @function
  */
-export const graceful: typeof attach & { readonly graceful: typeof attach } = Object.assign(attach, {
-  graceful: attach,
-})
+export const graceful: typeof attach & { readonly graceful: typeof attach; readonly default: typeof attach } =
+  Object.assign(attach, {
+    graceful: attach,
+    default: attach,
+  })
 
 export default graceful
 export type { GracefulHandle, GracefulOptions }
+/**
+ * What `require` returns. index.d.cts declares it: a string as a name is an error with `module: es2020` of TypeScript.
+ *
+ * @internal
+ */
 export { graceful as 'module.exports' }

@@ -105,10 +105,17 @@ function notAServer(): HandoverError {
  *
  * @function
  */
-export const graceful: typeof attach & { readonly graceful: typeof attach } = Object.assign(attach, {
-  graceful: attach,
-})
+export const graceful: typeof attach & { readonly graceful: typeof attach; readonly default: typeof attach } =
+  Object.assign(attach, {
+    graceful: attach,
+    default: attach,
+  })
 
 export type { GracefulSocketIoOptions } from './options.js'
 export default graceful
+/**
+ * What `require` returns. index.d.cts declares it: a string as a name is an error with `module: es2020` of TypeScript.
+ *
+ * @internal
+ */
 export { graceful as 'module.exports' }

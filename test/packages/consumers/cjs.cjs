@@ -13,6 +13,10 @@ assert.equal(typeof core.graceful, 'function')
 assert.equal(core.default, core.graceful)
 assert.equal(typeof core.HandoverError, 'function')
 
+// One copy: `require` gets the ES module, too.
+import('@handover/express').then((esm) => assert.equal(esm.default, graceful))
+import('@handover/core').then((esm) => assert.equal(esm.HandoverError, core.HandoverError))
+
 const app = express()
 const handle = graceful(app)
 app.use(handle)

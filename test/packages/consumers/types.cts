@@ -1,3 +1,5 @@
+import type * as esm from '@handover/core' with { 'resolution-mode': 'import' }
+
 import core = require('@handover/core')
 import graceful = require('@handover/express')
 
@@ -12,6 +14,9 @@ import fastify = require('fastify')
 import Koa = require('koa')
 import socket_io = require('socket.io')
 import ws = require('ws')
+
+// packages/core/src/index.d.cts declares every value that index.ts exports.
+export const every: { [name in keyof typeof esm]: unknown } = core
 
 const app = express()
 const handle: GracefulHandle = graceful(app)

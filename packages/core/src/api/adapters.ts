@@ -5,7 +5,7 @@ import { defaults, type GracefulOptions } from '../base/settings.js'
 import { Http1Connection } from '../connections/http1.js'
 import type { MovableConnection } from '../connections/movable.js'
 import { platform } from '../platform/process.js'
-import { lineLogger } from '../platform/stderr-logger.js'
+import { problemLogger } from '../platform/stderr-logger.js'
 import type { GracefulHandle } from './handle.js'
 import { currentGeneration, register } from './registry.js'
 
@@ -28,7 +28,7 @@ export function gracefulApplication(
 }
 
 /** For adapters whose framework logs nothing: logs warnings and errors on standard error. */
-export const warningLogger = (): Logger => ({ ...lineLogger(platform.pid), info() {} })
+export const warningLogger = (): Logger => problemLogger(platform.pid)
 
 /** For adapters whose framework closes its server itself. */
 export interface ServerRelease {

@@ -7,7 +7,7 @@ import { lateServers, lateSuccessor } from '../generation/late-server.js'
 import type { ReadyCondition } from '../generation/readiness.js'
 import { type Origin, readOrigin } from '../platform/launch-context.js'
 import { platform } from '../platform/process.js'
-import { lineLogger } from '../platform/stderr-logger.js'
+import { defaultLogger } from '../platform/stderr-logger.js'
 import { wireVersion } from '../protocol/version.js'
 import type { MeetPeer } from '../transfer/peers.js'
 import { agree } from './agreement.js'
@@ -34,7 +34,7 @@ export function register(condition: ReadyCondition, options: GracefulOptions | u
   const existing = generation?.internals
   if (origin.inheritance !== undefined && lateServers(condition, existing?.parts.listeners).length > 0)
     throw lateSuccessor()
-  const agreed = agree(existing?.given ?? {}, options, lineLogger(platform.pid), origin.cwd)
+  const agreed = agree(existing?.given ?? {}, options, defaultLogger(platform.pid), origin.cwd)
   existing?.applyOptions(agreed)
   const { handle, internals } = generation ?? begin(agreed)
   internals.await(condition)

@@ -84,7 +84,10 @@ export interface GracefulOptions {
   readonly exit?: boolean
   /** How to start the successor. Default `{}`: as this process was started. */
   readonly successor?: SuccessorOptions
-  /** A logger with pino's `info`, `warn` and `error`; `false` for none. Default: lines on standard error. */
+  /**
+   * A logger with pino's `info`, `warn` and `error`; `false` for none. Default: lines on standard error; in test files of
+   * vitest and Jest, only warnings and errors.
+   */
   readonly logger?: Logger | false | undefined
 }
 

@@ -21,3 +21,17 @@ export function lineLogger(pid: number): Logger {
   }
   return { info: line, warn: line, error: line }
 }
+
+/**
+ * Jest, vitest and every other program with Jest's `expect` set this in the process of a test file. A server that a test
+ * starts in a process of its own still logs every line.
+ */
+const expectState = Symbol.for('$$jest-matchers-object')
+
+/** The logger of a program that sets none. A test file gets only warnings and errors: its output is a report. */
+export function defaultLogger(pid: number): Logger {
+  return Object.hasOwn(globalThis, expectState) ? problemLogger(pid) : lineLogger(pid)
+}
+
+/** Logs warnings and errors only. */
+export const problemLogger = (pid: number): Logger => ({ ...lineLogger(pid), info() {} })

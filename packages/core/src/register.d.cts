@@ -1,0 +1,2 @@
+// The types of dist/register.bundle.cjs, which exports nothing.
+export {}
