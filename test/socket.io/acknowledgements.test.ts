@@ -23,6 +23,27 @@ test('the handler of the predecessor acknowledges an event after the client has 
   predecessor.end()
 })
 
+test('the predecessor exits after its handlers have acknowledged the events of clients that have moved', async () => {
+  const service = await start()
+  const client = await connect(service)
+  const answer = client.ask('slow', 1_500)
+  await client.who()
+  const { from } = await service.reload()
+  await client.servedBy(2)
+  expect(await answer).toBe(1)
+  expect(await service.exitOf(from.pid)).toMatchObject({ code: 0 })
+})
+
+test('after ackTimeoutMs the predecessor exits although no handler acknowledges an event', async () => {
+  const service = await start({ ackTimeoutMs: 100 })
+  const client = await connect(service)
+  client.ask('without a handler').catch(() => {})
+  await client.who()
+  const { from } = await service.reload()
+  expect(await service.exitOf(from.pid)).toMatchObject({ code: 0 })
+  expect(await client.servedBy(2)).toMatchObject({ connected: true })
+})
+
 test('a client stays in the predecessor until it has acknowledged an event', async () => {
   const service = await start({ ackTimeoutMs: 60_000 })
   const client = await connect(service)

@@ -57,6 +57,11 @@ export class Departures {
     return this.#goneConnections.has(sid)
   }
 
+  /** Whether the client of this socket has moved to the successor. */
+  isGone(socket: ServerSocket): boolean {
+    return this.#gone.get(socket.id) === socket
+  }
+
   /** A client that has moved acknowledged an event. Returns whether this process had sent it. */
   acknowledge(id: string, ack: number, args: unknown[]): boolean {
     const acks = this.#gone.get(id)?.acks

@@ -5,6 +5,7 @@ import { Departures } from './departures.js'
 import { GenerationLink } from './generation-link.js'
 import type { LateCall, PeerMessage } from './messages.js'
 import { NumberedBroadcasts } from './numbered-broadcasts.js'
+import { PendingAnswers } from './pending-answers.js'
 import { perform } from './perform.js'
 import { RecoveryExchange } from './recovery.js'
 import { Relay } from './relay.js'
@@ -37,6 +38,7 @@ export class Generations {
   readonly #io: SocketIoServer
   readonly #relay: Relay
   readonly #recovery: RecoveryExchange
+  readonly #answers: PendingAnswers
   readonly #numbered = new NumberedBroadcasts()
   #predecessor: GenerationLink | undefined
   #successor: GenerationLink | undefined
@@ -75,8 +77,14 @@ export class Generations {
       onMissing: options.onMissing,
       moved: options.moved,
     })
+    this.#answers = new PendingAnswers(io, options.ackTimeoutMs)
     forEachNamespace(io, (namespace) => this.#attach(namespace))
     meetPeers(options.protocol, (peer) => this.#meet(peer))
+  }
+
+  /** Resolves when the handlers of this process have answered the clients that have moved. */
+  answered(): Promise<void> {
+    return this.#answers.answered((socket) => this.departures.isGone(socket))
   }
 
   /** Resolves when the successor has received everything: broadcasts, late calls and acknowledgements. */

@@ -37,6 +37,9 @@ function attach(io: SocketIoLike, options: GracefulSocketIoOptions = {}): Gracef
   if (servers.get(name) === server) return handle
   servers.set(name, server)
   const generations = moveClients(server, server.engine, own, `socket.io:${name}`)
+  let answering = generations
+  // The first hook, because handlers use what the application's hooks close.
+  handle.onDrained(() => answering?.answered())
   const onState = ({ state }: { state: string }) => {
     if (state !== 'draining') return
     if (server.engine) closePolling(server.engine, own.spreadMs)
@@ -46,6 +49,7 @@ function attach(io: SocketIoLike, options: GracefulSocketIoOptions = {}): Gracef
   handle.on('state', onState)
   server.httpServer.once('close', () => {
     servers.delete(name)
+    if (handle.state !== 'draining') answering = undefined
     handle.off('state', onState)
   })
   return handle

@@ -11,7 +11,8 @@ export interface GracefulSocketIoOptions extends GracefulOptions {
   readonly skipMiddlewares?: boolean
   /**
    * How long, in milliseconds, a client stays in the predecessor while the application waits for its acknowledgements
-   * (`emitWithAck`). Then it moves, and the predecessor still gets them until it exits. Default: 5000.
+   * (`emitWithAck`). Then it moves, and the predecessor still gets them until it exits. Before it exits, it waits as long
+   * for handlers that still have to acknowledge an event of a client that has moved. Default: 5000.
    */
   readonly ackTimeoutMs?: number
   /** The longest time, in milliseconds, over which clients that cannot move close one by one. Default: 5000. */

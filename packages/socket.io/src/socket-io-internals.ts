@@ -111,6 +111,8 @@ export interface ServerSocket extends EventEmitter {
   join(rooms: string | readonly string[]): unknown
   leave(room: string): unknown
   disconnect(close?: boolean): unknown
+  /** Returns the function with which a handler acknowledges the event with this id. */
+  ack?(id: number): Acknowledge
   onack(packet: Packet): void
   _onconnect(): void
 }
