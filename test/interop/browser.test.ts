@@ -22,6 +22,18 @@ interface Seen {
   readonly failures: readonly string[]
 }
 
+/** The results that the page in `test/fixtures/socket-io-page.mjs` collects. */
+interface SeenBySocketIo {
+  readonly ids: readonly string[]
+  readonly transport: string
+  /** How many events the page has sent. */
+  readonly said: number
+  /** The acknowledgements: the number that the page sent, and how many the server has received. */
+  readonly answers: readonly { readonly id: number; readonly count: number; readonly generation: number }[]
+  readonly messages: readonly { readonly number: number; readonly generation: number }[]
+  readonly failures: readonly string[]
+}
+
 /** Options that prevent requests to other hosts. */
 const quietly = [
   '--disable-background-networking',
@@ -45,6 +57,7 @@ async function openPage(url: string): Promise<Page> {
 }
 
 const seenBy = (page: Page) => page.evaluate<Seen>('window.seen')
+const seenBySocketIo = (page: Page) => page.evaluate<SeenBySocketIo>('window.seen')
 
 test.each([
   ['WebSocket', {}, ''],
@@ -82,6 +95,44 @@ test.each([
     expect(messages.map(({ id, count }) => [id, count])).toEqual(messages.map((_, i) => [i + 1, i + 1]))
     expect(clientPortsOf(port).filter((each) => !connections.includes(each))).toEqual([])
     for (const { drain } of await finalReports(service, 3)) {
+      expect(drain).toMatchObject({ lost: 0, cut: [] })
+      expect(drain.kinds.upgraded.moved).toBe(1)
+    }
+  },
+)
+
+test.each([[['websocket']], [['polling', 'websocket']]])(
+  'a Socket.IO client with %j in a browser page keeps its connection through three reloads and loses no message',
+  async (transports) => {
+    const service = await startService('socket-io-page.mjs', {
+      config: { graceful: { probationMs: 50 }, transports },
+    })
+    const { port } = service.target as TcpTarget
+    const page = await openPage(`http://127.0.0.1:${port}/`)
+    const isServedBy = (generation: number) => async () => {
+      const { answers, messages, transport } = await seenBySocketIo(page)
+      const generations = [answers.at(-1)?.generation, messages.at(-1)?.generation]
+      return transport === 'websocket' && generations.every((each) => each === generation)
+    }
+    await until('generation 1 serves the page', isServedBy(1))
+    for (let generation = 2; generation <= 4; generation++) {
+      await service.reload()
+      await until(`generation ${generation} serves the page`, isServedBy(generation))
+    }
+    await page.evaluate('clearInterval(window.timer)')
+    await until('the server has acknowledged all events', async () => {
+      const { answers, said } = await seenBySocketIo(page)
+      return answers.length === said
+    })
+
+    const reports = await finalReports(service, 3)
+    const { ids, answers, messages, failures } = await seenBySocketIo(page)
+    expect(failures).toEqual([])
+    expect(ids).toHaveLength(1)
+    expect(messages.map(({ number }) => number)).toEqual(messages.map((_, i) => i + 1))
+    const inOrder = answers.toSorted((one, other) => one.id - other.id)
+    expect(inOrder.map(({ id, count }) => [id, count])).toEqual(inOrder.map((_, i) => [i + 1, i + 1]))
+    for (const { drain } of reports) {
       expect(drain).toMatchObject({ lost: 0, cut: [] })
       expect(drain.kinds.upgraded.moved).toBe(1)
     }
