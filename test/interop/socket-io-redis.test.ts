@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { startRedis } from '../support/redis.js'
 import { type Service, startService } from '../support/service.js'
-import { connectTickClients, expectEveryTick, tickClient } from '../support/ticks.js'
+import { connectTickClients, expectEveryTick, type TickClient, tickClient } from '../support/ticks.js'
 import { until } from '../support/until.js'
 
 const graceful = { probationMs: 50 }
@@ -15,7 +15,7 @@ async function reloadTimes(service: Service, reloads: number): Promise<void> {
   }
 }
 
-test.each(['redis', 'ioredis', 'streams'])(
+test.each(['redis', 'ioredis', 'sharded', 'streams'])(
   'with the adapter "%s", moving clients get each broadcast of any process once',
   async (adapter) => {
     const common = { adapter, redis: await startRedis(), rate: 200, graceful }
@@ -46,6 +46,23 @@ test('after a reload, all clients acknowledge a broadcast through Redis', async 
   for (const { socket } of [...clients, ...others]) socket.on('asked', (answer) => answer('here'))
   await reloadTimes(service, 1)
   for (const { socket } of [...clients, ...others]) expect(await socket.emitWithAck('ask')).toBe(6)
+})
+
+test('with redis-streams-adapter, moving clients miss no socketsJoin of another process', async () => {
+  const config = { adapter: 'streams', redis: await startRedis(), graceful }
+  const service = await startService('socket-io-redis.mjs', { config })
+  await startService('socket-io-redis.mjs', { config: { ...config, joins: true } })
+  const clients = await connectTickClients(service, 40)
+  await reloadTimes(service, 2)
+  const joined = async ({ socket }: TickClient) => {
+    const { rooms }: { rooms: string[] } = await socket.emitWithAck('who')
+    return rooms.flatMap((room) => (room.startsWith('joined ') ? [Number(room.slice(7))] : []))
+  }
+  for (const client of clients) {
+    const rooms = await joined(client)
+    const [first = 0] = rooms
+    expect(rooms).toEqual(rooms.map((_, n) => first + n))
+  }
 })
 
 test('with redis-streams-adapter, a client that is offline during a reload recovers what it missed', async () => {

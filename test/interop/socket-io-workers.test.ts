@@ -1,7 +1,7 @@
 // Socket.IO with several workers, which share one address.
 import { expect, test } from 'vitest'
 import { startRedis } from '../support/redis.js'
-import { type RunOptions, rollWorkers, startRun } from '../support/supervised.js'
+import { launchRun, type RunOptions, rollWorkers, startRun } from '../support/supervised.js'
 import { connectTickClients, expectEveryTick, tickClient } from '../support/ticks.js'
 import { until } from '../support/until.js'
 
@@ -40,4 +40,11 @@ test('without sticky sessions, polling clients of two workers lose their session
   const clients = Array.from({ length: 5 }, () => tickClient(service, 0, { transports: ['polling'] }))
   await until('a request reaches the other worker', () => clients.some(({ troubles }) => troubles.length > 0))
   expect(clients.flatMap(({ troubles }) => troubles)).toContain('xhr post error')
+})
+
+test('@socket.io/cluster-adapter fails at the start, because workers are not workers of node:cluster', async () => {
+  const service = launchRun('socket-io-redis.mjs', { run, config: { adapter: 'cluster' } })
+  await service.line(
+    /worker \d+ exited with code 1 before it was ready: TypeError: process.send is not a function/,
+  )
 })
