@@ -1,4 +1,4 @@
-// Runs the Socket.IO program of docs/guides/websockets.md with two workers.
+// Runs the Socket.IO program of docs/guides/websockets.md, which does without @handover/socket.io, with two workers.
 import { io } from 'socket.io-client'
 import { expect, onTestFinished, test } from 'vitest'
 import { cli, startCli } from '../support/cli.js'

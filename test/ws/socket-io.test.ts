@@ -1,4 +1,4 @@
-// Socket.IO closes its connections itself: tests what docs/guides/websockets.md says about it.
+// Socket.IO in a program without @handover/socket.io: tests what docs/guides/websockets.md says about it.
 import type { TcpTarget } from '@handover/load'
 import { io, type Socket } from 'socket.io-client'
 import { expect, onTestFinished, test } from 'vitest'
