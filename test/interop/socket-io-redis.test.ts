@@ -48,22 +48,25 @@ test('after a reload, all clients acknowledge a broadcast through Redis', async 
   for (const { socket } of [...clients, ...others]) expect(await socket.emitWithAck('ask')).toBe(6)
 })
 
-test('with redis-streams-adapter, moving clients miss no socketsJoin of another process', async () => {
-  const config = { adapter: 'streams', redis: await startRedis(), graceful }
-  const service = await startService('socket-io-redis.mjs', { config })
-  await startService('socket-io-redis.mjs', { config: { ...config, joins: true } })
-  const clients = await connectTickClients(service, 40)
-  await reloadTimes(service, 2)
-  const joined = async ({ socket }: TickClient) => {
-    const { rooms }: { rooms: string[] } = await socket.emitWithAck('who')
-    return rooms.flatMap((room) => (room.startsWith('joined ') ? [Number(room.slice(7))] : []))
-  }
-  for (const client of clients) {
-    const rooms = await joined(client)
-    const [first = 0] = rooms
-    expect(rooms).toEqual(rooms.map((_, n) => first + n))
-  }
-})
+test.each(['redis', 'sharded', 'streams'])(
+  'with the adapter "%s", moving clients miss no socketsJoin of another process',
+  async (adapter) => {
+    const config = { adapter, redis: await startRedis(), graceful }
+    const service = await startService('socket-io-redis.mjs', { config })
+    await startService('socket-io-redis.mjs', { config: { ...config, joins: true } })
+    const clients = await connectTickClients(service, 40)
+    await reloadTimes(service, 2)
+    const joined = async ({ socket }: TickClient) => {
+      const { rooms }: { rooms: string[] } = await socket.emitWithAck('who')
+      return rooms.flatMap((room) => (room.startsWith('joined ') ? [Number(room.slice(7))] : []))
+    }
+    for (const client of clients) {
+      const rooms = await joined(client)
+      const [first = 0] = rooms
+      expect(rooms).toEqual(rooms.map((_, n) => first + n))
+    }
+  },
+)
 
 test('with redis-streams-adapter, a client that is offline during a reload recovers what it missed', async () => {
   const redis = await startRedis()

@@ -17,8 +17,8 @@ import {
   type ServerSocket,
 } from './socket-io-internals.js'
 
-/** A flag of the broadcast. Adapters send the flags to the other processes, and Socket.IO ignores unknown ones. */
-const flag = 'handover'
+/** Starts the name of a room without clients that a broadcast excludes: adapters send these rooms to all processes. */
+const prefix = 'handover:'
 /** The successor keeps a broadcast for this long: more than a broadcast and a moving client take. */
 const keptMs = 10_000
 /** Numbers of a silent process are kept for longer, so that no kept broadcast counts as missing. */
@@ -131,13 +131,11 @@ export class NumberedBroadcasts {
 
   #number(adapter: Adapter, history: History): void {
     const { broadcast, broadcastWithAck, addSockets, delSockets, disconnectSockets } = adapter
-    const number = (method: string, options: BroadcastOptions): BroadcastOptions =>
-      options.flags?.local
-        ? options
-        : {
-            ...options,
-            flags: { ...options.flags, [flag]: `${this.#self}.${method}.${history.next(method)}` },
-          }
+    const number = (method: string, options: BroadcastOptions): BroadcastOptions => {
+      if (options.flags?.local) return options
+      const room = `${prefix}${this.#self}.${method}.${history.next(method)}`
+      return { ...options, except: new Set([...(options.except ?? []), room]) }
+    }
     Object.assign(adapter, {
       broadcast: (packet: Packet, options: BroadcastOptions) =>
         broadcast.call(adapter, packet, number('broadcast', options)),
@@ -159,7 +157,7 @@ export class NumberedBroadcasts {
   #observe(adapter: Adapter, history: History): void {
     const { apply, hasRoom } = adapter
     adapter.apply = (options, deliver) => {
-      const numbered = read(options.flags?.[flag])
+      const numbered = read(options)
       const at = performance.now()
       if (numbered) {
         if (this.#hasPredecessor) this.#keeping.add(history)
@@ -179,8 +177,11 @@ export class NumberedBroadcasts {
 const hasReceived = (received: Received | undefined, { source, number }: Numbered): boolean =>
   number <= (received?.get(source) ?? 0)
 
-function read(value: unknown): Numbered | undefined {
-  if (typeof value !== 'string') return undefined
-  const at = value.lastIndexOf('.')
-  return { source: value.slice(0, at), number: Number(value.slice(at + 1)) }
+function read({ except = new Set() }: BroadcastOptions): Numbered | undefined {
+  for (const room of except) {
+    if (typeof room !== 'string' || !room.startsWith(prefix)) continue
+    const at = room.lastIndexOf('.')
+    return { source: room.slice(prefix.length, at), number: Number(room.slice(at + 1)) }
+  }
+  return undefined
 }
