@@ -42,6 +42,7 @@ test('join, leave and rooms of the predecessor concern the client in the success
   expect(await predecessor.call(client.target, ['rooms'])).toEqual([client.socket.id, 'before'].sort())
   await predecessor.call(client.target, ['join', ['late', 'later']])
   await predecessor.call(client.target, ['leave', 'before'])
+  expect(await predecessor.call(client.target, ['rooms'])).toEqual([client.socket.id, 'late', 'later'].sort())
   const rooms = [client.socket.id, 'late', 'later'].sort()
   await until('the rooms have changed', async () => String((await client.who()).rooms) === String(rooms))
   predecessor.end()
@@ -82,4 +83,26 @@ test('the option moved gets each socket with its rooms, while it is still connec
   expect({ generation, connected }).toEqual({ generation: 1, connected: true })
   expect(await predecessor.call(client.target, ['connected'])).toBe(true)
   predecessor.end()
+})
+
+test('calls of the predecessor reach a client that has moved twice', async () => {
+  const { service, client, predecessor } = await moved()
+  const answer = predecessor.call(client.target, ['emitWithAck', 'question', 1])
+  let acknowledge = (_: string) => {}
+  client.socket.on('question', (_, given) => {
+    acknowledge = given
+  })
+  await client.has('question')
+  await service.reload()
+  await client.servedBy(3)
+  for (let n = 0; n < 3; n++) await predecessor.call(client.target, ['emit', 'late', n])
+  await predecessor.call(client.target, ['join', 'late'])
+  await predecessor.call('/', ['to', 'before'], ['emit', 'broadcast', 1])
+  await client.has('broadcast')
+  expect(client.received('late').map(([n]) => n)).toEqual([0, 1, 2])
+  await until('the client has joined', async () => (await client.who()).rooms.includes('late'))
+  acknowledge('answer')
+  expect(await answer).toBe('answer')
+  predecessor.end()
+  expect(client.changes).toEqual(['connect'])
 })

@@ -20,6 +20,8 @@ test('a client keeps its ids, rooms, data and handshake in every namespace, and 
   for (const generation of [2, 3]) {
     await service.reload()
     const after = await Promise.all(clients.map((client) => client.servedBy(generation)))
+    expect(await first.run(['nsp'], ['sockets'], ['size'])).toBe(1)
+    expect(await first.run(['client'], ['conn'], ['server'], ['clientsCount'])).toBe(1)
     expect(after).toEqual(before.map((who) => ({ ...who, generation, recovered: true })))
   }
   const [report] = await finalReports(service, 2)

@@ -146,8 +146,12 @@ export class Control {
   async call<T = unknown>(target: string, ...steps: Steps): Promise<T> {
     const number = ++this.#calls
     this.#request.write(`${JSON.stringify([number, target, steps])}\n`)
-    const answer = await new Promise<unknown>((resolve) => this.#answers.set(number, resolve))
-    return answer as T
+    let answer: { value: unknown } | undefined
+    this.#answers.set(number, (value) => {
+      answer = { value }
+    })
+    await until(`the command for ${target} has run`, () => answer !== undefined)
+    return answer?.value as T
   }
 
   end(): void {

@@ -1,7 +1,8 @@
 /** The predecessor's side: takes clients out of this process when their WebSockets move. */
 import type { IncomingMessage } from 'node:http'
 import { headOf } from '@handover/core'
-import type { LateCall, MovedClient, MovedSocket, Received, Target } from './messages.js'
+import { forwardConnectionCalls, forwardSocketCalls } from './forward-calls.js'
+import type { LateCall, MovedClient, MovedSocket, Received } from './messages.js'
 import { pingInMs, trackPings } from './ping-timers.js'
 import {
   type Acknowledge,
@@ -135,48 +136,21 @@ export class Departures {
     for (const timer of [connection.pingIntervalTimer, connection.pingTimeoutTimer])
       clearTimeout(timer ?? undefined)
     this.#goneConnections.add(connection.id)
-    this.#forwardConnection(connection)
+    const hasNamespace = (this.#clients.get(connection)?.sockets.size ?? 0) > 0
+    forwardConnectionCalls(connection, hasNamespace, (call) =>
+      this.#options.sendLateCall(connection.id, call),
+    )
     for (const socket of this.#clients.get(connection)?.sockets.values() ?? []) this.#removeSocket(socket)
   }
 
   #removeSocket(socket: ServerSocket): void {
-    const { nsp, id } = socket
+    const { client, nsp, id } = socket
     const rooms = new Set(socket.rooms)
     nsp.adapter.delAll(id)
     nsp._remove(socket)
     this.#gone.set(id, socket)
-    const target: Target = { rooms: new Set([id]), except: new Set() }
-    const send = (call: Omit<LateCall & { do: 'operate' }, 'do' | 'nsp' | 'target'>) =>
-      this.#options.sendLateCall(socket.client.conn.id, { do: 'operate', nsp: nsp.name, target, ...call })
-    Object.defineProperty(socket, 'rooms', { value: rooms, configurable: true })
-    Object.assign(socket, {
-      join: (joined: string | string[]) => send({ work: { do: 'join', rooms: [joined].flat() } }),
-      leave: (room: string) => send({ work: { do: 'leave', rooms: [room] } }),
-      leaveAll: () => send({ work: { do: 'leave', rooms: [...rooms] } }),
-      disconnect: (close = false) => {
-        send({ work: { do: 'disconnect', close } })
-        return socket
-      },
-    })
+    forwardSocketCalls(socket, rooms, (call) => this.#options.sendLateCall(client.conn.id, call))
     this.#options.moved(socket)
-  }
-
-  #forwardConnection(connection: Connection): void {
-    const send = (call: LateCall) => this.#options.sendLateCall(connection.id, call)
-    Object.assign(connection, {
-      sendPacket: (type: string, data: unknown, given?: object | (() => void), last?: () => void) => {
-        const callback = typeof given === 'function' ? given : last
-        const { compress } = (given ?? {}) as { compress?: boolean }
-        send({ do: 'send', type, data, options: { compress } })
-        if (callback) process.nextTick(callback)
-      },
-      close: () => {
-        // Without a namespace, the only caller is Socket.IO's connect timeout. The successor has its own.
-        if (this.#clients.get(connection)?.sockets.size) send({ do: 'close' })
-      },
-      flush: () => {},
-    })
-    connection.transport.writable = true
   }
 
   #track(connection: Connection): void {
