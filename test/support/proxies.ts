@@ -2,6 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Target } from '@handover/load'
+import { cert, key } from '../fixtures/tls.mjs'
+import { freePort } from './free-port.js'
 import { Program } from './programs.js'
 import { tempDir } from './temp-dir.js'
 import { until } from './until.js'
@@ -49,6 +51,35 @@ export const startNginx: StartProxy = async (port) => {
     target: { path: `${socket}` },
     complaints: () => [...linesOf(`${errors}`), ...linesOf(`${access}`).filter((line) => line !== '200 200')],
   }
+}
+
+/** nginx that terminates TLS in front of a Socket.IO server, with the location of docs/guides/socket-io.md. */
+export async function startTlsNginx(port: number, location: string): Promise<number> {
+  const folder = tempDir()
+  const tlsPort = await freePort()
+  writeFileSync(join(folder, 'cert.pem'), cert)
+  writeFileSync(join(folder, 'key.pem'), key)
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (kind) => `${kind}_temp_path ${join(folder, kind)};`,
+  )
+  writeFileSync(
+    join(folder, 'nginx.conf'),
+    `daemon off; master_process off; pid ${join(folder, 'pid')}; error_log ${join(folder, 'error.log')} warn;
+    events { worker_connections 256; }
+    http {
+      ${temporary.join(' ')}
+      access_log off;
+      server {
+        listen 127.0.0.1:${tlsPort} ssl;
+        ssl_certificate ${join(folder, 'cert.pem')};
+        ssl_certificate_key ${join(folder, 'key.pem')};
+        ${location.replace('127.0.0.1:3000', `127.0.0.1:${port}`)}
+      }
+    }`,
+  )
+  new Program('nginx', ['-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')])
+  await until('nginx listens', () => existsSync(join(folder, 'pid')))
+  return tlsPort
 }
 
 /** `protocol` is the one between the proxy and the service: `h1` or `h2`. */

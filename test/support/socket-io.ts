@@ -88,7 +88,7 @@ export class Client {
   }
 }
 
-export function manager(service: Service, { tls, ...options }: ClientOptions = {}): Manager {
+export function manager(service: Pick<Service, 'target'>, { tls, ...options }: ClientOptions = {}): Manager {
   const { port } = service.target as TcpTarget
   const made = new Manager(`${tls ? 'https' : 'http'}://127.0.0.1:${port}`, {
     transports: ['websocket'],
@@ -106,7 +106,7 @@ export function manager(service: Service, { tls, ...options }: ClientOptions = {
 
 /** Connects a client to a namespace; with `of`, on the connection of another client. */
 export async function connect(
-  service: Service,
+  service: Pick<Service, 'target'>,
   { nsp = '/', of, ...options }: ClientOptions & { nsp?: string; of?: Client } = {},
 ): Promise<Client> {
   const client = new Client((of?.socket.io ?? manager(service, options)).socket(nsp, options))
