@@ -118,3 +118,11 @@ test('a client in the middle of an upgrade to WebSocket moves after the upgrade'
   expect(texts.at(-1)).toContain(sid)
   websocket.close()
 })
+
+test('a client is closed and reconnects when the next release has no WebSockets', async () => {
+  const service = await start({ later: { transports: ['polling'] } })
+  const client = await connect(service, { transports: ['websocket', 'polling'], tryAllTransports: true })
+  await service.reload()
+  expect(await client.servedBy(2)).toMatchObject({ recovered: false, transport: 'polling' })
+  expect((await finalReports(service, 1))[0]?.drain).toMatchObject({ cut: [], timedOut: false })
+})

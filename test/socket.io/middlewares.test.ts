@@ -45,6 +45,7 @@ test.each([{}, withRecovery])(
     expect(client.changes).toEqual(['connect', 'transport close', 'connect'])
     const sockets = await client.run<{ id: string }[]>(['nsp'], ['fetchSockets'])
     expect(sockets.map((each) => each.id)).toEqual([client.socket.id])
+    expect(await client.run(['nsp'], ['sockets'], ['size'])).toBe(1)
     const connections = service.facts.filter(
       ({ event, generation }) => event === 'connection' && generation === 2,
     )

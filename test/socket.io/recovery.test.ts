@@ -26,6 +26,9 @@ test('a moved client whose connection breaks recovers what it has missed', async
   const { id, pid, rooms, data } = before
   expect(await client.servedBy(2)).toMatchObject({ id, pid, rooms, data, recovered: true })
   expect(client.socket.recovered).toBe(true)
+  await service.reload()
+  expect(await client.servedBy(3)).toMatchObject({ id, pid, rooms, data, recovered: true })
+  expect(client.changes).toEqual(['connect', 'forced close', 'connect'])
   expect(client.received('news').map(([n]) => n)).toEqual([0, 1])
 })
 
