@@ -17,6 +17,7 @@ const long = [
   'test/handover/moving-load.test.ts',
   'test/handover/older-frameworks.test.ts',
   'test/packages/packages.test.ts',
+  'test/socket.io/killed.test.ts',
   'test/socket.io/reload-load.test.ts',
   'test/ws/killed.test.ts',
 ]
