@@ -8,6 +8,8 @@ import { type Service, startService } from '../support/service.js'
 import { until } from '../support/until.js'
 
 const everyMs = 100
+/** How long a late acknowledgement may take. */
+const answerMs = 60_000
 
 test('while three generations run, each broadcast arrives once, and late acknowledgements pass through two of them', async () => {
   const options = inRooms({ everyMs, newsMs: 300, lastNews: 1, late: true }, { ackTimeoutMs: 100 })
@@ -15,7 +17,7 @@ test('while three generations run, each broadcast arrives once, and late acknowl
   const members = await openMembers(service, 10)
   const release = await hold(service)
   await startTalking(members, everyMs)
-  const answers = Promise.all(members.map(({ socket }) => socket.emitWithAck('ask')))
+  const answers = Promise.all(members.map(({ socket }) => socket.timeout(answerMs).emitWithAck('ask')))
   await until('the server has asked all clients', () =>
     members.every(({ questions }) => questions.length === 1),
   )

@@ -8,10 +8,9 @@ import { until } from '../support/until.js'
 const everyMs = 100
 
 test('30 busy Socket.IO clients in rooms of three namespaces notice nothing of three reloads', async () => {
-  const service = await startService(
-    'socket-io-rooms.mjs',
-    inRooms({ everyMs, newsMs: 400, lastNews: 5, late: true }),
-  )
+  const rooms = ['room-0', 'room-1']
+  const options = inRooms({ everyMs, newsMs: 50, rooms, lastNews: 20, late: true, middlewareMs: 30 })
+  const service = await startService('socket-io-rooms.mjs', options)
   const members = await openMembers(service, 30)
   await startTalking(members, everyMs)
   for (let generation = 2; generation <= 4; generation++) {

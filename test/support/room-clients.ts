@@ -21,6 +21,8 @@ export interface RoomsConfig {
   readonly late?: boolean
   readonly rooms?: readonly string[]
   readonly release?: string
+  /** How long a middleware of engine.io takes, also when a client arrives from the predecessor. */
+  readonly middlewareMs?: number
   /** Options of the Socket.IO server. */
   readonly io?: object
 }
