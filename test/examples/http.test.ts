@@ -9,8 +9,10 @@ const httpExamples = ['express', 'fastify', 'http', 'koa']
 const frameworks = ['fastify-cli', 'graphql-yoga', 'hono', 'nestjs', 'nextjs']
 const answer = /^\{("release":"1\.0\.0",)?"generation":\d+,"pid":\d+\}$/
 
-test('each framework, node:http, raw TCP and WebSockets have an example', () => {
-  expect(everyExample.sort()).toEqual([...httpExamples, ...frameworks, 'tcp-ping-pong', 'websocket'].sort())
+test('each framework, node:http, raw TCP, WebSockets and Socket.IO have an example', () => {
+  expect(everyExample.sort()).toEqual(
+    [...httpExamples, ...frameworks, 'socket.io', 'tcp-ping-pong', 'websocket'].sort(),
+  )
 })
 
 describe.each(everyExample)('%s', (example) => {
