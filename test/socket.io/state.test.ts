@@ -38,3 +38,15 @@ test('a client keeps its ids, rooms, data and handshake in every namespace, and 
     ...['/', '/chat', '/dynamic-7'],
   ])
 })
+
+test('if moved throws, the client still continues in every namespace and the log has the error', async () => {
+  const service = await startService('moving-socket-io.mjs', movingSocketIo({ movedThrows: true }))
+  const first = await connect(service)
+  const clients = [first, await connect(service, { of: first, nsp: '/chat' })]
+  await service.reload()
+  for (const client of clients) await client.servedBy(2)
+  await service.line(/socket .+ has moved, but moved\(\) failed: Error: a mistake of the program/)
+  const left = await service.event(({ event, generation }) => event === 'left' && generation === 1)
+  expect(left).toMatchObject({ clients: 0, sockets: 0 })
+  expect(clients.map(({ changes }) => changes)).toEqual([['connect'], ['connect']])
+})

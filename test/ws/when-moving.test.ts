@@ -65,3 +65,22 @@ test('a WebSocket closes with 1012 without a call of moved if canMove returns fa
   expect(report?.drain).toMatchObject({ moved: 0, lost: 0, cut: [], timedOut: false })
   expect(moves(service)).toEqual([])
 })
+
+test('if canMove throws, the WebSocket closes with 1012 and the log has the error', async () => {
+  const service = await startService('ws.mjs', moving({ throws: 'canMove', everyMs: 20 }))
+  const conversation = await open(service, '/')
+  await service.reload()
+  expect(await conversation.closed()).toMatchObject({ code: 1012 })
+  await finalReports(service, 1)
+  await service.line(/cannot move a connection \(ws:1\): Error: a mistake of the program/)
+})
+
+test('if moved throws, the WebSocket continues in the successor and the log has the error', async () => {
+  const service = await startService('ws.mjs', moving({ throws: 'moved', everyMs: 20 }))
+  const conversation = await open(service, '/')
+  await service.reload()
+  await servedBy(conversation, 2)
+  await finalReports(service, 1)
+  await service.line(/a WebSocket has moved, but moved\(\) failed: Error: a mistake of the program/)
+  await expectIntact(service, [conversation])
+})

@@ -1,6 +1,6 @@
 /** The predecessor's side: takes clients out of this process when their WebSockets move. */
 import type { IncomingMessage } from 'node:http'
-import { headOf } from '@handover/core'
+import { headOf, surroundings } from '@handover/core'
 import { forwardConnectionCalls, forwardSocketCalls } from './forward-calls.js'
 import type { LateCall, MovedClient, MovedSocket, Received } from './messages.js'
 import { pingInMs, trackPings } from './ping-timers.js'
@@ -150,7 +150,12 @@ export class Departures {
     nsp._remove(socket)
     this.#gone.set(id, socket)
     forwardSocketCalls(socket, rooms, (call) => this.#options.sendLateCall(client.conn.id, call))
-    this.#options.moved(socket)
+    try {
+      this.#options.moved(socket)
+    } catch (error) {
+      const { logger } = surroundings()
+      logger.error({ err: error, socket: id }, `socket ${id} has moved, but moved() failed: ${error}`)
+    }
   }
 
   #track(connection: Connection): void {

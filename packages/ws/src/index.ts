@@ -29,7 +29,7 @@ export interface GracefulWebSocketOptions<Socket, State> {
   /**
    * Called in the predecessor before `serialize`. With `false` the WebSocket stays for now: return it while this process
    * needs the client's next message. Handover asks again every few milliseconds. If the drain is about to time out, the
-   * WebSocket closes with 1012. Default: every WebSocket can move.
+   * WebSocket closes with 1012, as it does if this function throws. Default: every WebSocket can move.
    */
   canMove?(socket: Socket, request: IncomingMessage): boolean
   /** Called in the predecessor when the WebSocket has moved. Clean up what `serialize` left. */

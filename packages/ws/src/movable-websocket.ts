@@ -117,8 +117,8 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
       transfer.cancel()
       return true
     }
-    if (isAtBoundary(this.#websocket, this.#socket) && this.#canMove()) {
-      this.#pause(transfer)
+    if (isAtBoundary(this.#websocket, this.#socket) && this.#canMove(transfer)) {
+      if (this.#stage === 'here') this.#pause(transfer)
       return true
     }
     const isLate = surroundings().drainMs < lateMs
@@ -141,8 +141,14 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     this.#host.close(this.#websocket)
   }
 
-  #canMove(): boolean {
-    return this.#host.application.canMove(this.#websocket, this.#request)
+  /** If the application throws, cancels the transfer, which ends the WebSocket. */
+  #canMove(transfer: OutgoingTransfer): boolean {
+    try {
+      return this.#host.application.canMove(this.#websocket, this.#request)
+    } catch (error) {
+      transfer.cancel(error)
+      return true
+    }
   }
 
   #pause(transfer: OutgoingTransfer): void {
@@ -180,7 +186,19 @@ export class MovableWebSocket<Socket extends WebSocketLike, State> implements Mo
     }
     this.#host.forget(this)
     this.#recorder?.forward(followUps)
-    this.#host.application.moved(this.#websocket, this.#request)
+    this.#notifyMoved()
+  }
+
+  #notifyMoved(): void {
+    try {
+      this.#host.application.moved(this.#websocket, this.#request)
+    } catch (error) {
+      const { logger } = surroundings()
+      logger.error(
+        { err: error, protocol: this.protocol },
+        `a WebSocket has moved, but moved() failed: ${error}`,
+      )
+    }
   }
 
   #closed(): void {
