@@ -231,6 +231,18 @@ test('C54: a server without Handover reloads with @handover/core/register', asyn
   expect((await askOnce(service.target, '/')).text).toBe('plain')
 })
 
+test('a stop during a reload leaves systemd with the status that the service drains', async () => {
+  const [systemd, release] = [fakeServiceManager(), join(tempDir(), 'release.json')]
+  const service = await startRun('http.mjs', { env: systemd.env, config: { ...quick, release } })
+  writeFileSync(release, JSON.stringify({ hang: true }))
+  const afterIndex = service.lastIndex
+  service.signal('SIGHUP', service.pid)
+  await service.event('started', { afterIndex })
+  service.signal('SIGTERM', service.pid)
+  await service.exitOf(service.pid)
+  expect(systemd.told.at(-1)).toBe('STOPPING=1 STATUS=draining')
+})
+
 test('C54: the PID file and MAINPID name the supervisor, and systemd is notified of each reload', async () => {
   const systemd = fakeServiceManager()
   const [pidFile, release] = [join(tempDir(), 'pid'), join(tempDir(), 'release.json')]

@@ -55,6 +55,17 @@ test('a successor that is not ready when the service stops does not affect the e
   expect(service.processes()).toEqual([])
 })
 
+test('a replacement that is not ready when the service stops does not affect the exit code', async () => {
+  const file = join(tempDir(), 'release')
+  const service = await startRun('http.mjs', { config: { release: file } })
+  writeFileSync(file, JSON.stringify({ hang: true }))
+  const afterIndex = service.lastIndex
+  service.signal('SIGKILL')
+  await service.event('started', { afterIndex })
+  service.signal('SIGTERM', service.pid)
+  expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
+})
+
 /** Answers, and then blocks the event loop forever. */
 const deaf = `
     import http from 'node:http'

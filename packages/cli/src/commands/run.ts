@@ -195,8 +195,10 @@ function notifyOfReload(
 ): void {
   void serviceManager.reloading()
   const number = () => Math.max(...supervisor.slots.map(({ generation }) => generation))
+  // Once the supervisor stops, the status is that it drains.
+  const unlessStopping = (notify: () => Promise<void>) => (supervisor.isStopping ? undefined : notify())
   reload.proven.then(
-    () => serviceManager.ready(number()),
-    (error: Error) => serviceManager.reloadFailed(error.message),
+    () => unlessStopping(() => serviceManager.ready(number())),
+    (error: Error) => unlessStopping(() => serviceManager.reloadFailed(error.message)),
   )
 }

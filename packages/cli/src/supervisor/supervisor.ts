@@ -129,7 +129,9 @@ export class Supervisor {
   async #stop(): Promise<number> {
     for (const { timer } of this.slots) clearTimeout(timer)
     this.#parts.listeners.closeAll()
-    const codes = await Promise.all([...this.workers].map(endForExitCode))
+    const codes = await Promise.all(
+      [...this.workers].map((worker) => endForExitCode(worker, this.#hasStarted)),
+    )
     this.#parts.listeners.removeFiles()
     const code = Math.max(0, ...codes)
     this.#ended.resolve(code)
@@ -228,9 +230,10 @@ export class Supervisor {
   }
 }
 
-/** Ends the worker and resolves with its exit code: 0 for a successor that never served. */
-async function endForExitCode(worker: Worker): Promise<number> {
-  const neverServed = worker.predecessor !== undefined && worker.servesSince === undefined
+/** Ends the worker and resolves with its exit code: 0 for a worker that never served while others have. */
+async function endForExitCode(worker: Worker, othersServed: boolean): Promise<number> {
+  const isExtra = othersServed || worker.predecessor !== undefined
+  const neverServed = isExtra && worker.servesSince === undefined
   const exit = await worker.end()
   return neverServed ? 0 : exitCodeOf(exit)
 }
