@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 const unit = ['packages/*/src/**/*.test.ts', 'demo/src/**/*.test.ts', 'test/in-process/**/*.test.ts']
+const system = ['test/system/**/*.test.ts']
 const interop = ['test/interop/**/*.test.ts', 'test/frameworks/**/*.test.ts']
 
 // The longest files, by measured time: `npm run test:all` runs them too.
@@ -73,7 +74,7 @@ export default defineConfig({
       { extends: true, test: project('unit', unit) },
       {
         extends: true,
-        test: project('process', ['test/**/*.test.ts'], [...unit, ...interop, ...long, ...others]),
+        test: project('process', ['test/**/*.test.ts'], [...unit, ...interop, ...system, ...long, ...others]),
       },
       { extends: true, test: { ...project('long', long, others), ...oneFilePerCore } },
       ...(others.length > 0
@@ -84,6 +85,11 @@ export default defineConfig({
       {
         extends: true,
         test: { ...project('interop', interop), maxWorkers: 1, sequence: { groupOrder: 2 } },
+      },
+      // Real service managers. They need root and what tools/debian-packages.sh installs: use `npm run test:system`.
+      {
+        extends: true,
+        test: { ...project('system', system), maxWorkers: cores, sequence: { groupOrder: 3 } },
       },
     ],
   },

@@ -1,12 +1,25 @@
 #!/usr/bin/env bash
-# Installs the Debian packages of the clients and proxies that `npm run test:interop` uses, if they are missing.
-# Needs root.
+# Installs Debian packages for tests, if they are missing. Needs root.
+#   debian-packages.sh [interop]   clients and proxies, for `npm run test:interop`
+#   debian-packages.sh system      the service manager and namespaces, for `npm run test:system`
 set -euo pipefail
 
-declare -A packages=(
-  [chromium]=chromium [curl]=curl [h2load]=nghttp2-client [haproxy]=haproxy
-  [nghttp]=nghttp2-client [nginx]=nginx-light [openssl]=openssl [redis-server]=redis-server
-)
+declare -A packages
+case ${1:-interop} in
+  interop)
+    packages=(
+      [chromium]=chromium [curl]=curl [h2load]=nghttp2-client [haproxy]=haproxy
+      [nghttp]=nghttp2-client [nginx]=nginx-light [openssl]=openssl [redis-server]=redis-server
+    )
+    ;;
+  system)
+    packages=([nsenter]=util-linux [pgrep]=procps [systemctl]=systemd [unshare]=util-linux)
+    ;;
+  *)
+    echo "usage: $0 [interop|system]" >&2
+    exit 2
+    ;;
+esac
 
 # Debian installs servers into a folder that is only in root's PATH.
 PATH=$PATH:/usr/sbin

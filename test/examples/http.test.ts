@@ -3,7 +3,8 @@ import { keepAlive, mixedLoad, newConnections, slowRequests, Tally, uploads } fr
 import { describe, expect, test } from 'vitest'
 import { commandsOf, examples, startExample } from '../support/examples.js'
 
-const everyExample = readdirSync(examples)
+/** `test/system` runs the units of `systemd`. */
+const everyExample = readdirSync(examples).filter((name) => name !== 'systemd')
 const httpExamples = ['express', 'fastify', 'http', 'koa']
 /** `test/frameworks` starts these with the commands of their READMEs. */
 const frameworks = ['fastify-cli', 'graphql-yoga', 'hono', 'nestjs', 'nextjs']
