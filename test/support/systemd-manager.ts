@@ -21,10 +21,10 @@ export interface Finished {
   readonly output: string
 }
 
-/** Starts a systemd that ends with the test. */
-export async function startManager(): Promise<Manager> {
+/** Starts a systemd that ends with the test. `env` is for with-systemd.sh. */
+export async function startManager(env: NodeJS.ProcessEnv = {}): Promise<Manager> {
   const manager = new Manager(tempDir(), await freePort(), await freePort())
-  await manager.start()
+  await manager.start(env)
   return manager
 }
 
@@ -51,9 +51,11 @@ export class Manager {
     return { host: '127.0.0.1', port: this.#ports[1] }
   }
 
-  async start(): Promise<void> {
+  async start(env: NodeJS.ProcessEnv): Promise<void> {
     // The command ends when its standard input closes, and the namespaces end with it.
-    const child = spawn('bash', [script, this.#srv, testNode, 'sh', '-c', 'echo started; exec cat'])
+    const child = spawn('bash', [script, this.#srv, testNode, 'sh', '-c', 'echo started; exec cat'], {
+      env: { ...process.env, ...env },
+    })
     let printed = ''
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {

@@ -14,10 +14,15 @@ const waiting = `import { existsSync } from 'node:fs'
   import { setTimeout as pause } from 'node:timers/promises'
   while (!existsSync('/srv/app/go')) await pause(10)`
 
+/** Starts the unit, and waits until all its workers serve: the first one already makes it active. */
 async function started(unit: string): Promise<Manager> {
   const manager = await startManager()
   manager.install(`${unit}.service`)
   await manager.do('start', unit)
+  const processes = unit === 'workers' ? 2 : 1
+  await until('all workers serve', async () => {
+    return (await manager.log()).split('generation 1 is ready').length > processes
+  })
   return manager
 }
 

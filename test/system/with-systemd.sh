@@ -2,7 +2,8 @@
 # Runs a command beside a real systemd: a user manager of root, in namespaces of its own. Needs root and util-linux.
 #   with-systemd.sh SRV NODE COMMAND [ARG...]
 # SRV is mounted at /srv; SRV/units holds unit files: `systemctl --user start NAME`, `journalctl`. This repository is
-# at /opt/handover, and /usr/bin/node is NODE. The manager and all services end with the command.
+# at /opt/handover, and /usr/bin/node is NODE. The manager and all services end with the command. If SYSTEMD_FILES is a
+# folder with another systemd, this one runs.
 set -euo pipefail
 
 if [[ ${1:-} != --inside ]]; then
