@@ -47,6 +47,9 @@ const nodes = [
   ].map((name) => `test/handover/${name}.test.ts`),
 ]
 
+// Except these: they are long, and other files show how the version of Node matters to Socket.IO.
+const onceOnly = ['test/socket.io/killed.test.ts', 'test/socket.io/reload-load.test.ts']
+
 // With HANDOVER_TEST_NODE, `nodes` takes its files from `process` and `long`, so that each file has one project.
 const others = process.env.HANDOVER_TEST_NODE ? nodes : []
 
@@ -78,7 +81,7 @@ export default defineConfig({
       },
       { extends: true, test: { ...project('long', long, others), ...oneFilePerCore } },
       ...(others.length > 0
-        ? [{ extends: true as const, test: { ...project('nodes', nodes), ...oneFilePerCore } }]
+        ? [{ extends: true as const, test: { ...project('nodes', nodes, onceOnly), ...oneFilePerCore } }]
         : []),
       // Real clients and proxies, installed by tools/debian-packages.sh, current frameworks, and all versions of Node.
       // A file starts several programs under load.
