@@ -13,7 +13,8 @@ skip() {
 [[ $(id -u) -eq 0 ]] || skip 'root'
 if ! command -v systemctl >/dev/null && ! command -v apt-get >/dev/null; then skip 'systemd, or Debian to install it'; fi
 bash tools/debian-packages.sh system
-unshare --mount --cgroup --pid --fork mount -t tmpfs tmpfs /run 2>/dev/null || skip 'permission to create namespaces'
+unshare --mount --cgroup --pid --fork mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null ||
+  skip 'permission to create namespaces, and cgroup v2'
 
 without=()
 if ! HANDOVER_NEWER_SYSTEMD=$(bash tools/newer-systemd.sh); then

@@ -71,7 +71,8 @@ export class Manager {
       if (child.exitCode !== null) throw new Error(`systemd did not start:\n${printed}`)
       return printed.includes('started')
     })
-    this.#inside = descendantsOf(child.pid as number)[0] as number
+    // Below unshare, the first process of the PID namespace.
+    this.#inside = descendantsOf(child.pid as number)[1] as number
   }
 
   /** Installs a file of examples/systemd with the ports of this manager, or another unit or drop-in. */

@@ -6,16 +6,33 @@
 # folder with another systemd, this one runs.
 set -euo pipefail
 
-if [[ ${1:-} != --inside ]]; then
+if [[ ${1:-} != --in* ]]; then
   if [[ $# -lt 3 ]]; then
     echo 'usage: with-systemd.sh SRV NODE COMMAND [ARG...]' >&2
     exit 2
   fi
-  exec unshare --mount --cgroup --pid --fork --kill-child --mount-proc -- bash "$(realpath "$0")" --inside "$@"
+  exec unshare --mount -- bash "$(realpath "$0")" --in-group "$@"
 fi
+script=$(realpath "$0")
+
+# A cgroup of its own: several managers would otherwise share the cgroups of services with the same name.
+if [[ $1 = --in-group ]]; then
+  shift
+  mount -t cgroup2 cgroup2 /mnt
+  parent=/mnt$(sed -n 's/^0:://p' /proc/self/cgroup)
+  group=$parent/handover-test-$$
+  mkdir "$group"
+  echo $$ >"$group/cgroup.procs"
+  code=0
+  unshare --mount --cgroup --pid --fork --kill-child --mount-proc -- bash "$script" --inside "$@" || code=$?
+  echo $$ >"$parent/cgroup.procs"
+  find "$group" -depth -type d -exec rmdir {} +
+  exit "$code"
+fi
+
 srv=$2 node=$(realpath "$3")
 shift 3
-root=$(realpath "$(dirname "$0")/../..")
+root=$(dirname "$script")/../..
 
 mount -t tmpfs tmpfs /run
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
