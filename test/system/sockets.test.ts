@@ -94,14 +94,21 @@ describe.each(['app', 'workers'])('%s.service', (unit) => {
   })
 })
 
-test('C52: the log names a socket that no server uses, as the unit does', async () => {
-  const manager = await activated('app')
-  manager.install(
-    'extra.socket',
-    '[Socket]\nListenStream=%t/extra\nFileDescriptorName=spare\nService=app.service\n',
-  )
-  manager.install('app.service.d/sockets.conf', `[Service]\nSockets=${sockets.join(' ')} extra.socket\n`)
-  await manager.do('daemon-reload')
-  await manager.do('start', 'extra.socket', 'app')
-  expect(await manager.log()).toMatch(/no server uses: \S+\/extra \(systemd's spare\)/)
-})
+test.each(['app', 'workers'])(
+  'C52: the log of %s.service names a socket that no server uses',
+  async (unit) => {
+    const manager = await activated(unit)
+    manager.install(
+      'extra.socket',
+      `[Socket]\nListenStream=%t/extra\nFileDescriptorName=spare\nService=${unit}.service\n`,
+    )
+    manager.install(
+      `${unit}.service.d/sockets.conf`,
+      `[Service]\nSockets=${sockets.join(' ')} extra.socket\n`,
+    )
+    await manager.do('daemon-reload')
+    await manager.do('start', 'extra.socket', unit)
+    const named = /no server uses: \S+\/extra \(systemd's spare\)/
+    await until('the log names the socket', async () => named.test(await manager.log()))
+  },
+)

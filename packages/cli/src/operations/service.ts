@@ -1,5 +1,5 @@
 /** The supervised service: its workers, the reload under way, and the balance of their connections. */
-import { type FromWorker, HandoverError } from '@handover/core/supervision'
+import { describeListener, type FromWorker, HandoverError } from '@handover/core/supervision'
 import { Supervisor } from '../supervisor/supervisor.js'
 import type { SupervisorParts } from '../supervisor/supervisor-parts.js'
 import type { Worker } from '../supervisor/worker.js'
@@ -113,11 +113,20 @@ export class Service {
    */
   #checkSettled(): void {
     this.#willCheck = false
-    const { isStopping, slots, workers } = this.supervisor
+    const { isStopping, slots } = this.supervisor
     const serving = slots.flatMap(({ worker }) => (worker?.ownsService ? worker : []))
     const isSettled = !isStopping && !this.#reload && !this.#scaling && serving.length === slots.length
     const settled = isSettled ? serving : []
-    this.#parts.listeners.closeUnserved(settled, workers)
+    this.#parts.listeners.watchUnserved(settled, (names) => this.#closeUnserved(names))
     this.#rebalancer.rebalance(settled)
+  }
+
+  /** A client that connects to a listener without a server would wait forever. */
+  #closeUnserved(names: readonly string[]): void {
+    const { listeners, logger } = this.#parts
+    const unserved = listeners.entries().filter(({ held }) => held !== undefined && names.includes(held))
+    const unclaimed = unserved.map(describeListener)
+    logger.info({ unclaimed }, `closing inherited listeners that no server uses: ${unclaimed.join(', ')}`)
+    listeners.close(names, this.supervisor.workers)
   }
 }

@@ -5,7 +5,7 @@
 import { type AdoptedListener, adoptHandle, type ListenerEntry, remove } from '@handover/core/supervision'
 import type { Worker } from './worker.js'
 
-/** How long all workers must serve before the pool closes listeners that none of them serves. */
+/** How long all workers must serve before listeners close that none of them serves. */
 const unservedMs = 5_000
 
 interface PooledListener {
@@ -19,7 +19,7 @@ export class ListenerPool {
   readonly #all = new Map<string, PooledListener>()
   readonly #files: ListenerEntry[] = []
   #isClosed = false
-  /** The listeners that the timer closes, unless a worker serves them first. */
+  /** The listeners that the timer reports, unless a worker serves them first. */
   #unserved: { readonly names: string; readonly timer: NodeJS.Timeout } | undefined
 
   /** Adds the sockets from systemd. */
@@ -61,21 +61,21 @@ export class ListenerPool {
   /** Called when a program has closed a listener. Closes it if no worker serves it: clients would wait forever. */
   onClosed(name: string, workers: ReadonlySet<Worker>): void {
     const isServed = [...workers].some((worker) => !worker.isLeaving && worker.serves.has(name))
-    if (!isServed) this.#close([name], workers)
+    if (!isServed) this.close([name], workers)
   }
 
   /**
-   * Closes the listeners that no worker serves, after a delay: a program may listen late. `serving` is empty unless
+   * Reports the listeners that no worker serves, after a delay: a program may listen late. `serving` is empty unless
    * all workers serve.
    */
-  closeUnserved(serving: readonly Worker[], workers: ReadonlySet<Worker>): void {
+  watchUnserved(serving: readonly Worker[], onUnserved: (names: readonly string[]) => void): void {
     const served = new Set(serving.flatMap(({ serves }) => [...serves]))
     const names = serving.length === 0 ? [] : [...this.#all.keys()].filter((name) => !served.has(name))
     if ((this.#unserved?.names ?? '') === names.join()) return
     clearTimeout(this.#unserved?.timer)
     this.#unserved = undefined
     if (names.length === 0) return
-    const timer = setTimeout(() => this.#close(names, workers), unservedMs)
+    const timer = setTimeout(() => onUnserved(names), unservedMs)
     this.#unserved = { names: names.join(), timer }
   }
 
@@ -90,7 +90,7 @@ export class ListenerPool {
     })
   }
 
-  #close(names: readonly string[], workers: Iterable<Worker>): void {
+  close(names: readonly string[], workers: Iterable<Worker>): void {
     for (const name of names) {
       const pooled = this.#all.get(name)
       this.#all.delete(name)
