@@ -49,6 +49,7 @@ const nodes = [
 
 // Except these: they are long, and other files show how the version of Node matters to Socket.IO.
 const onceOnly = ['test/socket.io/killed.test.ts', 'test/socket.io/reload-load.test.ts']
+if (process.env.HANDOVER_TEST_LOADS === 'no') onceOnly.push('test/**/*load.test.ts')
 
 // With HANDOVER_TEST_NODE, `nodes` takes its files from `process` and `long`, so that each file has one project.
 const others = process.env.HANDOVER_TEST_NODE ? nodes : []

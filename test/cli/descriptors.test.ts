@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { isRefused } from '../support/http.js'
+import { underLoad } from '../support/load.js'
 import { descriptorOf, inodeOf, listener, listenersOf } from '../support/sockets.js'
 import { rollWorkers, startRun } from '../support/supervised.js'
 import { until } from '../support/until.js'
@@ -27,11 +28,15 @@ test.each(ways)(
     })
     server.close()
     const target = { host, port }
-    for (const generation of [2, 3]) {
-      const pids = await rollWorkers(service, 2)
-      for (const pid of pids) expect(listenersOf(pid)).toContain(inode)
-      expect(await whoServes(target)).toMatchObject({ generation })
-    }
+    // Clients keep coming: see docs/explanation/limits.md about standard input.
+    const { failures } = await underLoad(target, async () => {
+      for (const generation of [2, 3]) {
+        const pids = await rollWorkers(service, 2)
+        for (const pid of pids) expect(listenersOf(pid)).toContain(inode)
+        expect(await whoServes(target)).toMatchObject({ generation })
+      }
+    })
+    expect(failures).toEqual([])
     service.signal('SIGTERM', service.pid)
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
     expect(service.processes()).toEqual([])
