@@ -85,7 +85,7 @@ test('after ackTimeoutMs a client moves, and the predecessor still gets its ackn
   successor.end()
 })
 
-test('an acknowledgement that nobody waits for any more is ignored', async () => {
+test('the successor ignores an acknowledgement for a predecessor that has exited', async () => {
   const service = await start({ ackTimeoutMs: 100 })
   const client = await connect(service)
   let acknowledge = () => {}

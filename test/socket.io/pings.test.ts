@@ -3,7 +3,7 @@ import type { TcpTarget } from '@handover/load'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { type Service, startService } from '../support/service.js'
-import { connect, movingSocketIo } from '../support/socket-io.js'
+import { Control, connect, movingSocketIo } from '../support/socket-io.js'
 import { until } from '../support/until.js'
 
 const start = (io: object, later: object = {}) =>
@@ -102,4 +102,21 @@ test('a moved client keeps the ping times of its handshake when the next release
   await until('the successor pings', () => pinged.pings.length >= length + 2)
   expect(client.changes).toEqual(['connect'])
   pinged.websocket.close()
+})
+
+test('a generation that still drains neither pings nor closes a client that has moved through it', async () => {
+  const service = await start({ pingInterval: 1_500, pingTimeout: 1_500 })
+  const client = new Pinged(service)
+  await until('the client was pinged', () => client.pings.length === 1)
+  await service.reload()
+  await service.event(({ event, generation }) => event === 'connection' && generation === 2)
+  const draining = await Control.open(service)
+  await service.reload()
+  await service.event(({ event, generation }) => event === 'connection' && generation === 3)
+  const { length } = client.pings
+  await until('the client has more pings', () => client.closed || client.pings.length >= length + 4)
+  expect(client.closed).toBe(false)
+  expect(service.facts.filter(({ event }) => event === 'disconnect')).toEqual([])
+  draining.end()
+  client.websocket.close()
 })

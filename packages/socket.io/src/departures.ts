@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { headOf, surroundings } from '@handover/core'
 import { forwardConnectionCalls, forwardSocketCalls } from './forward-calls.js'
 import type { LateCall, MovedClient, MovedSocket, Received } from './messages.js'
-import { pingInMs, trackPings } from './ping-timers.js'
+import { pingInMs, stopPinging, trackPings } from './ping-timers.js'
 import {
   type Acknowledge,
   type Client,
@@ -133,8 +133,7 @@ export class Departures {
     if (engine?.clients[connection.id] !== connection) return
     delete engine.clients[connection.id]
     engine.clientsCount--
-    for (const timer of [connection.pingIntervalTimer, connection.pingTimeoutTimer])
-      clearTimeout(timer ?? undefined)
+    stopPinging(connection)
     this.#goneConnections.add(connection.id)
     const hasNamespace = (this.#clients.get(connection)?.sockets.size ?? 0) > 0
     forwardConnectionCalls(connection, hasNamespace, (call) =>

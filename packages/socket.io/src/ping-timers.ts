@@ -4,6 +4,8 @@ import type { Connection, Engine } from './socket-io-internals.js'
 
 /** When the next ping of a client is due. */
 const due = new WeakMap<Connection, number>()
+/** The timer of the first ping after a move. */
+const firstPings = new WeakMap<Connection, NodeJS.Timeout>()
 
 export function trackPings(connection: Connection): void {
   const restart = () => due.set(connection, performance.now() + connection.server.opts.pingInterval)
@@ -36,6 +38,13 @@ export function keepPinging(connection: Connection, client: MovedClient, engine:
     connection.resetPingTimeout(pingTimeout)
     connection.pingIntervalTimer?.refresh()
   }
-  const timer = setTimeout(ping, pingInMs).unref()
-  connection.once('close', () => clearTimeout(timer))
+  firstPings.set(connection, setTimeout(ping, pingInMs).unref())
+  connection.once('close', () => stopPinging(connection))
+}
+
+/** The client has closed, or moved on: its own process pings it. */
+export function stopPinging(connection: Connection): void {
+  const { pingIntervalTimer, pingTimeoutTimer } = connection
+  for (const timer of [firstPings.get(connection), pingIntervalTimer, pingTimeoutTimer])
+    clearTimeout(timer ?? undefined)
 }
