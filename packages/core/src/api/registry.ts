@@ -18,10 +18,8 @@ interface Shared {
   readonly version: number
   origin: Origin
   generation?: { readonly handle: GracefulHandle; readonly internals: Generation }
-  /** By protocol: receivers that were registered before the generation started. */
-  receivers?: Map<string, ConnectionReceiver>
-  /** By protocol: {@link meetPeers} before the generation started. */
-  peers?: Map<string, MeetPeer>
+  /** What protocols registered before the generation started. */
+  waiting?: ((internals: Generation) => void)[]
 }
 
 const key = Symbol.for('@handover/core')
@@ -48,10 +46,8 @@ function begin(agreed: Agreed): NonNullable<Shared['generation']> {
   const generation = { handle: handleOf(internals), internals }
   all.generation = generation
   internals.parts.undoAtEnd(forget)
-  for (const [protocol, receiver] of all.receivers ?? []) internals.parts.incoming.receive(protocol, receiver)
-  delete all.receivers
-  for (const [protocol, meet] of all.peers ?? []) internals.parts.peers.register(protocol, meet)
-  delete all.peers
+  for (const register of all.waiting ?? []) register(internals)
+  delete all.waiting
   return generation
 }
 
@@ -60,13 +56,7 @@ function begin(agreed: Agreed): NonNullable<Shared['generation']> {
  * ready, before or after `graceful`.
  */
 export function receiveConnections(protocol: string, receiver: ConnectionReceiver): void {
-  const all = shared()
-  if (all.generation) {
-    all.generation.internals.parts.incoming.receive(protocol, receiver)
-    return
-  }
-  all.receivers ??= new Map()
-  all.receivers.set(protocol, receiver)
+  withGeneration(({ parts }) => parts.incoming.receive(protocol, receiver))
 }
 
 /**
@@ -74,13 +64,18 @@ export function receiveConnections(protocol: string, receiver: ConnectionReceive
  * generation is ready, before or after `graceful`.
  */
 export function meetPeers(protocol: string, meet: MeetPeer): void {
+  withGeneration(({ parts }) => parts.peers.register(protocol, meet))
+}
+
+/** Calls `register` now, or when the generation starts. */
+function withGeneration(register: (internals: Generation) => void): void {
   const all = shared()
   if (all.generation) {
-    all.generation.internals.parts.peers.register(protocol, meet)
+    register(all.generation.internals)
     return
   }
-  all.peers ??= new Map()
-  all.peers.set(protocol, meet)
+  all.waiting ??= []
+  all.waiting.push(register)
 }
 
 /** The generation of this process; `undefined` before the first registration. */
