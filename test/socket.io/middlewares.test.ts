@@ -27,6 +27,7 @@ test.each([{}, withRecovery])(
     const before = await client.who()
     await service.reload()
     expect(await client.servedBy(2)).toEqual({ ...before, generation: 2, recovered: true })
+    await until('the test knows both runs', () => runs(service).length >= 2)
     expect(runs(service)).toEqual([1, 2])
     expect(client.changes).toEqual(['connect'])
   },

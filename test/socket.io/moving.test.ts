@@ -175,7 +175,10 @@ test('two servers of one process move their clients separately', async () => {
   const ids = [first.socket.id, second.socket.id]
   await service.reload()
   expect([await first.servedBy(2), await second.servedBy(2)]).toMatchObject(ids.map((id) => ({ id })))
-  const paths = service.facts.filter(({ event, generation }) => event === 'connection' && generation === 2)
+  const connections = () =>
+    service.facts.filter(({ event, generation }) => event === 'connection' && generation === 2)
+  await until('the test knows both connections', () => connections().length >= 2)
+  const paths = connections()
   expect(Object.fromEntries(paths.map(({ id, path }) => [id, path]))).toEqual({
     [String(ids[0])]: '/one',
     [String(ids[1])]: '/two',
