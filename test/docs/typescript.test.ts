@@ -8,6 +8,7 @@ import { Cli, cli, startCli } from '../support/cli.js'
 import { freePort } from '../support/free-port.js'
 import { installation } from '../support/installation.js'
 import { testNode } from '../support/service.js'
+import { until } from '../support/until.js'
 import { blocksOf, root } from './pages.js'
 
 const blockOf = (page: string, lang: string) =>
@@ -53,9 +54,15 @@ test.each([
     const { folder, connect } = await prepare({ [file]: program })
     const watch = new Cli(command, [...args, file], { cwd: folder, env: { NODE_ENV: 'development' } })
     await watch.printed(/generation 1 is ready/)
-    await connect()
+    // The watcher may also restart the server because the file is new.
+    const isConnected = () =>
+      connect().then(
+        () => true,
+        () => false,
+      )
+    await until('the server answers', isConnected)
     appendFileSync(join(folder, file), '\n// changed\n')
-    await watch.printed(/generation 1 is exited[\s\S]*generation 1 is ready/)
+    await watch.printed(/1 cut[\s\S]*generation 1 is exited[\s\S]*generation 1 is ready/)
     expect(watch.stderr).toContain('SIGTERM: shutting down')
     expect(watch.stderr).toContain('1 cut')
     watch.interrupt()
