@@ -1,10 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { keepAlive, mixedLoad, newConnections, slowRequests, Tally, uploads } from '@handover/load'
 import { describe, expect, test } from 'vitest'
 import { commandsOf, examples, startExample } from '../support/examples.js'
 
-/** `test/system` runs the units of `systemd`. */
-const everyExample = readdirSync(examples).filter((name) => name !== 'systemd')
+/** Examples without a package.json are files for operators: `test/system` runs them. */
+const everyExample = readdirSync(examples).filter((name) =>
+  existsSync(new URL(`${name}/package.json`, examples)),
+)
 const httpExamples = ['express', 'fastify', 'http', 'koa']
 /** `test/frameworks` starts these with the commands of their READMEs. */
 const frameworks = ['fastify-cli', 'graphql-yoga', 'hono', 'nestjs', 'nextjs']

@@ -1,5 +1,6 @@
 // Runs the `handover` command as a user does.
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
 import { onTestFinished } from 'vitest'
 import { testNode } from './service.js'
 import { handover } from './supervised.js'
@@ -23,6 +24,7 @@ export class Cli {
   readonly ended: Promise<Ended>
   stdout = ''
   stderr = ''
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>
 
   constructor(file: string, args: readonly string[], { cwd, env }: CliOptions = {}) {
     const child = spawn(file, args, {
@@ -30,6 +32,7 @@ export class Cli {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    this.#child = child
     this.pid = child.pid ?? 0
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text
@@ -51,6 +54,13 @@ export class Cli {
 
   interrupt(): void {
     process.kill(this.pid, 'SIGINT')
+  }
+
+  /** Sends SIGHUP and stops reading the output, as a terminal that closes. */
+  hangUp(): void {
+    this.#child.stdout.destroy()
+    this.#child.stderr.destroy()
+    process.kill(this.pid, 'SIGHUP')
   }
 }
 
