@@ -42,7 +42,7 @@ test('C54: workers that handover scale adds take connections from the worker tha
 })
 
 test('C54: with handover scale, idle connections of leaving workers move to the remaining ones', async () => {
-  const { service, scale } = await startScalable(3)
+  const { service, scale } = await startScalable(3, [], { server: { keepAliveTimeout: 120_000 } })
   const connections = await openConnections(service.target, 60)
   expect((await callAll(connections)).failures).toEqual([])
   const { code, stdout } = await scale(1)
