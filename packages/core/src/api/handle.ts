@@ -16,8 +16,8 @@ export interface PredecessorHandle {
 }
 
 /**
- * Controls the generation of this process: `graceful` returns the same handle for all servers. States and reports are
- * also published on `node:diagnostics_channel` (`handover:state`, `handover:report`).
+ * Controls the generation of this process: `graceful` returns the same handle for all servers. Each event is also
+ * published on `node:diagnostics_channel` (`handover:state`, `handover:report`, …).
  */
 export interface GracefulHandle {
   readonly state: StateName

@@ -54,6 +54,11 @@ export interface ReloadReport {
   /** When the reload began (ISO 8601). */
   readonly startedAt: string
   readonly phases: readonly Phase[]
+  /**
+   * How long starting the process of the successor blocked the event loop of this process, in milliseconds. Absent under
+   * `handover run`, whose supervisor starts it, and if the reload failed earlier.
+   */
+  readonly spawnMs?: number
   /** The connections of this generation when the successor was proven, or failed. */
   readonly connections: Connections
   /** Messages on the channel that Handover did not send: at most 10, each shortened to 100 characters. */

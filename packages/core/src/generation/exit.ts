@@ -1,5 +1,4 @@
 /** How a generation ends: because its successor is proven, or because it shuts down. */
-import { channel } from 'node:diagnostics_channel'
 import type net from 'node:net'
 import type { DrainReport, FinalReport, HookFailure, ReloadReport, ShutdownReport } from '../base/report.js'
 import { formatOutcomes } from '../base/report-text.js'
@@ -12,8 +11,6 @@ import { Drain } from './drain.js'
 import type { Handover } from './handover.js'
 import type { Leave } from './hooks.js'
 import type { StepParts } from './shared-parts.js'
-
-const reportChannel = channel('handover:report')
 
 export interface ExitParts
   extends StepParts<
@@ -169,7 +166,6 @@ export class Exit {
     }
     logger.info({ report }, `drained in ${ms} ms: ${formatOutcomes(drained)}`)
     machine.notify('report', report)
-    reportChannel.publish(report)
     const successor = this.#successor
     if (successor) await unlessAborted(successor.finish(report), drain.over).catch(() => {})
     const leave = this.#leaveFor(drained.because === 'handed-over' ? 'handed-over' : 'shutdown')

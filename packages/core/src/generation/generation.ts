@@ -31,10 +31,11 @@ import { Hooks } from './hooks.js'
 import { attachLate, lateServers, lateSuccessor } from './late-server.js'
 import type { ReadyCondition } from './readiness.js'
 import { refuseReload } from './refusals.js'
-import { Reload } from './reload.js'
+import { Reload, type ReloadParts } from './reload.js'
 import { ServerDrains } from './server-drain.js'
 import type { SharedParts } from './shared-parts.js'
 import { SignalRequests } from './signal-requests.js'
+import { SpawnStall } from './spawn-stall.js'
 import { Startup } from './startup.js'
 import { StateMachine } from './state-machine.js'
 import { TakeOver } from './take-over.js'
@@ -52,6 +53,7 @@ export class Generation {
   readonly #endpoint: ControlEndpoint
   readonly #exit: Exit
   readonly #drainingLimit: DrainingLimit
+  readonly #spawnStall: SpawnStall
   readonly #signals: SignalRequests
   readonly #supervisor: SupervisorLink | undefined
   #agreed: Agreed
@@ -83,6 +85,7 @@ export class Generation {
     this.#exit = this.#newExit()
     this.#signals = this.#newSignals()
     this.#drainingLimit = new DrainingLimit(parts)
+    this.#spawnStall = new SpawnStall(parts)
     this.serverDrains = new ServerDrains(parts)
     this.health = new GenerationHealth(parts)
     const entry = this.#inheritance?.supervisor
@@ -298,7 +301,7 @@ export class Generation {
     return new Reload({
       ...this.parts,
       context: { ...(hadProgramChannel && { ipc: true }), umask },
-      launcher: (inheritance, servers) => this.#launcher(inheritance, servers),
+      launcher: (...launch) => this.#launcher(...launch),
       onPhase: (phase, successor, limitMs) => this.#control.phase(phase, successor, limitMs),
       onRestored: (server) => this.#supervisor?.listeners.onRestored(server),
       onEndDrain: (generation) => this.#drainingLimit.onEndDrain(generation),
@@ -309,12 +312,14 @@ export class Generation {
   }
 
   /** A supervisor starts the successor, and knows which program to run. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */
-  #launcher(inheritance: Inheritance, servers: readonly net.Server[]): () => SuccessorProcess {
+  #launcher(
+    ...[inheritance, servers, onBlocked]: Parameters<ReloadParts['launcher']>
+  ): () => SuccessorProcess {
     const supervisor = this.#supervisor
     if (supervisor) return () => supervisor.startSuccessor(inheritance, servers)
     const { platform } = this.parts
     const command = successorCommand(this.#origin, platform, this.settings.successor)
-    return () => spawnSuccessor(platform, command, inheritance)
+    return () => this.#spawnStall.measure(() => spawnSuccessor(platform, command, inheritance), onBlocked)
   }
 
   #serveAgain(listen: () => void): number | undefined {

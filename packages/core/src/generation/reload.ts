@@ -16,8 +16,15 @@ export interface ReloadParts
   extends StepParts<'tracker' | 'listeners' | 'peers' | 'systemd' | 'hooks' | 'predecessor'> {
   /** What the successor gets in addition to the listeners. */
   readonly context: Pick<Inheritance, 'ipc' | 'umask'>
-  /** Returns a function that starts the successor. Errors: `ERR_HANDOVER_PROGRAM_MISSING`. */
-  readonly launcher: (inheritance: Inheritance, servers: readonly net.Server[]) => () => SuccessorProcess
+  /**
+   * Returns a function that starts the successor. It calls `onBlocked` with the milliseconds that it blocked this process.
+   * Errors: `ERR_HANDOVER_PROGRAM_MISSING`.
+   */
+  readonly launcher: (
+    inheritance: Inheritance,
+    servers: readonly net.Server[],
+    onBlocked: (ms: number) => void,
+  ) => () => SuccessorProcess
   readonly onPhase: (phase: Phase['name'], successor: Successor, limitMs: number) => void
   /** The server listens on a restored socket file. */
   readonly onRestored: (server: net.Server) => void
@@ -36,6 +43,7 @@ export class Reload {
   readonly #startedAt = new Date()
   readonly #phases: Phase[] = []
   #stateGiven = false
+  #spawnMs: number | undefined
   #successor: Successor | undefined
   #handover: Handover | undefined
 
@@ -76,6 +84,9 @@ export class Reload {
         listeners: handover.entries,
       },
       handover.servers,
+      (ms) => {
+        this.#spawnMs = (this.#spawnMs ?? 0) + ms
+      },
     )
     const successor = new Successor(spawn, reloadSignals, {
       ...handover.events(() => this.#successor),
@@ -216,6 +227,7 @@ export class Reload {
       successor: { generation: self.number + 1, pid: successor?.pid },
       startedAt: this.#startedAt.toISOString(),
       phases: this.#phases,
+      ...(this.#spawnMs === undefined ? {} : { spawnMs: this.#spawnMs }),
       connections: tracker.counts(),
       foreignMessages: successor?.messages.foreign ?? [],
       ...(error && {

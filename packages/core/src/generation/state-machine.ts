@@ -1,5 +1,5 @@
 /** The state of a generation. One method assigns it, logs it and notifies the observers. */
-import { channel } from 'node:diagnostics_channel'
+import { type Channel, channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type { GracefulEvents, StateChange } from '../base/events.js'
 import type { Logger } from '../base/logger.js'
@@ -7,7 +7,14 @@ import type { Connections } from '../base/report.js'
 import type { Drain } from './drain.js'
 import { type LifecycleEvent, next, type State } from './lifecycle.js'
 
-const stateChannel = channel('handover:state')
+/** Each event is also published, for tools without a handle. */
+const channels: Readonly<Record<keyof GracefulEvents, Channel>> = {
+  state: channel('handover:state'),
+  'reload-failed': channel('handover:reload-failed'),
+  'handed-over': channel('handover:handed-over'),
+  report: channel('handover:report'),
+  'predecessor-finished': channel('handover:predecessor-finished'),
+}
 
 /** Identifies this generation in messages and reports. */
 export interface Self {
@@ -60,10 +67,9 @@ export class StateMachine {
     const change = { ...changeOf(nextState), generation: self.number, pid: self.pid }
     logger.info({ ...change, connections: counts() }, describe(change))
     this.notify('state', change)
-    stateChannel.publish(change)
   }
 
-  /** Calls the observers. Logs what they throw: an observer must not fail a reload. */
+  /** Calls the observers, then publishes. Logs what observers throw: an observer must not fail a reload. */
   notify<Name extends keyof GracefulEvents>(event: Name, ...facts: GracefulEvents[Name]): void {
     for (const observe of (this.events as EventEmitter).listeners(event)) {
       try {
@@ -73,6 +79,7 @@ export class StateMachine {
         this.#parts.logger.error({ err: error }, `an observer of '${event}' threw: ${why}`)
       }
     }
+    channels[event].publish(facts[0])
   }
 }
 

@@ -107,6 +107,7 @@ const isReload = shape({
   successor: isSuccessor,
   startedAt: isString,
   phases: listOf(isPhase),
+  spawnMs: optional(isNumber),
   connections: isConnections,
   foreignMessages: listOf(isString),
   failure: optional(isFailure),
