@@ -12,6 +12,7 @@ const long = [
   'test/cli/workers-load.test.ts',
   'test/contract/reload-under-load.test.ts',
   'test/docs/coming-from-pm2.test.ts',
+  'test/examples/kubernetes.test.ts',
   'test/handover/descriptor-leak.test.ts',
   'test/handover/localhost.test.ts',
   'test/handover/moving-killed.test.ts',

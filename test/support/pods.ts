@@ -1,0 +1,322 @@
+// Plays Kubernetes for one Deployment on this machine: a kubelet for each pod, the endpoints of a Service, and a rollout.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import net, { type AddressInfo } from 'node:net'
+import { delimiter, dirname, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { TcpTarget } from '@handover/load'
+import { onTestFailed, onTestFinished } from 'vitest'
+import { freePort } from './free-port.js'
+import {
+  type ConfigMap,
+  type Container,
+  type Deployment,
+  exampleFolder,
+  manifest,
+  type PodTemplate,
+  type Probe,
+} from './manifests.js'
+import { processesWith } from './processes.js'
+import { testNode } from './service.js'
+import { tempDir } from './temp-dir.js'
+import { until } from './until.js'
+
+/** How a container ended. */
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  /** Milliseconds since the pod was deleted. */
+  readonly afterMs: number
+}
+
+export interface Finished {
+  readonly code: number | null
+  readonly output: string
+}
+
+export interface PodOptions {
+  /** Replaces values of variables in the manifest. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+const packages = fileURLToPath(new URL('../../packages/', import.meta.url))
+let pods = 0
+
+/**
+ * A pod as the kubelet runs it: the container's command with its variables and nothing else from this environment.
+ * Volumes are folders, so their mount paths are replaced wherever they appear. Each pod has a port of its own instead
+ * of an address of its own.
+ */
+export class Pod {
+  readonly name: string
+  readonly ended: Promise<Ended>
+  readonly port: number
+  output = ''
+  isReady = false
+  isDeleted = false
+  /** How often the kubelet would have restarted the container. */
+  restarts = 0
+  readonly #child: ChildProcess
+  readonly #image = imageFolder()
+  readonly #env: Record<string, string>
+  readonly #volumes: ReadonlyMap<string, string>
+  readonly #container: Container
+  readonly #graceMs: number
+  readonly #gone = new AbortController()
+  #deletedAt = 0
+
+  static async start(deployment: Deployment, options: PodOptions = {}): Promise<Pod> {
+    return new Pod(deployment.metadata.name, deployment.spec.template, await freePort(), options)
+  }
+
+  private constructor(app: string, { spec }: PodTemplate, port: number, { env = {} }: PodOptions) {
+    const [container] = spec.containers
+    this.name = `${app}-${process.pid}-${++pods}`
+    this.port = port
+    this.#container = container
+    this.#graceMs = spec.terminationGracePeriodSeconds * 1000
+    this.#volumes = new Map(spec.volumes.map((volume) => [volume.name, folderFor(volume.configMap?.name)]))
+    this.#env = { ...this.#variables(), ...env, PORT: String(port) }
+    const [file = '', ...args] = [...container.command, ...(container.args ?? [])].map((each) =>
+      this.#mapped(each),
+    )
+    this.#child = this.#spawn(file, args)
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.output += text
+    })
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.output += text
+    })
+    this.ended = once(this.#child, 'close').then(([code, signal]) => {
+      this.isReady = false
+      this.#gone.abort()
+      return { code, signal, afterMs: Math.round(performance.now() - this.#deletedAt) }
+    })
+    void this.#probe()
+    onTestFailed(() => console.error(`${this.name} printed:\n${this.output}`))
+    onTestFinished(() => this.#kill())
+  }
+
+  get target(): TcpTarget {
+    return { host: '127.0.0.1', port: this.port }
+  }
+
+  /** Sends SIGTERM at once, and SIGKILL at the end of the grace period. */
+  delete(): Promise<Ended> {
+    this.isDeleted = true
+    this.#deletedAt = performance.now()
+    this.#child.kill('SIGTERM')
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), this.#graceMs)
+    return this.ended.finally(() => clearTimeout(timer))
+  }
+
+  /** Runs a command in the container, as `kubectl exec` does. */
+  async exec(file: string, ...args: readonly string[]): Promise<Finished> {
+    const child = this.#spawn(file, args)
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        output += text
+      })
+    }
+    const [code] = await once(child, 'close')
+    return { code, output }
+  }
+
+  /** Updates the volume of a ConfigMap as the kubelet does: `..data` leads to a new folder. */
+  updateVolume(name: string, data: ConfigMap['data']): void {
+    project(this.#volumes.get(name) ?? '', data)
+  }
+
+  #spawn(file: string, args: readonly string[]): ChildProcess {
+    return spawn(file, args, { cwd: this.#image, env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] })
+  }
+
+  #variables(): Record<string, string> {
+    const set = this.#container.env.map(({ name, value, valueFrom }) => {
+      const field = valueFrom?.fieldRef.fieldPath === 'metadata.name' ? this.name : ''
+      return [name, this.#mapped(value ?? field)]
+    })
+    const PATH = [dirname(testNode), process.env.PATH].join(delimiter)
+    return { PATH, ...Object.fromEntries(set) }
+  }
+
+  /** Replaces the mount paths of volumes by their folders. */
+  #mapped(text: string): string {
+    return this.#container.volumeMounts.reduce(
+      (mapped, { name, mountPath }) => mapped.replaceAll(mountPath, this.#volumes.get(name) ?? ''),
+      text,
+    )
+  }
+
+  /** As the kubelet: no other probe runs before the startup probe succeeds, and liveness ends with the deletion. */
+  async #probe(): Promise<void> {
+    const { startupProbe, livenessProbe, readinessProbe } = this.#container
+    await this.#run(startupProbe, (succeeds) => {
+      if (!succeeds) this.restarts++
+      return succeeds
+    })
+    void this.#run(livenessProbe, (succeeds) => {
+      if (!succeeds && !this.isDeleted) this.restarts++
+      return this.isDeleted
+    })
+    await this.#run(readinessProbe, (succeeds) => {
+      this.isReady = succeeds
+      return false
+    })
+  }
+
+  /** Reports a success, or `failureThreshold` failures in a row, until the callback returns `true`. */
+  async #run(probe: Probe, isOver: (succeeds: boolean) => boolean): Promise<void> {
+    for (let failures = 0; !this.#gone.signal.aborted; ) {
+      const succeeds = await this.#ask(probe)
+      if (this.#gone.signal.aborted) return
+      failures = succeeds ? 0 : failures + 1
+      if ((succeeds || failures >= probe.failureThreshold) && isOver(succeeds)) return
+      await pause(probe.periodSeconds * 1000, undefined, { signal: this.#gone.signal }).catch(() => {})
+    }
+  }
+
+  #ask({ httpGet: { path, port }, timeoutSeconds = 1 }: Probe): Promise<boolean> {
+    if (!this.#container.ports.some(({ name }) => name === port)) throw new Error(`there is no port ${port}`)
+    return new Promise((resolve) => {
+      const request = http.get(
+        { ...this.target, path, agent: false, timeout: timeoutSeconds * 1000 },
+        (response) => {
+          response.resume()
+          const { statusCode = 0 } = response
+          resolve(statusCode >= 200 && statusCode < 400)
+        },
+      )
+      request.on('timeout', () => request.destroy())
+      request.on('error', () => resolve(false))
+    })
+  }
+
+  async #kill(): Promise<void> {
+    const left = () => processesWith('POD_NAME', this.name)
+    for (const pid of left()) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // The process has already ended.
+      }
+    }
+    await until(`the processes of ${this.name} have ended`, () => left().length === 0)
+    await this.ended
+  }
+}
+
+/** The working directory of the image: the program and its packages. */
+function imageFolder(): string {
+  const folder = tempDir()
+  copyFileSync(join(exampleFolder, 'server.mjs'), join(folder, 'server.mjs'))
+  const modules = join(folder, 'node_modules')
+  mkdirSync(join(modules, '@handover'), { recursive: true })
+  symlinkSync(join(packages, 'core'), join(modules, '@handover', 'core'))
+  mkdirSync(join(modules, '.bin'))
+  const command = `#!/bin/sh\nexec node ${join(packages, 'cli', 'dist', 'main.js')} "$@"\n`
+  writeFileSync(join(modules, '.bin', 'handover'), command, { mode: 0o755 })
+  return folder
+}
+
+/** A folder for a volume: with the data of the ConfigMap, or empty. */
+function folderFor(configMap: string | undefined): string {
+  const folder = tempDir()
+  if (configMap === undefined) return folder
+  const { metadata, data } = manifest<ConfigMap>('config.yaml')
+  if (metadata.name !== configMap) throw new Error(`there is no ConfigMap ${configMap}`)
+  project(folder, data)
+  for (const key of Object.keys(data)) symlinkSync(join('..data', key), join(folder, key))
+  return folder
+}
+
+function project(folder: string, data: ConfigMap['data']): void {
+  const version = mkdtempSync(join(folder, '..version-'))
+  for (const [key, value] of Object.entries(data)) writeFileSync(join(version, key), value)
+  symlinkSync(version, join(folder, '..data_tmp'))
+  renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
+}
+
+/**
+ * A Service: new connections go to a random pod that is ready, as kube-proxy does it. The removal of a pod from the
+ * endpoints reaches the Service late, and established connections stay on their pod.
+ */
+export class Service {
+  /** The number of connections that each pod got, and how many of them came after its deletion. */
+  readonly connections = new Map<Pod, { total: number; afterDeletion: number }>()
+  readonly #pods = new Set<Pod>()
+  readonly #server = net.createServer((client) => this.#connect(client))
+
+  static async start(): Promise<Service> {
+    const service = new Service()
+    service.#server.listen(0, '127.0.0.1')
+    await once(service.#server, 'listening')
+    onTestFinished(() => void service.#server.close())
+    return service
+  }
+
+  get target(): TcpTarget {
+    return { host: '127.0.0.1', port: (this.#server.address() as AddressInfo).port }
+  }
+
+  add(pod: Pod): void {
+    this.#pods.add(pod)
+    this.connections.set(pod, { total: 0, afterDeletion: 0 })
+  }
+
+  /** Deletes the pod. The Service still sends connections to it for `delayMs`. */
+  async delete(pod: Pod, delayMs: number): Promise<Ended> {
+    const ended = pod.delete()
+    await pause(delayMs)
+    this.#pods.delete(pod)
+    return ended
+  }
+
+  #connect(client: net.Socket): void {
+    const pods = [...this.#pods]
+    const pod = pods[Math.floor(Math.random() * pods.length)]
+    if (!pod) return void client.resetAndDestroy()
+    const count = this.connections.get(pod)
+    if (count) {
+      count.total++
+      if (pod.isDeleted) count.afterDeletion++
+    }
+    const server = net.connect(pod.target)
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      from.setNoDelay(true).on('error', () => to.resetAndDestroy())
+      from.pipe(to)
+    }
+  }
+}
+
+/** Replaces the pods of a Deployment as its `strategy` says. Resolves with the new pods when the old ones have ended. */
+export async function rollOut(
+  { spec }: Deployment,
+  service: Service,
+  old: readonly Pod[],
+  { start, delayMs }: { readonly start: () => Promise<Pod>; readonly delayMs: number },
+): Promise<{ readonly pods: readonly Pod[]; readonly ended: readonly Ended[] }> {
+  const { maxSurge, maxUnavailable } = spec.strategy.rollingUpdate
+  const waiting = [...old]
+  const pods: Pod[] = []
+  const ended: Promise<Ended>[] = []
+  while (pods.length < spec.replicas || waiting.length > 0) {
+    while (pods.length < spec.replicas && pods.length + waiting.length < spec.replicas + maxSurge) {
+      pods.push(await start())
+    }
+    await until('the new pods are ready', () => pods.every(({ isReady }) => isReady))
+    for (const pod of pods) if (!service.connections.has(pod)) service.add(pod)
+    while (waiting.length > 0 && pods.length + waiting.length > spec.replicas - maxUnavailable) {
+      const [pod] = waiting.splice(0, 1)
+      if (pod) ended.push(service.delete(pod, delayMs))
+    }
+  }
+  return { pods, ended: await Promise.all(ended) }
+}
