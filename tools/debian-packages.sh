@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs Debian packages for tests, if they are missing. Needs root.
 #   debian-packages.sh [interop]   clients and proxies, for `npm run test:interop`
-#   debian-packages.sh system      the service manager and namespaces, for `npm run test:system`
+#   debian-packages.sh system      the service manager, an init and namespaces, for `npm run test:system`
 set -euo pipefail
 
 declare -A packages
@@ -13,7 +13,7 @@ case ${1:-interop} in
     )
     ;;
   system)
-    packages=([nsenter]=util-linux [pgrep]=procps [systemctl]=systemd [unshare]=util-linux)
+    packages=([nsenter]=util-linux [pgrep]=procps [systemctl]=systemd [tini]=tini [unshare]=util-linux)
     ;;
   *)
     echo "usage: $0 [interop|system]" >&2

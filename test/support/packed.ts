@@ -25,15 +25,21 @@ export class Packed {
     return join(this.#home, `handover-${name}-${JSON.parse(manifest).version}.tgz`)
   }
 
-  /** Packs the packages and installs them in `app`, with their frameworks and `more`. */
-  async install(type: 'commonjs' | 'module', more: readonly string[] = []): Promise<void> {
-    for (const name of packed) {
+  /** Packs the packages and returns the paths of their tarballs. */
+  async pack(names: readonly string[] = packed): Promise<string[]> {
+    for (const name of names) {
       const args = ['--dir', join(root, 'packages', name), 'pack', '--pack-destination', this.#home]
       await run(process.execPath, [join(root, 'tools', 'pnpm.mjs'), ...args])
     }
+    return names.map((name) => this.tarball(name))
+  }
+
+  /** Packs the packages and installs them in `app`, with their frameworks and `more`. */
+  async install(type: 'commonjs' | 'module', more: readonly string[] = []): Promise<void> {
+    const tarballs = await this.pack()
     mkdirSync(this.app)
     writeFileSync(join(this.app, 'package.json'), JSON.stringify({ private: true, type }))
-    const packages = [...packed.map((name) => this.tarball(name)), ...frameworks, ...types, ...more]
+    const packages = [...tarballs, ...frameworks, ...types, ...more]
     const args = ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages]
     await run('npm', args, { cwd: this.app })
   }

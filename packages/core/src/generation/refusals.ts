@@ -20,6 +20,15 @@ export function refuseReload(
       `A reload is not possible here: ${unsupported}. The graceful shutdown works.`,
     )
   }
+  // Only the first generation can be the process that the container was started with.
+  const container = generation === 1 ? platform.endsContainer : undefined
+  if (container) {
+    return refuse(
+      'ERR_HANDOVER_UNSUPPORTED',
+      `A reload is not possible here: ${container}, so a handover would end the container. Generation 1 keeps serving. ` +
+        'Start the program with handover run, whose pid stays.',
+    )
+  }
   if (name === 'starting') {
     return refuse(
       'ERR_HANDOVER_NOT_READY',

@@ -2,11 +2,12 @@
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
+import { endsContainer } from './container.js'
 import { early } from './early.js'
 import { childProcess, cluster, tty } from './lazy-modules.js'
 import { canListenOnHandle } from './listener-handle.js'
 import { expectClose, programListeners, takeSignal } from './program-signals.js'
-import { onSharedSignal } from './shared-signals.js'
+import { onSharedSignal, onSharedSignalAsPid1 } from './shared-signals.js'
 
 /** A cluster worker starts with a channel. Without one, there is no need to load the module. */
 const isClusterWorker = process.channel !== undefined && cluster().isWorker
@@ -111,6 +112,8 @@ export const platform = {
   initialEnvironment,
   cwd: () => process.cwd(),
   unsupported,
+  /** See {@link endsContainer}. Read at the start: an orphan gets another parent. */
+  endsContainer: endsContainer(),
   now: () => performance.now(),
   /** The CPU time and the resident memory of this process. */
   usage(): { cpuMs: number; memoryBytes: number } {
@@ -148,6 +151,7 @@ export const platform = {
   programListeners,
   expectClose,
   onSharedSignal,
+  onSharedSignalAsPid1,
   /** The channel to the predecessor or supervisor that started this process; `undefined` if there is none. */
   channel: () => early()?.channel,
   /** Whether the program has an IPC channel of its own, or had one in the first generation. */

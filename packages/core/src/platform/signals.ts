@@ -21,9 +21,12 @@ export function keepSignals(
   before: readonly string[] = [],
 ): () => readonly string[] {
   const kept = new Set<string>(before)
-  const off = [...reloadSignals, ...shutdownSignals].map((signal) =>
-    platform.onSharedSignal(signal, () => kept.add(signal)),
-  )
+  const keep = (signal: string) => () => void kept.add(signal)
+  const onShutdownSignal = platform.pid === 1 ? platform.onSharedSignalAsPid1 : platform.onSharedSignal
+  const off = [
+    ...reloadSignals.map((signal) => platform.onSharedSignal(signal, keep(signal))),
+    ...shutdownSignals.map((signal) => onShutdownSignal(signal, keep(signal))),
+  ]
   return () => {
     for (const each of off) each()
     return [...kept]
