@@ -27,6 +27,7 @@ const long = [
 // The files whose result may depend on the version of Node.
 const nodes = [
   'test/cli/sharing.test.ts',
+  'test/cli/watch-files.test.ts',
   'test/contract/**/*.test.ts',
   'test/socket.io/**/*.test.ts',
   'test/ws/**/*.test.ts',

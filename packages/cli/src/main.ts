@@ -6,7 +6,7 @@ import { checked } from './command-line/checked.js'
 import { configure } from './command-line/configuration.js'
 import { exitCodes } from './command-line/exit-codes.js'
 import { answerPm2 } from './command-line/pm2-words.js'
-import { bytes, milliseconds, workers } from './command-line/values.js'
+import { bytes, milliseconds, paths, workers } from './command-line/values.js'
 import { addOperatingCommands } from './commands/operate.js'
 import type { RunOptions } from './commands/run.js'
 import { outliveReaders, printToStderr } from './terminal/output.js'
@@ -25,13 +25,19 @@ Signals:
   SIGTERM, SIGINT   finish requests in flight and exit; a second signal cuts the drain short
   SIGUSR1, SIGUSR2  forward the signal to the workers
 
+Changed files:
+  With --watch-files, handover run compares contents every second, wherever links lead, as in volumes of Kubernetes.
+  Files that keep their contents start no reload. If a reload fails, the running workers keep serving, and the next
+  change tries again. The path must exist at the start. If it disappears later, the workers keep serving.
+
 When a worker dies, a replacement starts: at once if the worker had served for 10 s, otherwise after 1 s. Each further
 crash makes that pause 1.5 times as long, up to 30 s. The supervisor keeps the listeners open, so clients that connect
 in the meantime wait.
 
 Exit codes:
   the largest exit code of the workers; 128 plus the signal number for a worker that a signal ended
-  1  the first worker could not be started or did not become ready; the log has the reason
+  1  the first worker could not be started or did not become ready, or a path of --watch-files cannot be read; the log
+     has the reason
   2  the command line is wrong`
 
 const help = `
@@ -88,7 +94,12 @@ const runCommand = program
     '--watch',
     'for development: reload when a source file in the working directory of the workers changes',
   )
-  .option('--watch-path <folder>', 'the same for a file in this folder', collect)
+  .option('--watch-path <folder>', 'the same for a file in this folder', checked(paths))
+  .option(
+    '--watch-files <path>',
+    'reload when the contents of this file or folder change, such as configuration and secrets; repeatable',
+    checked(paths),
+  )
   .option('--reload-every <time>', 'reload whenever this time has passed, such as 24h', checked(milliseconds))
   .option('--cwd <folder>', 'working directory of the workers; a symbolic link is resolved at each start')
   .option(
@@ -122,8 +133,4 @@ if (pm2Answer) {
   process.exitCode = exitCodes.usage
 } else {
   await program.parseAsync()
-}
-
-function collect(folder: string, earlier: readonly string[] = []): string[] {
-  return [...earlier, folder]
 }

@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { closestName } from '@handover/core/supervision'
 import type { Command, Option } from 'commander'
+import { paths } from './values.js'
 
+/** The options that a command line may repeat. */
+const repeatable = ['watchPath', 'watchFiles']
 const fileName = 'handover.config.json'
 
 interface Configuration {
@@ -64,17 +67,24 @@ function readJson(path: string): Record<string, unknown> | undefined {
 }
 
 function parse({ source }: Configuration, option: Option, value: unknown): unknown {
-  const isText = typeof value === 'string' || typeof value === 'number'
   try {
     if (option.isBoolean() && typeof value === 'boolean') return value
     if (option.isBoolean()) throw new Error('Expected true or false.')
-    if (!isText) throw new Error('Expected a string or a number.')
+    if (repeatable.includes(option.attributeName())) return pathsIn(value)
+    if (typeof value !== 'string' && typeof value !== 'number')
+      throw new Error('Expected a string or a number.')
     return option.parseArg ? option.parseArg(String(value), undefined) : String(value)
   } catch (error) {
     throw new Error(
       `${source}: "${option.attributeName()}" is ${JSON.stringify(value)}. ${(error as Error).message}`,
     )
   }
+}
+
+function pathsIn(value: unknown): readonly string[] {
+  const list: unknown[] = Array.isArray(value) ? value : [value]
+  if (!list.every((each) => typeof each === 'string')) throw new Error('Expected a path or a list of paths.')
+  return list.reduce<readonly string[]>((earlier, each) => paths(each, earlier), [])
 }
 
 function readWords({ source }: Configuration, words: unknown): readonly string[] {

@@ -27,3 +27,9 @@ export function workers(text: string): number {
   if (count >= 1 && count <= maxWorkers) return count
   throw new Error(`Expected a number from 1 to ${maxWorkers}, or max.`)
 }
+
+/** Adds the path to those of earlier uses of the option. An unset variable of a shell leads to an empty path. */
+export function paths(text: string, earlier: readonly string[] = []): readonly string[] {
+  if (text !== '') return [...earlier, text]
+  throw new Error('Expected a path.')
+}

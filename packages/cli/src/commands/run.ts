@@ -16,13 +16,14 @@ import {
 } from '@handover/core/supervision'
 import { exitCodes } from '../command-line/exit-codes.js'
 import { type NodeCommand, readCommand } from '../command-line/node-command.js'
+import { type ContentWatchParts, watchContents } from '../operations/content-watch.js'
 import { ControlTarget } from '../operations/control-target.js'
-import { watchFiles } from '../operations/file-watch.js'
 import { pin } from '../operations/previous-release.js'
 import { ReloadSignals } from '../operations/reload-signals.js'
 import type { RollingReload } from '../operations/rolling-reload.js'
 import { type Schedule, scheduleReloads } from '../operations/scheduled-reloads.js'
 import { Service } from '../operations/service.js'
+import { watchSources } from '../operations/source-watch.js'
 import { checkNode } from '../operations/worker-node.js'
 import { memoryOf, supervisorTitle } from '../service-client/process-status.js'
 import { ListenerPool } from '../supervisor/listener-pool.js'
@@ -39,6 +40,7 @@ export interface RunOptions extends Schedule, FileOptions {
   readonly envFile?: string
   readonly watch?: boolean
   readonly watchPath?: readonly string[]
+  readonly watchFiles?: readonly string[]
   readonly node?: string
 }
 
@@ -92,7 +94,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
     logger.info({ reason }, `${reason}: reloading`)
     signals.request(reason)
   }
-  const stopTriggers = await startTriggers(supervisor, options, origin, request)
+  const stopTriggers = await startTriggers(supervisor, options, origin, { request, logger })
   const removeFiles = await createFiles(options, origin, controlled, logger)
   const { workers } = options
   try {
@@ -115,18 +117,22 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
 /** Requests reloads for memory, on a schedule, and when a file changes. Returns a function that stops this. */
 async function startTriggers(
   { slots }: Supervisor,
-  { watch, watchPath = [], cwd = '.', ...schedule }: RunOptions,
+  { watch, watchPath = [], watchFiles = [], cwd = '.', ...schedule }: RunOptions,
   origin: Origin,
-  request: (reason: string) => void,
+  parts: Pick<ContentWatchParts, 'request' | 'logger'>,
 ): Promise<() => Promise<void>> {
   const pids = () => slots.flatMap(({ worker }) => (worker?.ownsService ? worker.pid : []))
+  const { request } = parts
+  const paths = [...new Set(watchFiles.map((each) => resolve(origin.cwd, each)))]
+  const endContents = await watchContents({ ...parts, paths })
   const endSchedule = scheduleReloads(schedule, { pids, memoryOf, request })
   const folders = [
     ...(watch ? [resolve(origin.cwd, cwd)] : []),
     ...watchPath.map((each) => resolve(origin.cwd, each)),
   ]
-  const ends = await Promise.all(folders.map((folder) => watchFiles(folder, request)))
+  const ends = await Promise.all(folders.map((folder) => watchSources(folder, request)))
   return async () => {
+    endContents()
     endSchedule()
     await Promise.all(ends.map((end) => end()))
   }

@@ -15,6 +15,7 @@ import {
 } from '@handover/core/supervision'
 import type { Worker } from '../supervisor/worker.js'
 import { ofType } from './of-type.js'
+import type { RollingReload } from './rolling-reload.js'
 import type { Service } from './service.js'
 
 /** How long to wait for a worker to report its status. A worker that hangs does not report it. */
@@ -78,9 +79,9 @@ export class ControlTarget implements Controlled {
     return this.#observe(ofType('state'), onChange)
   }
 
-  #remember({ proven, drained }: ReloadUnderway): void {
+  #remember({ reason, proven, drained }: RollingReload): void {
     const keep = (summary: ReloadSummary) => {
-      this.#lastReload = summary
+      this.#lastReload = { ...summary, ...(reason !== undefined && { reason }) }
     }
     proven.then(keep, (error) => keep({ outcome: 'failed', reports: error.reports ?? [] }))
     drained.then(keep, () => {})

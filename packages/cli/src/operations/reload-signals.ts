@@ -41,7 +41,7 @@ export class ReloadSignals {
 
   #reload(signal: string): void {
     try {
-      this.#service.reload()
+      this.#service.reload({ reason: signal })
     } catch (error) {
       const { code, message } = error as HandoverError
       this.#logger.warn({ signal, code }, `${signal} ignored: ${message}`)

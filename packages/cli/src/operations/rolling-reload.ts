@@ -38,6 +38,13 @@ export interface RollingReloadParts {
   launch(slot: Slot): void
 }
 
+export interface ReloadCause {
+  /** A worker that has already begun its reload. */
+  readonly first?: Worker
+  /** The signal, changed file or schedule that requested the reload. */
+  readonly reason?: string
+}
+
 export class RollingReload {
   /** Resolves right before the first successor starts. */
   readonly begun: Promise<void>
@@ -45,15 +52,16 @@ export class RollingReload {
   readonly proven: Promise<ReloadSummary>
   /** Resolves when the predecessors have also drained. Errors: as `proven`. */
   readonly drained: Promise<ReloadSummary>
+  readonly reason: string | undefined
   readonly #parts: RollingReloadParts
   readonly #withDrains: Promise<ReloadResult>[] = []
   #current: Worker | undefined
   /** While workers return to their previous release: the command for the successor of `#current`. */
   #previous: ReleaseCommand | undefined
 
-  /** `first` has already begun its reload. */
-  constructor(parts: RollingReloadParts, first?: Worker) {
+  constructor(parts: RollingReloadParts, { first, reason }: ReloadCause) {
     this.#parts = parts
+    this.reason = reason
     this.#current = first
     this.begun = parts.started
     this.proven = this.#run(first)

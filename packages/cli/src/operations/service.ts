@@ -4,7 +4,7 @@ import { Supervisor } from '../supervisor/supervisor.js'
 import type { SupervisorParts } from '../supervisor/supervisor-parts.js'
 import type { Worker } from '../supervisor/worker.js'
 import { Rebalancer } from './rebalancer.js'
-import { RollingReload } from './rolling-reload.js'
+import { type ReloadCause, RollingReload } from './rolling-reload.js'
 import { Scaling } from './scaling.js'
 
 export class Service {
@@ -29,17 +29,17 @@ export class Service {
   }
 
   /**
-   * Replaces all workers, one after another; if workers are being added or removed, afterwards. `first` has already
-   * begun its reload. Errors: `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`.
+   * Replaces all workers, one after another; if workers are being added or removed, afterwards.
+   * Errors: `ERR_HANDOVER_IN_PROGRESS`, `ERR_HANDOVER_DRAINING`.
    */
-  reload(first?: Worker): RollingReload {
+  reload(cause: ReloadCause = {}): RollingReload {
     this.#refuse('it cannot hand over')
     const { slots, started: firstServes } = this.supervisor
     const scaled = this.#scaling?.changed.catch(() => {})
     const started = scaled ? firstServes.then(() => scaled) : firstServes
     const { logger } = this.#parts
     const launch = this.supervisor.launch.bind(this.supervisor)
-    const reload = new RollingReload({ slots, started, launch, logger }, first)
+    const reload = new RollingReload({ slots, started, launch, logger }, cause)
     this.#reload = reload
     for (const observe of this.reloadObservers) observe(reload)
     const onEnd = () => {
@@ -98,7 +98,7 @@ export class Service {
       const message = `Worker ${worker.pid} cannot hand over while the number of workers changes. Try again when that has ended.`
       throw new HandoverError('ERR_HANDOVER_IN_PROGRESS', message, { pid: worker.pid })
     }
-    return this.reload(worker).commandFor(worker)
+    return this.reload({ first: worker }).commandFor(worker)
   }
 
   #checkSoon(): void {

@@ -64,14 +64,15 @@ export function formatScale({ before, workers, moved, reports }: ScaleSummary): 
 }
 
 /** Returns the outcome of the last reload. */
-export function formatLastReload({ outcome, reports }: ReloadSummary): string {
+export function formatLastReload({ outcome, reason, reports }: ReloadSummary): string {
   const last = reports.at(-1)
   if (!last) return outcome
-  if (outcome === 'failed') return `failed at ${last.startedAt}: ${last.failure?.message ?? 'unknown'}`
+  const when = reason === undefined ? last.startedAt : `${last.startedAt} (${reason})`
+  if (outcome === 'failed') return `failed at ${when}: ${last.failure?.message ?? 'unknown'}`
   const drain = reports.every((report) => report.drain)
     ? `; ${reports.flatMap(({ drain }) => (drain ? [formatOutcomes(drain)] : [])).join('; ')}`
     : ''
-  return `handed over at ${last.startedAt} in ${formatDuration(reloadMs(last))}${drain}`
+  return `handed over at ${when} in ${formatDuration(reloadMs(last))}${drain}`
 }
 
 const reloadMs = ({ phases }: ReloadResult): number => phases.reduce((sum, { ms }) => sum + ms, 0)

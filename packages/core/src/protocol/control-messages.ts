@@ -39,6 +39,8 @@ export interface ReloadResult extends ReloadReport {
 /** The result of a `reload` request: a report for each generation that reloaded. A failed report is the last one. */
 export interface ReloadSummary {
   readonly outcome: ReloadReport['outcome']
+  /** In the status of `handover run`: the signal, changed file or schedule that requested the reload. */
+  readonly reason?: string
   readonly reports: readonly ReloadResult[]
 }
 

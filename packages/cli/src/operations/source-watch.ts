@@ -19,7 +19,7 @@ const watched = new Set([
 ])
 
 /** Returns a function that stops watching. `node_modules` and names with a leading dot are not watched. */
-export async function watchFiles(
+export async function watchSources(
   folder: string,
   request: (reason: string) => void,
 ): Promise<() => Promise<void>> {
