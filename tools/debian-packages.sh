@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs Debian packages for tests, if they are missing. Needs root.
 #   debian-packages.sh [interop]   clients and proxies, for `npm run test:interop`
-#   debian-packages.sh system      the service manager, an init and namespaces, for `npm run test:system`
+#   debian-packages.sh system      the service manager, an init, namespaces, ssh and deploy tools, for `npm run test:system`
 set -euo pipefail
 
 declare -A packages
@@ -13,7 +13,11 @@ case ${1:-interop} in
     )
     ;;
   system)
-    packages=([nsenter]=util-linux [pgrep]=procps [systemctl]=systemd [tini]=tini [unshare]=util-linux)
+    packages=(
+      [ansible-playbook]=ansible-core [flock]=util-linux [haproxy]=haproxy [ip]=iproute2 [nsenter]=util-linux
+      [pgrep]=procps [rsync]=rsync [socat]=socat [ssh]=openssh-client [sshd]=openssh-server [systemctl]=systemd
+      [tini]=tini [unshare]=util-linux
+    )
     ;;
   *)
     echo "usage: $0 [interop|system]" >&2
@@ -28,6 +32,14 @@ for program in "${!packages[@]}"; do
   command -v "$program" >/dev/null || missing+=("${packages[$program]}")
 done
 if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+
+# The tests start each server themselves: the installation must not (policy-rc.d, invoke-rc.d(8)).
+policy=/usr/sbin/policy-rc.d
+if ! [ -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
 
 export DEBIAN_FRONTEND=noninteractive
 apt-get update

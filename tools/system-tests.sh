@@ -13,7 +13,7 @@ skip() {
 [[ $(id -u) -eq 0 ]] || skip 'root'
 if ! command -v systemctl >/dev/null && ! command -v apt-get >/dev/null; then skip 'systemd, or Debian to install it'; fi
 bash tools/debian-packages.sh system
-unshare --mount --cgroup --pid --fork mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null ||
+unshare --mount --net --cgroup --pid --fork mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null ||
   skip 'permission to create namespaces, and cgroup v2'
 
 files=(test/system/*.test.ts)

@@ -1,8 +1,8 @@
-#!/bin/sh
+#!/bin/bash
 # Deploys a release that is in place. If the release fails, switches back to the one that serves.
 #   deploy.sh RELEASE [OPTION...]      deploys /srv/app/releases/RELEASE, with these options of handover reload
 #   deploy.sh --rollback [OPTION...]   deploys the release that served before the last deploy
-set -eu
+set -euo pipefail
 
 app=/srv/app
 keep=5
@@ -26,7 +26,8 @@ point() { ln -sfn "$2" "$1.next" && mv -T "$1.next" "$1"; }
 
 point current "$next"
 code=0
-setsid --wait handover reload "$@" || code=$?
+# The pipe keeps the exit code: Node aborts when it exits and its terminal is gone.
+setsid --wait handover reload "$@" </dev/null 2>&1 | { cat || true; } || code=$?
 case $code in
   0) ;;
   1 | 2 | 3 | 5 | 126 | 127) point current "$before"; exit "$code" ;;
