@@ -10,10 +10,12 @@ import {
   exampleFolder,
   manifest,
   manifestNames,
+  manifestText,
   type Service,
   variable,
 } from '../support/manifests.js'
 import { complaintsAbout } from '../support/schema.js'
+import { blocksOf } from './pages.js'
 
 const deployments = manifestNames.filter((name) => name.startsWith('deployment'))
 
@@ -41,6 +43,24 @@ test('the check of the API finds unknown and missing fields and wrong values', a
   const complaints = await complaintsAbout(broken)
   for (const [i, [, , , complaint]] of cases.entries()) expect(complaints[i]?.join('\n')).toMatch(complaint)
 })
+
+test('the guide shows lines of the manifests', () => {
+  const blocks = blocksOf('docs/guides/kubernetes.md').filter(({ lang }) => lang === 'yaml')
+  expect(blocks.length).toBeGreaterThan(0)
+  const foreign = blocks.flatMap(({ code }) => {
+    const [, name = '', text = ''] = /^# (\S+)\n(.*)$/s.exec(code) ?? []
+    const file = manifestText(name).split('\n')
+    const parts = text.trimEnd().split('\n# …\n')
+    return parts.filter((part) => !file.some((_, from) => sameLines(file.slice(from), part.split('\n'))))
+  })
+  expect(foreign).toEqual([])
+})
+
+/** Whether lines of a file begin with these lines, apart from a common indentation. */
+function sameLines(file: readonly string[], lines: readonly string[]): boolean {
+  const indentation = /^ */.exec(file[0] ?? '')?.[0] ?? ''
+  return lines.every((line, i) => file[i] === indentation + line)
+}
 
 test('the program has at most 40 lines', () => {
   expect(program.trimEnd().split('\n').length).toBeLessThanOrEqual(40)

@@ -79,25 +79,28 @@ test('no request fails while a rollout replaces both pods', async () => {
   for (const { total } of service.connections.values()) expect(total).toBeGreaterThan(0)
 })
 
-test('reloads in a pod change its configuration without a failed request', async () => {
+test('a pod reloads by command and when its ConfigMap changes, without a failed request', async () => {
   const pod = await startPod(reloading)
   const service = await serve(pod)
+  const reload = () => pod.exec('node_modules/.bin/handover', 'reload', '--queue')
   const greeting = async () => JSON.parse((await askOnce(pod.target, '/')).text).greeting
-  const { failures } = await load(
-    service,
-    async () => {
-      pod.updateVolume('config', { 'app.json': '{ "greeting": "good morning" }' })
-      expect(await pod.exec('node_modules/.bin/handover', 'reload', '--queue')).toMatchObject({ code: 0 })
-      expect(await greeting()).toBe('good morning')
+  const work = async () => {
+    expect(await reload()).toMatchObject({ code: 0 })
 
-      pod.updateVolume('config', { 'app.json': '{}' })
-      const failed = await pod.exec('node_modules/.bin/handover', 'reload', '--queue')
-      expect(failed.code).toBe(1)
-      expect(failed.output).toMatch(/app\.json has no greeting/)
-      expect(await greeting()).toBe('good morning')
-    },
-    'hello|good morning',
-  )
+    pod.updateVolume('config', { 'app.json': '{ "greeting": "good morning" }' })
+    await until('the greeting changes', async () => (await greeting()) === 'good morning')
+    // Waits until the reload has replaced both workers.
+    expect(await reload()).toMatchObject({ code: 0 })
+
+    pod.updateVolume('config', { 'app.json': '{}' })
+    await until('the reload fails', () => pod.output.includes('app.json has no greeting'))
+    expect(await reload()).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('app.json has no greeting'),
+    })
+    expect(await greeting()).toBe('good morning')
+  }
+  const { failures } = await load(service, work, 'hello|good morning')
   expect(failures).toEqual([])
-  expect(pod).toMatchObject({ isReady: true, restarts: 0 })
+  expect(pod).toMatchObject({ isReady: true, restarts: 0, unreadiness: 0 })
 })

@@ -59,6 +59,8 @@ export class Pod {
   isDeleted = false
   /** How often the kubelet would have restarted the container. */
   restarts = 0
+  /** How often the readiness probe failed after it had succeeded, before the deletion. */
+  unreadiness = 0
   readonly #child: ChildProcess
   readonly #image = imageFolder()
   readonly #env: Record<string, string>
@@ -164,6 +166,7 @@ export class Pod {
       return this.isDeleted
     })
     await this.#run(readinessProbe, (succeeds) => {
+      if (this.isReady && !succeeds && !this.isDeleted) this.unreadiness++
       this.isReady = succeeds
       return false
     })
