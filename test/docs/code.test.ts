@@ -1,7 +1,7 @@
 // Every JavaScript or TypeScript block in the pages is a complete program. The tests type-check all of them, and
 // start, query, reload and stop each server.
 import { execFile } from 'node:child_process'
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { RawConnection } from '@handover/load'
@@ -9,12 +9,18 @@ import { expect, test } from 'vitest'
 import { isReady } from '../support/generations.js'
 import { launchService, type Service } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
-import { type Block, blocksOf, pages, root } from './pages.js'
+import { type Block, blocksOf, pages, read, root } from './pages.js'
 
 const watched = new URL('../fixtures/watched.mjs', import.meta.url).href
 const ours = pages().filter((page) => /^(README\.md|docs\/|packages\/)/.test(page))
 const blocks = ours.flatMap(blocksOf)
-const programs = blocks.filter(({ lang }) => lang === 'js' || lang === 'ts')
+/** `test/examples` runs the programs of the examples that a page shows. */
+const exampleFiles = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.mjs') && !path.includes('node_modules'))
+  .map((path) => read(`examples/${path}`))
+const programs = blocks.filter(
+  ({ lang, code }) => (lang === 'js' || lang === 'ts') && !exampleFiles.includes(code),
+)
 const servers = programs.filter(({ lang, code }) => lang === 'js' && code.includes('.listen('))
 const named = (list: readonly Block[]) => list.map((block) => [`${block.page}:${block.line}`, block] as const)
 

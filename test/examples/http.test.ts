@@ -12,9 +12,9 @@ const httpExamples = ['express', 'fastify', 'http', 'koa']
 const frameworks = ['fastify-cli', 'graphql-yoga', 'hono', 'nestjs', 'nextjs']
 const answer = /^\{("release":"1\.0\.0",)?"generation":\d+,"pid":\d+\}$/
 
-test('each framework, node:http, raw TCP, WebSockets and Socket.IO have an example', () => {
+test('each framework, node:http, raw TCP, WebSockets, Socket.IO and metrics have an example', () => {
   expect(everyExample.sort()).toEqual(
-    [...httpExamples, ...frameworks, 'socket.io', 'tcp-ping-pong', 'websocket'].sort(),
+    [...httpExamples, ...frameworks, 'metrics', 'socket.io', 'tcp-ping-pong', 'websocket'].sort(),
   )
 })
 
