@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Installs Debian packages for tests, if they are missing. Needs root.
 #   debian-packages.sh [interop]   clients and proxies, for `npm run test:interop`
-#   debian-packages.sh system      the service manager, an init, namespaces, ssh and deploy tools, for `npm run test:system`
+      [ansible-playbook]=ansible-core [flock]=util-linux [haproxy]=haproxy [ip]=iproute2 [nginx]=nginx-light
+      [nsenter]=util-linux [pgrep]=procps [rsync]=rsync [socat]=socat [ssh]=openssh-client [sshd]=openssh-server
+      [systemctl]=systemd [tini]=tini [unshare]=util-linux
 set -euo pipefail
 
 declare -A packages
@@ -14,9 +16,9 @@ case ${1:-interop} in
     ;;
   system)
     packages=(
-      [ansible-playbook]=ansible-core [flock]=util-linux [haproxy]=haproxy [ip]=iproute2 [nsenter]=util-linux
-      [pgrep]=procps [rsync]=rsync [socat]=socat [ssh]=openssh-client [sshd]=openssh-server [systemctl]=systemd
-      [tini]=tini [unshare]=util-linux
+      [ansible-playbook]=ansible-core [flock]=util-linux [haproxy]=haproxy [ip]=iproute2 [nginx]=nginx-light
+      [nsenter]=util-linux [pgrep]=procps [rsync]=rsync [socat]=socat [ssh]=openssh-client [sshd]=openssh-server
+      [systemctl]=systemd [tini]=tini [unshare]=util-linux
     )
     ;;
   *)

@@ -14,8 +14,8 @@ export class EventStream {
     this.#ended = this.#read()
   }
 
-  static async open(target: Target): Promise<EventStream> {
-    return EventStream.#ask(await RawConnection.connect(target))
+  static async open(target: Target, path = '/'): Promise<EventStream> {
+    return EventStream.#ask(await RawConnection.connect(target), path)
   }
 
   /** Requests another stream on the same connection, after this one has ended. */
@@ -23,8 +23,8 @@ export class EventStream {
     return EventStream.#ask(this.#connection)
   }
 
-  static #ask(connection: RawConnection): EventStream {
-    connection.write('GET / HTTP/1.1\r\nhost: test\r\naccept: text/event-stream\r\n\r\n')
+  static #ask(connection: RawConnection, path = '/'): EventStream {
+    connection.write(`GET ${path} HTTP/1.1\r\nhost: test\r\naccept: text/event-stream\r\n\r\n`)
     return new EventStream(connection)
   }
 

@@ -34,8 +34,10 @@ export class Program {
   readonly #ended: Promise<number | NodeJS.Signals>
   output = ''
 
-  constructor(name: ProgramName, args: readonly string[]) {
-    this.#child = spawn(pathOf(name), args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  /** `enter`: a command that runs the program, such as `nsenter` with its options. */
+  constructor(name: ProgramName, args: readonly string[], enter: readonly string[] = []) {
+    const [file = '', ...rest] = [...enter, pathOf(name), ...args]
+    this.#child = spawn(file, rest, { stdio: ['pipe', 'pipe', 'pipe'] })
     this.pid = this.#child.pid ?? 0
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {

@@ -16,6 +16,7 @@ export {
   slowRequests,
   type Think,
   type TransferOptions,
+  type UploadOptions,
   uploads,
   type Workload,
 } from './workloads.js'

@@ -103,9 +103,24 @@ export interface TransferOptions {
   readonly overMs?: number
 }
 
+export interface UploadOptions extends TransferOptions {
+  /** A random pause after each response; 0 for none. */
+  readonly think?: 0 | Think
+}
+
 /** Sends request bodies slowly. Each response must be the SHA-256 of its request. */
-export function uploads({ clients = 4, bytes = 4 * MIB, overMs = 2000 }: TransferOptions = {}): Workload {
-  return workload({ name: 'uploads', clients, exchange: upload(bytes, overMs) })
+export function uploads({
+  clients = 4,
+  bytes = 4 * MIB,
+  overMs = 2000,
+  think = 0,
+}: UploadOptions = {}): Workload {
+  return workload({
+    name: 'uploads',
+    clients,
+    exchange: upload(bytes, overMs),
+    afterwards: (client, isOver) => thinkFor(client, think, isOver),
+  })
 }
 
 /** Reads responses slowly, and checks their length and SHA-256. */
