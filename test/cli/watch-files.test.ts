@@ -26,7 +26,7 @@ function link(target: string, path: string): void {
 }
 
 function replaceVolume(folder: string, value: number): void {
-  writeVolume(folder, String(value), { 'app.json': settingsOf(value), 'other.json': '{}' })
+  writeVolume(folder, String(value), { 'app.json': settingsOf(value), 'other.json': settingsOf(value) })
   rmSync(join(folder, `..2026_11_26_${value - 1}`), { recursive: true, force: true })
 }
 
@@ -37,7 +37,12 @@ const firstVolume = (folder: string) => {
 
 const changes: Readonly<Record<string, Change>> = {
   'a file of a Kubernetes volume': { first: firstVolume, next: replaceVolume },
-  'a Kubernetes volume': { first: firstVolume, next: replaceVolume, watched: '.' },
+  'a Kubernetes volume': {
+    first: firstVolume,
+    next: replaceVolume,
+    watched: '.',
+    changed: 'app.json and 1 other file',
+  },
   'a file written in place': { first: (folder) => write(join(folder, 'app.json'), 1) },
   'a file in a folder': { first: (folder) => write(join(folder, 'app.json'), 1), watched: '.' },
   'a file replaced by a rename': {
@@ -96,7 +101,7 @@ test('does not reload when the contents stay the same', async () => {
   firstVolume(folder)
   write(beside, 1)
   const { service, reasons, serves } = await startWatching(join(folder, 'app.json'), [folder, beside])
-  writeVolume(folder, '1_again', { 'app.json': settingsOf(1), 'other.json': '{}' })
+  writeVolume(folder, '1_again', { 'app.json': settingsOf(1), 'other.json': settingsOf(1) })
   rmSync(join(folder, '..2026_11_26_1'), { recursive: true })
   utimesSync(join(folder, 'app.json'), new Date(), new Date(0))
   writeFileSync(join(folder, '.app.json.swp'), '')
@@ -107,7 +112,7 @@ test('does not reload when the contents stay the same', async () => {
   await service.line(/beside\.json can be read again/)
   replaceVolume(folder, 2)
   expect(await serves(2)).toBe(2)
-  expect(reasons()).toEqual([`${join(folder, 'app.json')} changed`])
+  expect(reasons()).toEqual([`${join(folder, 'app.json')} and 1 other file changed`])
 })
 
 test('keeps serving when the new settings are broken, and reloads when they are fixed', async () => {

@@ -107,14 +107,14 @@ class WatchedPath {
   }
 }
 
-/** Returns the files that were added, removed or changed. */
+/** Returns the files that were added, removed or changed, in alphabetical order. */
 function difference(before: readonly Contents[], after: readonly Contents[]): string[] {
   const changed = after.flatMap((contents, i) => {
     const earlier: Contents = before[i] ?? new Map()
     const names = new Set([...earlier.keys(), ...contents.keys()])
     return [...names].filter((name) => earlier.get(name) !== contents.get(name))
   })
-  return [...new Set(changed)]
+  return [...new Set(changed)].sort()
 }
 
 function describe([first, ...others]: readonly string[]): string {
