@@ -1,5 +1,5 @@
 // How a container ends: signals to PID 1, the timeout of the orchestrator, and processes that only an init can reap.
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Container, runContainer } from '../support/container.js'
@@ -97,5 +97,48 @@ describe('a stop before the server listens', () => {
     const container = await runContainer(image, { command })
     await container.untilLogged('loading')
     expect(await container.stop(500)).toBe(137)
+  })
+})
+
+describe('a process that outlives its parent', () => {
+  /** At SIGUSR1, which the init and handover run forward, the worker starts a shell that leaves a process behind. */
+  function leavesOrphans(): Image {
+    const copy = copyOf(image)
+    const path = join(copy.root, copy.folder, 'server.mjs')
+    const code = `
+      import { spawn } from 'node:child_process'
+      process.on('SIGUSR1', () => spawn('sh', ['-c', 'sleep 0.2 & exit 0']).on('exit', () => console.log('left behind')))\n`
+    writeFileSync(path, code + readFileSync(path, 'utf8'))
+    return copy
+  }
+
+  async function leaveOrphan(init: boolean): Promise<Container> {
+    const container = await runContainer(leavesOrphans(), { init, command: supervised() })
+    await container.untilHealthy()
+    const before = container.processes.length
+    container.kill('SIGUSR1')
+    await container.untilLogged('left behind')
+    await until('the orphan has ended', () =>
+      init ? container.processes.length === before : container.processes.some(({ state }) => state === 'Z'),
+    )
+    return container
+  }
+
+  test('stays as a zombie of handover run as PID 1, which warns and names the remedy', async () => {
+    const container = await leaveOrphan(false)
+    await container.untilLogged(
+      '1 zombie stays: as PID 1, handover run cannot reap processes that others started.',
+    )
+    expect(container.processes.filter(({ state }) => state === 'Z')).toEqual([
+      expect.objectContaining({ parent: container.pid1 }),
+    ])
+    expect(await container.stop(20_000)).toBe(0)
+  })
+
+  test('is reaped by an init', async () => {
+    const container = await leaveOrphan(true)
+    expect(container.processes.filter(({ state }) => state === 'Z')).toEqual([])
+    expect(await container.stop(20_000)).toBe(0)
+    expect(container.log).not.toContain('zombie')
   })
 })

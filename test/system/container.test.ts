@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { validate } from 'dockerfile-utils'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { read } from '../docs/pages.js'
+import { blocksOf, read } from '../docs/pages.js'
 import { runContainer, runLine } from '../support/container.js'
 import { buildImage, type Image, removeImage } from '../support/container-image.js'
 import { askOnce, givenBy } from '../support/http.js'
@@ -24,6 +24,12 @@ test('the Dockerfile is valid', () => {
     stopSignal: 'SIGTERM',
     folder: '/srv/app',
   })
+})
+
+test('the guide shows the Dockerfile and the docker run line of the example', () => {
+  const code = blocksOf('docs/guides/containers-and-supervision.md').map((block) => block.code)
+  expect(code).toContain(read('examples/container/Dockerfile'))
+  expect(code).toContain(`${runLine.join(' ')}\n`)
 })
 
 test('the image has the server and its dependencies, and nothing else', () => {
@@ -87,4 +93,10 @@ test('without a control socket, handover run needs no writable folder', async ()
   container.kill('SIGHUP')
   await container.untilLogged('generation 2 is ready\n')
   expect(await container.stop(20_000)).toBe(0)
+})
+
+test('without a writable folder, a server without handover run exits with the reason', async () => {
+  const container = await runContainer(image, { tmpfs: '', command: ['node', ...image.command] })
+  expect(await container.ended).toBe(1)
+  expect(container.log).toMatch(/cannot create the control socket \/run\/app\/handover\.sock/)
 })

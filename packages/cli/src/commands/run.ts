@@ -25,7 +25,8 @@ import { type Schedule, scheduleReloads } from '../operations/scheduled-reloads.
 import { Service } from '../operations/service.js'
 import { watchSources } from '../operations/source-watch.js'
 import { checkNode } from '../operations/worker-node.js'
-import { memoryOf, supervisorTitle } from '../service-client/process-status.js'
+import { warnOfZombies } from '../operations/zombies.js'
+import { memoryOf, supervisorTitle, zombiesOf } from '../service-client/process-status.js'
 import { ListenerPool } from '../supervisor/listener-pool.js'
 import type { ReleaseCommand } from '../supervisor/release-command.js'
 import type { Supervisor } from '../supervisor/supervisor.js'
@@ -95,6 +96,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
     signals.request(reason)
   }
   const stopTriggers = await startTriggers(supervisor, options, origin, { request, logger })
+  const stopLooking = warnOfZombies({ pid: platform.pid, zombies: () => zombiesOf(platform.pid), logger })
   const removeFiles = await createFiles(options, origin, controlled, logger)
   const { workers } = options
   try {
@@ -109,6 +111,7 @@ async function serve(program: NodeCommand, options: RunOptions, logger: Logger):
     await serviceManager.failed((error as Error).message)
     throw error
   } finally {
+    stopLooking()
     await stopTriggers()
     await removeFiles()
   }

@@ -35,6 +35,20 @@ export function memoryOf(pid: number): number | undefined {
   return kibibytes === undefined ? undefined : Number(kibibytes) * 1_024
 }
 
+/** The children of the process that have ended and that it has not reaped; none on a system without proc(5). */
+export function zombiesOf(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    return children
+      .split(' ')
+      .filter(Boolean)
+      .map(Number)
+      .filter((each) => !isRunning(each))
+  } catch {
+    return []
+  }
+}
+
 function statusFile(pid: number): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/status`, 'utf8')
