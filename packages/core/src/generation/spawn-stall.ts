@@ -2,8 +2,10 @@
 import type { Logger } from '../base/logger.js'
 import type { Platform } from '../platform/process.js'
 
-/** A longer stall is worth a warning. */
+/** A longer stall is worth a warning, */
 const noticeableMs = 50
+/** unless the process is so small that another cause is more likely, such as a busy machine. */
+const smallMiB = 256
 
 export interface SpawnStallParts {
   readonly logger: Logger
@@ -18,7 +20,7 @@ export class SpawnStall {
     this.#parts = parts
   }
 
-  /** Calls `spawn`, and `onBlocked` with the milliseconds that it took. The first long stall is logged. */
+  /** Calls `spawn`, and `onBlocked` with the milliseconds that it took. Logs the first long stall of a large process. */
   measure<T>(spawn: () => T, onBlocked: (ms: number) => void): T {
     const { platform } = this.#parts
     const from = platform.now()
@@ -27,14 +29,15 @@ export class SpawnStall {
     } finally {
       const ms = Math.round(platform.now() - from)
       onBlocked(ms)
-      if (ms > noticeableMs && !this.#isLogged) this.#log(ms)
+      if (ms > noticeableMs && !this.#isLogged) this.#warn(ms)
     }
   }
 
-  #log(spawnMs: number): void {
-    this.#isLogged = true
+  #warn(spawnMs: number): void {
     const { logger, platform } = this.#parts
     const memoryMiB = Math.round(platform.usage().memoryBytes / 1024 / 1024)
+    if (memoryMiB < smallMiB) return
+    this.#isLogged = true
     logger.warn(
       { spawnMs, memoryMiB },
       `starting the successor blocked the event loop for ${spawnMs} ms, because this process uses ${memoryMiB} MiB of ` +
