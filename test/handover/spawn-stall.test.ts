@@ -6,11 +6,12 @@ import { testNode } from '../support/service.js'
 import { rollWorkers, startRun } from '../support/supervised.js'
 import { until } from '../support/until.js'
 
-/** Makes each spawn of this process take as long as that of a process with several gigabytes. */
+/** Makes this process large, and each spawn take as long as that of a process with several gigabytes. */
 const slowSpawns = `data:text/javascript,${encodeURIComponent(`
   import childProcess from 'node:child_process'
   import { syncBuiltinESMExports } from 'node:module'
   const { spawn } = childProcess
+  globalThis.memory = Buffer.alloc(300 * 1024 ** 2, 1)
   childProcess.spawn = (...call) => {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 120)
     return spawn(...call)
