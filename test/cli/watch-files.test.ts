@@ -3,8 +3,9 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync }
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { cli } from '../support/cli.js'
+import { writeVolume } from '../support/kubernetes-volume.js'
 import { underLoad } from '../support/load.js'
-import { settingsOf, startWatching, writeVolume } from '../support/settings.js'
+import { settingsOf, startWatching } from '../support/settings.js'
 import { rollWorkers } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 
@@ -30,10 +31,7 @@ function replaceVolume(folder: string, value: number): void {
   rmSync(join(folder, `..2026_11_26_${value - 1}`), { recursive: true, force: true })
 }
 
-const firstVolume = (folder: string) => {
-  replaceVolume(folder, 1)
-  for (const name of ['app.json', 'other.json']) symlinkSync(`..data/${name}`, join(folder, name))
-}
+const firstVolume = (folder: string) => replaceVolume(folder, 1)
 
 const changes: Readonly<Record<string, Change>> = {
   'a file of a Kubernetes volume': { first: firstVolume, next: replaceVolume },

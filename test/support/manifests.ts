@@ -48,7 +48,7 @@ export interface PodTemplate {
   readonly metadata: { readonly labels: Labels }
   readonly spec: {
     readonly terminationGracePeriodSeconds: number
-    readonly securityContext: object
+    readonly securityContext: { readonly runAsUser: number }
     readonly topologySpreadConstraints: readonly {
       readonly labelSelector: { readonly matchLabels: Labels }
     }[]

@@ -1,7 +1,7 @@
 // Plays Kubernetes for one Deployment on this machine: a kubelet for each pod, the endpoints of a Service, and a rollout.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { delimiter, dirname, join } from 'node:path'
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { TcpTarget } from '@handover/load'
 import { onTestFailed, onTestFinished } from 'vitest'
 import { freePort } from './free-port.js'
+import { writeVolume } from './kubernetes-volume.js'
 import {
   type ConfigMap,
   type Container,
@@ -69,6 +70,7 @@ export class Pod {
   readonly #graceMs: number
   readonly #gone = new AbortController()
   #deletedAt = 0
+  #updates = 1
 
   static async start(deployment: Deployment, options: PodOptions = {}): Promise<Pod> {
     return new Pod(deployment.metadata.name, deployment.spec.template, await freePort(), options)
@@ -128,9 +130,9 @@ export class Pod {
     return { code, output }
   }
 
-  /** Updates the volume of a ConfigMap as the kubelet does: `..data` leads to a new folder. */
+  /** Updates the volume of a ConfigMap. */
   updateVolume(name: string, data: ConfigMap['data']): void {
-    project(this.#volumes.get(name) ?? '', data)
+    writeVolume(this.#volumes.get(name) ?? '', String(++this.#updates), data)
   }
 
   #spawn(file: string, args: readonly string[]): ChildProcess {
@@ -232,16 +234,8 @@ function folderFor(configMap: string | undefined): string {
   if (configMap === undefined) return folder
   const { metadata, data } = manifest<ConfigMap>('config.yaml')
   if (metadata.name !== configMap) throw new Error(`there is no ConfigMap ${configMap}`)
-  project(folder, data)
-  for (const key of Object.keys(data)) symlinkSync(join('..data', key), join(folder, key))
+  writeVolume(folder, '1', data)
   return folder
-}
-
-function project(folder: string, data: ConfigMap['data']): void {
-  const version = mkdtempSync(join(folder, '..version-'))
-  for (const [key, value] of Object.entries(data)) writeFileSync(join(version, key), value)
-  symlinkSync(version, join(folder, '..data_tmp'))
-  renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
 }
 
 /**

@@ -1,5 +1,5 @@
 // A service under handover run --watch-files whose workers read a file when they start.
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cli } from './cli.js'
 import { isProven } from './generations.js'
@@ -54,12 +54,3 @@ export async function startWatching(
 }
 
 export const settingsOf = (value: number, more: object = {}): string => JSON.stringify({ value, ...more })
-
-/** Writes a version of a Kubernetes volume as the kubelet does: a new folder, and then one rename of a link. */
-export function writeVolume(folder: string, version: string, files: Readonly<Record<string, string>>): void {
-  const inner = `..2026_11_26_${version}`
-  mkdirSync(join(folder, inner), { recursive: true })
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, inner, name), text)
-  symlinkSync(inner, join(folder, '..data_tmp'))
-  renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
-}
