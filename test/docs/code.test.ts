@@ -25,7 +25,7 @@ const servers = programs.filter(({ lang, code }) => lang === 'js' && code.includ
 const named = (list: readonly Block[]) => list.map((block) => [`${block.page}:${block.line}`, block] as const)
 
 test('every code block has a known language', () => {
-  const kinds = ['dockerfile', 'js', 'ts', 'sh', 'ini', 'json', 'yaml', 'mermaid', 'text']
+  const kinds = ['dockerfile', 'haproxy', 'ini', 'js', 'json', 'mermaid', 'nginx', 'sh', 'text', 'ts', 'yaml']
   expect(blocks.filter(({ lang }) => !kinds.includes(lang))).toEqual([])
 })
 
