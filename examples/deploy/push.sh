@@ -6,6 +6,7 @@ set -eu
 folder=$1 release=$2
 shift 2
 for host; do
-  rsync --archive --delete --link-dest=/srv/app/current "$folder/" "$host:/srv/app/releases/$release/"
+  rsync --archive --delete --exclude=.git --link-dest=/srv/app/current \
+    "$folder/" "$host:/srv/app/releases/$release/"
   ssh -o BatchMode=yes -o ServerAliveInterval=15 "$host" "/srv/app/deploy.sh '$release'"
 done
