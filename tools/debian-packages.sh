@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Installs Debian packages for tests, if they are missing. Needs root.
 #   debian-packages.sh [interop]   clients and proxies, for `npm run test:interop`
-      [ansible-playbook]=ansible-core [flock]=util-linux [haproxy]=haproxy [ip]=iproute2 [nginx]=nginx-light
-      [nsenter]=util-linux [pgrep]=procps [rsync]=rsync [socat]=socat [ssh]=openssh-client [sshd]=openssh-server
-      [systemctl]=systemd [tini]=tini [unshare]=util-linux
+#   debian-packages.sh system      the service manager, an init, namespaces, ssh, proxies, deploy tools and Prometheus, for
+#                                  `npm run test:system`
 set -euo pipefail
 
 declare -A packages
@@ -17,8 +16,8 @@ case ${1:-interop} in
   system)
     packages=(
       [ansible-playbook]=ansible-core [flock]=util-linux [haproxy]=haproxy [ip]=iproute2 [nginx]=nginx-light
-      [nsenter]=util-linux [pgrep]=procps [rsync]=rsync [socat]=socat [ssh]=openssh-client [sshd]=openssh-server
-      [systemctl]=systemd [tini]=tini [unshare]=util-linux
+      [nsenter]=util-linux [pgrep]=procps [prometheus]=prometheus [rsync]=rsync [socat]=socat [ssh]=openssh-client
+      [sshd]=openssh-server [systemctl]=systemd [tini]=tini [unshare]=util-linux
     )
     ;;
   *)

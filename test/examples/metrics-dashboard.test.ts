@@ -76,6 +76,8 @@ test('the guide lists exactly the exported metrics with their labels', async () 
   )
 })
 
-test.each(['definitions', 'prometheus', 'exporter', 'opentelemetry'])('the guide shows %s.mjs', (name) => {
-  expect(blocksOf(guide).map(({ code }) => code)).toContain(read(`examples/metrics/${name}.mjs`))
+const shown = ['definitions.mjs', 'prometheus.mjs', 'exporter.mjs', 'opentelemetry.mjs', 'prometheus.yml']
+
+test.each(shown)('the guide shows %s', (name) => {
+  expect(blocksOf(guide).map(({ code }) => code)).toContain(read(`examples/metrics/${name}`))
 })

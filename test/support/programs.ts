@@ -15,6 +15,7 @@ const packages = {
   nghttp: 'nghttp2-client',
   nginx: 'nginx-light',
   openssl: 'openssl',
+  prometheus: 'prometheus',
 } as const
 
 export type ProgramName = keyof typeof packages
