@@ -126,7 +126,12 @@ export const reload: Replace = (instance) => instance.reload()
  */
 export async function deploy({ host, instances }: Balanced, replace: Replace): Promise<readonly string[]> {
   const target = await host.forward(80)
-  await until('the load balancer answers', async () => (await askOnce(target, '/')).status === 200)
+  const answers = () =>
+    askOnce(target, '/').then(
+      ({ status }) => status === 200,
+      () => false,
+    )
+  await until('the load balancer answers', answers)
   const longLived = new LongLived(target, clients)
   const over = new AbortController()
   const tally = new TallyOfProcesses()
