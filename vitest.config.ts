@@ -40,6 +40,7 @@ const nodes = [
     'moving*',
     'platform*',
     'private-channel',
+    'proxy-protocol',
     'reload-under-load',
     'server-drain',
     'state',

@@ -1,6 +1,7 @@
 /** Finds connections that can close or move without cutting off a request. */
 import type net from 'node:net'
 import { atBoundary } from '../platform/server-kind.js'
+import { httpServerOf } from '../platform/socket-handle.js'
 import type { Connection } from './connection.js'
 import { Http1Connection } from './http1.js'
 import { RawConnection } from './raw.js'
@@ -8,8 +9,13 @@ import { RawConnection } from './raw.js'
 /** Queries each server once, because a query takes time for each of its connections. */
 export function idleOf(connections: ReadonlyMap<Connection, net.Server>): Connection[] {
   const byServer = new Map<net.Server, Connection[]>()
-  for (const server of connections.values()) byServer.set(server, [])
-  for (const [connection, server] of connections) byServer.get(server)?.push(connection)
+  for (const [connection, accepting] of connections) {
+    // Only the server that parses the requests knows which connections are idle.
+    const server = (connection instanceof Http1Connection && httpServerOf(connection.socket)) || accepting
+    const list = byServer.get(server)
+    if (list) list.push(connection)
+    else byServer.set(server, [connection])
+  }
   return [...byServer].flatMap(([server, list]) => idleOfServer(server, list))
 }
 

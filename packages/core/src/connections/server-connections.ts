@@ -4,13 +4,12 @@ import type { ConnectionKind, Outcomes } from '../base/report.js'
 import type { Connection } from './connection.js'
 import { ConnectionDrain } from './connection-drain.js'
 import { OpenConnections } from './counting.js'
-import { idleOf } from './idle-connections.js'
 import type { Tracker } from './tracker.js'
 
 /** The connections that a drain works on: those of the process ({@link Tracker}), or of some servers. */
 export type Drained = Pick<
   Tracker,
-  keyof OpenConnections | 'outcomes' | 'arrived' | 'onClosed' | 'startDraining' | 'end'
+  keyof OpenConnections | 'outcomes' | 'arrived' | 'onClosed' | 'findHttp' | 'startDraining' | 'end'
 >
 
 export class ServerConnections extends OpenConnections implements Drained {
@@ -54,14 +53,24 @@ export class ServerConnections extends OpenConnections implements Drained {
     return this.#drain.arrived
   }
 
+  findHttp(): void {
+    this.#tracker.findHttp()
+  }
+
   startDraining(): void {
+    this.findHttp()
     this.#drain.start()
     for (const connection of this.all()) connection.startDraining()
   }
 
   idle(): Connection[] {
     // The query must cover all connections of a server: it closes the idle ones that it omits.
-    return idleOf(this.#ofServers()).filter((connection) => !this.#later.has(connection))
+    const open = this.#tracker.open
+    const isIncluded = (connection: Connection) => {
+      const server = open.get(connection)
+      return server !== undefined && this.#includes(connection, server)
+    }
+    return this.#tracker.idle().filter(isIncluded)
   }
 
   end(connection: Connection, outcome: keyof Outcomes): void {

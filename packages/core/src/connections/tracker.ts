@@ -10,6 +10,7 @@ import { responseOn, underlying, whenDestroyed } from '../platform/socket-handle
 import type { Connection, ConnectionWatcher } from './connection.js'
 import { ConnectionDrain, type ConnectionTaker } from './connection-drain.js'
 import { OpenConnections } from './counting.js'
+import { DecodedConnections, passedToHttp } from './decoded.js'
 import { Http1Connection, type RequestInterest } from './http1.js'
 import { Http2Connection } from './http2.js'
 import { idleOf } from './idle-connections.js'
@@ -27,6 +28,7 @@ export class Tracker extends OpenConnections {
   readonly #interest: RequestInterest = { count: 0 }
   readonly #ages = new RequestAgeSampler(this.#connections)
   readonly #drain = new ConnectionDrain()
+  readonly decoded = new DecodedConnections(this.#connections)
   /** Another generation in this process may track the same servers by now. */
   #isReleased = false
   readonly #watchers = new Set<ConnectionWatcher>()
@@ -52,7 +54,10 @@ export class Tracker extends OpenConnections {
   track(server: net.Server): boolean {
     if (this.#stopObserving.has(server)) return false
     const after = connectionEvents(server, this.#interest, {
-      opened: (socket, connection) => this.#add(server, socket, connection),
+      opened: (socket, connection) => {
+        this.decoded.accepted(connection)
+        this.#add(server, socket, connection)
+      },
       handshakeDone: (socket) => this.#handshakeDone(socket),
       session: (session) => this.#addSession(server, session),
     })
@@ -74,6 +79,7 @@ export class Tracker extends OpenConnections {
 
   /** Passes open and new connections to `taker`. The remaining ones end after their next response. */
   startDraining(taker?: ConnectionTaker): void {
+    this.findHttp()
     this.#drain.start(taker)
     for (const [connection, server] of this.#connections) this.#drain.onChanged(connection, server)
   }
@@ -81,6 +87,14 @@ export class Tracker extends OpenConnections {
   /** Serves new connections as before. Connections that have announced their end still close. */
   stopDraining(): void {
     this.#drain.stop()
+  }
+
+  /** Finds connections that a server accepted and passed to an HTTP server, which need not listen itself. */
+  findHttp(): void {
+    for (const [socket, server] of passedToHttp(this.#connections)) {
+      if (!this.#stopObserving.has(server)) this.trackOpen(server)
+      this.#add(server, socket, new Http1Connection(socket, false, this.#interest))
+    }
   }
 
   connectionOf(socket: net.Socket): Connection | undefined {
@@ -112,7 +126,8 @@ export class Tracker extends OpenConnections {
   *plain(): Generator<readonly [Http1Connection, net.Server]> {
     for (const [connection, server] of this.#connections) {
       const isPlain = connection instanceof Http1Connection && connection.kind === 'http1'
-      if (isPlain && !connection.movable && !connection.inTransit) yield [connection, server]
+      if (!isPlain || connection.movable || connection.inTransit) continue
+      if (!this.decoded.has(connection)) yield [connection, server]
     }
   }
 
@@ -183,23 +198,31 @@ export class Tracker extends OpenConnections {
 
   #handshakeDone(socket: TLSSocket): void {
     const below = underlying(socket) as Tracked | undefined
-    const handshake = below?.[connectionOf]
-    const server = handshake && this.#connections.get(handshake)
-    if (!server) return
-    this.#connections.delete(handshake)
+    this.#replaced(below?.[connectionOf])
+  }
+
+  /** Another connection now counts instead. Returns the server that accepted it. */
+  #replaced(connection: Connection | undefined): net.Server | undefined {
+    const server = connection && this.#connections.get(connection)
+    if (!server) return undefined
+    this.#connections.delete(connection)
     this.#drain.onReplaced()
-    for (const watcher of this.#watchers) watcher.onReplaced(handshake, server)
+    for (const watcher of this.#watchers) watcher.onReplaced(connection, server)
+    return server
   }
 
   #add(server: net.Server, socket: Tracked, connection: Connection): void {
     if (this.#isReleased || socket.destroyed) return
+    const before = socket[connectionOf]
     // A protocol may emit 'connection' on the server for a socket that moved here and is tracked already.
-    if (connection instanceof Http1Connection && socket[connectionOf] instanceof Http1Connection) {
+    if (connection instanceof Http1Connection && before instanceof Http1Connection) {
       connection.forget()
       return
     }
+    // Another server may have accepted the socket and passed it on.
+    const accepting = this.#replaced(before) ?? server
     socket[connectionOf] = connection
-    this.#keep(server, connection, (gone) => whenDestroyed(socket, gone))
+    this.#keep(accepting, connection, (gone) => whenDestroyed(socket, gone))
   }
 
   #keep(server: net.Server, connection: Connection, whenGone: (gone: () => void) => void): void {

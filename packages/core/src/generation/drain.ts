@@ -209,6 +209,7 @@ export class Drain {
     const { tracker, limits } = this.#parts
     const closeIdle = idleLimit(tracker, limits.lingerMs)
     const sweep = () => {
+      tracker.findHttp()
       if (this.#lingering) closeIdle()
     }
     sweep()

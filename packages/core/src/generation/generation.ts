@@ -24,6 +24,7 @@ import { type PeerLine, Peers } from '../transfer/peers.js'
 import { supervisedSettings } from '../worker/supervised-settings.js'
 import { SupervisorLink } from '../worker/supervisor-link.js'
 import { ControlTarget } from './control-target.js'
+import { warnOfDecoded } from './decoded-warning.js'
 import { DrainingLimit } from './draining-limit.js'
 import { Exit } from './exit.js'
 import { GenerationHealth } from './health.js'
@@ -199,6 +200,7 @@ export class Generation {
     const self = { number: this.#inheritance?.generation ?? 1, pid: platform.pid }
     const logger = currentLogger(() => this.settings.logger || silent)
     const tracker = new Tracker()
+    tracker.decoded.onFirst = (socket) => warnOfDecoded(logger, socket)
     const listeners = this.#newListeners(platform)
     const serverOf = (listener: number) => listeners.claimed.serverOf(listener)
     return {

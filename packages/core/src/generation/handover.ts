@@ -114,6 +114,7 @@ export class Handover {
         return fd !== undefined && this.#takenOver.http1.includes(fd) ? fd : undefined
       },
       protocols: new Set(this.#takenOver.protocols),
+      isDecoded: (connection) => tracker.decoded.has(connection),
       idle: () => new Set(tracker.idle()),
       send: (message, handle, failed) => successor.sendHandle(message, handle, (error) => error && failed()),
       requestReceipt: (upTo) => successor.send({ type: 'sent', upTo }),

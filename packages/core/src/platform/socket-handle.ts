@@ -8,6 +8,15 @@ export function isUpgraded(socket: net.Socket): boolean {
   return 'parser' in socket && (socket as unknown as { parser: unknown }).parser === null
 }
 
+/** Whether Node's HTTP/1.1 server has given the socket a parser. */
+export const isHttpStarted = (socket: net.Socket): boolean => 'parser' in socket
+
+/** The plain HTTP/1.1 server that serves the socket. Another server may have accepted it. */
+export function httpServerOf(socket: net.Socket): http.Server | undefined {
+  const { server } = socket as { server?: unknown }
+  return isHttpStarted(socket) && server instanceof http.Server ? server : undefined
+}
+
 interface NativeStream {
   readonly fd: number
   readStop(): number

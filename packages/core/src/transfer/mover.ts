@@ -13,6 +13,8 @@ import { maxInTransit, type ProtocolState, Transit, type TransitParts } from './
 export interface MoverParts extends TransitParts, ProtocolParts {
   /** Returns the receiver's number for the listener of a server; `undefined` if it has none. */
   readonly listenerOf: (server: net.Server) => number | undefined
+  /** Whether only this process can serve the connection, because the program has read its first bytes. */
+  readonly isDecoded: (connection: Http1Connection) => boolean
   /** Connections that are at a message boundary now. */
   readonly idle: () => ReadonlySet<unknown>
   /** Protocols that the other process can continue. */
@@ -56,7 +58,8 @@ export class Mover {
   /** Returns `false` if the receiver cannot serve the connection. */
   take(connection: Http1Connection, server: net.Server): boolean {
     const listener = this.#parts.listenerOf(server)
-    if (this.#isStopped || listener === undefined || connection.isSecure) return false
+    if (this.#isStopped || connection.isSecure || this.#parts.isDecoded(connection)) return false
+    if (listener === undefined) return false
     const { movable } = connection
     if (movable ? !this.#parts.protocols.has(movable.protocol) : connection.kind !== 'http1') return false
     this.#listeners.set(connection, listener)
@@ -143,7 +146,9 @@ export class Mover {
   /** Returns the id of the connection; `undefined` if it cannot move. */
   #send(connection: Http1Connection, state?: ProtocolState): number | undefined {
     const listener = this.#listeners.get(connection)
-    const id = listener === undefined ? undefined : this.#transit.send(connection, listener, state)
+    // The program may have read its first bytes since `take`.
+    const isGone = listener === undefined || this.#parts.isDecoded(connection)
+    const id = isGone ? undefined : this.#transit.send(connection, listener, state)
     if (id === undefined) {
       this.#keep(connection)
       return undefined

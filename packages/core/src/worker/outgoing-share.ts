@@ -12,7 +12,7 @@ const shareMs = 1_000
 type Listening = readonly [net.Server, string]
 
 export interface OutgoingShareParts {
-  readonly tracker: Pick<Tracker, 'idle' | 'end' | 'keepHere'>
+  readonly tracker: Pick<Tracker, 'idle' | 'end' | 'keepHere' | 'decoded'>
   readonly servers: () => readonly Listening[]
   readonly post: Post
 }
@@ -52,6 +52,7 @@ export class OutgoingShare {
     return {
       listenerOf: (server) => this.#listenerOf(server),
       protocols: new Set(),
+      isDecoded: (connection) => tracker.decoded.has(connection),
       idle: () => new Set(tracker.idle()),
       send: ({ listener, betweenRequests, number, inode }, handle, failed) => {
         const [, held] = this.#listening[listener] as Listening
