@@ -22,7 +22,7 @@ export type { ErrorData } from './base/error-data.js'
 export type { Facts } from './base/error-facts.js'
 export { HandoverError, type HandoverErrorCode } from './base/errors.js'
 export type { GracefulEvents, StateChange } from './base/events.js'
-export type { Logger } from './base/logger.js'
+export type { LogFacts, Logger } from './base/logger.js'
 export type {
   ActiveWork,
   ConnectionKind,

@@ -49,7 +49,7 @@ const attach: Plugin = async (app, options) => {
 
 /** Without its `logger` option, Fastify's logger has no level and does nothing. A failed reload must not be silent. */
 const loggerOf = ({ log }: FastifyInstance) =>
-  log.level === undefined && log.warn === log.info ? warningLogger() : log.child({ name: 'handover' })
+  log.level === undefined && log.warn === log.info ? warningLogger() : log.child({ component: 'handover' })
 
 const registered = fp(plugin, { name: '@handover/fastify', fastify: '5.x' })
 

@@ -25,7 +25,7 @@ export class DrainingLimit {
     const { generation, pid } = oldest
     if (!this.#requested.has(generation)) {
       logger.warn(
-        { generation, pid, maxDraining },
+        { oldest: generation, oldestPid: pid, maxDraining },
         `${running.length} generations drain, more than maxDraining (${maxDraining}): ending the drain of ` +
           `generation ${generation} (process ${pid}) now`,
       )

@@ -1,6 +1,6 @@
 /** One process in the line: creates the parts of a generation and connects them. */
 import type net from 'node:net'
-import { currentLogger, silent } from '../base/logger.js'
+import { generationLogger, silent } from '../base/logger.js'
 import type { ReloadReport } from '../base/report.js'
 import type { Agreed, GracefulOptions, Settings } from '../base/settings.js'
 import { Tracker } from '../connections/tracker.js'
@@ -198,7 +198,7 @@ export class Generation {
 
   #newParts(platform: Platform): SharedParts {
     const self = { number: this.#inheritance?.generation ?? 1, pid: platform.pid }
-    const logger = currentLogger(() => this.settings.logger || silent)
+    const logger = generationLogger(self.number, () => this.settings.logger || silent)
     const tracker = new Tracker()
     tracker.decoded.onFirst = (socket) => warnOfDecoded(logger, socket)
     const listeners = this.#newListeners(platform)

@@ -164,7 +164,7 @@ export class Reload {
     const successor = this.#successor
     if (successor && !successor.exit) {
       const { pid } = successor
-      logger.warn({ pid }, `ending successor ${pid}: ${(thrown as Error).message}`)
+      logger.warn({ successor: pid }, `ending successor ${pid}: ${(thrown as Error).message}`)
     }
     await successor?.end('failed', settings().drainTimeoutMs)
     const interrupted = machine.state.name === 'draining' ? refuseReload(this.#parts) : undefined

@@ -65,7 +65,7 @@ export class StateMachine {
     if (nextState.name === 'draining') this.#drain = nextState.drain
     const { self, logger, counts } = this.#parts
     const change = { ...changeOf(nextState), generation: self.number, pid: self.pid }
-    logger.info({ ...change, connections: counts() }, describe(change))
+    logger.info({ ...changeOf(nextState), connections: counts() }, describe(change))
     this.notify('state', change)
   }
 
