@@ -15,7 +15,7 @@ case ${1:-interop} in
     ;;
   system)
     packages=(
-      [ansible-playbook]=ansible-core [flock]=util-linux [haproxy]=haproxy [ip]=iproute2 [nginx]=nginx-light
+      [ansible-playbook]=ansible-core [curl]=curl [flock]=util-linux [haproxy]=haproxy [ip]=iproute2 [nginx]=nginx-light
       [nsenter]=util-linux [pgrep]=procps [prometheus]=prometheus [rsync]=rsync [socat]=socat [ssh]=openssh-client
       [sshd]=openssh-server [systemctl]=systemd [tini]=tini [unshare]=util-linux
     )

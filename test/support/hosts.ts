@@ -1,6 +1,6 @@
 // A machine that deploys to hosts over ssh: see test/system/with-hosts.sh.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Failure } from '@handover/load'
@@ -58,6 +58,14 @@ export class RemoteCommand {
 
 /** Starts hosts that end with the test. Each runs release 1 of the example of systemd, on port 3000. */
 export async function startHosts(count: number): Promise<Hosts> {
+  const hosts = await startEmptyHosts(count)
+  hosts.build('1')
+  for (const name of hosts.names) await hosts.startRelease(name, '1')
+  return hosts
+}
+
+/** Starts hosts without a service. */
+export async function startEmptyHosts(count: number): Promise<Hosts> {
   const hosts = new Hosts(tempDir(), count)
   await hosts.start()
   return hosts
@@ -94,15 +102,6 @@ export class Hosts {
     })
     await machine.printed(/started/)
     this.#inside = machine.pids[0] as number
-    this.build('1')
-    for (const name of this.names) {
-      const app = this.path(name, '')
-      cpSync(join(this.built, '1'), join(app, 'releases', '1'), { recursive: true, verbatimSymlinks: true })
-      cpSync(join(examples, 'deploy', 'deploy.sh'), join(app, 'deploy.sh'))
-      symlinkSync('releases/1', join(app, 'current'))
-      await this.do('chown', '-R', 'app:app', app)
-      await this.startService(name)
-    }
   }
 
   /** The path of a file in /srv/app of a host. */
@@ -110,18 +109,36 @@ export class Hosts {
     return join(this.#folder, host, 'app', file)
   }
 
-  async startService(host: string): Promise<void> {
-    const start = 'cd /srv/app/current && setsid -f node server.mjs >>/srv/app/log 2>&1 </dev/null'
-    await this.do(
-      'ssh',
-      `app@${host}`,
-      `HANDOVER_CONTROL=/run/app/handover.sock; export HANDOVER_CONTROL; ${start}`,
-    )
+  /** Copies a built release to a host. */
+  async upload(host: string, release: string): Promise<void> {
+    await this.do('rsync', '-a', `${this.built}/${release}/`, `app@${host}:/srv/app/releases/${release}/`)
+  }
+
+  /** Installs the release and the deploy script, and starts the service. */
+  async startRelease(host: string, release: string): Promise<void> {
+    await this.upload(host, release)
+    await this.install(host, 'deploy.sh')
+    await this.ssh(host, `ln -s releases/${release} /srv/app/current`)
+    await this.startService(host, 'current')
     await until(`${host} serves`, () => this.log(host).includes('generation 1 is ready'))
   }
 
-  /** Builds a release: the example of systemd, preceded by this code. */
-  build(release: string, code = ''): string {
+  /** Starts the release that a link leads to. */
+  async startService(
+    host: string,
+    link: string,
+    env = 'HANDOVER_CONTROL=/run/app/handover.sock',
+  ): Promise<void> {
+    const start = `cd /srv/app/${link} && ${env} setsid -f node server.mjs`
+    await this.ssh(host, `${start} >>/srv/app/log 2>&1 </dev/null`)
+  }
+
+  /** Builds a release: a server, preceded by this code. */
+  build(
+    release: string,
+    code = '',
+    server = readFileSync(join(examples, 'systemd', 'server.mjs'), 'utf8'),
+  ): string {
     const folder = join(this.built, release)
     const modules = join(folder, 'node_modules')
     mkdirSync(join(modules, '@handover'), { recursive: true })
@@ -129,9 +146,14 @@ export class Hosts {
     symlinkSync('/opt/handover/packages/core', join(modules, '@handover', 'core'))
     const command = "#!/usr/bin/env node\nimport('/opt/handover/packages/cli/dist/main.js')\n"
     writeFileSync(join(modules, '.bin', 'handover'), command, { mode: 0o755 })
-    const server = readFileSync(join(examples, 'systemd', 'server.mjs'), 'utf8')
     writeFileSync(join(folder, 'server.mjs'), `${code}\n${server}`)
     return folder
+  }
+
+  /** Copies a file of examples/deploy to /srv/app of a host. */
+  async install(host: string, file: string): Promise<void> {
+    const from = `/opt/handover/examples/deploy/${file}`
+    await this.do('rsync', '-a', from, `app@${host}:/srv/app/`)
   }
 
   /** Starts a command on the deploying machine. */

@@ -55,7 +55,7 @@ test.each([
 ])('after ssh $terminal is lost, a deploy completes that $outcome', async (expected) => {
   const hosts = await startHosts(1)
   hosts.build('2', `${waiting}\n${expected.code}`)
-  await hosts.do('rsync', '-a', `${hosts.built}/2/`, 'app@app-1:/srv/app/releases/2/')
+  await hosts.upload('app-1', '2')
   const deploy = hosts.command('ssh', expected.terminal, 'app@app-1', '/srv/app/deploy.sh 2')
   await deploy.printed(/is starting/)
   await loseConnection(hosts, deploy)
