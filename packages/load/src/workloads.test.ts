@@ -10,6 +10,7 @@ import {
   mixedLoad,
   newConnections,
   pattern,
+  patternSha256,
   slowRequests,
   Tally,
   uploads,
@@ -67,6 +68,15 @@ test('newConnections can pause between requests without an open connection', asy
   await newConnections({ clients: 1, think })(target, { requestsPerClient: 3, tally })
   expect(performance.now() - startedAt).toBeGreaterThan(55)
   expect(tally).toMatchObject({ connectionsOpened: 3, open: new Map([[1, 0]]) })
+})
+
+test('uploads can pause between requests, on the same connection', async () => {
+  const target = await hostile((socket) => socket.write(answer(patternSha256(10))))
+  const think = { minMs: 20, maxMs: 20 }
+  const startedAt = performance.now()
+  const result = await uploads({ clients: 1, bytes: 10, overMs: 0, think })(target, { requestsPerClient: 3 })
+  expect(performance.now() - startedAt).toBeGreaterThan(55)
+  expect(result).toMatchObject({ requests: 3, failed: 0, connectionsOpened: 1 })
 })
 
 test('an open connection counts for the generation that sent its last response', async () => {
