@@ -1,8 +1,10 @@
 // Reloads, crashes and reload requests that overlap, under `handover run`.
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ControlSocket } from '../support/control.js'
+import { ask, ControlSocket } from '../support/control.js'
 import { isHandedOver, isReady } from '../support/generations.js'
+import { inFlight } from '../support/http.js'
 import { requestReload } from '../support/release.js'
 import type { Service } from '../support/service.js'
 import { startRun } from '../support/supervised.js'
@@ -15,6 +17,12 @@ const patient = { graceful: { probationMs: 60_000 } }
 /** Waits until exactly `count` workers have reported a handover. */
 const handedOver = (service: Service, count: number) =>
   until(`${count} workers have handed over`, () => service.facts.filter(isHandedOver).length === count)
+
+/** The `lastReload` in the status. */
+async function lastReloadOf(path: string): Promise<unknown> {
+  const { status } = (await ask(path, 'status')) as { status: { lastReload?: object } }
+  return status.lastReload
+}
 
 const allNew = /workers on the new release: 2 of 2/
 
@@ -103,4 +111,30 @@ test('C63: SIGHUPs to any process during a reload of all workers start exactly o
   await until('generation 3 serves', async () => (await whoServes(service.target)).generation === 3)
   await until('the other workers have exited', () => service.processes().length === 3)
   expect(service.facts.filter(({ event }) => event === 'started')).toHaveLength(6)
+})
+
+test('the status keeps a failed reload when the drain of an earlier reload ends later', async () => {
+  const [control, path] = [join(tempDir(), 'control.sock'), join(tempDir(), 'release.json')]
+  const service = await startRun('http.mjs', {
+    run: ['--control', control],
+    config: { ...quick, release: path },
+  })
+  const { pid } = service.serving
+  const { request, open } = await inFlight(service.target)
+  service.signal('SIGHUP', service.pid)
+  await handedOver(service, 1)
+  await service.line(/workers on the new release: 1 of 1/)
+
+  writeFileSync(path, JSON.stringify({ throw: 'a broken release' }))
+  service.signal('SIGHUP', service.pid)
+  await service.line(/the reload failed: /)
+  expect(await lastReloadOf(control)).toMatchObject({ outcome: 'failed' })
+  open()
+  await request.response()
+  await service.exitOf(pid)
+  await until(
+    'the supervisor knows of the exit',
+    async () => !JSON.stringify(await ask(control, 'status')).includes(`"draining"`),
+  )
+  expect(await lastReloadOf(control)).toMatchObject({ outcome: 'failed' })
 })

@@ -169,18 +169,19 @@ test('opentelemetry.mjs: the counts of all generations add up to their reports',
 test('exporter.mjs: the metrics add up the workers of handover run', async () => {
   const { service, exporter, breakRelease } = await startWorkers()
   const stop = startLoad(service)
+  const exported = async (name: string) => (await scrape(exporter.target)).get(name)
   await rollWorkers(service, 2)
+  const drains = 'handover_phase_duration_seconds_count{phase="draining"}'
+  await until('the exporter has both drains', async () => (await exported(drains)) === 2)
   breakRelease()
   await failToReload(service, service.pid)
-  await until('both workers have drained', () => published(service).finished.length === 2)
   const { failed, finished } = published(service)
   const counts = expectedCounts(
     [...finished.flatMap(({ reload }) => reload ?? []), ...failed],
     finished.map(({ drain }) => drain),
   )
-  await until('the exporter has the failed reload', async () => {
-    return (await scrape(exporter.target)).get('handover_reloads_total{outcome="failed"}') === 1
-  })
+  const failures = 'handover_reloads_total{outcome="failed"}'
+  await until('the exporter has the failed reload', async () => (await exported(failures)) === 1)
   expect(withoutBuckets(await scrape(exporter.target))).toEqual({
     ...closeTo(counts),
     handover_generation: 2,

@@ -80,11 +80,16 @@ export class ControlTarget implements Controlled {
   }
 
   #remember({ reason, proven, drained }: RollingReload): void {
+    let kept: ReloadSummary | undefined
     const keep = (summary: ReloadSummary) => {
-      this.#lastReload = { ...summary, ...(reason !== undefined && { reason }) }
+      kept = this.#lastReload = { ...summary, ...(reason !== undefined && { reason }) }
     }
     proven.then(keep, (error) => keep({ outcome: 'failed', reports: error.reports ?? [] }))
-    drained.then(keep, () => {})
+    const isLast = () => this.#lastReload === kept
+    drained.then(
+      (summary) => isLast() && keep(summary),
+      () => {},
+    )
   }
 
   #observe<T>(
