@@ -1,5 +1,5 @@
 // The image of examples/container, built and run from its own Dockerfile and README: as little as possible is writable.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { validate } from 'dockerfile-utils'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -40,8 +40,9 @@ test('the image has the server and its dependencies, and nothing else', () => {
     'package.json',
     'server.mjs',
   ])
-  expect(existsSync(join(folder, 'node_modules', '@handover', 'cli'))).toBe(true)
-  expect(existsSync(join(folder, 'node_modules', 'dev-only'))).toBe(false)
+  const modules = readdirSync(join(folder, 'node_modules'))
+  expect(modules).toContain('@handover')
+  expect(modules).not.toContain('dev-only')
 })
 
 test('the docker run line makes the root read-only, and takes all capabilities', () => {
