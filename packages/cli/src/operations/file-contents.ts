@@ -1,5 +1,4 @@
 /** Reads what a file contains, or all files of a folder, wherever links lead. */
-import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -85,4 +84,8 @@ class Reading {
   }
 }
 
-const hash = (contents: Buffer) => createHash('sha256').update(contents).digest('base64')
+function hash(contents: Buffer): string {
+  // A supervisor without --watch-files does not need to load this module.
+  const { createHash } = process.getBuiltinModule('node:crypto')
+  return createHash('sha256').update(contents).digest('base64')
+}
