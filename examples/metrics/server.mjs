@@ -6,7 +6,7 @@ import { handoverMetrics } from './prometheus.mjs'
 const server = http.createServer((request, response) => {
   answer(request, response).catch((error) => response.writeHead(500).end(`${error.message}\n`))
 })
-const handle = graceful(server)
+const handle = graceful(server, { control: process.env.HANDOVER_CONTROL })
 const metrics = await handoverMetrics(handle)
 if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT) {
   const { exportMetrics } = await import('./opentelemetry.mjs')

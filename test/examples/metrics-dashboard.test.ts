@@ -76,6 +76,15 @@ test('the guide lists exactly the exported metrics with their labels', async () 
   )
 })
 
+test('each metric and label in an alert of the guide is exported', async () => {
+  const { series, pairs } = await exported()
+  const alerts = tableBelow(guide, 'Alerts').map(([alert = '']) => namesOf(codeWords(alert)[0] ?? ''))
+  expect(alerts.flatMap(({ metrics }) => metrics).filter((name) => !series.has(name))).toEqual([])
+  const known = new Set([...pairs].map((pair) => pair.replace(/=.*/, '')))
+  expect(alerts.flatMap(({ labels }) => labels).filter((label) => !known.has(label))).toEqual([])
+  expect(alerts).toHaveLength(2)
+})
+
 const shown = ['definitions.mjs', 'prometheus.mjs', 'exporter.mjs', 'opentelemetry.mjs', 'prometheus.yml']
 
 test.each(shown)('the guide shows %s', (name) => {

@@ -1,5 +1,7 @@
 // The metrics of examples/metrics have the values of the published reports.
+import { existsSync } from 'node:fs'
 import http from 'node:http'
+import { join } from 'node:path'
 import {
   keepAlive,
   mixedLoad,
@@ -16,11 +18,13 @@ import {
   published,
   type Samples,
   scrape,
+  startExporter,
   startServer,
   startWorkers,
 } from '../support/metrics.js'
 import type { Service } from '../support/service.js'
 import { rollWorkers } from '../support/supervised.js'
+import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
 /** Keeps clients busy until `stop`, which resolves with the failures. */
@@ -194,6 +198,34 @@ test('exporter.mjs: the metrics add up the workers of handover run', async () =>
 
   service.signal('SIGTERM', service.pid)
   await service.exitOf(service.pid)
+  expect(await exporter.exitOf(exporter.pid)).toMatchObject({ code: 1 })
+})
+
+test('exporter.mjs: follows a service with one process to its successors', async () => {
+  const control = join(tempDir(), 'control.sock')
+  const { service } = await startServer({ HANDOVER_CONTROL: control })
+  await until('the control socket exists', () => existsSync(control))
+  const exporter = await startExporter(control, 1)
+  for (const generation of [2, 3]) {
+    const { from } = await service.reload()
+    await service.exitOf(from.pid)
+    const exported = async () => (await scrape(exporter.target)).get('handover_generation')
+    await until('the exporter has the next generation', async () => (await exported()) === generation)
+  }
+  const { finished } = published(service)
+  const counts = expectedCounts(
+    finished.flatMap(({ reload }) => reload ?? []),
+    finished.map(({ drain }) => drain),
+  )
+  expect(counts['handover_reloads_total{outcome="handed-over"}']).toBe(2)
+  const samples = async () => withoutBuckets(await scrape(exporter.target))
+  const drains = 'handover_phase_duration_seconds_count{phase="draining"}'
+  await until('the exporter has both drains', async () => (await samples())[drains] === 2)
+  expect(await samples()).toMatchObject({ ...closeTo(counts), 'handover_processes{state="ready"}': 1 })
+
+  const { pid } = service.serving
+  service.signal('SIGTERM')
+  await service.exitOf(pid)
   expect(await exporter.exitOf(exporter.pid)).toMatchObject({ code: 1 })
 })
 

@@ -71,12 +71,18 @@ export async function startWorkers(): Promise<Observed & { readonly exporter: Se
   const command = [testNode, ...publishes]
   const run = ['--workers', '2']
   const service = await startRun(program('server.mjs'), { ...options, cwd, run, command })
-  const env = { PORT: '0', HANDOVER_CONTROL: join(cwd, 'handover.sock') }
+  const exporter = await startExporter(join(cwd, 'handover.sock'), 2)
+  return { service, exporter, ...release }
+}
+
+/** Starts the exporter, and waits until it has the status of all `processes`. */
+export async function startExporter(control: string, processes: number): Promise<Service> {
+  const env = { PORT: '0', HANDOVER_CONTROL: control }
   const exporter = launchService(program('exporter.mjs'), { env, readLine })
   await exporter.event('listening')
   const ready = async () => (await scrape(exporter.target)).get('handover_processes{state="ready"}')
-  await until('the exporter has the status of both workers', async () => (await ready()) === 2)
-  return { service, exporter, ...release }
+  await until('the exporter has the status', async () => (await ready()) === processes)
+  return exporter
 }
 
 const reportsOf = <Report>(facts: readonly Fact[], event: string) =>
