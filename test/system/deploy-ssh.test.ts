@@ -50,19 +50,22 @@ async function loseConnection(hosts: Hosts, command: RemoteCommand): Promise<voi
 }
 
 test.each([
-  { outcome: 'succeeds', terminal: '-T', code: '', link: 'releases/2', generation: 2 },
-  { outcome: 'fails', terminal: '-tt', code: failing, link: 'releases/1', generation: 1 },
-])('after ssh $terminal is lost, a deploy completes that $outcome', async (expected) => {
-  const hosts = await startHosts(1)
-  hosts.build('2', `${waiting}\n${expected.code}`)
-  await hosts.upload('app-1', '2')
-  const deploy = hosts.command('ssh', expected.terminal, 'app@app-1', '/srv/app/deploy.sh 2')
-  await deploy.printed(/is starting/)
-  await loseConnection(hosts, deploy)
-  expect(await hosts.run('ssh', 'app@app-1', '/srv/app/deploy.sh 2')).toMatchObject({ code: 5 })
-  writeFileSync(hosts.path('app-1', 'go'), '')
-  // The lock is free when the script has ended.
-  await hosts.ssh('app-1', 'flock /srv/app/deploy.lock true')
-  expect(await hosts.currentOf('app-1')).toBe(expected.link)
-  expect(await hosts.generationOf('app-1')).toBe(expected.generation)
-})
+  ['-T', 'succeeds', '', { link: 'releases/2', generation: 2 }],
+  ['-tt', 'fails', failing, { link: 'releases/1', generation: 1 }],
+])(
+  'after the connection of ssh %s is lost, a deploy that %s completes',
+  async (terminal, _, code, expected) => {
+    const hosts = await startHosts(1)
+    hosts.build('2', `${waiting}\n${code}`)
+    await hosts.upload('app-1', '2')
+    const deploy = hosts.command('ssh', terminal, 'app@app-1', '/srv/app/deploy.sh 2')
+    await deploy.printed(/is starting/)
+    await loseConnection(hosts, deploy)
+    expect(await hosts.run('ssh', 'app@app-1', '/srv/app/deploy.sh 2')).toMatchObject({ code: 5 })
+    writeFileSync(hosts.path('app-1', 'go'), '')
+    // The lock is free when the script has ended.
+    await hosts.ssh('app-1', 'flock /srv/app/deploy.lock true')
+    expect(await hosts.currentOf('app-1')).toBe(expected.link)
+    expect(await hosts.generationOf('app-1')).toBe(expected.generation)
+  },
+)
