@@ -102,6 +102,17 @@ test.each([
   },
 )
 
+test('an event stream after a PROXY protocol header ends in order, and does not move', async () => {
+  const service = await startService('proxy-protocol.mjs', server({ decoder: 'wrap' }))
+  const connection = await open(service.target, v1, '/events')
+  await service.reload()
+  expect(seen(await connection.response())).toMatchObject({ status: 200, generation: 1 })
+  expect(seen(await next(connection))).toMatchObject(isFrom(1, false))
+  const [report] = await finalReports(service, 1)
+  expect(report?.drain).toMatchObject({ moved: 0, closed: 1, lost: 0, cut: [] })
+  expect(warnedBy(service)).toEqual([service.pid])
+})
+
 test('does not warn about a PROXY protocol if the program turns moving off', async () => {
   const graceful = { ...quick, moveConnections: false }
   const service = await startService('proxy-protocol.mjs', { config: { graceful, decoder: 'wrap' } })
