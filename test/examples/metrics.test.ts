@@ -133,7 +133,7 @@ function promSamples({ name, unit, gauge, sum, histogram }: Metric): [string, nu
   )
 }
 
-test('opentelemetry.mjs: the counts of all generations add up to their reports', async () => {
+test('opentelemetry.mjs: the counts of all generations add up to their reports, even after a shutdown under load', async () => {
   const { instances, url } = await startCollector()
   const { service, breakRelease, repairRelease } = await startServer({
     OTEL_EXPORTER_OTLP_ENDPOINT: url,
@@ -153,13 +153,19 @@ test('opentelemetry.mjs: the counts of all generations add up to their reports',
   )
   expect(exported('handover_processes{state="ready"}')).toContain(1)
   expect(await stop()).toEqual([])
+
+  const stopLater = startLoad(service)
+  const inFlight = async () => (await scrape(service.target)).get('handover_in_flight_requests') ?? 0
+  await until('clients are served at the shutdown', async () => (await inFlight()) > 2)
   const { pid } = service.serving
   service.signal('SIGTERM')
   await service.exitOf(pid)
 
+  await stopLater()
   await until('both generations have reported', () => published(service).final.length === 2)
   const { failed, final } = published(service)
   expect(failed).toHaveLength(1)
+  expect(final[1]?.drain.open).toBeGreaterThan(0)
   const counts = expectedCounts(
     [...final.flatMap(({ reload }) => reload ?? []), ...failed],
     final.map(({ drain }) => drain),
