@@ -27,13 +27,18 @@ export interface Image {
 /** Does what the README of the example says: installs the packages, and builds the image. Returns it in a new folder. */
 export async function buildImage(): Promise<Image> {
   const home = mkdtempSync(join(tmpdir(), 'handover-image-'))
-  const context = join(home, 'context')
-  cpSync(join(repository, 'examples', 'container'), context, { recursive: true })
-  await installPackages(context)
-  const image = baseImage(join(home, 'root'))
-  const dockerfile = readFileSync(join(context, 'Dockerfile'), 'utf8')
-  for (const each of DockerfileParser.parse(dockerfile).getInstructions()) await apply(each, image, context)
-  return image
+  try {
+    const context = join(home, 'context')
+    cpSync(join(repository, 'examples', 'container'), context, { recursive: true })
+    await installPackages(context)
+    const image = baseImage(join(home, 'root'))
+    const dockerfile = readFileSync(join(context, 'Dockerfile'), 'utf8')
+    for (const each of DockerfileParser.parse(dockerfile).getInstructions()) await apply(each, image, context)
+    return image
+  } catch (error) {
+    rmSync(home, { recursive: true, force: true })
+    throw error
+  }
 }
 
 /** Deletes an image that {@link buildImage} returned. */
