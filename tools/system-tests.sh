@@ -26,4 +26,5 @@ if ! unshare --net sh -c 'ip link add bridge type bridge && ip link add port typ
   skipped 'the tests behind HAProxy and nginx need a kernel with the network devices bridge and veth'
   for name in haproxy nginx; do files=("${files[@]/test\/system\/$name.test.ts/}"); done
 fi
-npx vitest run --project system ${files[*]} "$@"
+if [[ $# -gt 0 ]]; then files=("$@"); fi
+npx vitest run --project system ${files[*]}
