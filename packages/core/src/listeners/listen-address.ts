@@ -1,4 +1,4 @@
-import { SocketAddress } from 'node:net'
+import net from 'node:net'
 import { resolve } from 'node:path'
 import { hasNativeHandle } from '../platform/listener-handle.js'
 import { maxPathBytes } from '../platform/socket-file.js'
@@ -70,7 +70,7 @@ export function canonicalHost(host: string): string {
   if (!host.includes(':')) return host.toLowerCase()
   try {
     // Faster than `isIPv6`, which compiles a regular expression and adds 3 ms to each start.
-    return `[${new SocketAddress({ address: host, family: 'ipv6' }).address}]`
+    return `[${new net.SocketAddress({ address: host, family: 'ipv6' }).address}]`
   } catch {
     return host.toLowerCase()
   }

@@ -1,7 +1,7 @@
 /** The data that handover-preload.cjs leaves for core before any code of the program runs. */
 import type { ChildProcess } from 'node:child_process'
-import { createRequire } from 'node:module'
 import { inheritanceVariable } from '../protocol/inheritance.js'
+import { module } from './lazy-modules.js'
 import { ownPreload } from './preload-file.js'
 
 /** One end of the channel between two processes, with the members of the parent's end. */
@@ -26,7 +26,7 @@ const found = () => (globalThis as Record<symbol, unknown>)[key] as Early | unde
 export function early(): Early | undefined {
   if (!found() && process.env[inheritanceVariable] !== undefined) {
     const preload = ownPreload()
-    if (preload !== undefined) createRequire(preload)(preload)
+    if (preload !== undefined) module().createRequire(preload)(preload)
   }
   return found()
 }

@@ -8,5 +8,6 @@ const { getBuiltinModule } = process
 
 export const childProcess = () => getBuiltinModule('node:child_process')
 export const cluster = () => getBuiltinModule('node:cluster') as unknown as typeof clusterModule
+export const module = () => getBuiltinModule('node:module')
 export const tty = () => getBuiltinModule('node:tty')
 export const v8 = () => getBuiltinModule('node:v8')

@@ -126,7 +126,7 @@ export const platform = {
   monotonicMs: () => Math.floor(Number(process.hrtime.bigint()) / 1e6),
   ignoreOutputErrors,
   /** Whether standard input is a terminal that controls this process. A terminal that hung up does not (tty(4)). */
-  hasTerminal: () => tty().isatty(0) && hasControllingTerminal(),
+  hasTerminal: () => hasControllingTerminal() && tty().isatty(0),
   exit: (code: number): never => process.exit(code),
   spawn: (command: string, args: readonly string[], options: SpawnOptions): ChildProcess =>
     childProcess().spawn(command, args, options),
