@@ -12,6 +12,7 @@ const listeners = (emitter) => Object.fromEntries(
   emitter.eventNames().map((name) => [String(name), emitter.listenerCount(name)]).sort(),
 )
 const answers = {
+  '/heap': () => (gc(), process.getBuiltinModule('node:v8').getHeapStatistics().used_heap_size),
   '/cpu': () => process.cpuUsage(),
   '/traces': (request, response) => ({
     socket: listeners(request.socket),
@@ -29,8 +30,8 @@ if (config.guarded) graceful(server, { logger: false })
 server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))
 `
 
-async function start(graceful: boolean): Promise<Service> {
-  const service = launchProgram(program, { config: { guarded: graceful } })
+async function start(graceful: boolean, execArgv: readonly string[] = []): Promise<Service> {
+  const service = launchProgram(program, { config: { guarded: graceful }, execArgv })
   await service.event('listening')
   return service
 }
@@ -42,6 +43,27 @@ test('C49, C69: at steady state, a request and its connection have no wrapper, l
     return JSON.parse((await ask(connection, '/traces')).text)
   }
   expect(await traces(true)).toEqual(await traces(false))
+})
+
+test('C49: an idle connection takes at most half a KiB of memory for Handover', async () => {
+  const [first, more] = [200, 1_000]
+  /** Bytes for each of `more` connections after `first` ones, which fill V8's caches. */
+  const bytes = async (graceful: boolean) => {
+    const { target } = await start(graceful, ['--expose-gc'])
+    const open = async (count: number) => {
+      for (let i = 0; i < count; i++) await ask(await connect(target), '/')
+    }
+    const asking = await connect(target)
+    const heap = async () => {
+      for (let i = 0; i < 3; i++) await ask(asking, '/heap')
+      return Number((await ask(asking, '/heap')).text)
+    }
+    await open(first)
+    const before = await heap()
+    await open(more)
+    return ((await heap()) - before) / more
+  }
+  expect((await bytes(true)) - (await bytes(false))).toBeLessThan(512)
 })
 
 const { resolve } = createRequire(import.meta.url)

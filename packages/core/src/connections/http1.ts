@@ -40,8 +40,8 @@ export class Http1Connection implements Connection {
   readonly #openedAt = performance.now()
   /** The bytes of the TLS handshake. They belong to no request. */
   readonly #bytesBefore: number
-  /** Responses to pipelined requests that wait for earlier ones, the newest last. */
-  readonly #queued = new Set<ServerResponse>()
+  /** Responses to pipelined requests that wait for earlier ones, the newest last. Few connections need the set. */
+  #queued: Set<ServerResponse> | undefined
   #isDraining = false
   #wasUpgraded = false
   /** Moves the connection in the middle of its protocol, if the protocol can move. */
@@ -101,7 +101,8 @@ export class Http1Connection implements Connection {
 
   inFlight(): number {
     const current = responseOn(this.socket)
-    return this.#queued.size + (current && !this.#queued.has(current) ? 1 : 0)
+    const queued = this.#queued?.size ?? 0
+    return queued + (current && !this.#queued?.has(current) ? 1 : 0)
   }
 
   /** Whether this process has received no byte of a request. */
@@ -198,17 +199,18 @@ export class Http1Connection implements Connection {
   }
 
   #queue(response: ServerResponse): void {
-    this.#queued.add(response)
-    response.once('close', () => this.#queued.delete(response))
+    const queued = this.#queued ?? new Set()
+    this.#queued = queued.add(response)
+    response.once('close', () => queued.delete(response))
   }
 
   #current(): ServerResponse | undefined {
-    return responseOn(this.socket) ?? [...this.#queued][0]
+    return responseOn(this.socket) ?? [...(this.#queued ?? [])][0]
   }
 
   /** The response to the latest request, if it has not ended. */
   #newest(): ServerResponse | undefined {
-    return [...this.#queued].at(-1) ?? responseOn(this.socket)
+    return [...(this.#queued ?? [])].at(-1) ?? responseOn(this.socket)
   }
 
   #activity(isResponding: boolean): string {
