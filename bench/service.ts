@@ -20,6 +20,7 @@ export interface Fact {
   readonly generation: number
   readonly cpuMicros: number
   readonly rssBytes: number
+  readonly youngBytes: number
   /** The duration in `drained` and `passed`. */
   readonly ms: number
   readonly moved: number
