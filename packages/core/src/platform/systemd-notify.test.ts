@@ -62,6 +62,31 @@ test('a failed notification is logged as a warning, and the next one is still se
   expect(told).toHaveLength(2)
 })
 
+const ended = (killed: boolean) => Object.assign(new Error('ended'), { signal: 'SIGTERM', killed })
+
+test('a notification whose process systemd ended is sent once more', async () => {
+  const { manager: systemd, told, warnings, answer } = manager()
+  const stopping = systemd.stopping()
+  await new Promise(setImmediate)
+  await answer(ended(false))
+  await answer()
+  await stopping
+  expect([told.length, warnings]).toEqual([2, []])
+})
+
+test.each([
+  ['is ended twice', [false, false]],
+  ['takes too long', [true]],
+])('a notification whose process %s fails', async (_, answers) => {
+  const { manager: systemd, told, warnings, answer } = manager()
+  const stopping = systemd.stopping()
+  await new Promise(setImmediate)
+  for (const killed of answers) await answer(ended(killed))
+  await stopping
+  expect(told).toHaveLength(answers.length)
+  expect(warnings).toEqual(['systemd-notify failed: systemd did not receive STOPPING=1'])
+})
+
 test('nothing is sent without a service manager, and no call waits', async () => {
   const { manager: systemd, told } = manager({ present: false })
   await Promise.all([systemd.ready(1), systemd.reloading(), systemd.reloadFailed(''), systemd.stopping()])

@@ -86,17 +86,16 @@ export class ServiceManager {
     return this.#last
   }
 
-  #run(assignments: readonly string[]): Promise<void> {
-    return new Promise((resolve) => {
-      this.#platform.run('systemd-notify', assignments, (error) => {
-        if (error)
-          this.#logger.warn(
-            { err: error },
-            `systemd-notify failed: systemd did not receive ${assignments[0]}`,
-          )
-        resolve()
-      })
-    })
+  async #run(assignments: readonly string[]): Promise<void> {
+    let error = await this.#attempt(assignments)
+    if (wasEnded(error)) error = await this.#attempt(assignments)
+    if (error) {
+      this.#logger.warn({ err: error }, `systemd-notify failed: systemd did not receive ${assignments[0]}`)
+    }
+  }
+
+  #attempt(assignments: readonly string[]): Promise<Error | null> {
+    return new Promise((resolve) => this.#platform.run('systemd-notify', assignments, resolve))
   }
 }
 
@@ -105,6 +104,15 @@ function pingMsOf({ environment, pid }: Platform): number | undefined {
   const { WATCHDOG_USEC, WATCHDOG_PID = String(pid) } = environment
   const ms = Number(WATCHDOG_USEC) / 2_000
   return WATCHDOG_PID === String(pid) && ms >= 1 ? Math.min(Math.floor(ms), maxTimerMs) : undefined
+}
+
+/**
+ * Whether another process ended the command with a signal. At a stop, systemd signals each process of the service, also a
+ * systemd-notify that has just started (test/system/service.test.ts: a stop during a reload).
+ */
+function wasEnded(error: Error | null): boolean {
+  const { signal, killed } = (error ?? {}) as { signal?: string | null; killed?: boolean }
+  return Boolean(signal) && killed !== true
 }
 
 /** Any error message. A command's argument cannot contain NUL, and its length is limited. */
