@@ -7,7 +7,10 @@ import net from 'node:net'
 export interface LoadOrder {
   readonly port: number
   readonly ms: number
-  /** How long the load runs on the same connections before it counts responses. */
+  /**
+   * Counts from this time after the connections open, or after the last of them has moved to another worker. The header
+   * after the status line names the worker.
+   */
   readonly settleMs?: number
   /** The number of concurrent connections. */
   readonly connections: number
@@ -21,16 +24,43 @@ export interface LoadCount {
 }
 
 const head = Buffer.from('HTTP/1.1 200 OK\r\n')
+const workerHead = Buffer.from('x-pid: ')
+const workerAt = head.length + workerHead.length
+const workerBytes = 7
 const readBufferBytes = 4 * 1024
 
 async function run({ port, ms, settleMs = 0, connections, requestsEach }: LoadOrder): Promise<LoadCount> {
   const answerBytes = await lengthOfAnswer(port)
-  const startsAt = performance.now() + settleMs
-  const endsAt = startsAt + ms
-  const client = () => oneClient({ port, answerBytes, startsAt, endsAt, requestsEach })
+  const period = new Period(ms, settleMs)
+  const client = () => oneClient({ port, answerBytes, period, requestsEach })
   const counts = await Promise.all(Array.from({ length: connections }, client))
   const requests = counts.reduce((sum, count) => sum + count, 0)
-  return { requests, ms: performance.now() - startsAt }
+  return { requests, ms: performance.now() - period.startsAt }
+}
+
+/** The time in which responses count. */
+class Period {
+  readonly #ms: number
+  readonly #settleMs: number
+  startsAt = 0
+
+  constructor(ms: number, settleMs: number) {
+    this.#ms = ms
+    this.#settleMs = settleMs
+    this.restart()
+  }
+
+  get endsAt(): number {
+    return this.startsAt + this.#ms
+  }
+
+  isSettling(now: number): boolean {
+    return this.#settleMs > 0 && now < this.startsAt
+  }
+
+  restart(): void {
+    this.startsAt = performance.now() + this.#settleMs
+  }
 }
 
 /** All responses have the same length, because only their dates differ. */
@@ -50,9 +80,7 @@ function lengthOfAnswer(port: number): Promise<number> {
 interface Client {
   readonly port: number
   readonly answerBytes: number
-  /** Earlier responses do not count. */
-  readonly startsAt: number
-  readonly endsAt: number
+  readonly period: Period
   readonly requestsEach: number | undefined
 }
 
@@ -60,33 +88,35 @@ interface Client {
 async function oneClient(client: Client): Promise<number> {
   let answers = 0
   do answers += await oneConnection(client)
-  while (performance.now() < client.endsAt)
+  while (performance.now() < client.period.endsAt)
   return answers
 }
 
 /** Resolves with the number of counted responses when the connection closes. */
-function oneConnection({
-  port,
-  answerBytes,
-  startsAt,
-  endsAt,
-  requestsEach = Infinity,
-}: Client): Promise<number> {
+function oneConnection({ port, answerBytes, period, requestsEach = Infinity }: Client): Promise<number> {
   const request = requestTo(port)
   return new Promise((resolve, reject) => {
     let answers = 0
     let counted = 0
     let received = 0
+    let worker: string | undefined
+    const settle = (buffer: Uint8Array) => {
+      if (workerHead.compare(buffer, head.length, workerAt) !== 0) return
+      const before = worker
+      worker = Buffer.from(buffer.subarray(workerAt, workerAt + workerBytes)).toString('latin1')
+      if (before !== undefined && before !== worker) period.restart()
+    }
     const callback = (bytes: number, buffer: Uint8Array): boolean => {
       if (received === 0 && head.compare(buffer, 0, head.length) !== 0) return fail('unexpected response')
+      const now = performance.now()
+      if (received === 0 && period.isSettling(now)) settle(buffer)
       received += bytes
       if (received > answerBytes) return fail(`${received} bytes instead of ${answerBytes}`)
       if (received < answerBytes) return true
       received = 0
       answers++
-      const now = performance.now()
-      if (now >= startsAt) counted++
-      if (answers < requestsEach && now < endsAt) socket.write(request)
+      if (now >= period.startsAt) counted++
+      if (answers < requestsEach && now < period.endsAt) socket.write(request)
       else socket.destroy()
       return true
     }

@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly graceful?: GracefulOptions
   /** The core to run on, if the machine has several. */
   readonly core?: number | undefined
+  /** Options of Node. */
+  readonly execArgv?: readonly string[]
   /** How many connections the `bare` variant passes on. */
   readonly connections?: number
 }
@@ -58,6 +60,7 @@ export class Service {
 
   constructor(framework: Framework, variant: Variant, options: StartOptions = {}) {
     const args = [
+      ...(options.execArgv ?? []),
       `${programs}/${variant}/${framework}.js`,
       String(options.port ?? 0),
       JSON.stringify(options.graceful ?? {}),

@@ -12,7 +12,7 @@ import { type Manager, type ManagerName, managers, titles, untilServed } from '.
 import { rssMiB } from './memory.js'
 
 const loads = {
-  // Counts only after rebalancing, which happens once in the life of a connection.
+  // Counts only after rebalancing, which happens once in the life of a connection. Two shares are 750 ms apart.
   'keep-alive': { connections: 64, settleMs: 1_000 },
   'new connections': { connections: 64, requestsEach: 1 },
   both: { connections: 64, requestsEach: 20 },
@@ -164,7 +164,10 @@ export function peersTable(results: readonly Comparison[], { peers }: Plan): Tab
 
 const describe = (kind: Kind): string => {
   const { connections, requestsEach, settleMs }: Omit<LoadOrder, 'port' | 'ms'> = loads[kind]
-  const counted = settleMs === undefined ? '' : `, counted from ${settleMs} ms after it opens`
+  const counted =
+    settleMs === undefined
+      ? ''
+      : `, counted from ${settleMs} ms after the last of them opens or moves to another worker`
   const many =
     requestsEach === undefined ? 'a persistent connection' : `a connection for every ${requestsEach} requests`
   return `${kind}, ${connections} clients with ${requestsEach === 1 ? 'a connection for each request' : many}${counted}`
