@@ -32,6 +32,7 @@ const nodes = [
   'test/socket.io/**/*.test.ts',
   'test/ws/**/*.test.ts',
   ...[
+    'cost-*',
     'descriptors-short',
     'drain-limit',
     'fastify-close',
