@@ -1,6 +1,7 @@
 /**
  * `npm run bench` measures what Handover costs, as ratios within one run, and writes bench/RESULTS.md. The exit code is
- * 1 if a required figure is missed. `--quick` only checks that it runs, and `--out <file>` writes to another file.
+ * 1 if a required figure is missed. `--quick` only checks that it runs, `--out <file>` writes to another file, and
+ * `--json <file>` also writes the tables as JSON.
  */
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -18,10 +19,11 @@ import { full, type Plan, quick } from './plan.js'
 import { stopAll } from './service.js'
 import { measureStarts, startTable } from './startup.js'
 import { type Check, markdown, missed, type Table } from './table.js'
+import { measureTails, tailsTable } from './tails.js'
 import { measureSteadyState, memoryTable, throughputTable } from './throughput.js'
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, out: { type: 'string' } },
+  options: { quick: { type: 'boolean', default: false }, out: { type: 'string' }, json: { type: 'string' } },
 })
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))
@@ -34,6 +36,7 @@ const tables = await measureAll(plan, cores)
 const checks = tables.flatMap((table) => table.checks)
 const report = [header(plan, cores), ...tables.map(markdown), verdict(checks)].join('\n')
 writeFileSync(values.out ?? fileURLToPath(new URL('../RESULTS.md', import.meta.url)), report)
+if (values.json) writeFileSync(values.json, `${JSON.stringify(tables, undefined, 2)}\n`)
 console.log(report)
 process.exitCode = missed(checks, 'must').length > 0 && !values.quick ? 1 : 0
 
@@ -46,6 +49,8 @@ async function measureAll(plan: Plan, cores: Cores): Promise<Table[]> {
   const drains = drainTable(await measureDrains(plan), plan)
   log('moving connections')
   const moving = await measureMoving(plan)
+  log('latency during a reload')
+  const tails = tailsTable(await measureTails(plan), plan)
   log('memory over many reloads')
   const reloads = reloadsTable(await measureReloads(plan, cores), plan)
   log('steady throughput')
@@ -60,6 +65,7 @@ async function measureAll(plan: Plan, cores: Cores): Promise<Table[]> {
     drains,
     movingTable(moving, plan),
     loadedTable(moving, plan),
+    tails,
     memoryTable(steady),
     reloads,
     peers,

@@ -14,6 +14,14 @@ export interface Plan {
   readonly drain: { readonly rounds: number; readonly idleConnections: number }
   readonly memory: { readonly reloads: number; readonly loadMs: number }
   readonly moving: { readonly counts: readonly number[]; readonly rounds: number }
+  /** The open-loop load. */
+  readonly tails: {
+    readonly counts: readonly number[]
+    readonly rounds: number
+    readonly warmUpMs: number
+    /** The minimum length of a window, so that it has enough requests. */
+    readonly windowMs: number
+  }
   /** The same for process managers. */
   readonly peers: {
     readonly pairs: number
@@ -29,6 +37,7 @@ export const full: Plan = {
   drain: { rounds: 11, idleConnections: 100 },
   memory: { reloads: 20, loadMs: 1_000 },
   moving: { counts: [10, 1_000, 10_000], rounds: 3 },
+  tails: { counts: [10, 1_000, 10_000], rounds: 5, warmUpMs: 2_000, windowMs: 3_000 },
   peers: { pairs: 7, warmUpMs: 3_000, ms: 2_000, reloads: 3 },
 }
 
@@ -39,5 +48,6 @@ export const quick: Plan = {
   drain: { rounds: 1, idleConnections: 10 },
   memory: { reloads: 2, loadMs: 50 },
   moving: { counts: [10], rounds: 1 },
+  tails: { counts: [10], rounds: 1, warmUpMs: 50, windowMs: 100 },
   peers: { pairs: 1, warmUpMs: 50, ms: 50, reloads: 1 },
 }

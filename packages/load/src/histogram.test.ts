@@ -9,6 +9,8 @@ test('percentiles are accurate to 2 %, and the maximum is exact', () => {
   expect(p50).toBeLessThan(511)
   expect(p99).toBeGreaterThanOrEqual(990)
   expect(max).toBe(1000)
+  expect(histogram.percentile(0.999)).toBeGreaterThanOrEqual(999)
+  expect(histogram.percentile(1)).toBe(1000)
 })
 
 test('merged histograms add up', () => {

@@ -34,21 +34,23 @@ export class Histogram {
 
   /** In milliseconds; all values are 0 if nothing was recorded. */
   latency(): Latency {
-    return { p50: this.#percentile(0.5), p99: this.#percentile(0.99), max: this.#max }
+    return { p50: this.percentile(0.5), p99: this.percentile(0.99), max: this.#max }
   }
 
-  #add(bucket: number, count: number): void {
-    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + count
-    this.#count += count
-  }
-
-  #percentile(share: number): number {
+  /** The duration that this share of all durations does not exceed, in milliseconds. */
+  percentile(share: number): number {
     let left = Math.ceil(this.#count * share)
     if (left === 0) return 0
+    if (left === this.#count) return this.#max
     const bucket = this.#buckets.findIndex((count) => {
       left -= count
       return left <= 0
     })
     return Math.min(FLOOR_MS * Math.exp(GROWTH * (bucket + 1)), this.#max)
+  }
+
+  #add(bucket: number, count: number): void {
+    this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + count
+    this.#count += count
   }
 }
