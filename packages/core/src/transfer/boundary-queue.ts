@@ -93,14 +93,28 @@ export class BoundaryQueue {
       if (connection.canMove()) this.#checkWhenMoreArrived(connection, connection.socket.bytesRead)
     }
     this.#toCheck.clear()
-    // Connections that were busy go first: they may be busy again when the others have moved.
-    this.#ready = [
-      ...found.map((connection) => ({ connection, bytesRead: connection.socket.bytesRead })),
-      ...this.#ready.slice(this.#next),
-    ]
+    this.#ready = this.#inOrder(
+      found.map((connection) => ({ connection, bytesRead: connection.socket.bytesRead })),
+      this.#ready.slice(this.#next),
+    )
     this.#next = 0
     const now = performance.now()
     this.#nextQueryAt = now + (now - from) / queryShare
+  }
+
+  /**
+   * Neither process reads from a paused connection, so these go first, the longest paused one at the front. Connections
+   * that were busy follow: they may be busy again when the others have moved.
+   */
+  #inOrder(found: readonly AtBoundary[], earlier: readonly AtBoundary[]): AtBoundary[] {
+    const isPaused = ({ connection }: AtBoundary) => this.#waiting.paused.has(connection)
+    const isNot = (each: AtBoundary) => !isPaused(each)
+    return [
+      ...earlier.filter(isPaused),
+      ...found.filter(isPaused),
+      ...found.filter(isNot),
+      ...earlier.filter(isNot),
+    ]
   }
 
   /**

@@ -29,6 +29,10 @@ export class PausedConnections {
     return this.size < maxPaused
   }
 
+  has(connection: Http1Connection): boolean {
+    return this.#onClose.has(connection)
+  }
+
   pause(connection: Http1Connection): void {
     if (this.#onClose.has(connection)) return
     const onClose = () => void this.drop(connection)
