@@ -37,7 +37,7 @@ export class Receipts {
     this.#upTo = upTo
     if (this.#scheduled) return
     this.#scheduled = true
-    // One message confirms all that arrive in one turn of the event loop.
+    // One message confirms all that arrive in one turn of the event loop: usually one (docs/decisions/0036-one-connection-a-turn.md).
     setImmediate(() => {
       const [numbers, highest] = [this.#numbers, this.#highest]
       this.#numbers = []

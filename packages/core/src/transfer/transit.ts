@@ -6,7 +6,7 @@ import type { Http1Connection } from '../connections/http1.js'
 import { handleToSend, inodeOf } from '../platform/socket-handle.js'
 import type { ConnectionMessage, Receipt } from '../protocol/generation-messages.js'
 
-/** How many connections are in transit at a time: libuv reads at most 32 messages in a turn. */
+/** How many connections are in transit at a time (docs/decisions/0012-many-handles-at-a-time.md). */
 export const maxInTransit = 32
 /** How long connections may be in transit before the sender asks the receiver which of them arrived. */
 const silenceMs = 100
