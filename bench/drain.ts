@@ -59,7 +59,7 @@ async function drainOnce(framework: Framework, idleConnections: number): Promise
 }
 
 /** Starts a request that stays in flight until `finish` sends its last byte. */
-async function openRequest(target: { port: number }): Promise<{ finish(): Promise<void> }> {
+export async function openRequest(target: { port: number }): Promise<{ finish(): Promise<void> }> {
   const connection = await RawConnection.connect(target)
   await connection.write(
     'POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nx',

@@ -7,7 +7,7 @@ import { programs } from './packed.js'
 
 export const frameworks = ['http', 'fastify', 'express', 'koa'] as const
 export type Framework = (typeof frameworks)[number]
-export type Variant = 'plain' | 'graceful' | 'bare'
+export type Variant = 'plain' | 'graceful' | 'bare' | 'scale'
 
 /** A fact that a program reports: see programs/program.ts. */
 export interface Fact {
@@ -38,6 +38,8 @@ export interface StartOptions {
   readonly execArgv?: readonly string[]
   /** How many connections the `bare` variant passes on. */
   readonly connections?: number
+  /** How many listeners and how much state the `scale` variant has. */
+  readonly size?: { readonly listeners?: number; readonly stateMiB?: number }
 }
 
 const limitMs = 30_000
@@ -65,6 +67,7 @@ export class Service {
       String(options.port ?? 0),
       JSON.stringify(options.graceful ?? {}),
       String(options.connections ?? 0),
+      JSON.stringify(options.size ?? {}),
     ]
     const [command, ...rest] = pinned(options.core, [process.execPath, ...args])
     // In its own process group, a signal to the group reaches every generation, even after the first has exited.

@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import type { ScaleResult } from '../bench/scale/result.js'
+import { sections } from '../bench/scale/sections.js'
 import { tempDir } from './support/temp-dir.js'
 
 const limitMs = 180_000
 const main = fileURLToPath(new URL('../bench/dist/main.js', import.meta.url))
+const scale = fileURLToPath(new URL('../bench/dist/scale/main.js', import.meta.url))
 
 /** The row names under each heading. */
 function rows(markdown: string): Record<string, string[]> {
@@ -41,6 +44,23 @@ test(
       'Reloads under a process manager': ['handover run', ...others],
       Verdict: [],
     })
+  },
+  limitMs,
+)
+
+test(
+  'the benchmark at scale measures each section',
+  async () => {
+    const out = join(tempDir(), 'scale.json')
+    const args = [scale, '--sizes', '2', '--rounds', '1', '--out', out]
+    await promisify(execFile)(process.execPath, args, { timeout: limitMs })
+    const result: ScaleResult = JSON.parse(readFileSync(out, 'utf8'))
+    expect(Object.keys(result.sections)).toEqual(sections.map(({ name }) => name))
+    for (const points of Object.values(result.sections)) {
+      expect(points).toMatchObject([{ size: 2, rounds: [{ reloadMs: expect.any(Number) }] }])
+    }
+    expect(result.sections.connections?.[0]?.rounds[0]?.moved).toBe(2)
+    expect(result.sections.generations?.[0]?.rounds[0]?.draining).toBe(2)
   },
   limitMs,
 )
