@@ -97,6 +97,7 @@ async function drainMany(count: number): Promise<Figures> {
         lastMs = performance.now() - startedAt
       }
     })
+    await service.draining(count)
     memory.sample()
     memory.stop()
     const draining = service.facts.filter(({ state }) => state === 'draining').length
