@@ -33,7 +33,7 @@ function draw(section: Section, chart: Chart, points: readonly Point[]): string 
       backgroundColor: '#ffffff',
       color: colors,
       title: { text: chart.title, left: 'center' },
-      legend: { bottom: 4, data: chart.series.map(({ title }) => title) },
+      legend: { itemGap: 24, bottom: 4, data: chart.series.map(({ title }) => title) },
       grid: { left: 70, right: 40, top: 56, bottom: 80 },
       xAxis: { type: 'value', name: section.axis, nameLocation: 'middle', nameGap: 26 },
       yAxis: { type: 'value', name: chart.unit },
