@@ -8,7 +8,7 @@ import type { ScaleResult } from '../bench/scale/result.js'
 import { sections } from '../bench/scale/sections.js'
 import { tempDir } from './support/temp-dir.js'
 
-const limitMs = 180_000
+const limitMs = 400_000
 const main = fileURLToPath(new URL('../bench/dist/main.js', import.meta.url))
 const scale = fileURLToPath(new URL('../bench/dist/scale/main.js', import.meta.url))
 
@@ -38,6 +38,7 @@ test(
       'Drain after the last request in flight': ['node:http', 'node:http', 'Fastify', 'Fastify'],
       'Moving idle connections': ['10'],
       'Moving connections under load': ['10'],
+      'Latency during a reload at half the capacity': ['10'],
       'Resident memory of one generation': [...frameworks, control],
       'Resident memory of the service before and after 2 reloads': ['node:http', 'Fastify'],
       'Throughput under a process manager': [...others, ...others],

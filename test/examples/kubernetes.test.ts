@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { askOnce } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { type Deployment, manifest, variable } from '../support/manifests.js'
-import { Pod, type PodOptions, rollOut, Service } from '../support/pods.js'
+import { Pod, type PodOptions } from '../support/pods.js'
+import { rollOut, Service } from '../support/rollout.js'
 import { until } from '../support/until.js'
 
 const plain = manifest<Deployment>('deployment.yaml')
