@@ -184,7 +184,7 @@ export class Hosts {
     return this.do('ssh', `app@${host}`, command)
   }
 
-  /** The generation that serves on a host. */
+  /** Asks the service on a host for its generation. */
   async generationOf(host: string): Promise<number> {
     const url = `http://${host}:3000/`
     const code = `fetch('${url}').then(async (answer) => console.log((await answer.json()).generation))`

@@ -54,11 +54,12 @@ async function checkOut(hosts: Hosts): Promise<string> {
 
 /** The secrets as an administrator stores them. The runner does not have the files. */
 async function takeSecrets(hosts: Hosts): Promise<Record<string, string>> {
+  const shell = (command: string) => hosts.do('sh', '-c', command)
   const secrets = {
-    'secrets.DEPLOY_SSH_KEY': await hosts.do('cat', '/root/.ssh/id_ed25519'),
-    'secrets.DEPLOY_KNOWN_HOSTS': await hosts.do('cat', '/root/.ssh/known_hosts'),
+    'secrets.DEPLOY_SSH_KEY': await shell('cat ~root/.ssh/id_ed25519'),
+    'secrets.DEPLOY_KNOWN_HOSTS': await shell('cat ~root/.ssh/known_hosts'),
   }
-  await hosts.do('find', '/root/.ssh', '-type', 'f', '-delete')
+  await shell('find ~root/.ssh -type f -delete')
   return secrets
 }
 

@@ -5,6 +5,8 @@
 # The hosts app-1, app-2… run sshd for the user app; FOLDER/app-1… is /srv there. On each machine, this repository is at
 # /opt/handover, and /usr/bin/node is NODE. The command can log in to all hosts, and they end with it.
 set -euo pipefail
+# The home of root, where ssh looks for its keys.
+home=~root
 script=$(realpath "$0")
 
 # The hosts: 10.0.1.2, 10.0.2.2…
@@ -14,7 +16,7 @@ if [[ ${1:-} = --host ]]; then
   hostname "$name"
   mount --bind "$folder/$name" /srv
   mount -t tmpfs tmpfs /run
-  mount -t tmpfs tmpfs /root
+  mount -t tmpfs tmpfs "$home"
   mount -t tmpfs tmpfs /tmp
   mkdir /run/sshd
   install -d -o app -g app /run/app
@@ -32,7 +34,7 @@ fi
 folder=$2 node=$(realpath "$3") hosts=$4
 shift 4
 root=$(dirname "$script")/../..
-export HOME=/root
+export HOME=$home
 unset SSH_AUTH_SOCK
 
 mount -t tmpfs tmpfs /run
@@ -41,7 +43,7 @@ if ! [[ /usr/bin/node -ef $node ]]; then
   cp "$node" /run/bin/node
   mount -t overlay overlay -o lowerdir=/usr/bin,upperdir=/run/bin,workdir=/run/bin.work /usr/bin
 fi
-mount -t overlay overlay -o lowerdir=/root,upperdir=/run/home,workdir=/run/home.work /root
+mount -t overlay overlay -o lowerdir="$home",upperdir=/run/home,workdir=/run/home.work "$home"
 mount -t tmpfs tmpfs /opt
 mkdir /opt/handover /opt/ssh
 mount --bind "$root" /opt/handover
@@ -56,10 +58,10 @@ users shadow 'app:*:19000:0:99999:7:::'
 chmod 600 /opt/shadow
 
 ssh-keygen -q -t ed25519 -N '' -C host -f /opt/ssh/host
-mkdir -p -m 700 /root/.ssh
-mount -t tmpfs -o mode=700 tmpfs /root/.ssh
-ssh-keygen -q -t ed25519 -N '' -C deploy -f /root/.ssh/id_ed25519
-cp /root/.ssh/id_ed25519.pub /opt/ssh/authorized_keys
+mkdir -p -m 700 "$home/.ssh"
+mount -t tmpfs -o mode=700 tmpfs "$home/.ssh"
+ssh-keygen -q -t ed25519 -N '' -C deploy -f "$home/.ssh/id_ed25519"
+cp "$home/.ssh/id_ed25519.pub" /opt/ssh/authorized_keys
 cat >/opt/ssh/sshd_config <<'END'
 HostKey /opt/ssh/host
 AuthorizedKeysFile /opt/ssh/authorized_keys
@@ -83,7 +85,7 @@ for i in $(seq "$hosts"); do
   ip -n "$name" link set eth0 up
   ip -n "$name" link set lo up
   echo "10.0.$i.2 $name" >>/opt/hosts
-  echo "$name $(cut -d ' ' -f 1-2 /opt/ssh/host.pub)" >>/root/.ssh/known_hosts
+  echo "$name $(cut -d ' ' -f 1-2 /opt/ssh/host.pub)" >>"$home/.ssh/known_hosts"
   mkdir -p "$folder/$name/app/releases"
   chown -R app:app "$folder/$name"
   nsenter --net="/run/netns/$name" unshare --mount --pid --uts --fork --kill-child --mount-proc -- \

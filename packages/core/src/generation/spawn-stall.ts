@@ -2,9 +2,9 @@
 import type { Logger } from '../base/logger.js'
 import type { Platform } from '../platform/process.js'
 
-/** A longer stall is worth a warning, */
+/** A longer stall is worth a warning. */
 const noticeableMs = 50
-/** unless the process is so small that another cause is more likely, such as a busy machine. */
+/** In a smaller process, a long stall has another cause, such as a busy machine. */
 const smallMiB = 256
 
 export interface SpawnStallParts {
