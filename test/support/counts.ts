@@ -15,8 +15,9 @@ export const exactCounts = [
   '--sampling-heap-profiler-suppress-randomness',
 ] as const
 
-/** Text for a program that counts its own allocations and system calls. */
+/** Text for a program that counts its own allocations, system calls and asynchronous resources. */
 export const countedProgram = `
+import { createHook } from 'node:async_hooks'
 import { readFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
 import { performance } from 'node:perf_hooks'
@@ -40,11 +41,15 @@ const allocations = () => {
   const { samples } = post('HeapProfiler.stopSampling').profile
   return { objects: samples.length, bytes: samples.reduce((sum, { size }) => sum + size, 0) }
 }
+// Every promise, immediate, timer and next tick is a resource.
+let resources = 0
+const hook = createHook({ init: () => { resources++ } })
 // The calls of all threads to read and write, and the turns of the event loop, which waits for events once in each.
 const calls = () => {
+  hook.enable()
   const [, reads, writes] = /syscr: (\\d+)\\nsyscw: (\\d+)/.exec(readFileSync('/proc/self/io', 'latin1'))
   const { loopCount, events } = performance.nodeTiming.uvMetricsInfo
-  return { reads: Number(reads), writes: Number(writes), turns: loopCount, events }
+  return { reads: Number(reads), writes: Number(writes), turns: loopCount, events, resources }
 }
 `
 

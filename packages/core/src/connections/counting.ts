@@ -43,17 +43,26 @@ export abstract class OpenConnections {
     return [...this.open.keys()]
   }
 
+  counts(): Connections {
+    return countsOf(this.open, new Set(this.idle()), this.requests)
+  }
+
   /** Describes the connections that are not idle, the oldest first. */
   activeWork(): ActiveWork[] {
+    return this.#workBeside(new Set(this.idle()))
+  }
+
+  /** Both of the above, with one query for idle connections. */
+  overview(): { readonly connections: Connections; readonly activeWork: ActiveWork[] } {
     const idle = new Set(this.idle())
+    return { connections: countsOf(this.open, idle, this.requests), activeWork: this.#workBeside(idle) }
+  }
+
+  #workBeside(idle: ReadonlySet<Connection>): ActiveWork[] {
     return this.all()
       .filter((connection) => !idle.has(connection))
       .map((connection) => connection.activeWork())
       .sort((a, b) => b.ageMs - a.ageMs)
-  }
-
-  counts(): Connections {
-    return countsOf(this.open, new Set(this.idle()), this.requests)
   }
 }
 

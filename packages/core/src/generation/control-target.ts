@@ -204,6 +204,7 @@ function statusOf(
   release: Release,
 ): GenerationStatus {
   const { state } = machine
+  const { connections, activeWork } = tracker.overview()
   return {
     generation: self.number,
     pid: self.pid,
@@ -213,8 +214,8 @@ function statusOf(
     uptimeMs: Math.round(platform.now()),
     ...platform.usage(),
     release,
-    connections: tracker.counts(),
-    activeWork: tracker.activeWork().slice(0, maxActiveWork),
+    connections,
+    activeWork: activeWork.slice(0, maxActiveWork),
   }
 }
 

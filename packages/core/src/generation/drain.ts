@@ -218,10 +218,10 @@ export class Drain {
 
   #logActiveWork(): void {
     const { tracker, logger } = this.#parts
-    const activeWork = tracker.activeWork()
+    const { connections, activeWork } = tracker.overview()
     const oldest = activeWork.slice(0, 5)
     const waitsFor = oldest.length === 0 ? 'idle connections only' : formatActiveWork(oldest)
-    const facts = { state: 'draining', connections: tracker.counts(), activeWork: oldest }
+    const facts = { state: 'draining', connections, activeWork: oldest }
     logger.info(facts, `draining: ${formatConnections(tracker.size)} open; waiting for ${waitsFor}`)
   }
 

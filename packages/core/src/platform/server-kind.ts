@@ -33,12 +33,11 @@ export function atBoundary(server: net.Server, sockets: Iterable<net.Socket>): R
   const { closeIdleConnections } = server as Partial<http.Server>
   if (!closeIdleConnections) return idle
   const watched = [...sockets].filter((socket) => !Object.hasOwn(socket, 'destroy'))
-  for (const socket of watched) {
-    socket.destroy = () => {
-      idle.add(socket)
-      return socket
-    }
+  function note(this: net.Socket): net.Socket {
+    idle.add(this)
+    return this
   }
+  for (const socket of watched) socket.destroy = note
   try {
     closeIdleConnections.call(server as http.Server)
   } finally {
