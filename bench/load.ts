@@ -12,6 +12,8 @@ export interface LoadOrder {
    * after the status line names the worker.
    */
   readonly settleMs?: number
+  /** With `settleMs`: the number of workers, which get equal shares of the connections. */
+  readonly workers?: number
   /** The number of concurrent connections. */
   readonly connections: number
   /** The number of requests before a client opens a new connection. If absent, it keeps its first connection. */
@@ -29,10 +31,12 @@ const workerAt = head.length + workerHead.length
 const workerBytes = 7
 const readBufferBytes = 4 * 1024
 
-async function run({ port, ms, settleMs = 0, connections, requestsEach }: LoadOrder): Promise<LoadCount> {
+async function run(order: LoadOrder): Promise<LoadCount> {
+  const { port, ms, settleMs = 0, workers = 1, connections, requestsEach } = order
   const answerBytes = await lengthOfAnswer(port)
   const period = new Period(ms, settleMs)
-  const client = () => oneClient({ port, answerBytes, period, requestsEach })
+  const shares = new Shares(Math.ceil(connections / workers))
+  const client = () => oneClient({ port, answerBytes, period, shares, requestsEach })
   const counts = await Promise.all(Array.from({ length: connections }, client))
   const requests = counts.reduce((sum, count) => sum + count, 0)
   return { requests, ms: performance.now() - period.startsAt }
@@ -63,6 +67,25 @@ class Period {
   }
 }
 
+/** The number of connections to each worker. */
+class Shares {
+  readonly #most: number
+  readonly #counts = new Map<string, number>()
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** Counts the connection instead for the worker that serves it now. Returns `false` if that worker has its share. */
+  change(before: string | undefined, worker: string): boolean {
+    if (before !== undefined) this.#counts.set(before, (this.#counts.get(before) ?? 0) - 1)
+    const count = this.#counts.get(worker) ?? 0
+    if (count >= this.#most) return false
+    this.#counts.set(worker, count + 1)
+    return true
+  }
+}
+
 /** All responses have the same length, because only their dates differ. */
 function lengthOfAnswer(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -81,6 +104,7 @@ interface Client {
   readonly port: number
   readonly answerBytes: number
   readonly period: Period
+  readonly shares: Shares
   readonly requestsEach: number | undefined
 }
 
@@ -93,23 +117,31 @@ async function oneClient(client: Client): Promise<number> {
 }
 
 /** Resolves with the number of counted responses when the connection closes. */
-function oneConnection({ port, answerBytes, period, requestsEach = Infinity }: Client): Promise<number> {
+function oneConnection(client: Client): Promise<number> {
+  const { port, answerBytes, period, shares, requestsEach = Infinity } = client
   const request = requestTo(port)
   return new Promise((resolve, reject) => {
     let answers = 0
     let counted = 0
     let received = 0
     let worker: string | undefined
-    const settle = (buffer: Uint8Array) => {
-      if (workerHead.compare(buffer, head.length, workerAt) !== 0) return
+    /** Returns `false` if the connection has to be replaced. */
+    const settle = (buffer: Uint8Array): boolean => {
+      if (workerHead.compare(buffer, head.length, workerAt) !== 0) return true
       const before = worker
       worker = Buffer.from(buffer.subarray(workerAt, workerAt + workerBytes)).toString('latin1')
-      if (before !== undefined && before !== worker) period.restart()
+      if (before === worker) return true
+      const stays = shares.change(before, worker)
+      if (before !== undefined || !stays) period.restart()
+      return stays
     }
     const callback = (bytes: number, buffer: Uint8Array): boolean => {
       if (received === 0 && head.compare(buffer, 0, head.length) !== 0) return fail('unexpected response')
       const now = performance.now()
-      if (received === 0 && period.isSettling(now)) settle(buffer)
+      if (received === 0 && period.isSettling(now) && !settle(buffer)) {
+        socket.destroy()
+        return false
+      }
       received += bytes
       if (received > answerBytes) return fail(`${received} bytes instead of ${answerBytes}`)
       if (received < answerBytes) return true

@@ -60,7 +60,7 @@ export function startTable(results: readonly Starts[], { startRounds }: Plan): T
     title: 'Time to the first response',
     note:
       `Milliseconds from the start of the program without and with the adapter, and from SIGHUP to the successor's response: the median of ${startRounds} rounds, in which the programs take turns. ` +
-      'Once the program logs that it listens, the client opens a new connection every millisecond; earlier, it would compete with the startup for CPU. Differences are within one round, with quartiles.',
+      'Once the program logs that it listens, the client opens a new connection every millisecond; earlier, it would compete with the startup for CPU. After SIGHUP, the predecessor first waits 50 ms for more signals (docs/decisions/0021). Differences are within one round, with quartiles.',
     columns: [
       '',
       'start without',

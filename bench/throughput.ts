@@ -2,20 +2,13 @@
 import type { Cores } from './cores.js'
 import { type Both, PairLoad } from './pair-load.js'
 import type { Plan } from './plan.js'
-import { type Framework, frameworks, Service, type Variant } from './service.js'
+import { type Framework, finalYoungGeneration, frameworks, Service, type Variant } from './service.js'
 import { median } from './statistics.js'
 import { type Check, spread, type Table, thousands } from './table.js'
 
 const mustRatio = 0.97
 const goalRatio = 0.99
 const goalCpuRatio = 1.01
-
-/**
- * V8 doubles its young generation when enough objects have survived: Koa reached 16 MiB after 40,000 requests with the
- * adapter and after 120,000 without. So both programs begin with the size at which V8 stops
- * (docs/decisions/0035-koa-is-measured-with-equal-young-generations.md).
- */
-const execArgv = ['--min-semi-space-size=16', '--max-semi-space-size=16']
 
 /** The figures of one process under load. */
 interface Measured {
@@ -59,7 +52,8 @@ async function compare(
 ): Promise<SteadyState> {
   const pairs: Pair[] = []
   for (let i = 0; i < abreast.pairs; i++) {
-    const start = (each: Variant) => new Service(framework, each, { core: cores.server, execArgv })
+    const start = (each: Variant) =>
+      new Service(framework, each, { core: cores.server, execArgv: finalYoungGeneration })
     // Alternate which one is first.
     const services = [start(i % 2 === 0 ? 'plain' : variant), start(i % 2 === 0 ? variant : 'plain')] as const
     const [first, second] = await measurePair(services, abreast, load)

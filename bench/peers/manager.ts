@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { RawConnection } from '@handover/load'
 import { programs } from '../packed.js'
-import { pinned } from '../service.js'
+import { finalYoungGeneration, pinned } from '../service.js'
 
 export interface Manager {
   /** The process that starts and stops the workers. */
@@ -44,7 +44,7 @@ export const managers: Readonly<Record<ManagerName, (order: Order) => Promise<Ma
     const folder = mkdtempSync(join(tmpdir(), 'handover-bench-'))
     const control = join(folder, 'control')
     const cli = require.resolve('@handover/cli/package.json').replace('package.json', 'dist/main.js')
-    const application = [process.execPath, server, 'handover', String(port)]
+    const application = [process.execPath, ...finalYoungGeneration, server, 'handover', String(port)]
     const args = [cli, 'run', '--workers', String(workers), '--control', control, '--', ...application]
     const child = start(core, args)
     const ask = (...words: string[]) =>
@@ -57,7 +57,8 @@ export const managers: Readonly<Record<ManagerName, (order: Order) => Promise<Ma
   },
 
   async cluster({ port, workers, core }) {
-    const child = start(core, [`${programs}/peers/primary.js`, String(port), String(workers)])
+    const args = [String(port), String(workers), ...finalYoungGeneration]
+    const child = start(core, [`${programs}/peers/primary.js`, ...args])
     const lines = createInterface(child.stdout as NonNullable<typeof child.stdout>)
     await once(lines, 'line')
     return {
@@ -79,6 +80,7 @@ export const managers: Readonly<Record<ManagerName, (order: Order) => Promise<Ma
       name: 'app',
       script: server,
       args: ['pm2', String(port)],
+      node_args: finalYoungGeneration,
       instances: workers,
       exec_mode: 'cluster',
       wait_ready: true,

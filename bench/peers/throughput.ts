@@ -104,7 +104,7 @@ async function measurePair(
       const run = (ms: number) =>
         workers === 1
           ? load.abreast(ports, { ...loads[kind], ms })
-          : load.byTurns(ports, { ...loads[kind], ms })
+          : load.byTurns(ports, { ...loads[kind], workers, ms })
       await run(warmUpMs)
       const [first, second] = await run(ms)
       rates[0][kind] = first
@@ -167,7 +167,7 @@ const describe = (kind: Kind): string => {
   const counted =
     settleMs === undefined
       ? ''
-      : `, counted from ${settleMs} ms after the last of them opens or moves to another worker`
+      : `, counted from ${settleMs} ms after the last of them opens or moves to another worker; two workers have 32 each`
   const many =
     requestsEach === undefined ? 'a persistent connection' : `a connection for every ${requestsEach} requests`
   return `${kind}, ${connections} clients with ${requestsEach === 1 ? 'a connection for each request' : many}${counted}`

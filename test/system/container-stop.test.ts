@@ -59,7 +59,7 @@ test('a drain that is longer than the stop timeout is killed with its request, a
   const container = await runContainer(image)
   await container.untilHealthy()
   const request = await slowRequest(container, 60_000)
-  expect(await container.stop(500)).toBe(137)
+  expect(await container.stop(2_000)).toBe(137)
   expect(container.log).toMatch(/SIGTERM: shutting down/)
   expect(container.log).not.toMatch(/drained in/)
   await request.closed

@@ -3,10 +3,11 @@ import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-const [port = '0', count = '1'] = process.argv.slice(2)
+const [port = '0', count = '1', ...execArgv] = process.argv.slice(2)
 const killMs = 5_000
 
-cluster.setupPrimary({ exec: fileURLToPath(new URL('server.js', import.meta.url)), args: ['cluster', port] })
+const exec = fileURLToPath(new URL('server.js', import.meta.url))
+cluster.setupPrimary({ exec, args: ['cluster', port], execArgv })
 
 let workers = await Promise.all(Array.from({ length: Number(count) }, start))
 process.on('SIGHUP', () => void replaceAll())
