@@ -112,8 +112,8 @@ const parserCallbacks = [
  * parser, this function does nothing, and that timeout applies.
  */
 export function markBetweenRequests(socket: net.Socket): void {
-  // Node's value after a response. If a timer's property comes first, V8 gives the socket another hidden class than that
-  // of accepted sockets, and a request takes 10 % longer (test/handover/platform-hidden-class.test.ts).
+  // Node's value after a response. If the timer's property comes first, V8 gives the socket another hidden class than that
+  // of accepted sockets (test/handover/platform-hidden-class.test.ts).
   Object.assign(socket, { _httpMessage: null })
   const parser = (socket as unknown as { parser?: NativeParser | null }).parser
   const numbers = parserCallbacks.map((name) => parser?.constructor[name])
