@@ -167,7 +167,7 @@ const describe = (kind: Kind): string => {
   const counted =
     settleMs === undefined
       ? ''
-      : `, counted from ${settleMs} ms after the last of them opens or moves to another worker; two workers have 32 each`
+      : `, counted from ${settleMs} ms after the last of them opens or moves to another worker; two workers have ${connections / 2} each`
   const many =
     requestsEach === undefined ? 'a persistent connection' : `a connection for every ${requestsEach} requests`
   return `${kind}, ${connections} clients with ${requestsEach === 1 ? 'a connection for each request' : many}${counted}`

@@ -1,5 +1,5 @@
-// V8 optimizes code for the hidden classes that it has seen. Moved and accepted sockets share one, so that requests on moved
-// connections are not slower. Each test runs in the Node under test.
+// V8 optimizes code for the hidden classes that it has seen. Moved and accepted sockets share one, so that the functions of
+// node:http see one class. Each test runs in the Node under test.
 import { expect, test } from 'vitest'
 import { isReady } from '../support/generations.js'
 import { ask, askOnce, connect } from '../support/http.js'
