@@ -54,8 +54,17 @@ test('waiting times out while a process still runs', async () => {
 
 test('reports that a program cannot be started', async () => {
   const service = program('', { node: '/no/such/node' })
-  await expect(service.event('a')).rejects.toThrow(/ENOENT/)
-  expect(await service.exitOf(service.pid)).toEqual({ pid: 0 })
+  await expect(service.event('a')).rejects.toThrow('/no/such/node')
+  expect(await service.exitOf(service.pid)).toEqual({ pid: service.pid, code: 127 })
+})
+
+test('what a program printed on standard error before a fact is there with the fact', async () => {
+  const service = program(`
+    for (let round = 1; round <= 200; round++) { console.error('line ' + round + '.'); tell('round-' + round) }`)
+  for (let round = 1; round <= 200; round++) {
+    await service.event(`round-${round}`)
+    expect(service.output).toContain(`line ${round}.`)
+  }
 })
 
 test('a service continues in the process that its first process started', async () => {

@@ -50,7 +50,7 @@ export interface ServiceOptions {
   /** Shell commands such as `cd current &&` or `NAME=value`. The shell runs them, then execs the program. */
   readonly shell?: string
   readonly execArgv?: readonly string[]
-  /** Reads facts from the lines of both streams, for a program that is not a fixture and gets no configuration. */
+  /** Reads facts from the lines of the output, for a program that is not a fixture and gets no configuration. */
   readonly readLine?: ReadLine
   /** Unless this is `allowed`, the test fails if any process besides the serving generation still runs at its end. */
   readonly leftOvers?: 'refused' | 'allowed'
@@ -110,21 +110,20 @@ export class Service {
       cwd,
       execArgv = [],
       fds = [],
-      shell,
+      shell = '',
       readLine,
     } = options
     const command = [node, ...execArgv, program, ...(readLine ? [] : [JSON.stringify(config)]), ...args]
-    const [file = '', ...rest] =
-      shell === undefined ? command : ['/bin/sh', '-c', `${shell} exec "$0" "$@"`, ...command]
-    this.#child = spawn(file, rest, {
+    // One pipe for both streams: what a process prints arrives in the order in which it was printed.
+    this.#child = spawn('/bin/sh', ['-c', `${shell} exec "$0" "$@" 2>&1`, ...command], {
       cwd,
       env: { ...process.env, ...env, [MARK]: this.#id },
-      stdio: ['ignore', 'pipe', 'pipe', ...fds],
+      stdio: ['ignore', 'pipe', 'ignore', ...fds],
     })
     this.pid = this.#child.pid ?? 0
     this.#story = new Story(readLine)
     this.#exited = exitOfChild(this.#child)
-    this.#listen(readLine !== undefined)
+    this.#listen()
   }
 
   /** All facts that the service has printed so far. */
@@ -137,7 +136,7 @@ export class Service {
     return this.facts.length - 1
   }
 
-  /** The output of all processes on both streams. */
+  /** The output of all processes, from standard output and standard error. */
   get output(): string {
     return this.#story.output
   }
@@ -221,13 +220,10 @@ export class Service {
     }
   }
 
-  #listen(errorsTell: boolean): void {
-    const { stdout, stderr } = this.#child
-    const printed = (text: string) => this.#story.print(text)
-    stdout?.setEncoding('utf8').on('data', this.#story.stream())
-    stderr?.setEncoding('utf8').on('data', errorsTell ? this.#story.stream() : printed)
+  #listen(): void {
+    this.#child.stdout?.setEncoding('utf8').on('data', this.#story.stream())
     this.#child.on('error', (error) => this.#story.end(error.message))
-    // All generations share the two streams, so `close` follows the end of the last process that has them open.
+    // All generations share the pipe, so `close` follows the end of the last process that has it open.
     this.#child.on('close', () => this.#story.end('all processes have ended'))
   }
 }
