@@ -60,8 +60,8 @@ test('reports that a program cannot be started', async () => {
 
 test('what a program printed on standard error before a fact is there with the fact', async () => {
   const service = program(`
-    for (let round = 1; round <= 200; round++) { console.error('line ' + round + '.'); tell('round-' + round) }`)
-  for (let round = 1; round <= 200; round++) {
+    for (let round = 1; round <= 50; round++) { console.error('line ' + round + '.'); tell('round-' + round) }`)
+  for (let round = 1; round <= 50; round++) {
     await service.event(`round-${round}`)
     expect(service.output).toContain(`line ${round}.`)
   }
