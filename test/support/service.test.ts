@@ -79,6 +79,22 @@ test('a service continues in the process that its first process started', async 
   await expect(service.event('more')).rejects.toThrow('all processes have ended')
 })
 
+test('when a process has ended, everything that it printed has been read', async () => {
+  const service = program(
+    `
+    if (!config.second) again({ second: true })
+    else process.on('SIGUSR2', () => { tell('last'); process.exit() }) && tell('started')
+    stay()`,
+    { leftOvers: 'allowed' },
+  )
+  const { pid } = await service.event('started')
+  service.signal('SIGUSR2', pid)
+  // The test reads nothing meanwhile.
+  while (isRunning(pid));
+  await service.exitOf(pid)
+  expect(service.facts.at(-1)).toMatchObject({ event: 'last' })
+})
+
 test('stop ends every process of the service and no other', async () => {
   const bystander = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)'])
   onTestFinished(() => void bystander.kill('SIGKILL'))

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Target } from '@handover/load'
 import { onTestFailed, onTestFinished } from 'vitest'
@@ -187,9 +188,11 @@ export class Service {
     return { from, to: { pid, generation } }
   }
 
-  /** Resolves when the process has ended. A zombie counts as ended. */
+  /** Resolves when the process has ended and the test has read its output. A zombie counts as ended. */
   async exitOf(pid: number, limitMs = LIMIT_MS): Promise<Exit> {
     if (!(await ended(pid, limitMs))) throw new Error(`${pid} still runs after ${limitMs} ms\n${this.output}`)
+    // The pipe holds the last lines: the event loop reads it before the second turn.
+    for (let turns = 0; turns < 2; turns++) await nextTurn()
     return pid === this.pid ? this.#exited : { pid }
   }
 
