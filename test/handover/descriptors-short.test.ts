@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import type { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
-import { allowDescriptors } from '../support/processes.js'
-import { release, startRelease } from '../support/release.js'
+import { allowDescriptors, stopped } from '../support/processes.js'
+import { release, startRelease, stopsWhenReady } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
 import { askOn, openConnections } from '../support/resting.js'
-import { startService } from '../support/service.js'
+import { type Service, startService } from '../support/service.js'
 import { startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { moving, openConversations } from '../support/websockets.js'
@@ -16,6 +16,22 @@ import { whoServes } from '../support/who.js'
 
 const limit = 160
 const count = 60
+
+/** Resting connections stay open, however long a reload takes. */
+const server = { keepAliveTimeout: 60_000 }
+
+/** A file that makes the next generation stop before its predecessor knows that it is ready. */
+function stopsSuccessor() {
+  const path = join(tempDir(), 'release')
+  return { release: path, arm: () => writeFileSync(path, JSON.stringify({ stopWhenReady: true })) }
+}
+
+/** Resolves with the pid of the successor when it has stopped. */
+async function stoppedSuccessor(service: Service): Promise<number> {
+  const { pid } = await service.event((fact) => isReady(fact) && fact.generation === 2)
+  await stopped(pid)
+  return pid
+}
 
 /** When ready, opens descriptors until only `free` are left. Closes them when the file `config.room` exists. */
 const hog = (free: number) => `
@@ -36,7 +52,7 @@ const hog = (free: number) => `
 async function withShortSuccessor(free: number, graceful: object = {}) {
   const room = join(tempDir(), 'room')
   const { service, deploy } = await startRelease({
-    config: { graceful: { probationMs: 50, ...graceful }, room },
+    config: { graceful: { probationMs: 50, ...graceful }, room, server },
     shell: `ulimit -n ${limit};`,
     leftOvers: 'allowed',
   })
@@ -80,7 +96,7 @@ test.each([
 )
 
 test('C72: if the successor stays short, the predecessor serves until its limit and reports the refused connections', async () => {
-  const { service, connections } = await withShortSuccessor(3, { drainTimeoutMs: 2_000 })
+  const { service, connections } = await withShortSuccessor(3, { drainTimeoutMs: 4_000 })
   const [report] = await finalReports(service, 1)
   const { moved = NaN, closed = NaN, refused } = report?.drain ?? {}
   expect(report?.drain).toMatchObject({ open: count, lost: 0, cut: [] })
@@ -90,12 +106,15 @@ test('C72: if the successor stays short, the predecessor serves until its limit 
 })
 
 test('C72: WebSockets stay open while the successor is short of descriptors and move later', async () => {
-  const service = await startService('ws.mjs', moving({ everyMs: 20 }, { probationMs: 500 }))
+  const { release, arm } = stopsSuccessor()
+  const service = await startService('ws.mjs', moving({ everyMs: 20, release }))
   const conversations = await openConversations(service.target, 40)
   for (const conversation of conversations) conversation.talk(20)
+  arm()
   service.signal('SIGHUP')
-  const { pid: successor } = await service.event((fact) => isReady(fact) && fact.generation === 2)
+  const successor = await stoppedSuccessor(service)
   allowDescriptors(successor, 5)
+  service.signal('SIGCONT', successor)
   await service.line(/is short of file descriptors/)
   allowDescriptors(successor)
   const [report] = await finalReports(service, 1)
@@ -107,12 +126,15 @@ test('C72: WebSockets stay open while the successor is short of descriptors and 
 })
 
 test('C72: a supervisor that is short of descriptors loses no connection in transit', async () => {
-  const service = await startRun('http.mjs', { config: { graceful: { probationMs: 1_000 } } })
+  const { release, arm } = stopsSuccessor()
+  const service = await startRun('http.mjs', { config: { graceful: { probationMs: 50 }, release, server } })
   const connections = await openConnections(service.target, count)
   for (const connection of connections) expect(await askOn(connection)).toBe(1)
+  arm()
   service.signal('SIGHUP', service.pid)
-  await service.event((fact) => isReady(fact) && fact.generation === 2)
+  const successor = await stoppedSuccessor(service)
   allowDescriptors(service.pid, 0)
+  service.signal('SIGCONT', successor)
   await service.event(isHandedOver)
   await service.line(/is short of file descriptors/)
   expect(await servedByNext(connections)).toBe(0)
@@ -124,7 +146,7 @@ test('C72: a supervisor that is short of descriptors loses no connection in tran
 })
 
 test('C72: a generation without free descriptors rejects a reload and keeps serving; one that runs out during a reload moves all connections', async () => {
-  const { service } = await startRelease({ config: { graceful: { probationMs: 500 } } })
+  const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 50 }, server } })
   const connections = await openConnections(service.target, count)
   for (const connection of connections) expect(await askOn(connection)).toBe(1)
   allowDescriptors(service.pid, 0)
@@ -133,10 +155,11 @@ test('C72: a generation without free descriptors rejects a reload and keeps serv
   allowDescriptors(service.pid)
   expect(await whoServes(service.target)).toEqual({ pid: service.pid, generation: 1 })
 
-  const afterIndex = service.lastIndex
+  deploy(release({ beforeListen: stopsWhenReady }))
   service.signal('SIGHUP')
-  await service.event((fact) => isReady(fact) && fact.generation === 2, { afterIndex })
+  const successor = await stoppedSuccessor(service)
   allowDescriptors(service.pid, 0)
+  service.signal('SIGCONT', successor)
   const [report] = await finalReports(service, 1)
   expect(report?.drain).toMatchObject({ open: count, moved: count, lost: 0, cut: [] })
   expect(await servedByNext(connections)).toBe(count)

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import { until } from './until.js'
 
 const POLL_MS = 10
 
@@ -29,6 +30,10 @@ export function isRunning(pid: number, startedAt?: string): boolean {
   if (!status || status.state === 'Z' || status.state === 'X') return false
   return startedAt === undefined || status.startedAt === startedAt
 }
+
+/** Resolves when a signal has stopped the process. */
+export const stopped = (pid: number): Promise<void> =>
+  until(`process ${pid} has stopped`, () => statusOf(pid)?.state === 'T')
 
 /** Resolves with `true` when the process has ended, or with `false` if it still runs after the limit. */
 export async function ended(pid: number, limitMs: number): Promise<boolean> {

@@ -16,6 +16,10 @@ export const privateChannel = "globalThis[Symbol.for('handover.early')].channel"
 /** Statements that hang until the process is killed. The timer keeps the process alive; a pending promise does not. */
 export const hangs = 'setInterval(() => {}, 2 ** 30); await new Promise(() => {})'
 
+/** Statements that stop a successor, as with SIGSTOP, before its predecessor knows that it is ready. */
+export const stopsWhenReady =
+  "handle.on('state', ({ onProbation }) => onProbation && process.kill(process.pid, 'SIGSTOP'))"
+
 /** Statements to insert into an otherwise good release. They can use `handle`, `server`, `config` and `tell`. */
 export interface ReleaseParts {
   /** Runs before core is loaded, when `handle` does not exist yet. */
@@ -41,7 +45,7 @@ export function release({
     tell('started')
     ${first}
     const { graceful } = await import('${coreUrl}')
-    const server = http.createServer(handler(() => handle))
+    const server = http.createServer(config.server ?? {}, handler(() => handle))
     const handle = graceful(server, { ...config.graceful, ...${options} })
     tellOf(handle)
     ${beforeListen}
