@@ -3,7 +3,8 @@ import { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
 import { ask, gate, get } from '../support/http.js'
-import { requestReload, startRelease } from '../support/release.js'
+import { stopped } from '../support/processes.js'
+import { release, requestReload, startRelease } from '../support/release.js'
 import { type Service, startService } from '../support/service.js'
 import { whoServes } from '../support/who.js'
 
@@ -12,12 +13,16 @@ function stop(service: Service, pid: number): void {
   service.signal('SIGSTOP', pid)
 }
 
+/** Statements that stop the process right after a change of state, when it has sent the messages about that change. */
+const stopsOnce = (isSo: string) =>
+  `handle.on('state', (change) => change.${isSo} && queueMicrotask(() => process.kill(process.pid, 'SIGSTOP')))`
+
 test('a successor that hangs on probation is killed, and its predecessor keeps serving', async () => {
-  const { service } = await startRelease({ config: { graceful: { probationMs: 500, drainTimeoutMs: 500 } } })
-  const reload = requestReload(service.target)
-  const { pid } = await service.event(({ onProbation }) => onProbation === true)
-  stop(service, pid)
-  expect(await reload).toMatchObject({
+  const { service, deploy } = await startRelease({
+    config: { graceful: { probationMs: 50, drainTimeoutMs: 500 } },
+  })
+  deploy(release({ beforeListen: stopsOnce('onProbation') }))
+  expect(await requestReload(service.target)).toMatchObject({
     code: 'ERR_HANDOVER_PROBATION',
     message: expect.stringContaining('did not answer that it can take over within 5000 ms'),
     report: { failure: { signal: 'SIGKILL' } },
@@ -56,18 +61,20 @@ test.each([false, true])(
 test.each([false, true])(
   'a draining predecessor that hangs does not keep its successor from exiting (connections move: %s)',
   async (moveConnections) => {
-    const service = await startService('http.mjs', {
+    const { service, deploy } = await startRelease({
+      text: release({ beforeListen: stopsOnce("because === 'handed-over'") }),
       config: {
         graceful: { probationMs: 0, lingerMs: 0, drainTimeoutMs: 1_000, moveConnections },
         hooks: [{ name: 'close', ms: 0 }],
       },
       leftOvers: 'allowed',
     })
+    deploy(release())
     const held = gate()
     const connection = await RawConnection.connect(service.target)
     await connection.write(get(held.path))
     const { to } = await service.reload()
-    stop(service, service.pid)
+    await stopped(service.pid)
     service.signal('SIGTERM', to.pid)
     await service.event(({ event, pid }) => event === 'hook' && pid === to.pid)
     await service.exitOf(to.pid)
