@@ -55,7 +55,9 @@ async function publishedFacts(): Promise<readonly Fact[]> {
   deploy(release({ first: misfit }))
   expect(await requestReload(target)).toMatchObject({ code: 'ERR_HANDOVER_SUCCESSOR_EXITED' })
 
-  deploy(release({ afterListen: "setTimeout(() => process.kill(process.pid, 'SIGKILL'), 50)" }))
+  // When it has sent that it is ready.
+  const die = "handle.on('state', () => queueMicrotask(() => process.kill(process.pid, 'SIGKILL')))"
+  deploy(release({ beforeListen: die }))
   expect(await requestReload(target)).toMatchObject({ code: 'ERR_HANDOVER_PROBATION' })
 
   deploy(good)
@@ -68,9 +70,11 @@ async function publishedFacts(): Promise<readonly Fact[]> {
   const afterIndex = service.lastIndex
   service.signal('SIGHUP', to.pid)
   await service.event(isHandedOver, { afterIndex })
-  const { pid } = await service.event((fact) => fact.pid !== to.pid && isProven(fact.pid)(fact), {
+  const { pid, index } = await service.event((fact) => fact.pid !== to.pid && isProven(fact.pid)(fact), {
     afterIndex,
   })
+  // It publishes the event after all observers have printed it.
+  await service.event((fact) => fact.pid === pid && fact.event === 'published', { afterIndex: index })
   service.signal('SIGKILL', pid)
   await service.event('reload-failed', { afterIndex })
 
