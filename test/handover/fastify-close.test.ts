@@ -17,7 +17,7 @@ const conversation = (options: object, adapter: boolean, again: boolean) => `
   import Fastify from '${url('fastify')}'
   import graceful from '${url('@handover/fastify')}'
   const app = Fastify(${JSON.stringify({ keepAliveTimeout: 60_000, ...options })})
-  if (${adapter}) await app.register(graceful, { lingerMs: 300, logger: false })
+  if (${adapter}) await app.register(graceful, { lingerMs: ${again ? 10_000 : 300}, logger: false })
   let closed
   app.get('/', async () => {
     closed ??= app.close()
