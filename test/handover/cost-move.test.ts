@@ -28,6 +28,8 @@ const server = http.createServer((request, response) => {
   response.setHeader('x-generation', handle.generation)
   response.end(request.url === '/counts' ? JSON.stringify(counts()) : 'ok')
 })
+// However long the reload takes, the idle connections stay open.
+server.keepAliveTimeout = 60_000
 const handle = graceful(server, { logger: false, probationMs: 50 })
 handle.on('state', ({ state }) => state === 'draining' && begin())
 handle.on('report', () => tell('sender', { counts: counts() }))
