@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { RawConnection, type TcpTarget } from '@handover/load'
 import { describe, expect, test } from 'vitest'
-import { ask, askOnce, gate } from '../support/http.js'
+import { ask, gate, inFlight } from '../support/http.js'
 import { Http2Client } from '../support/http2-client.js'
 import { Http2Frames } from '../support/http2-frames.js'
 import { watchHttp2 } from '../support/http2-watch.js'
@@ -12,10 +12,18 @@ import { until } from '../support/until.js'
 
 const everyStream = 2 ** 31 - 1
 /** Far below the limit of the drain, far above the time that the work takes. */
-const atOnceMs = 5_000
+const atOnceMs = 15_000
 
-const start = (config: object = {}) =>
-  startService('http2.mjs', { config: { graceful: { probationMs: 50 }, ...config } })
+const start = (config: object = {}, execArgv: readonly string[] = []) =>
+  startService('http2.mjs', { config: { graceful: { probationMs: 50 }, ...config }, execArgv })
+
+/** Lets the service wait 60 s instead of 1 s for the answer to its PING, in case a slow machine delays the client. */
+const waitsForPing = [
+  '--import',
+  `data:text/javascript,${encodeURIComponent(`
+    const start = setTimeout
+    globalThis.setTimeout = (act, ms, ...given) => start(act, ms === 1_000 ? 60_000 : ms, ...given)`)}`,
+]
 
 const target = (service: Service) => service.target as TcpTarget
 
@@ -31,7 +39,7 @@ describe('over cleartext', () => {
   ])(
     'C41: on $socket, the process that has a session serves streams opened before a reload and streams that cross the GOAWAY',
     async ({ listen }) => {
-      const service = await start({ listen: listen() })
+      const service = await start({ listen: listen() }, waitsForPing)
       const client = await Http2Frames.connect(service.target, { silentOn: ['ping'] })
       const held = gate()
       const before = client.get(held.path)
@@ -94,15 +102,14 @@ describe('over TLS', () => {
 
   test('an HTTP/1.1 client on the same port gets Connection: close', async () => {
     const service = await start({ tls: true, allowHTTP1: true })
-    const held = gate()
-    const answer = askOnce({ ...target(service), tls: true }, held.path)
+    const { request, open } = await inFlight({ ...target(service), tls: true })
     const session = await Http2Frames.connect(target(service), { tls: true })
     await session.ready()
     const { from } = await service.reload()
     await session.goaways(1)
     await session.closed()
-    held.open()
-    const { headers, text } = await answer
+    open()
+    const { headers, text } = await request.response()
     expect([text, headers.get('connection'), headers.get('x-pid')]).toEqual(['ok', 'close', `${from.pid}`])
     expect(await drainOf(service)).toMatchObject({ cut: [] })
   })
@@ -147,7 +154,7 @@ describe.each([{ tls: false }, { tls: true }])('with TLS: $tls', (config) => {
 })
 
 test("C41: over cleartext, every request of Node's client gets a response through ten reloads", async () => {
-  const service = await start()
+  const service = await start({}, waitsForPing)
   const watch = await watchHttp2(target(service))
   // Small and large responses, so that the GOAWAY goes between the frames of both.
   const clients = [undefined, undefined, 200_000].map(
