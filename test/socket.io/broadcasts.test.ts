@@ -18,7 +18,8 @@ async function split(more: object = {}) {
   for (const client of [stays, moves])
     await client.run(['join', ['all', client === stays ? 'stays' : 'moves']])
   const predecessor = await Control.open(service)
-  void predecessor.call(stays.target, ['emitWithAck', 'question'])
+  // The test does not use this answer, and the connection for it may end first.
+  predecessor.call(stays.target, ['emitWithAck', 'question']).catch(() => {})
   await stays.has('question')
   await service.reload()
   await moves.servedBy(2)

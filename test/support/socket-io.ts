@@ -6,8 +6,8 @@ import { onTestFinished } from 'vitest'
 import type { Service, ServiceOptions } from './service.js'
 import { until } from './until.js'
 
-/** Longer than any wait of a test, except one for something that never happens. */
-const answerMs = 20_000
+/** Longer than any wait of a test: a test may ask first, and wait for several other facts before the answer. */
+const answerMs = 60_000
 
 export const movingSocketIo = (more: object = {}, graceful: object = {}): ServiceOptions => ({
   config: { graceful: { probationMs: 50, ...graceful }, ...more },
@@ -150,7 +150,7 @@ export class Control {
     this.#answers.set(number, (value) => {
       answer = { value }
     })
-    await until(`the command for ${target} has run`, () => answer !== undefined)
+    await until(`the command for ${target} has run`, () => answer !== undefined, answerMs)
     return answer?.value as T
   }
 
