@@ -51,7 +51,7 @@ test.each([{}, withRecovery])(
       ({ event, generation }) => event === 'connection' && generation === 2,
     )
     expect(connections.filter((fact) => fact.id === id && fact.nsp === '/' && !fact.recovered)).toEqual([])
-    expect(service.output).toMatch(/restoring it failed: Error: refused/)
+    await service.line(/restoring it failed: Error: refused/)
   },
 )
 
@@ -78,7 +78,7 @@ test('a client that a middleware of io.engine refuses is closed and reconnects',
   await until('the client is closed', () => client.changes.length > 1)
   expect(client.changes[1]).toBe('transport close')
   expect((await finalReports(service, 1))[0]?.drain).toMatchObject({ cut: [] })
-  expect(service.output).toMatch(/restoring it failed: Error: refused/)
+  await service.line(/restoring it failed: Error: refused/)
 })
 
 test('maxHttpBufferSize of the next release applies to a client that has moved', async () => {
