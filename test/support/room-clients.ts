@@ -1,4 +1,5 @@
 // Clients of test/fixtures/socket-io-rooms.mjs, with the real client of Socket.IO. They never reconnect.
+import { isDeepStrictEqual } from 'node:util'
 import type { TcpTarget } from '@handover/load'
 import { expect, onTestFinished } from 'vitest'
 import { RoomMember } from './room-member.js'
@@ -96,14 +97,16 @@ async function expectAllNews(
 ): Promise<void> {
   const concluded = () => named(service, 'concluded')
   const missing = () => members.flatMap((member) => concluded().flatMap((fact) => member.missing(fact)))
+  const latesHeard = () =>
+    concluded().map(({ pid }) => members.reduce((sum, member) => sum + member.latesFrom(pid), 0))
+  const latesSent = () => concluded().map(({ lates }) => lates)
   const haveAll = () =>
-    missing().length === 0 && members.every(({ senders }) => senders.length >= generations.length)
-  await until('all broadcasts have arrived', haveAll, 5_000).catch(() => {})
+    missing().length === 0 &&
+    members.every(({ senders }) => senders.length >= generations.length) &&
+    isDeepStrictEqual(latesHeard(), latesSent())
+  await until('all broadcasts and late events have arrived', haveAll).catch(() => {})
   expect(missing()).toEqual([])
-  for (const { pid, lates } of concluded()) {
-    const heard = members.reduce((sum, member) => sum + member.latesFrom(pid), 0)
-    expect(heard, `late events of ${pid}`).toBe(lates)
-  }
+  expect(latesHeard(), 'late events').toEqual(latesSent())
   for (const { name, senders } of members) expect(senders, `senders to ${name}`).toEqual(generations)
 }
 
