@@ -31,11 +31,20 @@ async function busy(
   graceful: object,
   { count = 40, namespaces, ...config }: RoomsConfig & { count?: number; namespaces?: string[] } = {},
 ) {
-  const options = inRooms({ everyMs, newsMs: 400, ...config }, { drainTimeoutMs: 30_000, ...graceful })
+  const limits = { drainTimeoutMs: 30_000, ackTimeoutMs: 60_000 }
+  const options = inRooms({ everyMs, newsMs: 400, ...config }, { ...limits, ...graceful })
   const service = await startService('socket-io-rooms.mjs', { ...options, leftOvers: 'allowed' })
   const members = await openMembers(service, count, namespaces)
   await startTalking(members, everyMs)
   return { service, members }
+}
+
+/** Keeps one client in the serving generation until the returned function is called, so that the move takes as long. */
+async function hold([member]: readonly RoomMember[]): Promise<() => void> {
+  const { socket, questions, name } = member as RoomMember
+  socket.emit('ask', () => {})
+  await until('the server has asked the client', () => questions.length === 1)
+  return () => questions[0]?.(name)
 }
 
 /** The pid of the next generation, when it is ready. */
@@ -61,10 +70,12 @@ test('clients notice nothing when the successor is killed on probation, after it
 
 test('clients notice nothing when a bad release exits on probation, and the next release takes over', async () => {
   const release = join(tempDir(), 'release')
-  const { service, members } = await busy({ probationMs: 5_000 }, { namespaces: fixed, release })
-  writeFileSync(release, JSON.stringify({ dieAfterReadyMs: 1_500 }))
+  const { service, members } = await busy({ probationMs: 10_000 }, { namespaces: fixed, release })
+  const dieWhen = join(tempDir(), 'die')
+  writeFileSync(release, JSON.stringify({ dieWhen }))
   service.signal('SIGHUP')
   await heardNewsOf(members, 2)
+  writeFileSync(dieWhen, '')
   await service.event('reload-failed')
   await expectServes(members, 1)
   writeFileSync(release, '{}')
@@ -77,6 +88,7 @@ test('clients notice nothing when a bad release exits on probation, and the next
 
 test('when the successor is killed while clients move, the others continue in the predecessor', async () => {
   const { service, members } = await busy({ probationMs: 0 }, { count: 200 })
+  const release = await hold(members)
   service.signal('SIGHUP')
   const successor = await nextReady(service, 2)
   await service.event('moved')
@@ -86,6 +98,7 @@ test('when the successor is killed while clients move, the others continue in th
   await until('the clients of the successor are disconnected', () => left(members) === lost * socketsEach)
   expect(lost).toBeGreaterThan(0)
   await expectServes(stayed(members), 1)
+  release()
   await service.reload()
   await finalReports(service, 1)
   await concludeRest(service, members)
@@ -93,6 +106,7 @@ test('when the successor is killed while clients move, the others continue in th
 
 test('when the predecessor is killed while clients move, those in the successor continue and none hangs', async () => {
   const { service, members } = await busy({ probationMs: 0 }, { count: 200 })
+  await hold(members)
   service.signal('SIGHUP')
   await nextReady(service, 2)
   await service.event('moved')
@@ -108,6 +122,7 @@ test.each(['predecessor', 'successor'])(
   'clients notice nothing when the %s stops for a second during the move',
   async (which) => {
     const { service, members } = await busy({ probationMs: 0 }, { lastNews: 1, late: true })
+    const release = await hold(members)
     service.signal('SIGHUP')
     const successor = await nextReady(service, 2)
     await service.event('moved')
@@ -115,6 +130,7 @@ test.each(['predecessor', 'successor'])(
     service.signal('SIGSTOP', stopped)
     await pause(1_000)
     service.signal('SIGCONT', stopped)
+    release()
     await finalReports(service, 1)
     await expectServes(members, 2)
     await expectIntact(service, members, { generations: [1, 2] })
