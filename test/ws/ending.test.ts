@@ -26,13 +26,13 @@ async function expectClosed(service: Service, count: number): Promise<void> {
 }
 
 test('C43: the service closes WebSockets that are compressed with context takeover with 1012 and spread over time', async () => {
-  const service = await startService('ws.mjs', moving({ ws: { perMessageDeflate: true }, spreadMs: 1_000 }))
-  const conversations = await openConversations(service.target, 100)
+  const service = await startService('ws.mjs', moving({ ws: { perMessageDeflate: true }, spreadMs: 3_000 }))
+  const conversations = await openConversations(service.target, 300)
   expect(conversations.every(({ websocket }) => websocket.extensions !== '')).toBe(true)
   await service.reload()
   const all = await closings(conversations)
   for (const closing of all) expect(closing).toMatchObject(restart)
-  await expectClosed(service, 100)
+  await expectClosed(service, 300)
   const moments = all.map(({ at }) => at)
   expect(Math.max(...moments) - Math.min(...moments)).toBeGreaterThan(500)
 })
@@ -117,12 +117,13 @@ test('a restored WebSocket without a message listener is reported once', async (
 })
 
 test('a shutdown closes WebSockets one by one with 1012 before the limit', async () => {
-  const service = await startService('ws.mjs', moving({ spreadMs: 60_000 }, { drainTimeoutMs: 2_000 }))
-  const conversations = await openConversations(service.target, 300)
+  const service = await startService('ws.mjs', moving({ spreadMs: 60_000 }, { drainTimeoutMs: 10_000 }))
+  // One every 10 ms would exceed the limit.
+  const conversations = await openConversations(service.target, 1_100)
   service.signal('SIGTERM')
   const all = await closings(conversations)
   for (const closing of all) expect(closing).toMatchObject(restart)
-  await expectClosed(service, 300)
+  await expectClosed(service, 1_100)
   const moments = all.map(({ at }) => at)
   expect(Math.max(...moments) - Math.min(...moments)).toBeGreaterThan(500)
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })

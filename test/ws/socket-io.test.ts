@@ -57,7 +57,7 @@ test('a Socket.IO client does not reconnect after disconnectSockets', async () =
 })
 
 test('the predecessor serves a Socket.IO client that the program does not close until the limit', async () => {
-  const service = await start('not at all', { drainTimeoutMs: 4_000 })
+  const service = await start('not at all', { drainTimeoutMs: 6_000 })
   const { socket, told } = await connected(service, ['websocket'])
   await service.reload()
   expect(await who(socket)).toBe(1)
