@@ -151,7 +151,10 @@ test('opentelemetry.mjs: the counts of all generations add up to their reports, 
     'requests in flight are exported',
     () => Math.max(...exported('handover_in_flight_requests')) >= 2,
   )
-  expect(exported('handover_processes{state="ready"}')).toContain(1)
+  // An earlier export can have met the failed reload.
+  await until('generation 2 exports that it is ready', () =>
+    exported('handover_processes{state="ready"}').includes(1),
+  )
   expect(await stop()).toEqual([])
 
   const stopLater = startLoad(service)
@@ -185,6 +188,7 @@ test('exporter.mjs: the metrics add up the workers of handover run', async () =>
   await until('the exporter has both drains', async () => (await exported(drains)) === 2)
   breakRelease()
   await failToReload(service, service.pid)
+  await until('both workers have published their drains', () => published(service).finished.length === 2)
   const { failed, finished } = published(service)
   const counts = expectedCounts(
     [...finished.flatMap(({ reload }) => reload ?? []), ...failed],
@@ -192,6 +196,8 @@ test('exporter.mjs: the metrics add up the workers of handover run', async () =>
   )
   const failures = 'handover_reloads_total{outcome="failed"}'
   await until('the exporter has the failed reload', async () => (await exported(failures)) === 1)
+  const ready = 'handover_processes{state="ready"}'
+  await until('both workers are ready again', async () => (await exported(ready)) === 2)
   expect(withoutBuckets(await scrape(exporter.target))).toEqual({
     ...closeTo(counts),
     handover_generation: 2,
@@ -218,6 +224,7 @@ test('exporter.mjs: follows a service with one process to its successors', async
     const exported = async () => (await scrape(exporter.target)).get('handover_generation')
     await until('the exporter has the next generation', async () => (await exported()) === generation)
   }
+  await until('both drains are published', () => published(service).finished.length === 2)
   const { finished } = published(service)
   const counts = expectedCounts(
     finished.flatMap(({ reload }) => reload ?? []),
@@ -235,14 +242,15 @@ test('exporter.mjs: follows a service with one process to its successors', async
   expect(await exporter.exitOf(exporter.pid)).toMatchObject({ code: 1 })
 })
 
-/** Sends two slow requests to a service. Expects that the metric counts them. */
+/** Sends two requests to a service whose clients leave without a response. Expects that the metric counts them. */
 async function expectInFlight(service: Target, scraped: Target, how: `with${'' | 'out'} the scrape`) {
-  for (const _ of [1, 2]) {
-    const busy = await RawConnection.connect(service)
-    onTestFinished(() => busy.close())
-    await busy.write('GET /?ms=3000 HTTP/1.1\r\nHost: test\r\n\r\n')
+  const busy = [await RawConnection.connect(service), await RawConnection.connect(service)]
+  for (const connection of busy) {
+    onTestFinished(() => connection.close())
+    await connection.write('GET /?ms=60000 HTTP/1.1\r\nHost: test\r\n\r\n')
   }
   const inFlight = async () => (await scrape(scraped)).get('handover_in_flight_requests')
   const expected = how === 'with the scrape' ? 3 : 2
   await until('the slow requests are in flight', async () => (await inFlight()) === expected)
+  for (const connection of busy) connection.close()
 }
