@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { keepAlive, mixedLoad, newConnections, slowRequests, Tally, uploads } from '@handover/load'
 import { describe, expect, test } from 'vitest'
 import { commandsOf, examples, startExample } from '../support/examples.js'
+import { until } from '../support/until.js'
 
 /** Examples without a package.json are files for operators: `test/system` runs them. */
 const everyExample = readdirSync(examples).filter((name) =>
@@ -55,9 +56,11 @@ test.each(httpExamples)(
         uploads({ clients: 2, bytes: 1024 * 1024, overMs: 500 }),
       ],
     })
+    await until('generation 1 serves', () => tally.servedBy.has(1))
     for (const generation of [2, 3, 4]) {
       const { from, to } = await service.reload()
       expect(to.generation).toBe(generation)
+      await until(`generation ${generation} serves`, () => tally.servedBy.has(generation))
       await service.exitOf(from.pid)
     }
     stop.abort()
