@@ -12,7 +12,7 @@ const plain = manifest<Deployment>('deployment.yaml')
 const reloading = manifest<Deployment>('deployment-with-reloads.yaml')
 const delayMs = Number(variable(plain.spec.template.spec.containers[0], 'SHUTDOWN_DELAY_MS'))
 /** The removal of a deleted pod from the endpoints reaches the Service this late. */
-const endpointsDelayMs = 0.8 * delayMs
+const endpointsDelayMs = 0.6 * delayMs
 
 /** Clients that open a connection for each request, and clients that keep theirs. */
 const clients = (greetings = 'hello'): Workload[] => {

@@ -52,7 +52,7 @@ test('tcp-ping-pong: through a reload clients stay connected to the predecessor 
 })
 
 test('tcp-ping-pong: after SIGTERM the server logs a drain timeout and exits with 1', async () => {
-  const server = await startExample('tcp-ping-pong', { DRAIN_TIMEOUT_MS: '300' })
+  const server = await startExample('tcp-ping-pong', { DRAIN_TIMEOUT_MS: '4000' })
   const clients = [startClient(server), startClient(server)]
   await Promise.all(clients.map((client) => pongs(client, 1, 3)))
 
