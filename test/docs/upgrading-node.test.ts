@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Cli, cli, startCli } from '../support/cli.js'
 import { freePort } from '../support/free-port.js'
+import { askOnce } from '../support/http.js'
 import { installation } from '../support/installation.js'
 import { testNode } from '../support/service.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -39,7 +40,8 @@ async function install() {
     node: join(opt, 'node', 'bin', 'node'),
     removeNode: () => unlinkSync(join(opt, 'node')),
     upgrade: () => new Cli('sh', ['-ec', upgrade.replaceAll('/opt', opt)], { cwd: folder, env }).ended,
-    release: async () => (await fetch(`http://127.0.0.1:${port}/`)).text(),
+    // On a new connection: the predecessor may still answer on one that it has not moved yet.
+    release: async () => (await askOnce({ port, host: '127.0.0.1' }, '/')).text,
   }
 }
 
