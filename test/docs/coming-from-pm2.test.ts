@@ -22,6 +22,7 @@ const server = `
   import { createServer } from 'node:http'
   import { graceful } from '@handover/core'
   const server = createServer((request, response) => {
+    if (request.url === '/slow') response.flushHeaders()
     setTimeout(() => response.end('ok'), request.url === '/slow' ? 3_000 : 0)
   })
   graceful(server)
@@ -83,14 +84,22 @@ async function startPm2(ecosystem: unknown) {
 }
 
 async function expectGracefulStop(port: number, pm2: (...words: string[]) => Promise<string>): Promise<void> {
-  const status = statusOf(port, '/slow')
+  const connection = await RawConnection.connect({ port, host: '127.0.0.1' })
+  onTestFinished(() => connection.close())
+  await connection.write(requestFor('/slow'))
+  // The head shows that the request is in flight.
+  const head = await connection.head()
   await pm2('stop', 'app')
-  expect(await status).toBe(200)
+  let text = ''
+  for await (const chunk of connection.body(head)) text += chunk
+  expect([head.status, text]).toEqual([200, 'ok'])
 }
+
+const requestFor = (path: string) => `GET ${path} HTTP/1.1\r\nHost: pm2\r\nConnection: close\r\n\r\n`
 
 async function statusOf(port: number, path: string): Promise<number | undefined> {
   const connection = await RawConnection.connect({ port, host: '127.0.0.1' })
-  await connection.write(`GET ${path} HTTP/1.1\r\nHost: pm2\r\nConnection: close\r\n\r\n`)
+  await connection.write(requestFor(path))
   const response = await connection.response()
   connection.close()
   return response?.status
