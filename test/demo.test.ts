@@ -75,7 +75,7 @@ function demoOf(service: string, limitMs: number) {
 
 /** Expects that no process with TMPDIR=folder and no file in the folder is left. */
 async function nothingIsLeft(folder: string): Promise<void> {
-  await vi.waitFor(() => expect(processesWith('TMPDIR', folder)).toEqual([]))
+  await vi.waitFor(() => expect(processesWith('TMPDIR', folder)).toEqual([]), 20_000)
   expect(readdirSync(folder)).toEqual([])
 }
 
@@ -187,9 +187,11 @@ test('a deploy that hangs ends the demo at the limit', async () => {
   const hanging = changedExample({
     beforeListen: `if (version !== '1.0.0') { ${hangs} }`,
   })
-  const { demo, folder } = demoOf(hanging, 4_000)
-  const run = demo.run()
-  await vi.waitFor(() => expect(processesWith('TMPDIR', folder)).toHaveLength(2), 10_000)
-  await expect(run).rejects.toThrow('Deploy 1 did not end in 4.0 s: generation 1 is handing-over.')
+  const { demo, folder } = demoOf(hanging, 10_000)
+  const ended = expect(demo.run()).rejects.toThrow(
+    'Deploy 1 did not end in 10.0 s: generation 1 is handing-over.',
+  )
+  await vi.waitFor(() => expect(processesWith('TMPDIR', folder)).toHaveLength(2), 20_000)
+  await ended
   await nothingIsLeft(folder)
 })

@@ -45,7 +45,7 @@ test('C33: on Windows a reload fails with a clear reason, and the graceful shutd
   })
   await generation.parts.shutdown()
   expect(server.listening).toBe(false)
-  await expect.poll(() => done).toContain('exit 0')
+  await expect.poll(() => done, { timeout: 20_000 }).toContain('exit 0')
   expect(done).toEqual(expect.arrayContaining(['listens for SIGTERM', 'listens for SIGINT']))
 })
 
