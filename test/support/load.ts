@@ -3,6 +3,7 @@ import {
   type LoadResult,
   mixedLoad,
   newConnections,
+  Tally,
   type Target,
   type Workload,
 } from '@handover/load'
@@ -18,9 +19,10 @@ export async function underLoad(
   target: Target,
   work: () => Promise<unknown>,
   workloads: readonly Workload[] = steady(),
+  tally = new Tally(),
 ): Promise<LoadResult> {
   const over = new AbortController()
-  const load = mixedLoad(target, { workloads, signal: over.signal })
+  const load = mixedLoad(target, { workloads, signal: over.signal, tally })
   try {
     await work()
   } finally {
