@@ -1,6 +1,6 @@
 // Hooks around a drain: their arguments, when they run, and how a failure is reported.
 import { expect, test } from 'vitest'
-import { launchProgram, startProgram } from '../support/program.js'
+import { startProgram } from '../support/program.js'
 
 const program = `
   import http from 'node:http'
@@ -58,11 +58,10 @@ test('shutdown() resolves with the failed hooks after all have run, and the proc
 
 test('a beforeDrain hook that hangs times out at hookTimeoutMs, and the drain continues', async () => {
   const hang = "handle.beforeDrain(() => { tell('hangs'); return new Promise(() => {}) })"
-  const service = launchProgram(program.replace("process.on('SIGUSR2'", `${hang}\nprocess.on('SIGUSR2'`), {
+  const service = await startProgram(program.replace("process.on('SIGUSR2'", `${hang}\nprocess.on('SIGUSR2'`), {
     config: { graceful: { hookTimeoutMs: 100 } },
   })
-  await service.event('listening')
-  service.signal('SIGTERM', service.pid)
+  service.signal('SIGTERM')
   await service.line(/beforeDrain hook 2 failed: .* timed out after 100 ms/)
   await service.event('drained')
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
