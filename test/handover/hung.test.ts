@@ -9,8 +9,9 @@ import { type Service, startService } from '../support/service.js'
 import { whoServes } from '../support/who.js'
 
 /** Stops the process: it does nothing more and cannot even exit by itself. */
-function stop(service: Service, pid: number): void {
+function stop(service: Service, pid: number): Promise<void> {
   service.signal('SIGSTOP', pid)
+  return stopped(pid)
 }
 
 /** Statements that stop the process right after a change of state, when it has sent the messages about that change. */
@@ -49,7 +50,7 @@ test.each([false, true])(
     service.signal('SIGHUP')
     await service.event(isHandedOver)
     const { pid } = service.serving
-    stop(service, pid)
+    await stop(service, pid)
     held.open()
     await service.event(({ event, pid }) => event === 'hook' && pid === service.pid)
     await service.exitOf(service.pid)
@@ -86,7 +87,7 @@ test('a predecessor that hangs during probation delays no client, and its succes
   const service = await startService('http.mjs', { config: { graceful: { probationMs: 60_000 } } })
   service.signal('SIGHUP')
   const { pid } = await service.event((fact) => isReady(fact) && fact.pid !== service.pid)
-  stop(service, service.pid)
+  await stop(service, service.pid)
   for (let i = 0; i < 50; i++) expect((await whoServes(service.target)).pid).toBe(pid)
   service.signal('SIGKILL', service.pid)
   await service.event((fact) => isReady(fact) && fact.pid === pid && !fact.onProbation)
