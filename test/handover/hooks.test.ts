@@ -58,9 +58,8 @@ test('shutdown() resolves with the failed hooks after all have run, and the proc
 
 test('a beforeDrain hook that hangs times out at hookTimeoutMs, and the drain continues', async () => {
   const hang = "handle.beforeDrain(() => { tell('hangs'); return new Promise(() => {}) })"
-  const service = await startProgram(program.replace("process.on('SIGUSR2'", `${hang}\nprocess.on('SIGUSR2'`), {
-    config: { graceful: { hookTimeoutMs: 100 } },
-  })
+  const text = program.replace("process.on('SIGUSR2'", `${hang}\nprocess.on('SIGUSR2'`)
+  const service = await startProgram(text, { config: { graceful: { hookTimeoutMs: 100 } } })
   service.signal('SIGTERM')
   await service.line(/beforeDrain hook 2 failed: .* timed out after 100 ms/)
   await service.event('drained')
