@@ -12,6 +12,8 @@ export interface Controlled {
   readonly service: Service
   /** Sets how the next generation behaves: see `test/fixtures/release.mjs`. */
   next(behavior: object): void
+  /** The next generation listens only when the returned function is called. */
+  holdNext(): () => void
 }
 
 /** Starts `http.mjs` and waits for its control socket. */
@@ -27,5 +29,11 @@ export async function startControlled(
     config: { graceful: { probationMs: 50, control: path, ...graceful }, release, ...config },
   })
   await until('the control socket exists', () => readdirSync(folder).includes('control.sock'))
-  return { folder, path, service, next: (behavior) => writeFileSync(release, JSON.stringify(behavior)) }
+  const next = (behavior: object) => writeFileSync(release, JSON.stringify(behavior))
+  const holdNext = () => {
+    const waitFor = join(tempDir(), 'go')
+    next({ waitFor })
+    return () => writeFileSync(waitFor, '')
+  }
+  return { folder, path, service, next, holdNext }
 }
