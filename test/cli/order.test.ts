@@ -6,6 +6,7 @@ import { ask, ControlSocket } from '../support/control.js'
 import { isHandedOver, isReady } from '../support/generations.js'
 import { inFlight } from '../support/http.js'
 import { requestReload } from '../support/release.js'
+import { startScalable } from '../support/scalable.js'
 import type { Service } from '../support/service.js'
 import { startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -98,15 +99,15 @@ test('C54: a reload while no worker serves starts the new release immediately', 
 })
 
 test('C63: SIGHUPs to any process during a reload of all workers start exactly one more reload', async () => {
-  const service = await startRun('http.mjs', {
-    run: ['--workers', '2'],
-    config: { graceful: { probationMs: 500 } },
-  })
+  const { service, holdStarts } = await startScalable(2)
+  const go = holdStarts()
   const worker = service.serving.pid
+  const afterIndex = service.lastIndex
   service.signal('SIGHUP', service.pid)
-  await service.event(({ onProbation }) => onProbation === true)
+  await service.event('started', { afterIndex })
   for (const pid of [service.pid, worker]) process.kill(pid, 'SIGHUP')
   await service.line(/: a reload is in progress; starting another one when it ends/)
+  go()
   await handedOver(service, 4)
   await until('generation 3 serves', async () => (await whoServes(service.target)).generation === 3)
   await until('the other workers have exited', () => service.processes().length === 3)
