@@ -169,6 +169,7 @@ test('C54: when the supervisor is killed, its workers drain and a new supervisor
   const listen = { host: '127.0.0.1', port: 'port' in service.target ? service.target.port : 0 }
   service.signal('SIGKILL', service.pid)
   await service.line(/supervisor \d+ has exited: shutting down/)
+  await until('both workers have closed the port', () => isRefused(service.target))
   const next = await startRun('http.mjs', { run: ['--workers', '2'], config: { listen } })
   expect((await ask(await connect(next.target), '/')).status).toBe(200)
   open()
