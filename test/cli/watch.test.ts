@@ -15,7 +15,9 @@ test.each([
   const folder = tempDir()
   for (const name of ['src', 'node_modules', '.git']) mkdirSync(join(folder, name))
   const program = join(folder, where, 'server.mjs')
-  writeFileSync(program, release({}))
+  // Longer than any reload: the connections stay open although they are idle.
+  const good = release({ beforeListen: 'server.keepAliveTimeout = 120_000' })
+  writeFileSync(program, good)
   const args = option === '--watch' ? [option] : [option, join(folder, where)]
   const service = await startRun(program, {
     config: { graceful: { probationMs: 50 } },
@@ -30,7 +32,7 @@ test.each([
   await service.line(/server\.mjs has changed: reloading/)
   await service.line(/the reload failed/)
   expect(await callAll(connections)).toMatchObject({ servedBy: new Map([[1, 5]]) })
-  writeFileSync(program, release({}))
+  writeFileSync(program, good)
   await service.event((fact) => isReady(fact) && !fact.onProbation && (fact.generation ?? 0) > 1)
   const { failures } = await callAll(connections)
   expect(failures).toEqual([])
