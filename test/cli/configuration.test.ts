@@ -52,10 +52,13 @@ test('package.json configures the program and its workers, and the commands find
   const config = { command, workers: 2, control: 'own.sock' }
   const cwd = folderWith({ 'package.json': { type: 'module', handover: config }, 'server.mjs': release({}) })
   const service = startCli(['run'], { cwd })
-  await until('both workers serve', () => service.stderr.includes('2 workers serve'))
-  const { code, stdout } = await cli(['status', '--json'], { cwd })
-  expect(code).toBe(0)
-  expect(JSON.parse(stdout).generations).toHaveLength(2)
+  await until('the first worker serves', () => service.stderr.includes('2 workers serve'))
+  // The supervisor starts the second one shortly afterwards.
+  await until('both workers run', async () => {
+    const { code, stdout } = await cli(['status', '--json'], { cwd })
+    expect(code).toBe(0)
+    return JSON.parse(stdout).generations.length === 2
+  })
   // The command line takes precedence.
   expect(await cli(['status', '--control', 'other.sock'], { cwd })).toMatchObject({ code: 3 })
   expect(await cli(['stop'], { cwd })).toMatchObject({ code: 0 })
