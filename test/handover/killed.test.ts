@@ -59,6 +59,8 @@ async function killedAt({ text, reached }: Step, kill: (app: Killed) => Promise<
   const load = await underLoad(service.target, async () => {
     service.signal('SIGHUP')
     await kill({ ...app, successor: await reached(service), proceed: proceed.open })
+    // A successor reports its state before it writes the PID file. When it answers, it has done both.
+    await whoServes(service.target)
   })
   return { ...app, load, pidFile: Number(readFileSync(pidFile, 'utf8')) }
 }
