@@ -28,7 +28,9 @@ test('C12: ten SIGHUPs at once start one reload', async () => {
 })
 
 test('C63: SIGHUPs during a reload start one more reload, which the successor runs', async () => {
-  const service = await startService('http.mjs', { config: { graceful: { probationMs: 500 } } })
+  // Only the first reload must last longer than a slow machine takes to send the signals.
+  const { service, deploy } = await startRelease({ text: release({ options: '{ probationMs: 5_000 }' }) })
+  deploy(release({ options: '{ probationMs: 50 }' }))
   service.signal('SIGHUP')
   await service.event(({ state }) => state === 'handing-over')
   service.signal('SIGHUP', service.pid)
@@ -72,7 +74,8 @@ test('C63: a generation that has handed over passes a SIGHUP on to the serving g
 })
 
 test('C12: both generations reject a reload during a reload, and the first one is not affected', async () => {
-  const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 500 } } })
+  // Longer than a slow machine takes for the requests during the probation.
+  const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 5_000 } } })
   const { target } = service
   const proceed = gate()
   deploy(
@@ -148,7 +151,9 @@ test('C13: a draining generation exits at its limit, however many generations fo
   for (const { drain } of reports) {
     expect(drain.timedOut).toBe(true)
     expect(drain.cut).toMatchObject([{ kind: 'http1', what: 'GET /download' }])
-    expect(drain.ms).toBeGreaterThanOrEqual(2_000)
+    expect(drain).not.toHaveProperty('cutShortBy')
+    // A Node timer counts from the begin of its turn of the event loop, so it may fire early.
+    expect(drain.ms).toBeGreaterThan(1_000)
     expect(drain.ms).toBeLessThan(10_000)
   }
   expect(await service.exitOf(service.pid)).toMatchObject({ code: 1 })
@@ -169,6 +174,7 @@ test.each(Object.entries(moments))(
   async (_, { text, event }) => {
     const { service, deploy } = await startRelease({
       config: { graceful: { probationMs: 60_000, lingerMs: 10_000 } },
+      text: release({ beforeListen: 'server.keepAliveTimeout = 60_000' }),
     })
     const { target, pid } = service
     const held = gate()
@@ -225,6 +231,7 @@ test('C14: a second signal cuts the successor short, too', async () => {
   expect(isRunning(successor)).toBe(true)
   service.signal('SIGTERM', pid)
   expect(await service.exitOf(pid)).toMatchObject({ code: 1 })
-  expect(isRunning(successor)).toBe(false)
+  // Its open request would keep it running for longer than this waits.
+  await service.exitOf(successor)
   await reload
 })
