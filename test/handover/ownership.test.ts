@@ -50,12 +50,18 @@ async function expectFirstOwns(
 }
 
 test('C56: a successor that is stopped on probation and resumes after the rollback touches nothing that its predecessor owns', async () => {
-  const owner = await startOwner({ probationMs: 1_000 })
-  const { service, path, files } = owner
+  const owner = await startOwner()
+  const { service, deploy, path, files } = owner
+  deploy(
+    release({
+      beforeListen: `handle.on('state', ({ onProbation }) => {
+        if (onProbation) setTimeout(() => process.kill(process.pid, 'SIGSTOP'))
+      })`,
+    }),
+  )
   const before = files()
   const reload = requestReload({ path })
   const { pid } = await service.event(({ onProbation }) => onProbation === true)
-  service.signal('SIGSTOP', pid)
   await until('the predecessor has sent SIGTERM to it', () => hasPending(pid, constants.signals.SIGTERM))
   service.signal('SIGCONT', pid)
   expect(await reload).toMatchObject({ code: 'ERR_HANDOVER_PROBATION' })
