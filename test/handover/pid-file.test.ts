@@ -52,7 +52,7 @@ test('C30: the first generation writes the PID file when it is ready, and not be
 })
 
 test('C30: the PID file names the predecessor during probation, and the successor once it is proven', async () => {
-  const { folder, pidFile, service } = await withPidFile({ probationMs: 1_500 })
+  const { folder, pidFile, service } = await withPidFile({ probationMs: 5_000 })
   const reloading = service.reload()
   await service.event(({ state, onProbation }) => state === 'ready' && onProbation === true)
   // The successor has handled its ready event when it answers.
