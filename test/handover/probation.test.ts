@@ -16,6 +16,7 @@ import { whoServes } from '../support/who.js'
 const endsOnceFileExists = (file: string, how: string) =>
   release({
     beforeListen: `
+      server.keepAliveTimeout = 60_000
       const { existsSync } = await import('node:fs')
       const look = setInterval(() => { if (existsSync('${file}')) { clearInterval(look); ${how} } }, 5)
       const channel = ${privateChannel}
@@ -47,7 +48,10 @@ test.each(endings)(
   'C6: a successor that %s on probation fails the reload, and the report counts the connections that it had open',
   async (_, how, failure) => {
     const end = join(tempDir(), 'end')
-    const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 60_000 } } })
+    const { service, deploy } = await startRelease({
+      config: { graceful: { probationMs: 60_000 } },
+      text: release({ beforeListen: 'server.keepAliveTimeout = 60_000' }),
+    })
     const { target } = service
     const [kept] = await connectionsTo(target, 1, 1)
     deploy(endsOnceFileExists(end, how))
@@ -81,7 +85,13 @@ function expectOnlyItsOwnLost({ failures }: LoadResult): void {
 
 test('C6: under load only clients of the successor notice its death', async () => {
   const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 60_000 } } })
-  deploy(release({ afterListen: "setTimeout(() => process.kill(process.pid, 'SIGKILL'), 500)" }))
+  deploy(
+    release({
+      beforeListen: `
+        let requests = 0
+        server.on('request', () => ++requests === 50 && process.kill(process.pid, 'SIGKILL'))`,
+    }),
+  )
   let outcome: Outcome = {}
   const load = await underLoad(service.target, async () => {
     outcome = await requestReload(service.target)
@@ -97,7 +107,9 @@ test('C6: under load only clients of the successor notice its death', async () =
 const failing = {
   'before it is ready': release({ first: 'process.exit(1)' }),
   'at readyTimeoutMs, although it listens': release({ options: "{ ready: 'manual' }" }),
-  'on probation': release({ afterListen: 'setTimeout(() => process.exit(1), 50)' }),
+  'on probation': release({
+    beforeListen: "handle.on('state', ({ onProbation }) => onProbation && setTimeout(() => process.exit(1)))",
+  }),
   // The successor has learned that it is proven, but has not taken over yet.
   'when it is proven': release({
     beforeListen: `handle.on('state', ({ state, onProbation }) => {
