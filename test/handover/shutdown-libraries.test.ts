@@ -105,8 +105,10 @@ describe.each(Object.entries(libraries))('%s', (_, program) => {
   test('C75: so does a stop by the control socket', async () => {
     const control = join(tempDir(), 'control.sock')
     const service = await startProgram(program, { config: { graceful: { ...config.graceful, control } } })
-    const order = await stopDuringRequest(service, () => askControl(control, 'stop').catch(() => {}))
-    await service.exitOf(service.pid)
+    const order = await stopDuringRequest(service, async () => {
+      await askControl(control, 'stop').catch(() => {})
+      await service.exitOf(service.pid)
+    })
     expect(order.slice(0, 2)).toEqual(['report', 'exited'])
     expect(cleanUps(service)).toHaveLength(1)
   })
