@@ -2,10 +2,11 @@ import type { ReloadReport } from '@handover/core'
 import type { RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
+import { statusOf } from '../support/processes.js'
 import { release, startRelease } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
 import { askOn, callAll, openConnections } from '../support/resting.js'
-import { type Service, startService } from '../support/service.js'
+import type { Service } from '../support/service.js'
 import { until } from '../support/until.js'
 import { whoServes } from '../support/who.js'
 
@@ -20,20 +21,29 @@ const stopsWhenOwner = release({
   })`,
 })
 
-/** A service with resting connections that have just started to move. */
+const patient = 'server.keepAliveTimeout = 60_000'
+
+/** A release that stops when it has received a quarter of the connections. */
+const stopsAmidst = release({
+  beforeListen: `${patient}
+    let received = 0
+    server.on('connection', () => ++received === ${count / 4} && process.kill(process.pid, 'SIGSTOP'))`,
+})
+
+/** A service with resting connections that move. The successor is stopped, so that the move does not end. */
 async function whileMoving(): Promise<{ service: Service; connections: RawConnection[]; successor: number }> {
-  const service = await startService('http.mjs', {
-    config: {
-      graceful: { probationMs: 50, drainTimeoutMs: 20_000, lingerMs: 1_000 },
-      server: { keepAliveTimeout: 60_000 },
-    },
+  const { service, deploy } = await startRelease({
+    config: { graceful: { probationMs: 50, drainTimeoutMs: 60_000, lingerMs: 10_000 } },
+    text: release({ beforeListen: patient }),
     leftOvers: 'allowed',
   })
+  deploy(stopsAmidst)
   const connections = await openConnections(service.target, count)
   await callAll(connections)
   service.signal('SIGHUP')
   const { pid: successor } = await service.event((fact) => isReady(fact) && fact.generation === 2)
   await service.event(isHandedOver)
+  await until('the successor stops', () => statusOf(successor)?.state === 'T')
   return { service, connections, successor }
 }
 
@@ -51,6 +61,7 @@ test('SIGKILL to the successor while 2000 connections move: the predecessor serv
 test('SIGKILL to the predecessor while 2000 connections move: the successor serves those it has received, and none hangs', async () => {
   const { service, connections, successor } = await whileMoving()
   service.signal('SIGKILL', service.pid)
+  service.signal('SIGCONT', successor)
   const { servedBy, failures } = await callPolitely(connections)
   expect([...servedBy.keys()].filter((generation) => generation !== 2)).toEqual([])
   expect((servedBy.get(2) ?? 0) + failures.length).toBe(count)
@@ -63,6 +74,7 @@ test('SIGKILL to the predecessor while 2000 connections move: the successor serv
 test('SIGTERM to the successor while 2000 connections move: the predecessor serves those that the successor refuses, and no request fails', async () => {
   const { service, connections, successor } = await whileMoving()
   service.signal('SIGTERM', successor)
+  service.signal('SIGCONT', successor)
   const { servedBy, kept, failures } = await callPolitely(connections)
   expect(failures).toEqual([])
   const [report] = await finalReports(service, 2)
