@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import http2 from 'node:http2'
 import { expect, onTestFinished, test } from 'vitest'
-import { ask, connect } from '../support/http.js'
+import { ask, connect, gate } from '../support/http.js'
 import { release, startRelease } from '../support/release.js'
 import { finalReports } from '../support/reports.js'
 import { askOn, callAll, openConnections } from '../support/resting.js'
@@ -12,7 +12,8 @@ const none = { moved: 0, lost: 0, closed: 0, cut: 0 }
 
 test('the report has the number of moved, closed and cut connections of each kind', async () => {
   const service = await startService('kinds.mjs', {
-    config: { graceful: { probationMs: 50, drainTimeoutMs: 1_000 } },
+    // Longer than a slow machine takes to move the idle connections.
+    config: { graceful: { probationMs: 50, drainTimeoutMs: 5_000 } },
   })
   const { kinds } = await service.event('listening')
   const target = (kind: string) => ({
@@ -44,19 +45,31 @@ test('the report has the number of moved, closed and cut connections of each kin
 })
 
 test('the report has the longest time that a connection waited between the two processes', async () => {
-  const { service, deploy } = await startRelease({ config: { graceful: { probationMs: 50 } } })
+  const { service, deploy } = await startRelease({
+    config: { graceful: { probationMs: 50 } },
+    text: release({ beforeListen: 'server.keepAliveTimeout = 60_000' }),
+  })
+  const { file, open } = gate()
   // The successor takes over, and then blocks its event loop while the connections arrive.
-  const spin = 'for (const until = Date.now() + 500; Date.now() < until; );'
   deploy(
     release({
-      beforeListen: `handle.on('state', ({ state, onProbation }) => {
-        if (state === 'ready' && !onProbation) setImmediate(() => { ${spin} })
-      })`,
+      beforeListen: `
+        server.keepAliveTimeout = 60_000
+        const { existsSync } = await import('node:fs')
+        const block = () => {
+          while (!existsSync('${file}')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+        }
+        handle.on('state', ({ state, onProbation }) => {
+          if (state === 'ready' && !onProbation) setImmediate(block)
+        })`,
     }),
   )
   const connections = await openConnections(service.target, 50)
   await callAll(connections)
   await service.reload()
+  // The first connections have been in transit for a second by now.
+  await service.line(/draining: 50 connections open/)
+  open()
   const [report] = await finalReports(service, 1)
   expect(report?.drain).toMatchObject({ moved: 50 })
   expect(report?.drain.longestWaitMs).toBeGreaterThan(300)
