@@ -168,6 +168,8 @@ test('workers of handover run keep connections with a PROXY protocol header, and
   for (const each of used) expect(seen(await next(each))).toMatchObject({ ...isFrom(1, true), pid: full })
   await rollWorkers(service, 2)
   for (const each of used) expect(seen(await next(each))).toMatchObject({ ...isFrom(1, false), pid: full })
+  // Each worker exits when its unused connections have moved.
+  for (const pid of [full, empty]) await service.exitOf(pid)
   for (const each of unused) {
     await each.write(Buffer.concat([v1, Buffer.from(get('/'))]))
     expect(seen(await each.response())).toMatchObject(isFrom(2, true))
