@@ -8,7 +8,8 @@ import { rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
-const lingerMs = 1_500
+/** Longer than a slow machine takes to send a request, and shorter than the keep-alive timeout of Node. */
+const lingerMs = 4_000
 
 /** Requests to `admin` control the public server: /drain, /drain-all, /listen. */
 const program = `
