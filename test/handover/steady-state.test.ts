@@ -26,6 +26,8 @@ const server = http.createServer((request, response) => {
   const answer = answers[request.url]
   response.end(answer ? JSON.stringify(answer(request, response)) : 'ok')
 })
+// A slow machine takes longer than Node's default to open the connections.
+server.keepAliveTimeout = 120_000
 if (config.guarded) graceful(server, { logger: false })
 server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))
 `
