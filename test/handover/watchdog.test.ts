@@ -1,6 +1,7 @@
 // systemd's watchdog (`WatchdogSec=`): only the process that owns the service satisfies it.
 import { expect, test } from 'vitest'
 import { inFlight } from '../support/http.js'
+import { descendantsOf, statusOf } from '../support/processes.js'
 import { programFile } from '../support/program.js'
 import { startService } from '../support/service.js'
 import { rollWorkers, startRun } from '../support/supervised.js'
@@ -42,7 +43,10 @@ test('C61: each generation satisfies the watchdog while it owns the service, and
   await pingsUntil(service.pid)
   const { request, open } = await inFlight(service.target)
   const { from, to } = await service.reload()
-  await pingsUntil(to.pid)
+  await until('each ping that the predecessor began has ended', () => {
+    const children = descendantsOf(from.pid).filter((pid) => statusOf(pid)?.parent === from.pid)
+    return children.every((pid) => pid === to.pid)
+  })
   // A ping from the draining predecessor would hide that its successor hangs.
   expect(new Set(await pingsUntil(to.pid))).toEqual(new Set([to.pid]))
   open()
