@@ -158,25 +158,34 @@ test('connections of a Unix socket move, too', async () => {
 })
 
 test('a connection that moved between two requests may stay idle for the full keep-alive timeout', async () => {
-  const limits = { keepAliveTimeout: 1_500, headersTimeout: 300, connectionsCheckingInterval: 50 }
+  const limits = { keepAliveTimeout: 4_000, headersTimeout: 500, connectionsCheckingInterval: 50 }
   const service = await startService('http.mjs', moving({}, { server: limits }))
   const connection = await RawConnection.connect(service.target)
   await askOn(connection)
+  // The connection is not idle during the reload, which may take longer than the keep-alive timeout.
+  const held = gate()
+  await connection.write(get(held.path))
   await service.reload()
+  held.open()
+  expect(await answeredBy(connection)).toBe(1)
   await finalReports(service, 1)
   // Longer than headersTimeout, after which Node would answer 408 if the connection looked unused.
-  await connection.quiet(700)
+  await connection.quiet(1_000)
   expect(await askOn(connection)).toBe(2)
   // The keep-alive timeout does not apply while a request is in flight.
-  expect(await askOn(connection, '/slow?ms=1800')).toBe(2)
+  expect(await askOn(connection, '/slow?ms=4500')).toBe(2)
   expect(await connection.closed).toMatchObject({ how: 'end' })
 })
 
 test('a moved connection may be idle for the socket timeout if the server has no keep-alive timeout', async () => {
-  const { service } = await startRelease({
+  const limits = (timeout: number) =>
+    release({ beforeListen: `Object.assign(server, { keepAliveTimeout: 0, timeout: ${timeout} })` })
+  const { service, deploy } = await startRelease({
     config: { graceful: { probationMs: 50 } },
-    text: release({ beforeListen: 'Object.assign(server, { keepAliveTimeout: 0, timeout: 3_000 })' }),
+    text: limits(60_000),
   })
+  // Only the successor has a limit that is short enough for a test.
+  deploy(limits(1_000))
   const connections = await openConnections(service.target, 3)
   expect(await callAll(connections)).toEqual({ servedBy: new Map([[1, 3]]), failures: [] })
   await service.reload()
