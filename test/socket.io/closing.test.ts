@@ -76,6 +76,7 @@ test('a client whose data cannot be cloned is closed with one log line, and the 
   expect(client.changes).toEqual(['connect', 'transport close', 'connect'])
   await other.servedBy(2)
   expect(other.changes).toEqual(['connect'])
+  await service.line(/^handover.*clone/)
   expect(lines(service, /^handover.*clone/)).toHaveLength(1)
 })
 
@@ -90,7 +91,9 @@ test.each([
     expect(await client.servedBy(2)).toMatchObject({ recovered: false })
     expect(client.changes).toEqual(['connect', 'transport close', 'connect'])
   }
-  expect(lines(service, new RegExp(`\\[${service.pid}\\].*missing: `))).toEqual([
+  const warning = new RegExp(`\\[${service.pid}\\].*missing: `)
+  await service.line(warning)
+  expect(lines(service, warning)).toEqual([
     expect.stringMatching(`cannot move clients, so a reload closes them \\(missing: ${part}\\)`),
   ])
 })
