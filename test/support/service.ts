@@ -69,7 +69,7 @@ export const testNode = process.env.HANDOVER_TEST_NODE ?? process.execPath
 
 /** An environment variable that every process of a service inherits. */
 const MARK = 'TEST_SERVICE'
-const LEFT_OVER_LIMIT_MS = 5000
+const LEFT_OVER_LIMIT_MS = LIMIT_MS
 const fixtures = new URL('../fixtures/', import.meta.url)
 
 /** Starts a fixture (its file name, or the absolute path of a program) and waits until it is ready. */
