@@ -6,13 +6,11 @@ import { type Fact, type Service, startService } from '../support/service.js'
 import { until } from '../support/until.js'
 import { frameworks } from './frameworks.js'
 
-const lingerMs = 1500
+const lingerMs = 3000
 /** Long enough to distinguish a shutdown that waits for it from one that does not. */
 const drainTimeoutMs = 20_000
 /** From the end of the last open work to the end of the process, as the process measures it. */
 const promisedMs = 250
-/** Tolerance for a busy machine, in addition to a limit. */
-const busyMs = 2000
 
 const clients = { saturated: 8, thinking: 50, slow: 10 }
 const everyClient = clients.saturated + clients.thinking + clients.slow
@@ -58,20 +56,21 @@ describe.each(frameworks)('$name', ({ fixture }) => {
   })
 
   test('after a SIGTERM an idle connection may send a request for lingerMs, then the server closes it cleanly', async () => {
-    const service = await start({})
+    // Node would close idle connections after five seconds.
+    const service = await start({}, { server: { keepAliveTimeout: 60_000 } })
     const speaker = await connect(service.target)
     const silent = await connect(service.target)
     const fresh = await connect(service.target)
     for (const connection of [speaker, silent]) expect((await ask(connection, '/')).keepAlive).toBe(true)
 
-    await terminate(service)
     const from = performance.now()
-    await speaker.quiet(lingerMs / 3)
+    await terminate(service)
+    await speaker.quiet(lingerMs / 6)
     expect(await ask(speaker, '/')).toMatchObject({ status: 200, keepAlive: false })
     for (const connection of [silent, fresh]) expect(await connection.closed).toMatchObject({ how: 'end' })
     expect(performance.now() - from).toBeGreaterThan(lingerMs * 0.9)
     expect(await service.exitOf(service.pid)).toMatchObject({ code: 0 })
-    expect(performance.now() - from).toBeLessThan(lingerMs + busyMs)
+    expect(performance.now() - from).toBeLessThan(drainTimeoutMs)
   })
 
   test('C47: at SIGTERM readiness fails at once; the service keeps serving for shutdownDelayMs, drains, runs its hooks in order and exits with 0', async () => {
