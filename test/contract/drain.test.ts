@@ -7,8 +7,8 @@ import { frameworks } from './frameworks.js'
 
 /** From the end of the last open work to the end of the process, as the process measures it. */
 const promisedMs = 250
-/** Tolerance for a busy machine, in addition to the limit. Less than Node's keep-alive timeout. */
-const busyMs = 2000
+/** Tolerance for a busy machine. Together with the limit it is less than Node's keep-alive timeout. */
+const busyMs = 4000
 
 const leaving = [
   ['reload', (service: Service) => service.reload()],
