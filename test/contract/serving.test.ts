@@ -121,7 +121,11 @@ describe.each(frameworks)('$name', ({ fixture }) => {
   })
 
   test('an application that sets "Connection: keep-alive" itself does not override the drain', async () => {
-    const service = await start({ headers: { connection: 'keep-alive' } })
+    const service = await start({
+      headers: { connection: 'keep-alive' },
+      graceful: { ...polite, lingerMs: 20_000 },
+      server: { keepAliveTimeout: 60_000 },
+    })
     const connection = await connect(service.target)
     expect((await ask(connection, '/')).headers.get('connection')).toBe('keep-alive')
     const { from, to } = await service.reload()
