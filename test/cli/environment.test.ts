@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { newConnections, type Target } from '@handover/load'
 import { expect, onTestFinished, test } from 'vitest'
 import { isHandedOver, isReady } from '../support/generations.js'
-import { askOnce, connect, isRefused } from '../support/http.js'
+import { askOnce, connect, inFlight, isRefused } from '../support/http.js'
 import { installCore } from '../support/installed.js'
 import { underLoad } from '../support/load.js'
 import { descendantsOf, ended, statusOf } from '../support/processes.js'
@@ -80,7 +80,7 @@ test('C54: with socket activation no connection is refused between the exit of a
     first.signal('SIGTERM', first.pid)
     expect(await first.exitOf(first.pid)).toMatchObject({ code: 0 })
     const next = await startRun('http.mjs', activated)
-    await askOnce(next.target, '/')
+    for (let n = 0; n < 20; n++) await askOnce(next.target, '/')
   }, [newConnections({ clients: 4 })])
   expect(load.failures).toEqual([])
   expect(load.requests).toBeGreaterThan(10)
@@ -109,6 +109,8 @@ test('C54: an address that a new release no longer listens on refuses connection
   const two = [1, 2].map(() => ({ port: 0, host: '127.0.0.1' }))
   const config = { ...quick, release, listen: two }
   const service = await startRun('http.mjs', { config, run: ['--control', control] })
+  // The supervisor has the worker's listeners by now.
+  await service.line(/1 worker serves/)
   // While a client watches, the supervisor queries the workers every second.
   const watch = await connect({ path: control })
   await watch.write('{"handover":1,"id":1,"request":"watch"}\n')
@@ -234,11 +236,15 @@ test('C54: a server without Handover reloads with @handover/core/register', asyn
 test('a stop during a reload leaves systemd with the status that the service drains', async () => {
   const [systemd, release] = [fakeServiceManager(), join(tempDir(), 'release.json')]
   const service = await startRun('http.mjs', { env: systemd.env, config: { ...quick, release } })
+  // The supervisor does not exit before this request has its answer.
+  const { open } = await inFlight(service.target)
   writeFileSync(release, JSON.stringify({ hang: true }))
   const afterIndex = service.lastIndex
   service.signal('SIGHUP', service.pid)
   await service.event('started', { afterIndex })
   service.signal('SIGTERM', service.pid)
+  await until('systemd is notified', () => systemd.told.includes('STOPPING=1 STATUS=draining'))
+  open()
   await service.exitOf(service.pid)
   expect(systemd.told.at(-1)).toBe('STOPPING=1 STATUS=draining')
 })
@@ -264,7 +270,11 @@ test('C54: the PID file and MAINPID name the supervisor, and systemd is notified
   writeFileSync(release, JSON.stringify({ throw: 'a bad release' }))
   await expect(rollWorkers(service)).rejects.toThrow('a bad release')
   await told(/^READY=1/, 3)
+  // The supervisor does not exit before this request has its answer.
+  const { open } = await inFlight(service.target)
   service.signal('SIGTERM', service.pid)
+  await told(/^STOPPING=1/, 1)
+  open()
   await service.exitOf(service.pid)
   expect(systemd.told.map((line) => line.split(/[ =]/)[0])).toEqual([
     'READY',
