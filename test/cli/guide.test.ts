@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { read } from '../docs/pages.js'
 import { Cli, cli } from '../support/cli.js'
 import { inFlight } from '../support/http.js'
-import { hangs, release } from '../support/release.js'
+import { release } from '../support/release.js'
 import { startService, testNode } from '../support/service.js'
 import { handover } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
@@ -15,10 +15,20 @@ const script = read('examples/deploy/deploy.sh')
 const good = release()
 const bad = release({ beforeListen: "throw new Error('no database')" })
 
+/** The text of a release that starts until `fail` is called. */
+function failsLater(): { readonly text: string; fail(): void } {
+  const file = join(tempDir(), 'fail')
+  const beforeListen = `
+    const { existsSync } = await import('node:fs')
+    while (!existsSync('${file}')) await new Promise((resolve) => setTimeout(resolve, 20))
+    throw new Error('no database')`
+  return { text: release({ beforeListen }), fail: () => writeFileSync(file, '') }
+}
+
 /** Installs releases by name, makes the first one current, and starts it. */
 async function running(
   releases: Readonly<Record<string, string>>,
-  { readyTimeoutMs = 30_000, keep = 5 } = {},
+  { keep = 5 } = {},
 ) {
   const app = tempDir()
   const run = tempDir()
@@ -40,7 +50,7 @@ async function running(
   const control = join(run, 'handover.sock')
   const service = await startService(join(app, 'current', 'server.mjs'), {
     shell: `cd '${app}/current' &&`,
-    config: { graceful: { control, probationMs: 50, readyTimeoutMs } },
+    config: { graceful: { control, probationMs: 50 } },
   })
   return {
     app,
@@ -92,19 +102,23 @@ test("the guide's deploy script changes nothing for a release that is missing or
 })
 
 test("the guide's deploy script refuses a second deploy while one is under way", async () => {
-  const host = await running({ 41: good, 42: release({ beforeListen: hangs }) }, { readyTimeoutMs: 2_000 })
+  const { text, fail } = failsLater()
+  const host = await running({ 41: good, 42: text })
   const first = host.deploy('42')
   await first.printed(/is starting/)
   expect(await host.deploy('41').ended).toMatchObject({ code: 5, stderr: 'another deploy is under way\n' })
+  fail()
   expect(await first.ended).toMatchObject({ code: 1 })
   expect(host.current()).toBe('releases/41')
 })
 
 test("the guide's deploy script continues after its terminal and its output are gone", async () => {
-  const host = await running({ 41: good, 42: release({ beforeListen: hangs }) }, { readyTimeoutMs: 2_000 })
+  const { text, fail } = failsLater()
+  const host = await running({ 41: good, 42: text })
   const first = host.deploy('42')
   await first.printed(/is starting/)
   first.hangUp()
+  fail()
   expect(await first.ended).toMatchObject({ code: 1 })
   expect([host.current(), await generationOf(host)]).toEqual(['releases/41', 1])
 })
