@@ -16,9 +16,23 @@ import { whoServes } from '../support/who.js'
 const started = (service: Service) => service.facts.filter(({ event }) => event === 'listening').length
 
 test('C12: ten SIGHUPs at once start one reload', async () => {
-  const service = await startService('http.mjs', { config: { graceful: { probationMs: 100 } } })
+  const { file, open } = gate()
+  // The service handles all signals in one turn of its event loop, however long the test takes to send them.
+  const blocks = `
+    const { existsSync } = await import('node:fs')
+    process.on('SIGUSR2', () => {
+      tell('blocked')
+      while (!existsSync('${file}')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
+    })`
+  const { service } = await startRelease({
+    config: { graceful: { probationMs: 100 } },
+    text: release({ beforeListen: blocks }),
+  })
   const load = await underLoad(service.target, async () => {
+    service.signal('SIGUSR2', service.pid)
+    await service.event('blocked')
     for (let i = 0; i < 10; i++) process.kill(service.pid, 'SIGHUP')
+    open()
     await service.event(isHandedOver)
     await service.exitOf(service.pid)
   })
