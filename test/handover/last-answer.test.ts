@@ -18,7 +18,8 @@ test.each(Object.entries(heads))(
   'the last response has "Connection: close" and every other header when writeHead gets %s',
   async (_, head) => {
     const graceful = { moveConnections: false, probationMs: 50 }
-    const service = await startService('http.mjs', { config: { graceful } })
+    const server = { keepAliveTimeout: 60_000 }
+    const service = await startService('http.mjs', { config: { graceful, server } })
     const connection = await connect(service.target)
     const path = `/proxied?head=${encodeURIComponent(JSON.stringify(head))}`
     const before = await ask(connection, path)

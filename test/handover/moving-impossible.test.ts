@@ -42,6 +42,7 @@ test('C44: a connection to a listener that the next release does not have gets o
       graceful,
       listen: [1, 2].map(() => ({ port: 0, host: '127.0.0.1' })),
       release: file,
+      server: { keepAliveTimeout: 60_000 },
     },
   })
   const [kept, dropped] = service.targets as [Target, Target]
@@ -81,7 +82,10 @@ const releaseOf = (server: string) => `
 test.each(Object.entries(others))(
   'C60: when the next release speaks %s on the listener, the predecessor serves its plain HTTP/1.1 connections, and none moves',
   async (_, server) => {
-    const { service, deploy } = await startRelease({ config: { graceful } })
+    const { service, deploy } = await startRelease({
+      config: { graceful },
+      text: release({ beforeListen: 'server.keepAliveTimeout = 60_000' }),
+    })
     const connections = await openConnections(service.target, 10)
     for (const connection of connections) expect(await askOn(connection)).toBe(1)
     const [unused] = await openConnections(service.target, 1)

@@ -127,7 +127,10 @@ test('empty lines between two requests, which HTTP ignores, do not keep a connec
 })
 
 test('C45: the drain ends when the last response is sent and its connection has moved', async () => {
-  const service = await startService('http.mjs', moving({}, { stopwatch: true }))
+  const service = await startService(
+    'http.mjs',
+    moving({}, { stopwatch: true, server: { keepAliveTimeout: 60_000 } }),
+  )
   const connections = await openConnections(service.target, 20)
   await callAll(connections)
   const held = gate()

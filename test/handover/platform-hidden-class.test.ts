@@ -17,6 +17,7 @@ const server = http.createServer((request, response) => {
   sockets.add(request.socket)
   response.end('ok')
 })
+server.keepAliveTimeout = 60_000
 const handle = graceful(server, { logger: false, probationMs: 50 })
 tellOf(handle)
 server.listen(0, '127.0.0.1', () => tell('listening', { addresses: [server.address()] }))

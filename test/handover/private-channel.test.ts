@@ -87,7 +87,8 @@ test('C59: a forked program finds the channel to its manager closed in a success
 
 test('a program that disconnects from its parent right after it is ready loses no idle connection', async () => {
   const count = 50
-  const { service, deploy } = await startRelease({ config: { graceful: quick } })
+  const text = release({ beforeListen: 'server.keepAliveTimeout = 60_000' })
+  const { service, deploy } = await startRelease({ config: { graceful: quick }, text })
   deploy(
     release({
       beforeListen: `

@@ -8,7 +8,7 @@ import { rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
-/** Longer than a slow machine takes to send a request, and shorter than the keep-alive timeout of Node. */
+/** Longer than a slow machine takes to send a request. */
 const lingerMs = 4_000
 
 /** Requests to `admin` control the public server: /drain, /drain-all, /listen. */
@@ -20,6 +20,7 @@ const program = `
     const by = new URL(request.url, 'http://localhost').searchParams.get('by')
     response.end(by ? await held(by) : 'ok')
   })
+  server.keepAliveTimeout = 60_000
   const handle = graceful(server, { lingerMs: ${lingerMs}, probationMs: 20, ...config.graceful })
   tellOf(handle)
   let at = config.listen

@@ -20,7 +20,7 @@ const urlOf = (name: string) => pathToFileURL(resolve(name)).href
 const http = `
   import http from 'node:http'
   import { handler } from '${new URL('../fixtures/routes.mjs', import.meta.url)}'
-  const server = http.createServer(handler(() => handle))
+  const server = Object.assign(http.createServer(handler(() => handle)), { keepAliveTimeout: 60_000 })
   const handle = graceful(server, config.graceful)
   const cleanUp = (how) => tell('cleans-up', { how })`
 const listen = `
@@ -56,7 +56,7 @@ const libraries = {
     app.enableShutdownHooks()
     const serve = handler(() => handle)
     app.use((request, response) => serve(request, response))
-    const server = app.getHttpServer()
+    const server = Object.assign(app.getHttpServer(), { keepAliveTimeout: 60_000 })
     const handle = graceful(server, config.graceful)
     tellOf(handle)
     server.once('listening', () => tell('listening', { generation: handle.generation, addresses: [server.address()] }))

@@ -22,7 +22,8 @@ function onPath({ graceful = quick, ...listen }: { graceful?: object; [option: s
   const folder = tempDir()
   const path = join(folder, 'app.sock')
   const release = join(tempDir(), 'release')
-  const config = { listen: { path, ...listen }, graceful, release }
+  const server = { keepAliveTimeout: 60_000 }
+  const config = { listen: { path, ...listen }, graceful, release, server }
   return { folder, path, release, config, start: () => startService('http.mjs', { config }) }
 }
 
