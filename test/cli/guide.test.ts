@@ -26,10 +26,7 @@ function failsLater(): { readonly text: string; fail(): void } {
 }
 
 /** Installs releases by name, makes the first one current, and starts it. */
-async function running(
-  releases: Readonly<Record<string, string>>,
-  { keep = 5 } = {},
-) {
+async function running(releases: Readonly<Record<string, string>>, { keep = 5 } = {}) {
   const app = tempDir()
   const run = tempDir()
   for (const [name, text] of Object.entries(releases)) {
