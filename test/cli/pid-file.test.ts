@@ -5,6 +5,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { cli, startCli } from '../support/cli.js'
+import { inFlight } from '../support/http.js'
 import { isRunning } from '../support/processes.js'
 import { startService, testNode } from '../support/service.js'
 import { startRun } from '../support/supervised.js'
@@ -120,11 +121,17 @@ test('C66: after a full disk the successor writes the PID file as soon as it can
   rmSync(full)
   await service.line(/the PID file .* names process \d+ now/)
   expect(readFileSync(pidFile, 'utf8')).toBe(`${second.pid}\n`)
-  // This time the disk has room as soon as the predecessor has exited.
+  // This time the disk has room when the predecessor exits, and the successor retries.
+  const { open } = await inFlight(service.target)
   writeFileSync(full, '')
   const reload = startCli(['reload', '--pid-file', pidFile])
-  await service.exitOf(second.pid)
+  await service.line(
+    new RegExp(
+      `handover\\[(?!${service.pid}\\]|${second.pid}\\])\\d+\\] The PID file .* could not be written`,
+    ),
+  )
   rmSync(full)
+  open()
   expect(await reload.ended).toMatchObject({ code: 0 })
   expect((await whoServes(service.target)).generation).toBe(3)
 })
