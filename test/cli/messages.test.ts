@@ -27,7 +27,10 @@ async function expectWhole(service: Service, path: string): Promise<void> {
   await until('it serves', async () => (await statusOf(path)).generations[0]?.state === 'ready')
   await rollWorkers(service)
   expect(await whoServes(service.target)).toMatchObject({ pid: service.serving.pid })
-  expect((await statusOf(path)).lastReload).toMatchObject({ outcome: 'handed-over' })
+  await until(
+    'the supervisor has the report of the reload',
+    async () => (await statusOf(path)).lastReload?.outcome === 'handed-over',
+  )
 }
 
 /** A program that sends the value of `expression` at SIGUSR2. It may use `other`, `socket` and `native`. */
