@@ -1,6 +1,6 @@
 // `handover scale`: the number of workers of a running `handover run` changes, and clients do not notice.
 import { join } from 'node:path'
-import { everyWorkload, keepAlive } from '@handover/load'
+import { everyWorkload, keepAlive, type RawConnection } from '@handover/load'
 import { expect, test } from 'vitest'
 import { cli } from '../support/cli.js'
 import { ask, givenBy, inFlight } from '../support/http.js'
@@ -11,6 +11,17 @@ import { accepting, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { openConversations } from '../support/websockets.js'
+
+/** The configuration of a server that keeps idle connections open. */
+const staysIdle = { server: { keepAliveTimeout: 120_000 } }
+
+/** Waits until each of the workers has some of the connections. */
+const untilServedBy = (workers: number, connections: readonly RawConnection[]) =>
+  until(`${workers} workers have connections`, async () => {
+    const pids = new Set<number>()
+    for (const connection of connections) pids.add(givenBy(await ask(connection, '/')).pid)
+    return pids.size === workers
+  })
 
 test('C54: handover scale starts workers that serve when the command returns', async () => {
   const { service, scale, status } = await startScalable(1)
@@ -29,22 +40,19 @@ test('C54: handover scale starts workers that serve when the command returns', a
 })
 
 test('C54: workers that handover scale adds take connections from the worker that was alone', async () => {
-  const { service, scale, control } = await startScalable(1)
+  const { service, scale, control } = await startScalable(1, [], staysIdle)
   const connections = await openConnections(service.target, 40)
   expect((await callAll(connections)).failures).toEqual([])
   expect(await scale(2)).toMatchObject({ code: 0 })
-  await until('both workers have connections', async () => {
-    const pids = new Set<number>()
-    for (const connection of connections) pids.add(givenBy(await ask(connection, '/')).pid)
-    return pids.size === 2
-  })
+  await untilServedBy(2, connections)
   expect(await cli(['stop', '--control', control])).toMatchObject({ code: 0 })
 })
 
 test('C54: with handover scale, idle connections of leaving workers move to the remaining ones', async () => {
-  const { service, scale } = await startScalable(3, [], { server: { keepAliveTimeout: 120_000 } })
+  const { service, scale } = await startScalable(3, [], staysIdle)
   const connections = await openConnections(service.target, 60)
   expect((await callAll(connections)).failures).toEqual([])
+  await untilServedBy(3, connections)
   const { code, stdout } = await scale(1)
   expect(code).toBe(0)
   expect(stdout).toMatch(
@@ -149,7 +157,7 @@ test('C54: handover scale to the present number does nothing and succeeds', asyn
 
 test.each([
   ['exits', [], { throw: 'a bad release' }, /exited with code 1 before it was ready: Error: a bad release/],
-  ['is never ready', ['--ready-timeout', '3s'], { hang: true }, /was not ready after 3000 ms/],
+  ['is never ready', ['--ready-timeout', '10s'], { hang: true }, /was not ready after 10000 ms/],
 ] as const)(
   'C54: if a new worker %s, the number of workers stays, and the command prints why and exits with code 1',
   async (_, run, how, why) => {
