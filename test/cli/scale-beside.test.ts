@@ -82,7 +82,7 @@ test('C54: handover scale is refused during a reload, and waits for it with --qu
   expect(queued).toMatchObject({ code: 0, stdout: 'the service has 2 workers; before: 1\n' })
   expect(queued.stderr).toContain('a reload or another change of the number of workers is under way')
   expect(await reload.ended).toMatchObject({ code: 0 })
-  expect(accepting(service)).toHaveLength(2)
+  await until('two workers serve', () => accepting(service).length === 2)
 })
 
 test('C54: a second scale is refused while workers start', async () => {
@@ -119,7 +119,7 @@ test('C54: a worker that keeps crashing leaves first, and is not started again',
   expect(accepting(service)).toEqual(others)
   beGood()
   expect(await scale(3)).toMatchObject({ code: 0 })
-  expect(accepting(service)).toHaveLength(3)
+  await until('three workers serve', () => accepting(service).length === 3)
 })
 
 test('C54: a shutdown ends workers that a scale is starting', async () => {
