@@ -76,6 +76,6 @@ test('tcp-ping-pong: after SIGTERM a server without clients exits with 0 immedia
   await pongs(client, 1, 1)
   await leave(client)
   server.signal('SIGTERM')
-  expect(await server.exitOf(server.pid, 5_000)).toMatchObject({ code: 0 })
+  expect(await server.exitOf(server.pid, 15_000)).toMatchObject({ code: 0 })
   expect(server.output).not.toContain('drain timed out')
 })
