@@ -14,6 +14,8 @@ import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
 const quick = { probationMs: 50 }
+/** The configuration of a server that keeps idle connections open. */
+const staysIdle = { server: { keepAliveTimeout: 120_000 } }
 
 /** Starts two workers and stops one of them until `open` is done, so that the other accepts every connection. */
 async function unevenly<T>(
@@ -30,7 +32,7 @@ async function unevenly<T>(
   const control = join(tempDir(), 'control')
   const service = await startRun(fixture, {
     run: ['--workers', '2', '--control', control],
-    config: { graceful: quick },
+    config: { graceful: quick, ...staysIdle },
     ...options,
   })
   const [full = 0, empty = 0] = accepting(service)
@@ -91,7 +93,11 @@ test.each([
 ])(
   'C54: a worker that accepted every connection hands some to the other, and each keeps working ($what)',
   async ({ fixture, listen: { path } }) => {
-    const config = { graceful: quick, ...(path !== undefined && { listen: { path: join(tempDir(), path) } }) }
+    const config = {
+      graceful: quick,
+      ...staysIdle,
+      ...(path !== undefined && { listen: { path: join(tempDir(), path) } }),
+    }
     const held = ({ pid }: Service) => descriptorsOf(pid).length
     const open = async (service: Service) => ({
       before: held(service),
@@ -105,7 +111,7 @@ test.each([
     })
     // The other worker gets at most its share, and no connection moves back.
     expect(counts.get(full)).toBeGreaterThanOrEqual(16)
-    await until('the supervisor has kept no descriptor of them', () => held(service) === opened.before)
+    await until('the supervisor has kept no descriptor of them', () => held(service) <= opened.before)
     for (const connection of opened.connections) connection.close()
   },
 )
@@ -191,7 +197,7 @@ test('C54: no request fails when reload and rebalancing overlap under load', asy
 })
 
 test('C54: with moveConnections: false every connection stays with the worker that accepted it', async () => {
-  const config = { graceful: { ...quick, moveConnections: false } }
+  const config = { graceful: { ...quick, moveConnections: false }, ...staysIdle }
   const { opened, full } = await unevenly((service) => openServed(service, 20), { config })
   const startedAt = performance.now()
   await until('two seconds have passed', () => performance.now() - startedAt > 2_000)
