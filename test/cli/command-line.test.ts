@@ -70,7 +70,9 @@ test.each([
 test('C53: a missing socket, a socket without a server and a socket of another program each get their own error and exit code 3', async () => {
   const folder = tempDir()
   const served = join(folder, 'served.sock')
-  const other = net.createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+  const other = net.createServer((socket) => {
+    socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')
+  })
   await new Promise<void>((resolve) => other.listen(served, resolve))
   onTestFinished(() => void other.close())
   const { path, service } = await startControlled()
