@@ -1,7 +1,7 @@
 // Under `handover run`, connections move through the supervisor, and every kind of move must still work.
 import type { TcpTarget } from '@handover/load'
 import { expect, test } from 'vitest'
-import { ask, connect, gate, get, givenBy } from '../support/http.js'
+import { ask, connect, gate, get, givenBy, stateOf } from '../support/http.js'
 import { finalReports } from '../support/reports.js'
 import { callAll, openConnections } from '../support/resting.js'
 import { rollWorkers, startRun } from '../support/supervised.js'
@@ -16,6 +16,8 @@ test('C54: 2000 idle connections continue in the new workers through three reloa
   const config = { graceful: quick, server: { keepAliveTimeout: 120_000 } }
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config })
   const connections = await openConnections(service.target, 2_000)
+  // The workers accept in order: when a later connection has its answer, none is still in the accept queue.
+  await stateOf(service.target)
   for (let reloads = 1; reloads <= 3; reloads++) {
     await rollWorkers(service, 2)
     const drains = (await finalReports(service, 2 * reloads)).slice(-2).map(({ drain }) => drain)
@@ -49,7 +51,8 @@ test('C54: WebSockets continue through reloads of 2 workers and receive late mes
 })
 
 test('C54: a connection moves through a worker that is itself draining to the serving worker', async () => {
-  const service = await startRun('http.mjs', { config: { graceful: quick } })
+  const config = { graceful: quick, server: { keepAliveTimeout: 120_000 } }
+  const service = await startRun('http.mjs', { config })
   const [{ path, open }, busy, resting] = [
     gate(),
     await connect(service.target),
