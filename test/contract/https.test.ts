@@ -15,7 +15,8 @@ const overTls = ({ target }: Service): TcpTarget => ({ ...(target as TcpTarget),
 
 describe.each(frameworks)('$name over TLS', ({ fixture }) => {
   test('the process that started a request answers it, and the response closes the connection', async () => {
-    const service = await startService(fixture, { config: { tls: true, graceful } })
+    const server = { keepAliveTimeout: 60_000 }
+    const service = await startService(fixture, { config: { tls: true, graceful, server } })
     const target = overTls(service)
     const [busy, idle] = [await connect(target), await connect(target)]
     expect(await ask(idle, '/')).toMatchObject({ status: 200, keepAlive: true })

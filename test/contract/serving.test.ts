@@ -143,7 +143,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
   })
 
   test('C48: connections() and the reports agree with what the clients know', async () => {
-    const service = await start()
+    const service = await start({ server: { keepAliveTimeout: 60_000 } })
     const idle = await Promise.all([1, 2, 3, 4, 5].map(() => connect(service.target)))
     for (const connection of idle) await ask(connection, '/')
     const silent = await Promise.all([1, 2].map(() => connect(service.target)))

@@ -75,7 +75,7 @@ describe.each(frameworks)('$name', ({ fixture }) => {
 
   test('C47: at SIGTERM readiness fails at once; the service keeps serving for shutdownDelayMs, drains, runs its hooks in order and exits with 0', async () => {
     const service = await start(
-      { shutdownDelayMs: 3000, health: { liveness: '/livez', readiness: '/readyz' } },
+      { shutdownDelayMs: 5000, health: { liveness: '/livez', readiness: '/readyz' } },
       {
         hooks: [
           { name: 'first', ms: 60 },
