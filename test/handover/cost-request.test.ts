@@ -81,11 +81,10 @@ const [requests, rounds] = [30, 20]
 const counted = requests + 1
 
 /**
- * For a request: 8 objects in every framework and on Node 20 to 26, of 305 to 342 bytes. They are the arguments and the
- * iterators of the server's own `emit`, most of which the compiler removes (docs/decisions/0025-hidden-observers.md).
- * One more object makes 9.
+ * For a request: 2 objects in every framework and on Node 20 to 26, of 67 to 91 bytes. They are the arguments of the
+ * server's own `emit` (docs/decisions/0038-instructions-of-a-request.md). One more object makes 3.
  */
-const most = { objects: 8.5, bytes: 400 }
+const most = { objects: 2.5, bytes: 150 }
 
 async function allocationsOf(framework: Framework, guarded: boolean): Promise<Counts> {
   const { json, send } = await start(framework, guarded)

@@ -18,11 +18,7 @@ import type { Connection } from './connection.js'
 import { answerWithClose } from './connection-close.js'
 import { endStream } from './end-stream.js'
 import type { MovableConnection } from './movable.js'
-
-/** The number of connections that need a call of {@link Http1Connection.begin} for each request. */
-export interface RequestInterest {
-  count: number
-}
+import type { RequestInterest } from './requests.js'
 
 /**
  * When a pending response was first sampled. A field of the connection would keep the response in memory until the next

@@ -4,6 +4,7 @@
  * is at most one interval too short.
  */
 import type { Connection } from './connection.js'
+import type { RequestInterest } from './requests.js'
 
 /** The shortest interval. It grows with the number of connections, so sampling takes about 0.1 % of the time. */
 const sampleMs = 100
@@ -11,23 +12,31 @@ const sampleMsPerConnection = 0.1
 
 export class RequestAgeSampler {
   readonly #connections: ReadonlyMap<Connection, unknown>
+  readonly #interest: RequestInterest
   #isRunning = false
 
-  constructor(connections: ReadonlyMap<Connection, unknown>) {
+  constructor(connections: ReadonlyMap<Connection, unknown>, interest: RequestInterest) {
     this.#connections = connections
+    this.#interest = interest
+    interest.count++
   }
 
-  /** Called for each request. No timer runs while no request is in flight. */
+  /** A request begins. No timer runs while no request is in flight: then each request is of interest. */
   start(): void {
     if (this.#isRunning) return
-    this.#isRunning = true
+    this.#setRunning(true)
     setTimeout(
       () => {
-        this.#isRunning = false
+        this.#setRunning(false)
         if (this.#sample()) this.start()
       },
       Math.max(sampleMs, this.#connections.size * sampleMsPerConnection),
     ).unref()
+  }
+
+  #setRunning(isRunning: boolean): void {
+    this.#isRunning = isRunning
+    this.#interest.count += isRunning ? -1 : 1
   }
 
   #sample(): boolean {

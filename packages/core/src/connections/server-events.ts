@@ -6,8 +6,9 @@ import type { Observers } from '../platform/hidden-observers.js'
 import { acceptedSocketsOf, parsedSocketsOf } from '../platform/open-sockets.js'
 import { isHttp2, isHttps, isPlainHttp, isTls } from '../platform/server-kind.js'
 import type { Connection } from './connection.js'
-import { Http1Connection, type RequestInterest } from './http1.js'
+import { Http1Connection } from './http1.js'
 import { RawConnection } from './raw.js'
+import type { RequestInterest } from './requests.js'
 
 type Events = NonNullable<Observers['after']>
 

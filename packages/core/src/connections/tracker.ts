@@ -11,11 +11,12 @@ import type { Connection, ConnectionWatcher } from './connection.js'
 import { ConnectionDrain, type ConnectionTaker } from './connection-drain.js'
 import { OpenConnections } from './counting.js'
 import { DecodedConnections, passedToHttp } from './decoded.js'
-import { Http1Connection, type RequestInterest } from './http1.js'
+import { Http1Connection } from './http1.js'
 import { Http2Connection } from './http2.js'
 import { idleOf } from './idle-connections.js'
 import type { MovableConnection } from './movable.js'
 import { RequestAgeSampler } from './request-age.js'
+import { RequestCounter, type RequestInterest } from './requests.js'
 import { connectionEvents, connectionOn, openSocketsOf } from './server-events.js'
 
 const connectionOf = Symbol('handover.connection')
@@ -24,9 +25,9 @@ type Tracked = net.Socket & { [connectionOf]?: Connection }
 export class Tracker extends OpenConnections {
   readonly #connections = new Map<Connection, net.Server>()
   readonly #stopObserving = new Map<net.Server, () => void>()
-  #requests = 0
   readonly #interest: RequestInterest = { count: 0 }
-  readonly #ages = new RequestAgeSampler(this.#connections)
+  readonly #requests = new RequestCounter(this.#interest)
+  readonly #ages = new RequestAgeSampler(this.#connections, this.#interest)
   readonly #drain = new ConnectionDrain()
   readonly decoded = new DecodedConnections(this.#connections)
   /** Another generation in this process may track the same servers by now. */
@@ -47,7 +48,7 @@ export class Tracker extends OpenConnections {
   }
 
   get requests(): number {
-    return this.#requests
+    return this.#requests.total
   }
 
   /** Tracks the connections of a server from now on. Returns whether the server is a new one. */
@@ -61,7 +62,7 @@ export class Tracker extends OpenConnections {
       handshakeDone: (socket) => this.#handshakeDone(socket),
       session: (session) => this.#addSession(server, session),
     })
-    const offs = [observe(server, { after }), ...(isHttp(server) ? [this.#countRequests(server)] : [])]
+    const offs = [observe(server, { after }), ...(isHttp(server) ? [this.#observeRequests(server)] : [])]
     this.#stopObserving.set(server, () => {
       for (const off of offs) off()
     })
@@ -167,19 +168,12 @@ export class Tracker extends OpenConnections {
     this.#stopObserving.delete(server)
   }
 
-  #countRequests(server: net.Server): () => void {
-    const request = (message: IncomingMessage, response: ServerResponse) => this.#onRequest(message, response)
-    return observe(server, { before: { request, checkContinue: request, checkExpectation: request } })
+  #observeRequests(server: net.Server): () => void {
+    return this.#requests.observe(server, (message, response) => this.#examine(message, response))
   }
 
-  /**
-   * Runs for each HTTP/1.1 request of each server. Memory that Node has not just used is not in a CPU cache: each
-   * access to it costs 1 to 2 % of the throughput of node:http (measured with bench/).
-   */
-  #onRequest({ socket, httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
-    // HTTP/2 requests are streams of a session.
-    if (httpVersionMajor !== 1) return
-    this.#requests++
+  /** A request is pipelined, or the first one since the age sampler stopped, or a connection drains or moves. */
+  #examine({ socket }: IncomingMessage, response: ServerResponse): void {
     this.#ages.start()
     const current = responseOn(socket)
     if (this.#interest.count === 0 && (current === undefined || current === response)) return
@@ -190,7 +184,7 @@ export class Tracker extends OpenConnections {
   #addSession(server: net.Server, session: ServerHttp2Session): void {
     const connection = new Http2Connection(session)
     const stream = (begun: ServerHttp2Stream) => {
-      this.#requests++
+      this.#requests.total++
       connection.begin(begun)
     }
     this.#keep(server, connection, (close) => observe(session, { before: { stream, close } }))
