@@ -17,7 +17,7 @@ const allowed = /^(os|tty|worker_threads)$|^internal\/(worker|perf\/|error_serde
 /** In addition, what Node loads for an ES module in a file (Node 20) and for a CommonJS module that it imports. */
 const loaders = /^internal\/(fs\/|readline\/|deps\/cjs-module-lexer\/)/
 /** Node parses about 40 KB a millisecond. */
-const maxBytes = 240_000
+const maxBytes = 242_000
 
 beforeAll(async () => {
   // Writes what a package contains, like `prepack`.
