@@ -60,11 +60,18 @@ test.each([
         () => true,
         () => false,
       )
-    await until('the server answers', isConnected)
-    appendFileSync(join(folder, file), '\n// changed\n')
-    await watch.printed(/1 cut[\s\S]*generation 1 is exited[\s\S]*generation 1 is ready/)
+    const isRestarted = () =>
+      /[1-9] cut[\s\S]*generation 1 is exited[\s\S]*generation 1 is ready/.test(watch.stderr)
+    // A watcher that restarts the server at this moment, because the file is new, may miss the change.
+    await until('the watcher has restarted the server', async () => {
+      if (!(await isConnected())) return false
+      appendFileSync(join(folder, file), '\n// changed\n')
+      return until('a restart', isRestarted, 5_000).then(
+        () => true,
+        () => false,
+      )
+    })
     expect(watch.stderr).toContain('SIGTERM: shutting down')
-    expect(watch.stderr).toContain('1 cut')
     watch.interrupt()
     await watch.ended
   },
