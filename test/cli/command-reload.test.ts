@@ -5,7 +5,7 @@ import { cli, startCli, startOnTerminal } from '../support/cli.js'
 import { startControlled } from '../support/controlled.js'
 import { inFlight } from '../support/http.js'
 import { isRunning } from '../support/processes.js'
-import { startService } from '../support/service.js'
+import { type Service, startService } from '../support/service.js'
 import { startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
@@ -144,10 +144,17 @@ test('C53: on a terminal handover reload prints a line for each phase and a prog
   expect(code).toBe(0)
 })
 
+async function startWithPidFile(pidFile: string, config: object = {}): Promise<Service> {
+  const service = await startService('http.mjs', {
+    config: { graceful: { probationMs: 50, pidFile }, ...config },
+  })
+  await until('the PID file exists', () => existsSync(pidFile))
+  return service
+}
+
 test('C53: with --pid-file handover reload waits until the file names the successor and the predecessor has exited', async () => {
   const pidFile = join(tempDir(), 'app.pid')
-  const service = await startService('http.mjs', { config: { graceful: { probationMs: 50, pidFile } } })
-  await until('the PID file exists', () => existsSync(pidFile))
+  const service = await startWithPidFile(pidFile)
   const { code, stdout } = await cli(['reload', '--pid-file', pidFile])
   const { pid } = await whoServes(service.target)
   expect(stdout).toBe(
@@ -164,10 +171,7 @@ test('C53: with --pid-file handover reload reports a failed reload and refers to
   const folder = tempDir()
   const pidFile = join(folder, 'app.pid')
   const release = join(folder, 'release')
-  const service = await startService('http.mjs', {
-    config: { graceful: { probationMs: 50, pidFile }, release },
-  })
-  await until('the PID file exists', () => existsSync(pidFile))
+  const service = await startWithPidFile(pidFile, { release })
   writeFileSync(release, JSON.stringify({ exit: 7 }))
   const { code, stderr } = await cli(['reload', '--pid-file', pidFile])
   expect(stderr).toBe(
@@ -194,10 +198,7 @@ test('C53: with --pid-file handover reload reports that the outcome is unknown a
   const folder = tempDir()
   const pidFile = join(folder, 'app.pid')
   const release = join(folder, 'release')
-  const service = await startService('http.mjs', {
-    config: { graceful: { probationMs: 50, pidFile }, release },
-  })
-  await until('the PID file exists', () => existsSync(pidFile))
+  const service = await startWithPidFile(pidFile, { release })
   const waitFor = join(folder, 'go')
   writeFileSync(release, JSON.stringify({ waitFor }))
   const { code, stderr } = await cli(['reload', '--pid-file', pidFile, '--timeout', '1s'])

@@ -3,7 +3,7 @@ import type { TcpTarget } from '@handover/load'
 import { expect, test } from 'vitest'
 import { ask, connect, gate, get, givenBy, stateOf } from '../support/http.js'
 import { finalReports } from '../support/reports.js'
-import { callAll, openConnections } from '../support/resting.js'
+import { callAll, openConnections, staysIdle } from '../support/resting.js'
 import { rollWorkers, startRun } from '../support/supervised.js'
 import { visit } from '../support/tls-session.js'
 import { until } from '../support/until.js'
@@ -13,7 +13,7 @@ const quick = { probationMs: 50 }
 const untouched = { closed: 0, lost: 0, cut: [] }
 
 test('C54: 2000 idle connections continue in the new workers through three reloads', async () => {
-  const config = { graceful: quick, server: { keepAliveTimeout: 120_000 } }
+  const config = { graceful: quick, ...staysIdle }
   const service = await startRun('http.mjs', { run: ['--workers', '2'], config })
   const connections = await openConnections(service.target, 2_000)
   // The workers accept in order: when a later connection has its answer, none is still in the accept queue.
@@ -51,7 +51,7 @@ test('C54: WebSockets continue through reloads of 2 workers and receive late mes
 })
 
 test('C54: a connection moves through a worker that is itself draining to the serving worker', async () => {
-  const config = { graceful: quick, server: { keepAliveTimeout: 120_000 } }
+  const config = { graceful: quick, ...staysIdle }
   const service = await startRun('http.mjs', { config })
   const [{ path, open }, busy, resting] = [
     gate(),

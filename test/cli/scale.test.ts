@@ -5,15 +5,12 @@ import { expect, test } from 'vitest'
 import { cli } from '../support/cli.js'
 import { ask, givenBy, inFlight } from '../support/http.js'
 import { underLoad } from '../support/load.js'
-import { callAll, openConnections } from '../support/resting.js'
+import { callAll, openConnections, staysIdle } from '../support/resting.js'
 import { startScalable } from '../support/scalable.js'
 import { accepting, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 import { openConversations } from '../support/websockets.js'
-
-/** The configuration of a server that keeps idle connections open. */
-const staysIdle = { server: { keepAliveTimeout: 120_000 } }
 
 /** Waits until each of the workers has some of the connections. */
 const untilServedBy = (workers: number, connections: readonly RawConnection[]) =>

@@ -7,15 +7,13 @@ import { cli } from '../support/cli.js'
 import { ask, givenBy } from '../support/http.js'
 import { underLoad } from '../support/load.js'
 import { allowDescriptors, descriptorsOf, statusOf } from '../support/processes.js'
-import { callAll, openConnections } from '../support/resting.js'
+import { callAll, openConnections, staysIdle } from '../support/resting.js'
 import type { Service } from '../support/service.js'
 import { accepting, type RunOptions, rollWorkers, startRun } from '../support/supervised.js'
 import { tempDir } from '../support/temp-dir.js'
 import { until } from '../support/until.js'
 
 const quick = { probationMs: 50 }
-/** The configuration of a server that keeps idle connections open. */
-const staysIdle = { server: { keepAliveTimeout: 120_000 } }
 
 /** Starts two workers and stops one of them until `open` is done, so that the other accepts every connection. */
 async function unevenly<T>(

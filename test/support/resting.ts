@@ -8,6 +8,9 @@ export interface Roll {
 
 const ATONCE = 200
 
+/** The configuration of a fixture whose connections may be idle for longer than a test takes. */
+export const staysIdle = { server: { keepAliveTimeout: 120_000 } }
+
 /** Opens connections, `ATONCE` at a time so that the accept queue does not overflow. */
 export async function openConnections(target: Target, count: number): Promise<RawConnection[]> {
   const connections: RawConnection[] = []
